@@ -1,0 +1,177 @@
+"""What a build step is asked and what it answers: the only words the operator and the builder share.
+
+Standard library only. The operator writes a `BuildRequest` into the ConfigMap that a Job mounts; each step answers
+with a `StepOutcome` in its termination message (at most 4096 bytes, a limit of Kubernetes), and `resolve`, whose lock
+is larger than that, prints it as the last line of its log (`RESULT_PREFIX`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Self
+
+TERMINATION_MESSAGE_LIMIT = 4096
+RESULT_PREFIX = "dagy-result: "
+
+
+class Step(StrEnum):
+    """The four steps, in the order in which they run; each is a container's name as well."""
+
+    RESOLVE = "resolve"
+    INSTALL = "install"
+    PACKAGE = "package"
+    UPLOAD = "upload"
+
+
+class Fault(StrEnum):
+    """Whose fault a failure is, which decides whether it is tried again."""
+
+    USER = "User"
+    INFRASTRUCTURE = "Infrastructure"
+
+
+class ExitCode:
+    """Exit codes of the steps, after BSD's sysexits.h: the fault, for whoever sees nothing but a number."""
+
+    OK = 0
+    USER = 65  # EX_DATAERR
+    INFRASTRUCTURE = 75  # EX_TEMPFAIL
+
+
+class Reason(StrEnum):
+    """Why a step failed: CamelCase, stable, part of the API (they become condition reasons)."""
+
+    MALFORMED_REQUIREMENT = "MalformedRequirement"
+    PACKAGE_NOT_FOUND = "PackageNotFound"
+    NO_MATCHING_VERSION = "NoMatchingVersion"
+    UNSATISFIABLE_REQUIREMENTS = "UnsatisfiableRequirements"
+    PYTHON_INCOMPATIBLE = "PythonIncompatible"
+    NO_WHEEL = "NoWheel"
+    RESOLUTION_FAILED = "ResolutionFailed"
+    INDEX_UNREACHABLE = "IndexUnreachable"
+    INDEX_ACCESS_DENIED = "IndexAccessDenied"
+    HASH_MISMATCH = "HashMismatch"
+    INSTALL_FAILED = "InstallFailed"
+    TREE_REFUSED = "TreeRefused"
+    TOO_LARGE = "TooLarge"
+    DISK_FULL = "DiskFull"
+    UV_MISSING = "UvMissing"
+    PYTHON_MISSING = "PythonMissing"
+    STORAGE_UNREACHABLE = "StorageUnreachable"
+    STORAGE_ACCESS_DENIED = "StorageAccessDenied"
+    BUCKET_NOT_FOUND = "BucketNotFound"
+    UPLOAD_FAILED = "UploadFailed"
+    PREVIOUS_STEP_ENDED = "PreviousStepEnded"
+    INTERNAL_ERROR = "InternalError"
+
+
+class _Json:
+    """camelCase JSON for the frozen dataclasses below; unknown keys are ignored, so that versions may differ."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The object as JSON-ready values, without the fields that are None."""
+        assert dataclasses.is_dataclass(self)
+        return {_camel(k): v for k, v in dataclasses.asdict(self).items() if v is not None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote. Raises TypeError when a required field is missing."""
+        assert issubclass(cls, _Json) and dataclasses.is_dataclass(cls)
+        known = {_camel(f.name): f.name for f in dataclasses.fields(cls)}
+        return cls(**{known[k]: v for k, v in data.items() if k in known})
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildRequest(_Json):
+    """One validation or build, whole. No credential is ever part of it."""
+
+    python_version: str
+    """Target Python minor, e.g. "3.12"."""
+    architecture: str = "amd64"
+    """Target CPU in Go's words: amd64 or arm64."""
+    glibc: str = "2.28"
+    """Oldest glibc of the target, the manylinux baseline (PEP 600)."""
+    requirements: list[str] = dataclasses.field(default_factory=list)
+    """Normalized PEP 508 requirements, for `resolve`."""
+    source_distributions: str = "Forbid"
+    """Forbid (wheels only, no package code runs) or Allow."""
+    exclude_newer: str | None = None
+    """RFC 3339 time; releases uploaded after it are ignored."""
+    index_url: str | None = None
+    """Package index instead of PyPI, without credentials."""
+    extra_index_urls: list[str] = dataclasses.field(default_factory=list)
+    """Further indexes, without credentials; the first index that knows a name wins."""
+    compression: str = "fast"
+    """fast or small."""
+    slug: str = ""
+    lock_hash: str = ""
+    """sha256 of the lock (hex), for `package` and `upload`."""
+    bucket: str = ""
+    key_prefix: str = ""
+    """Where this package's objects live in the bucket: ends with a slash, or is empty."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem(_Json):
+    """One thing that is wrong with the user's requirements."""
+
+    message: str
+    """The whole in one or two sentences: what, to which requirement, why."""
+    requirement: str | None = None
+    """The requirement as the user gave it (normalized)."""
+    wanted: str | None = None
+    exists: str | None = None
+    why: str | None = None
+    hint: str | None = None
+    """What to do next."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact(_Json):
+    """A ZIP that lies in S3, complete and checked: what build.json says and status repeats."""
+
+    uri: str
+    sha256: str
+    content_sha256: str
+    """sha256 over the sorted lines "<mode> <sha256> <path>" of the files inside."""
+    size_bytes: int
+    uncompressed_bytes: int
+    file_count: int
+    package_count: int
+    python_version: str
+    architecture: str
+    glibc: str
+    lock_hash: str
+    built_at: str
+    zip_importable: bool
+    """Whether the ZIP can stand on sys.path as it is: no native modules, and no zip64 before Python 3.13."""
+    lock_uri: str
+
+
+@dataclasses.dataclass(frozen=True)
+class StepOutcome(_Json):
+    """How a step ended. `reason`, `message` and `fault` are set exactly when it failed."""
+
+    step: str
+    ok: bool
+    seconds: float = 0.0
+    reason: str | None = None
+    message: str | None = None
+    """One or two sentences: what happened, to what, why, and what to do next."""
+    fault: str | None = None
+    problems: list[dict[str, Any]] | None = None
+    """`Problem`s as JSON, when the requirements are at fault; all of them."""
+    result: dict[str, Any] | None = None
+    """resolve: {lock, lockHash, packages}; package: sizes and hashes; upload: an `Artifact`."""
+
+    def to_text(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self.to_json(), separators=(",", ":"), ensure_ascii=True)
