@@ -1,0 +1,30 @@
+"""What all API types share: camelCase on the wire, snake_case in Python, immutable, tolerant of unknown fields."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class ApiModel(BaseModel):
+    """A value of the API.
+
+    Unknown fields are ignored on reading, so that an older operator lives with a newer CRD (and the other way round).
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,  # the docstrings become the CRD's descriptions
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object as JSON-ready values in camelCase, without the fields that are None."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def cel(rule: str, message: str) -> dict[str, Any]:
+    """One CEL rule of the schema (`x-kubernetes-validations`) with the sentence that a user reads when it is broken."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message}]}

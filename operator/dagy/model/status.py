@@ -1,0 +1,207 @@
+"""DepPackage's status: what the operator found. A cache: everything in it can be found again."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dagy.model.base import ApiModel, cel
+from dagy.model.spec import SLUG_PATTERN
+
+Text = Annotated[str, Field(max_length=4096)]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, max_length=40)]
+
+
+class Phase(StrEnum):
+    """Where the package stands, in one word. An output only: nothing is ever decided by it."""
+
+    PENDING = "PENDING"
+    VALIDATING = "VALIDATING"
+    VALID = "VALID"
+    INVALID = "INVALID"
+    QUEUED = "QUEUED"
+    INSTALLING = "INSTALLING"
+    PACKAGING = "PACKAGING"
+    UPLOADING = "UPLOADING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class ConditionType(StrEnum):
+    """The conditions, after the API conventions and kstatus."""
+
+    READY = "Ready"
+    VALIDATED = "Validated"
+    SETTLED = "Settled"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+class Condition(ApiModel):
+    """One aspect of the package's state (metav1.Condition)."""
+
+    type: Annotated[str, Field(max_length=64)]
+    """Ready: an artifact of the present spec can be used. Validated: the requirements resolve. Settled: nothing more will happen by itself, for better or worse. Reconciling: work is under way. Stalled: it failed and someone must act."""  # noqa: E501
+    status: Literal["True", "False", "Unknown"]
+    """True, False or Unknown."""
+    reason: Annotated[str, Field(max_length=128)]
+    """The cause in one CamelCase word."""
+    message: Annotated[str, Field(max_length=8192)] = ""
+    """The cause in a sentence, with what to do next."""
+    last_transition_time: Time
+    """When status last changed."""
+    observed_generation: int = 0
+    """metadata.generation that this condition speaks of."""
+
+
+class DroppedRequirement(ApiModel):
+    """A requirement that was left out of the list, and why."""
+
+    text: Text
+    """The requirement as it was written."""
+    why: Text
+    """Why it is not part of status.dependencies."""
+
+
+class ValidationError(ApiModel):
+    """One thing that is wrong with the requirements."""
+
+    message: Text
+    """What is wrong, with which requirement, and why."""
+    requirement: Text | None = None
+    """The requirement at fault."""
+    wanted: Text | None = None
+    """What was asked for."""
+    exists: Text | None = None
+    """What there is instead."""
+    why: Text | None = None
+    """The resolver's reason."""
+    hint: Text | None = None
+    """What to try."""
+
+
+class Validation(ApiModel):
+    """The last validation."""
+
+    spec_hash: Text
+    """status.specHash that was validated."""
+    time: Time
+    """When it ended."""
+    errors: Annotated[list[ValidationError], Field(max_length=200)] = []
+    """Everything that is wrong; empty when the requirements resolve."""
+    raw: Annotated[str | None, Field(max_length=16384)] = None
+    """The resolver's own words."""
+    log_uri: Text | None = None
+    """The validation's log in S3."""
+
+
+class ArtifactStatus(ApiModel):
+    """The ZIP in S3 that flows can use: the last good one, also while a newer build runs or fails."""
+
+    uri: Text
+    """s3://bucket/key of the ZIP; the object never changes."""
+    sha256: Annotated[str, Field(max_length=64)]
+    """SHA-256 of the ZIP, in hex."""
+    content_sha256: Annotated[str, Field(max_length=64)]
+    """SHA-256 over the sorted list of mode, hash and path of each file inside."""
+    size_bytes: Annotated[int, Field(json_schema_extra={"format": "int64"})]
+    """Size of the ZIP in bytes."""
+    size: Annotated[str, Field(max_length=16)] = ""
+    """Size of the ZIP for people."""
+    uncompressed_bytes: Annotated[int, Field(json_schema_extra={"format": "int64"})]
+    """Size of all files when extracted, in bytes."""
+    file_count: int
+    """Number of files in the ZIP."""
+    package_count: int
+    """Number of Python distributions in the ZIP, dependencies of dependencies included."""
+    python_version: Annotated[str, Field(max_length=8)]
+    """Python minor version that it was built for."""
+    architecture: Annotated[str, Field(max_length=16)]
+    """CPU architecture that it was built for."""
+    glibc: Annotated[str, Field(max_length=8)]
+    """Oldest glibc that it runs with."""
+    zip_importable: bool
+    """True when the ZIP itself can stand on sys.path; false when it must be extracted (native modules, or zip64 before Python 3.13)."""  # noqa: E501
+    lock_hash: Annotated[str, Field(max_length=64)]
+    """SHA-256 of the lock that it was installed from."""
+    lock_uri: Text
+    """The lock (pylock.toml, PEP 751) in S3."""
+    log_uri: Text | None = None
+    """The build's log in S3."""
+    built_at: Time
+    """When it was built."""
+
+
+class BuildStatus(ApiModel):
+    """The build under way, or the last one."""
+
+    attempt: int = 0
+    """Number of the attempt, from 1."""
+    job_name: Text | None = None
+    """The Job in the operator's build namespace."""
+    queued_at: Time | None = None
+    """When the build took its place in the queue."""
+    started_at: Time | None = None
+    """When the attempt began."""
+    queue_position: int | None = None
+    """Place in the queue, from 1, while the phase is QUEUED."""
+    log_uri: Text | None = None
+    """The last attempt's log in S3."""
+
+
+class DepPackageStatus(ApiModel):
+    """What the operator found and did. It can be deleted: the operator finds it all again."""
+
+    observed_generation: Annotated[int, Field(json_schema_extra={"format": "int64"})] = -1
+    """metadata.generation that this status speaks of; -1 before the first look."""
+    slug: Annotated[
+        str | None,
+        Field(
+            pattern=SLUG_PATTERN,
+            max_length=8,
+            json_schema_extra=cel(
+                "self == oldSelf", "a slug is assigned once and never changes; the operator owns this field"
+            ),
+        ),
+    ] = None
+    """Identifier of the package: 8 characters of A-Z and 0-9, assigned once, never reused."""
+    phase: Phase | None = None
+    """Summary for people: PENDING, VALIDATING, VALID, INVALID, QUEUED, INSTALLING, PACKAGING, UPLOADING, COMPLETED or FAILED. Programs use the conditions."""  # noqa: E501
+    message: Annotated[str, Field(max_length=8192)] = ""
+    """What is going on, or what went wrong and what to do next."""
+    s3_uri: Text | None = None
+    """The usable artifact, the same as artifact.uri."""
+    dependency_count: int | None = None
+    """Number of requirements after normalizing and deduplicating."""
+    dependencies: Annotated[list[Text], Field(max_length=200)] = []
+    """The requirements, normalized, deduplicated and sorted."""
+    dropped: Annotated[list[DroppedRequirement], Field(max_length=1000)] = []
+    """Requirements of the spec that are not used, and why."""
+    spec_hash: Annotated[str | None, Field(max_length=64)] = None
+    """SHA-256 over everything in the spec that decides what is built."""
+    lock_hash: Annotated[str | None, Field(max_length=64)] = None
+    """SHA-256 of the present lock."""
+    artifact: ArtifactStatus | None = None
+    """The usable artifact."""
+    validation: Validation | None = None
+    """The last validation."""
+    build: BuildStatus | None = None
+    """The build under way, or the last one."""
+    history: Annotated[list[ArtifactStatus], Field(max_length=20)] = []
+    """Earlier artifacts that are still in S3, newest first."""
+    conditions: Annotated[
+        list[Condition],
+        Field(
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        ),
+    ] = []
+    """Ready, Validated, Settled, Reconciling and Stalled."""
+    last_handled_validate: Text | None = None
+    """Value of the annotation dagy.io/validate that was acted upon last."""
+    last_handled_build: Text | None = None
+    """Value of the annotation dagy.io/build that was acted upon last."""
+    last_handled_refresh: Text | None = None
+    """Value of the annotation dagy.io/refresh that was acted upon last."""
+    last_handled_cancel: Text | None = None
+    """Value of the annotation dagy.io/cancel that was acted upon last."""
