@@ -114,6 +114,8 @@ class BuildRequest(_Json):
     slug: str = ""
     lock_hash: str = ""
     """sha256 of the lock (hex), for `package` and `upload`."""
+    build_token: str = ""
+    """The build request that this answers; it is kept in build.json, and a build of another token is not reused."""
     bucket: str = ""
     key_prefix: str = ""
     """Where this package's objects live in the bucket: ends with a slash, or is empty."""

@@ -30,6 +30,8 @@ LABEL_ATTEMPT = f"{GROUP}/attempt"
 
 ANNOTATION_PACKAGE = f"{GROUP}/package"
 """namespace/name of the DepPackage that a Job belongs to; too long for a label."""
+ANNOTATION_LOG_KEPT = f"{GROUP}/log-kept"
+"""On a Job whose log lies in S3: the log's URI."""
 REQUEST_VALIDATE = f"{GROUP}/validate"
 REQUEST_BUILD = f"{GROUP}/build"
 REQUEST_REFRESH = f"{GROUP}/refresh"

@@ -1,0 +1,131 @@
+"""What the operator keeps in S3 and finds there again: locks, records of builds, logs.
+
+S3 is where the truth about finished work lies; status only repeats it. boto3 blocks, so each call runs in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from dagy.core import keys
+from dagy.core.failure import Failure
+from dagy.core.plan import BuildPlan
+from dagy.core.states import Record, Resolution
+from dagy.model.status import ArtifactStatus
+from dagy_builder.contract import Artifact, Fault
+from dagy_builder.keys import record_key
+from dagy_builder.storage import ObjectStore, StorageError
+
+T = TypeVar("T")
+_RECORD_SUFFIX = ".build.json"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A resolution together with the text of its pylock.toml."""
+
+    resolution: Resolution
+    text: str
+
+
+def failure_of_storage(error: StorageError) -> Failure:
+    """The storage's error as a failure of the package."""
+    return Failure(error.reason, error.message, Fault(error.fault))
+
+
+def artifact_of(status: ArtifactStatus) -> Artifact:
+    """The artifact that status repeats."""
+    return Artifact.from_json(status.to_json())
+
+
+class ArtifactStore:
+    """The objects of all packages in one bucket. Every method raises StorageError when S3 refuses or is away."""
+
+    def __init__(self, objects: ObjectStore, prefix: str) -> None:
+        self._objects, self.prefix = objects, prefix
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self._objects.bucket
+
+    def package_prefix(self, plan: BuildPlan, slug: str) -> str:
+        """Key prefix of one package."""
+        return keys.package_prefix(self.prefix, plan.key.namespace, slug)
+
+    async def lock(self, plan: BuildPlan, slug: str) -> Lock | None:
+        """The lock kept for the plan's spec hash."""
+        key = keys.resolution_key(self.package_prefix(plan, slug), plan.spec_hash)
+        data = await _thread(lambda: self._objects.get(key))
+        if data is None:
+            return None
+        kept = json.loads(data)
+        resolution = Resolution(kept["specHash"], kept["lockHash"], kept.get("refreshToken", ""))
+        return Lock(resolution, kept["lock"])
+
+    async def keep_lock(self, plan: BuildPlan, slug: str, lock: Lock) -> None:
+        """Keep the lock for the plan's spec hash; a newer one replaces an older one."""
+        key = keys.resolution_key(self.package_prefix(plan, slug), plan.spec_hash)
+        found = lock.resolution
+        kept = {
+            "specHash": found.spec_hash,
+            "lockHash": found.lock_hash,
+            "refreshToken": found.refresh_token,
+            "lock": lock.text,
+        }
+        await _thread(lambda: self._objects.put(key, json.dumps(kept).encode(), "application/json"))
+
+    async def record(self, plan: BuildPlan, slug: str, lock_hash: str) -> Record | None:
+        """The finished build of that lock for the plan's target."""
+        key = record_key(
+            self.package_prefix(plan, slug),
+            lock_hash,
+            plan.spec.python_version,
+            plan.platform.architecture,
+            plan.platform.glibc,
+        )
+        data = await _thread(lambda: self._objects.get(key))
+        return _record(data) if data else None
+
+    async def all_records(self, plan: BuildPlan, slug: str) -> list[Record]:
+        """All finished builds of the package, newest first."""
+        prefix = self.package_prefix(plan, slug)
+        found = await _thread(lambda: [key for key in self._objects.list(prefix) if key.endswith(_RECORD_SUFFIX)])
+        records = [_record(data) for key in found if (data := await _thread(lambda key=key: self._objects.get(key)))]
+        return sorted(records, key=lambda record: record.artifact.built_at, reverse=True)
+
+    async def keep_log(self, plan: BuildPlan, slug: str, job: str, text: str) -> str:
+        """Keep a Job's log; its URI."""
+        key = keys.log_key(self.package_prefix(plan, slug), job)
+        await _thread(lambda: self._objects.put(key, text.encode(), "text/plain; charset=utf-8"))
+        return f"s3://{self.bucket}/{key}"
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Delete everything of one package; the number of objects that were there."""
+        return await _thread(lambda: self._objects.delete_prefix(prefix))
+
+    async def delete_artifact(self, plan: BuildPlan, slug: str, artifact: Artifact) -> None:
+        """Delete one artifact's ZIP and record; its lock may serve another target and stays."""
+        record = record_key(
+            self.package_prefix(plan, slug),
+            artifact.lock_hash,
+            artifact.python_version,
+            artifact.architecture,
+            artifact.glibc,
+        )
+        archive = artifact.uri.removeprefix(f"s3://{self.bucket}/")
+        for key in (record, archive):  # the record first: nothing may point at a ZIP that is gone
+            await _thread(lambda key=key: self._objects.delete(key))
+
+
+def _record(data: bytes) -> Record:
+    kept = json.loads(data)
+    return Record(Artifact.from_json(kept), kept.get("buildToken", ""))
+
+
+async def _thread(call: Callable[[], T]) -> T:
+    return await asyncio.to_thread(call)

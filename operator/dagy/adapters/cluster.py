@@ -1,0 +1,168 @@
+"""The cluster as the controller uses it: packages, claims, Jobs, logs, Events. Each method is one or two API calls."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from dagy.adapters.kube import Json, KubeApi, KubeError, deppackage_path, namespaced
+from dagy.core.facts import JobFact, jobs_of
+from dagy.core.plan import Key
+from dagy.core.status import timestamp
+from dagy.model import names
+
+_CLAIMS = f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}"
+_LOG_LIMIT_BYTES = 20_000_000
+
+
+class Cluster:
+    """The Kubernetes objects that the operator reads and writes."""
+
+    def __init__(self, api: KubeApi, build_namespace: str) -> None:
+        self._api, self._builds = api, build_namespace
+
+    async def package(self, key: Key) -> Json | None:
+        """The DepPackage as it is now."""
+        return await self._api.get(deppackage_path(key.namespace, key.name))
+
+    async def packages(self, namespaces: tuple[str, ...]) -> list[Json]:
+        """All DepPackages, or those of some namespaces."""
+        if not namespaces:
+            return (await self._api.list(f"/apis/{names.API_VERSION}/{names.DEPPACKAGE_PLURAL}"))[0]
+        paths = [deppackage_path(namespace, "").rstrip("/") for namespace in namespaces]
+        return [item for path in paths for item in (await self._api.list(path))[0]]
+
+    async def write_status(self, package: Json, status: Mapping[str, Any]) -> Json:
+        """Replace the status. Raises KubeError 409 when the object has changed since it was read."""
+        metadata = package["metadata"]
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.DEPPACKAGE_KIND,
+            "metadata": {key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion")},
+            "status": dict(status),
+        }
+        return await self._api.apply(deppackage_path(metadata["namespace"], metadata["name"], "status"), body)
+
+    async def write_metadata(self, package: Json, *, slug: str | None, finalizer: bool) -> Json:
+        """Set our label and our finalizer, or take the finalizer away. Raises KubeError 409 as above."""
+        metadata = package["metadata"]
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.DEPPACKAGE_KIND,
+            "metadata": {
+                **{key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion")},
+                **({"labels": {names.LABEL_SLUG: slug}} if slug else {}),
+                **({"finalizers": [names.FINALIZER]} if finalizer else {}),
+            },
+        }
+        return await self._api.apply(deppackage_path(metadata["namespace"], metadata["name"]), body)
+
+    async def claim(self, slug: str) -> Key | None:
+        """Whose slug that is."""
+        found = await self._api.get(f"{_CLAIMS}/{slug.lower()}")
+        return Key(found["spec"]["namespace"], found["spec"]["name"]) if found else None
+
+    async def claims_of(self, key: Key) -> list[str]:
+        """Slugs of that namespace and name, the oldest first: claims never change, so their versions tell the order."""
+        selector = f"spec.namespace={key.namespace},spec.name={key.name}"
+        items, _ = await self._api.list(_CLAIMS, fieldSelector=selector)
+        ordered = sorted(items, key=lambda item: int(item["metadata"]["resourceVersion"]))
+        return [item["spec"]["slug"] for item in ordered]
+
+    async def create_claim(self, slug: str, key: Key) -> bool:
+        """Claim the slug for ever. False when somebody has it; creation is atomic, so only one can win."""
+        claim = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.SLUGCLAIM_KIND,
+            "metadata": {"name": slug.lower()},
+            "spec": {"slug": slug, "namespace": key.namespace, "name": key.name},
+        }
+        return await self._api.create(_CLAIMS, claim) is not None
+
+    async def jobs(self, selector: Mapping[str, str]) -> tuple[JobFact, ...]:
+        """Jobs with these labels, and their pods."""
+        query = ",".join(f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items())
+        (jobs, _), (pods, _) = await asyncio.gather(
+            self._api.list(namespaced("jobs", self._builds), labelSelector=query),
+            self._api.list(namespaced("pods", self._builds), labelSelector=query),
+        )
+        return jobs_of(jobs, pods)
+
+    async def pods_exist(self, uid: str) -> bool:
+        """Whether any pod of the package is left, even one that is being stopped."""
+        selector = f"{names.LABEL_PACKAGE_UID}={uid}"
+        return bool((await self._api.list(namespaced("pods", self._builds), labelSelector=selector))[0])
+
+    async def create_job(self, job: Json) -> Json:
+        """Create the Job, or take the one of that name, if it is the same package's. Raises KubeError 409 if not."""
+        created = await self._api.create(namespaced("jobs", self._builds), job)
+        found = created or await self._api.get(namespaced("jobs", self._builds, job["metadata"]["name"]))
+        uid = job["metadata"]["labels"][names.LABEL_PACKAGE_UID]
+        if found is None or found["metadata"]["labels"].get(names.LABEL_PACKAGE_UID) != uid:
+            raise KubeError(409, "Conflict", f"Job {job['metadata']['name']} exists and is another package's")
+        return found
+
+    async def create_config_map(self, config_map: Json) -> None:
+        """Create it unless it exists; its name says what it holds."""
+        await self._api.create(namespaced("configmaps", self._builds), config_map)
+
+    async def mark_job(self, name: str, annotations: Mapping[str, str], *, suspend: bool = False) -> None:
+        """Annotate a Job, and stop its pods with `suspend`. One that is gone is fine."""
+        body: Json = {"metadata": {"annotations": dict(annotations)}}
+        if suspend:
+            body["spec"] = {"suspend": True}
+        try:
+            await self._api.merge(namespaced("jobs", self._builds, name), body)
+        except KubeError as error:
+            if error.status != 404:
+                raise
+
+    async def delete_job(self, name: str) -> None:
+        """Delete a Job with its pods and its ConfigMap."""
+        await self._api.delete(namespaced("jobs", self._builds, name))
+
+    async def log(self, pod: str, container: str, *, tail_lines: int | None = None) -> str:
+        """A container's log, or nothing when the kubelet has none (any more)."""
+        query: Json = {"container": container, "limitBytes": _LOG_LIMIT_BYTES}
+        if tail_lines:
+            query["tailLines"] = tail_lines
+        try:
+            data = await self._api.request("GET", namespaced("pods", self._builds, pod, "log"), query=query)
+        except KubeError as error:
+            if error.status in (400, 404):  # the container never started; the pod is gone
+                return ""
+            raise
+        return data.decode("utf-8", errors="replace")
+
+    async def record_event(self, package: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
+        """One Event for the package; the same one twice is kept once, because its name is its content."""
+        metadata = package["metadata"]
+        second = timestamp(now, micro=False)
+        identity = f"{metadata['uid']}/{metadata.get('generation')}/{reason}/{message}/{second}"
+        name = f"{metadata['name'][:200]}.{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": name, "namespace": metadata["namespace"]},
+            "involvedObject": {
+                "apiVersion": names.API_VERSION,
+                "kind": names.DEPPACKAGE_KIND,
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+                "resourceVersion": metadata["resourceVersion"],
+            },
+            "type": "Warning" if warning else "Normal",
+            "reason": reason,
+            "message": message[:1024],
+            "source": {"component": names.FIELD_MANAGER},
+            "reportingComponent": names.FIELD_MANAGER,
+            "reportingInstance": names.FIELD_MANAGER,
+            "firstTimestamp": second,
+            "lastTimestamp": second,
+            "count": 1,
+        }
+        await self._api.create(namespaced("events", metadata["namespace"]), event)

@@ -1,0 +1,111 @@
+"""The operator's settings: one table. docs/settings.md is generated from it, and nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dagy.core.jobs import JobSettings
+
+PREFIX = "DAGY_"
+
+
+class Settings(BaseModel):
+    """Each field is read from the environment variable DAGY_<FIELD>; an empty one counts as absent."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    s3_bucket: Annotated[str, Field(min_length=3)]
+    """Bucket for artifacts, locks and logs. Required. The endpoint and the credentials come from the AWS variables (AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, ...) or from the pod's identity."""  # noqa: E501
+    s3_prefix: str = ""
+    """Key prefix inside the bucket, without slashes at the ends; several clusters can share a bucket."""
+    s3_secret: str = "dagy-s3"  # noqa: S105 a Secret's name
+    """Secret in the build namespace whose keys become the environment of the upload container."""
+    build_namespace: str = "dagy-builds"
+    """Namespace of all validation and build Jobs."""
+    builder_image: Annotated[str, Field(min_length=1)]
+    """Image of the Jobs, with uv and CPython 3.10 to 3.13. Required."""
+    builder_pull_policy: str = "IfNotPresent"
+    """imagePullPolicy of the Jobs."""
+    builder_service_account: str = "dagy-builder"
+    """Service account of the Jobs, in the build namespace. It needs no rights in the cluster; with a cloud's workload identity it is what may write to the bucket."""  # noqa: E501
+    ca_config_map: str = "dagy-ca-bundle"
+    """ConfigMap in the build namespace with certificate authorities to trust, under the key ca-certificates.crt; it may be absent."""  # noqa: E501
+    watch_namespaces: str = ""
+    """Comma-separated namespaces to serve; all when empty."""
+    max_builds: Annotated[int, Field(ge=1)] = 4
+    """Build Jobs that run at the same time."""
+    max_builds_per_namespace: Annotated[int, Field(ge=1)] = 4
+    """Build Jobs that run at the same time for packages of one namespace."""
+    max_validations: Annotated[int, Field(ge=1)] = 4
+    """Validation Jobs that run at the same time."""
+    work_size: str = "10Gi"
+    """Size limit of each scratch volume of a Job."""
+    cpu_request: str = "100m"
+    """CPU request of each container of a Job."""
+    cpu_limit: str = ""
+    """CPU limit of each container of a Job; none when empty."""
+    memory_request: str = "128Mi"
+    """Memory request of each container of a Job."""
+    memory_limit: str = "2Gi"
+    """Memory limit of each container of a Job."""
+    queue_name: str = ""
+    """Kueue LocalQueue for the Jobs; past one machine the queueing is Kueue's."""
+    resync_seconds: Annotated[int, Field(ge=10)] = 600
+    """Interval at which all packages are looked at again, whatever events came."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 8
+    """Packages that are reconciled at the same time."""
+    health_port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    """Port of /healthz and /readyz."""
+    log_level: str = "INFO"
+    """Level of the operator's log."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings. Raises pydantic.ValidationError, which names each wrong variable's field."""
+        values: dict[str, Any] = {}
+        for name in cls.model_fields:
+            value = environ.get(variable(name), "")
+            if value:
+                values[name] = value
+        return cls.model_validate(values)
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Namespaces to serve; empty for all."""
+        return tuple(n.strip() for n in self.watch_namespaces.split(",") if n.strip())
+
+    def job_settings(self) -> JobSettings:
+        """What the Jobs' manifests need of the settings."""
+        limits = {"memory": self.memory_limit, "cpu": self.cpu_limit}
+        return JobSettings(
+            namespace=self.build_namespace,
+            image=self.builder_image,
+            pull_policy=self.builder_pull_policy,
+            service_account=self.builder_service_account,
+            s3_secret=self.s3_secret,
+            ca_config_map=self.ca_config_map,
+            work_size=self.work_size,
+            resources={
+                "requests": {"cpu": self.cpu_request, "memory": self.memory_request},
+                "limits": {k: v for k, v in limits.items() if v},
+            },
+            queue_name=self.queue_name,
+        )
+
+
+def variable(field: str) -> str:
+    """Environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table."""
+    rows = ["| Variable | Default | What it does |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "(required)" if field.is_required() else f"`{field.default}`" if field.default != "" else "(empty)"
+        rows.append(f"| `{variable(name)}` | {default} | {field.description} |")
+    return "\n".join(rows) + "\n"

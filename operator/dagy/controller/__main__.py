@@ -1,0 +1,42 @@
+"""The operator's process: `python -m dagy.controller`. Settings come from the environment (docs/settings.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+
+import pydantic
+
+from dagy.adapters.settings import Settings, variable
+from dagy.controller.operator import Operator
+
+
+def main() -> int:
+    """Run until SIGTERM; the exit code is 0 then, 2 when a setting is wrong."""
+    try:
+        settings = Settings.from_environment()
+    except pydantic.ValidationError as error:
+        for problem in error.errors():
+            field = str(problem["loc"][0])
+            print(f"{variable(field)}: {problem['msg']}. {Settings.model_fields[field].description}", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    asyncio.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    task = asyncio.current_task()
+    assert task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        await Operator(settings).run()
+    except asyncio.CancelledError:
+        logging.getLogger(__name__).info("Stopped by a signal")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""The operator: queue, workers, watchers, the regular look at everything. Wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+
+from dagy.adapters.artifact_store import ArtifactStore
+from dagy.adapters.cluster import Cluster
+from dagy.adapters.kube import KubeApi
+from dagy.adapters.settings import Settings
+from dagy.controller import health, watch
+from dagy.controller.perform import Performer
+from dagy.controller.queue import WorkQueue
+from dagy.controller.reconcile import Reconciler
+from dagy.controller.slots import Slots
+from dagy.core.facts import JobKind
+from dagy.core.plan import Key
+from dagy.core.turns import Limits
+from dagy_builder.storage import ObjectStore
+
+log = logging.getLogger(__name__)
+
+_MISSED_RESYNCS = 3
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Operator:
+    """Everything that runs in the operator's process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._last_resync = time.monotonic()
+        self._ready = False
+        self._watchers: list[watch.Watcher] = []
+
+    async def run(self) -> None:
+        """Run until cancelled. What cannot be repaired from inside is raised, and the kubelet starts a new process."""
+        settings = self._settings
+        api = await KubeApi.connect()
+        cluster = Cluster(api, settings.build_namespace)
+        store = ArtifactStore(ObjectStore(settings.s3_bucket), settings.s3_prefix)
+        limits = {
+            JobKind.VALIDATE: Limits(settings.max_validations, settings.max_validations),
+            JobKind.BUILD: Limits(settings.max_builds, settings.max_builds_per_namespace),
+        }
+        slots = Slots(cluster, limits, self._queue.add)
+        performer = Performer(cluster, store, slots, settings.job_settings())
+        reconciler = Reconciler(cluster, store, slots, performer, clock=_now)
+        runner = await health.serve_health(settings.health_port, self._sick, lambda: self._ready)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(settings.workers):
+                    group.create_task(self._queue.work(lambda key: self._look(reconciler, key), _report))
+                group.create_task(self._resync(cluster, slots))
+                self._watch(reconciler)
+        finally:
+            for watcher in self._watchers:
+                watcher.stop()
+            await runner.cleanup()
+            await api.close()
+
+    async def _look(self, reconciler: Reconciler, key: Key) -> None:
+        seconds = await reconciler.reconcile(key)
+        if seconds is not None:
+            self._queue.add_after(key, seconds)
+
+    def _watch(self, reconciler: Reconciler) -> None:
+        loop = asyncio.get_running_loop()
+
+        def announce(key: Key, version: str) -> None:
+            if not version or reconciler.written.get(key) != version:  # not the echo of our own write
+                loop.call_soon_threadsafe(self._queue.add, key)
+
+        self._watchers = [
+            watch.Watcher(
+                "packages", watch.package_registry(announce), watch.operator_settings(), self._settings.namespaces
+            ),
+            watch.Watcher(
+                "jobs", watch.job_registry(announce), watch.job_settings(), (self._settings.build_namespace,)
+            ),
+        ]
+        for watcher in self._watchers:
+            watcher.start()
+
+    async def _resync(self, cluster: Cluster, slots: Slots) -> None:
+        """Look at every package at the start and at intervals, whatever events came or did not."""
+        while True:
+            try:
+                packages = await cluster.packages(self._settings.namespaces)
+            except Exception:
+                log.exception("Listing all packages failed; trying again")
+                await asyncio.sleep(5)
+                continue
+            for package in packages:
+                self._queue.add(Key(package["metadata"]["namespace"], package["metadata"]["name"]))
+            if not self._ready:
+                await self._queue.idle()  # the order of arrival is known now
+                slots.open()
+                self._ready = True
+                log.info("Ready: looked at %d packages", len(packages))
+            self._last_resync = time.monotonic()
+            await asyncio.sleep(self._settings.resync_seconds)
+
+    def _sick(self) -> str | None:
+        silent = time.monotonic() - self._last_resync
+        if silent > _MISSED_RESYNCS * self._settings.resync_seconds:
+            return f"no look at all packages for {silent:.0f} s"
+        dead = [watcher for watcher in self._watchers if not watcher.alive]
+        return f"{len(dead)} of {len(self._watchers)} watches ended" if dead else None
+
+
+def _report(key: Key, error: Exception) -> None:
+    log.warning("%s: %s: %s", key, type(error).__name__, error)

@@ -1,0 +1,77 @@
+"""The work queue: which packages are to be looked at.
+
+As in client-go: a key that is added twice is looked at once, a key that is added while it is being looked at is looked
+at again afterwards, and never by two workers at the same time. First come, first served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+FIRST_BACKOFF_SECONDS = 1.0
+LONGEST_BACKOFF_SECONDS = 120.0
+
+
+class WorkQueue(Generic[K]):
+    """Keys waiting for workers. Not thread-safe: for one event loop."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[K] = asyncio.Queue()
+        self._wanted: set[K] = set()
+        self._active: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+
+    def add(self, key: K) -> None:
+        """Look at the key soon."""
+        timer = self._timers.pop(key, None)
+        if timer:
+            timer.cancel()
+        if key in self._wanted:
+            return
+        self._wanted.add(key)
+        if key not in self._active:
+            self._queue.put_nowait(key)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Look at the key after a delay, or earlier when something else asks for it."""
+        loop = asyncio.get_running_loop()
+        timer = self._timers.get(key)
+        if timer and timer.when() <= loop.time() + seconds:
+            return
+        if timer:
+            timer.cancel()
+        self._timers[key] = loop.call_later(seconds, self.add, key)
+
+    async def idle(self) -> None:
+        """Wait until every key that was added has been looked at; delayed keys don't count."""
+        await self._queue.join()
+
+    async def work(self, look: Callable[[K], Awaitable[None]], on_error: Callable[[K, Exception], None]) -> None:
+        """Serve keys for ever. What `look` raises is reported and the key is tried again with growing delays."""
+        while True:
+            key = await self._queue.get()
+            self._wanted.discard(key)
+            self._active.add(key)
+            try:
+                await look(key)
+            except Exception as error:  # noqa: BLE001 the queue must outlive whatever a pass does
+                on_error(key, error)
+                self.add_after(key, self._backoff(key))
+            else:
+                self._failures.pop(key, None)
+            finally:
+                self._active.discard(key)
+                if key in self._wanted:
+                    self._queue.put_nowait(key)
+                self._queue.task_done()
+
+    def _backoff(self, key: K) -> float:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 10))
+        return delay * random.uniform(0.75, 1.25)  # noqa: S311 spreads retries, keeps no secret

@@ -1,0 +1,147 @@
+"""From where a package stands to what is done about it. Pure: actions are values, the controller performs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from dagy.core import states
+from dagy.core.facts import JobFact, JobKind
+from dagy.core.plan import BuildPlan, Tokens
+from dagy.core.states import Observed, Resolution, State
+
+
+@dataclass(frozen=True)
+class StartJob:
+    """Create a Job, as soon as a slot is free. A cancelled one is created suspended, as a tombstone that lasts."""
+
+    kind: JobKind
+    input_hash: str
+    attempt: int
+    resolution: Resolution | None = None
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class KeepLog:
+    """Copy the log of a Job that has ended to S3."""
+
+    job: JobFact
+
+
+@dataclass(frozen=True)
+class StoreLock:
+    """Take the lock out of a validation's log and keep it in S3."""
+
+    job: JobFact
+
+
+@dataclass(frozen=True)
+class ReadRecord:
+    """Read the record of a build that has just ended."""
+
+    job: JobFact
+    resolution: Resolution
+
+
+@dataclass(frozen=True)
+class CancelJob:
+    """Keep the log, then stop the Job and mark it as cancelled."""
+
+    job: JobFact
+
+
+@dataclass(frozen=True)
+class DeleteJobs:
+    """Delete Jobs that no state refers to any more, with their pods and ConfigMaps."""
+
+    jobs: tuple[JobFact, ...]
+
+
+Action = StartJob | KeepLog | StoreLock | ReadRecord | CancelJob | DeleteJobs
+
+
+def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
+    """What to do now, in this order. Doing it twice changes nothing."""
+    if cancel_asked(plan, seen.handled):
+        cancel = _cancel(state)
+        if cancel:
+            return (cancel,)
+    useless = _useless(plan, seen, state)
+    tidy: tuple[Action, ...] = (DeleteJobs(useless),) if useless else ()
+    return tidy + _next_steps(state)
+
+
+def cancel_asked(plan: BuildPlan, handled: Tokens) -> bool:
+    """Whether there is a cancel request that has not been acted upon."""
+    return bool(plan.requested.cancel) and plan.requested.cancel != handled.cancel
+
+
+def _cancel(state: State) -> Action | None:
+    match state:
+        case states.Validating(job) | states.Building(job) | states.Retrying(job):
+            return CancelJob(job)
+        case states.ToValidate() | states.ToBuild():
+            start = _start(state)
+            return replace(start, cancelled=True)
+        case _:
+            return None
+
+
+def _start(state: states.ToValidate | states.ToBuild) -> StartJob:
+    match state:
+        case states.ToValidate(input_hash, attempt):
+            return StartJob(JobKind.VALIDATE, input_hash, attempt)
+        case states.ToBuild(resolution, input_hash, attempt):
+            return StartJob(JobKind.BUILD, input_hash, attempt, resolution)
+        case _:
+            assert_never(state)
+
+
+def _next_steps(state: State) -> tuple[Action, ...]:
+    match state:
+        case states.ToValidate() | states.ToBuild():
+            return (_start(state),)
+        case states.Validated(job):
+            return (KeepLog(job), StoreLock(job))
+        case states.Built(job, resolution):
+            return (KeepLog(job), ReadRecord(job, resolution))
+        case states.Retrying(job) | states.Failed(_, job) | states.Invalid(_, job):
+            return (KeepLog(job),) if job and not job.log_kept else ()
+        case (
+            states.Validating()
+            | states.Building()
+            | states.Suspended()
+            | states.Saved()
+            | states.Valid()
+            | states.Completed()
+            | states.Blocked()
+        ):
+            return ()
+        case _:
+            assert_never(state)
+
+
+def _useless(plan: BuildPlan, seen: Observed, state: State) -> tuple[JobFact, ...]:
+    """Jobs of an earlier spec, of an earlier request, or whose result is safe in S3.
+
+    Failed attempts of what is being tried stay: they are how the attempts are counted. A Job of a state that could not
+    be judged (S3 away) stays as well.
+    """
+    match state:
+        case states.Blocked():
+            return ()
+        case states.Failed(_, None) if seen.blocked:
+            return ()
+        case states.Completed():
+            wanted: set[str] = set()
+        case states.Valid() | states.ToBuild() | states.Building() | states.Built():
+            assert seen.resolution
+            wanted = {states.build_hash(plan, seen.resolution.lock_hash, seen.handled)}
+        case states.Retrying(job) | states.Failed(_, JobFact() as job) | states.Invalid(_, JobFact() as job):
+            wanted = {job.input_hash}
+        case states.Suspended() if seen.resolution:
+            wanted = {states.build_hash(plan, seen.resolution.lock_hash, seen.handled)}
+        case _:
+            wanted = {states.validation_hash(plan, seen.handled)}
+    return tuple(job for job in seen.jobs if job.input_hash not in wanted and not job.deleting)

@@ -1,0 +1,167 @@
+"""From the Kubernetes objects of a package's Jobs to facts: what runs, what ended, and how. Pure.
+
+A pod is looked at before its Job, because the Job's own condition comes about a second later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from dagy.model import names
+from dagy_builder.contract import Step
+
+Json = Mapping[str, Any]
+
+
+class JobKind(StrEnum):
+    """The two Jobs of a package."""
+
+    VALIDATE = "validate"
+    BUILD = "build"
+
+
+STEPS: Mapping[JobKind, tuple[Step, ...]] = {
+    JobKind.VALIDATE: (Step.RESOLVE,),
+    JobKind.BUILD: (Step.INSTALL, Step.PACKAGE, Step.UPLOAD),
+}
+
+
+@dataclass(frozen=True)
+class ContainerFact:
+    """One container: `exit_code` is set once it has ended; `reason` tells why it waits or how it ended."""
+
+    step: Step
+    running: bool = False
+    exit_code: int | None = None
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class PodFact:
+    """The newest pod of a Job."""
+
+    name: str
+    phase: str
+    reason: str = ""
+    message: str = ""
+    unschedulable: str = ""
+    containers: tuple[ContainerFact, ...] = ()
+
+    def container(self, step: Step) -> ContainerFact | None:
+        """The container of that step, when the kubelet has reported it."""
+        return next((c for c in self.containers if c.step is step), None)
+
+
+@dataclass(frozen=True)
+class JobFact:
+    """A Job of the package, with its newest pod."""
+
+    name: str
+    kind: JobKind
+    input_hash: str
+    attempt: int
+    created_at: str
+    package_namespace: str = ""
+    """Namespace of the DepPackage, for the limits."""
+    ended_at: str = ""
+    """RFC 3339 time at which the last container, or else the Job, ended; empty while it runs."""
+    finished: str = ""
+    """Complete, Failed or empty."""
+    finished_reason: str = ""
+    cancelled: bool = False
+    log_kept: bool = False
+    deleting: bool = False
+    pod: PodFact | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it occupies a slot: it may still run containers."""
+        if self.finished or self.cancelled:
+            return False
+        return self.pod is None or self.pod.phase not in ("Succeeded", "Failed")
+
+
+def jobs_of(jobs: Iterable[Json], pods: Iterable[Json]) -> tuple[JobFact, ...]:
+    """Facts of all Jobs, oldest attempt first. Objects without our labels are not ours and are left out."""
+    newest: dict[str, Json] = {}
+    for pod in pods:
+        owner = _label(pod, "batch.kubernetes.io/job-name") or _label(pod, "job-name")
+        if owner not in newest or _created(newest[owner]) <= _created(pod):
+            newest[owner] = pod
+    facts = [_job(job, newest.get(job["metadata"]["name"])) for job in jobs if _ours(job)]
+    return tuple(sorted(facts, key=lambda job: (job.kind, job.input_hash, job.attempt)))
+
+
+def _ours(job: Json) -> bool:
+    return _label(job, names.LABEL_STEP) in tuple(JobKind) and _label(job, names.LABEL_ATTEMPT).isdigit()
+
+
+def _job(job: Json, pod: Json | None) -> JobFact:
+    status = job.get("status") or {}
+    ended = next(
+        (c for c in status.get("conditions") or [] if c["type"] in ("Complete", "Failed") and c["status"] == "True"), {}
+    )
+    annotations = job["metadata"].get("annotations") or {}
+    kind = JobKind(_label(job, names.LABEL_STEP))
+    return JobFact(
+        name=job["metadata"]["name"],
+        kind=kind,
+        input_hash=_label(job, names.LABEL_INPUT_HASH),
+        attempt=int(_label(job, names.LABEL_ATTEMPT)),
+        created_at=_created(job),
+        package_namespace=str(annotations.get(names.ANNOTATION_PACKAGE, "")).partition("/")[0],
+        ended_at=_ended_at(pod, ended),
+        finished=ended.get("type", ""),
+        finished_reason=ended.get("reason", ""),
+        cancelled=names.REQUEST_CANCEL in annotations,
+        log_kept=names.ANNOTATION_LOG_KEPT in annotations,
+        deleting="deletionTimestamp" in job["metadata"],
+        pod=_pod(pod, kind) if pod else None,
+    )
+
+
+def _ended_at(pod: Json | None, condition: Json) -> str:
+    statuses = ((pod or {}).get("status") or {}).get("containerStatuses") or []
+    ends = [((c.get("state") or {}).get("terminated") or {}).get("finishedAt") or "" for c in statuses]
+    return max([*ends, str(condition.get("lastTransitionTime", ""))])
+
+
+def _pod(pod: Json, kind: JobKind) -> PodFact:
+    status = pod.get("status") or {}
+    scheduled: Json = next((c for c in status.get("conditions") or [] if c["type"] == "PodScheduled"), {})
+    by_name = {c["name"]: c for c in status.get("containerStatuses") or []}
+    containers = tuple(_container(step, by_name[step]) for step in STEPS[kind] if step in by_name)
+    return PodFact(
+        name=pod["metadata"]["name"],
+        phase=status.get("phase", "Pending"),
+        reason=status.get("reason", ""),
+        message=status.get("message", ""),
+        unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
+        containers=containers,
+    )
+
+
+def _container(step: Step, status: Json) -> ContainerFact:
+    state = status.get("state") or {}
+    ended = state.get("terminated")
+    if ended:
+        code = int(ended.get("exitCode", 1))
+        return ContainerFact(
+            step, exit_code=code, reason=ended.get("reason", ""), message=ended.get("message", "")
+        )
+    waiting = state.get("waiting") or {}
+    return ContainerFact(
+        step, running="running" in state, reason=waiting.get("reason", ""), message=waiting.get("message", "")
+    )
+
+
+def _label(obj: Json, name: str) -> str:
+    return str((obj["metadata"].get("labels") or {}).get(name, ""))
+
+
+def _created(obj: Json) -> str:
+    return str(obj["metadata"].get("creationTimestamp", ""))

@@ -1,0 +1,183 @@
+"""The manifests of a package's Jobs. Pure.
+
+Security: restricted pod security throughout; no service account token; only the container `upload`, which never runs
+package code, has S3 credentials (from a Secret that the kubelet resolves, so they are in no manifest).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dagy.core.facts import STEPS, JobKind
+from dagy.core.plan import BuildPlan, digest
+from dagy.model import names
+from dagy.model.spec import Resources
+from dagy_builder.contract import BuildRequest, Step
+
+INPUT, WORK = "/input", "/work"
+CA_FILE = "ca-certificates.crt"
+_USER = 65532
+_GRACE_SECONDS = 5
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What the administrator decides about every Job."""
+
+    namespace: str
+    image: str
+    pull_policy: str
+    service_account: str
+    s3_secret: str
+    ca_config_map: str
+    work_size: str
+    resources: Mapping[str, Any]
+    """Kubernetes resources of a container, used where the package asks for none."""
+    queue_name: str = ""
+    """Kueue's queue for these Jobs, when there is one."""
+
+
+@dataclass(frozen=True)
+class JobInput:
+    """Which Job: it decides the name, so that two operators make one Job and not two."""
+
+    kind: JobKind
+    slug: str
+    input_hash: str
+    attempt: int
+    cancelled: bool = False
+
+
+def job_name(uid: str, which: JobInput) -> str:
+    """Name of the Job: a function of the package's uid, the input and the attempt; a DNS label (RFC 1123)."""
+    return f"dp-{which.slug.lower()}-{which.kind}-{digest([uid, which.input_hash])[:8]}-{which.attempt}"
+
+
+def labels_of(plan: BuildPlan, which: JobInput) -> dict[str, str]:
+    """Labels of the Job, its pod and its ConfigMap."""
+    return {
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_PACKAGE_UID: plan.uid,
+        names.LABEL_SLUG: which.slug,
+        names.LABEL_STEP: which.kind,
+        names.LABEL_INPUT_HASH: which.input_hash,
+        names.LABEL_ATTEMPT: str(which.attempt),
+    }
+
+
+def job_manifest(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
+    """The Job. One pod, one try: attempts are the operator's business (`backoffLimit: 0`)."""
+    labels, annotations = labels_of(plan, which), {names.ANNOTATION_PACKAGE: str(plan.key)}
+    queue = {"kueue.x-k8s.io/queue-name": settings.queue_name} if settings.queue_name else {}
+    cancelled = {names.REQUEST_CANCEL: "true"} if which.cancelled else {}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": job_name(plan.uid, which),
+            "namespace": settings.namespace,
+            "labels": {**labels, **queue},
+            "annotations": {**annotations, **cancelled},
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "suspend": which.cancelled,
+            "template": {
+                "metadata": {"labels": labels, "annotations": annotations},
+                "spec": _pod_spec(plan, which, settings),
+            },
+        },
+    }
+
+
+def input_config_map(job: Mapping[str, Any], request: BuildRequest, lock: str | None) -> Manifest:
+    """What the Job mounts at /input. It belongs to the Job, so it goes when the Job goes."""
+    metadata = job["metadata"]
+    data = {"request.json": json.dumps(request.to_json(), indent=1)}
+    if lock is not None:
+        data["pylock.toml"] = lock
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "labels": metadata["labels"],
+            "ownerReferences": [
+                {
+                    "apiVersion": "batch/v1",
+                    "kind": "Job",
+                    "name": metadata["name"],
+                    "uid": metadata["uid"],
+                    "controller": True,
+                }
+            ],
+        },
+        "data": data,
+    }
+
+
+def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
+    asked = plan.options.resources
+    return {
+        "restartPolicy": "Never",
+        # On the pod and not on the Job: the Job controller deletes the pod of a Job past its deadline, log and all.
+        "activeDeadlineSeconds": plan.options.timeout_seconds,
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "serviceAccountName": settings.service_account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "fsGroup": _USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "volumes": _volumes(job_name(plan.uid, which), which, settings),
+        "containers": [_container(step, which, settings, asked) for step in STEPS[which.kind]],
+    }
+
+
+def _volumes(input_name: str, which: JobInput, settings: JobSettings) -> list[Manifest]:
+    volumes: list[Manifest] = [
+        {"name": "input", "configMap": {"name": input_name}},
+        {"name": "work", "emptyDir": {"sizeLimit": settings.work_size}},
+        # Absent where the nodes' networks need no authority of their own.
+        {"name": "ca", "configMap": {"name": settings.ca_config_map, "optional": True}},
+    ]
+    volumes += [{"name": f"tmp-{step}", "emptyDir": {"sizeLimit": settings.work_size}} for step in STEPS[which.kind]]
+    return volumes
+
+
+def _container(step: Step, which: JobInput, settings: JobSettings, asked: Resources | None) -> Manifest:
+    container: Manifest = {
+        "name": str(step),
+        "image": settings.image,
+        "imagePullPolicy": settings.pull_policy,
+        "args": [str(step), "--input", INPUT, "--work", WORK],
+        "env": [{"name": "DAGY_CA_DIRECTORY", "value": "/ca"}, {"name": "TMPDIR", "value": "/tmp"}],  # noqa: S108 an emptyDir of its own
+        "volumeMounts": [
+            {"name": "input", "mountPath": INPUT, "readOnly": True},
+            {"name": "work", "mountPath": WORK},
+            {"name": f"tmp-{step}", "mountPath": "/tmp"},  # noqa: S108
+            {"name": "ca", "mountPath": "/ca", "readOnly": True},
+        ],
+        "resources": asked.to_json() if asked else dict(settings.resources),
+        "terminationMessagePolicy": "File",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    if step is Step.UPLOAD:
+        container["envFrom"] = [{"secretRef": {"name": settings.s3_secret}}]
+    return container

@@ -1,0 +1,216 @@
+"""From a state to the status that is written. Pure; `previous` only keeps what is not to be lost or to change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dagy.core import states
+from dagy.core.decide import cancel_asked
+from dagy.core.diagnose import Progress
+from dagy.core.facts import JobFact, JobKind
+from dagy.core.failure import Failure
+from dagy.core.plan import BuildPlan, Tokens
+from dagy.core.states import Observed, State
+from dagy.core.summary import Summary, human_size, summarize
+from dagy.model.status import (
+    ArtifactStatus,
+    BuildStatus,
+    Condition,
+    ConditionType,
+    DepPackageStatus,
+    DroppedRequirement,
+    Phase,
+    Validation,
+    ValidationError,
+)
+from dagy_builder.contract import Artifact, Step
+
+_RAW_LIMIT = 16000
+_TEXT_LIMIT = 4000
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a status needs beside the state."""
+
+    now: datetime
+    previous: DepPackageStatus
+    queue_position: int | None = None
+    validation_log: str | None = None
+    build_log: str | None = None
+    """URIs of logs that were kept in this pass."""
+
+
+def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surroundings) -> DepPackageStatus:
+    """The whole status for this state."""
+    previous, same = around.previous, around.previous.spec_hash == plan.spec_hash
+    summary = summarize(
+        plan, state, previous=previous.phase if same else None, queue_position=around.queue_position
+    )
+    artifact = _artifact(state, around) or previous.artifact
+    handled = _handled(plan, seen, summary)
+    return DepPackageStatus(
+        observed_generation=plan.generation,
+        slug=seen.slug or previous.slug,
+        phase=summary.phase,
+        message=summary.message,
+        s3_uri=artifact.uri if artifact else None,
+        dependency_count=len(plan.normalized.dependencies),
+        dependencies=list(plan.normalized.dependencies),
+        dropped=[DroppedRequirement(text=d.text, why=d.why) for d in plan.normalized.dropped],
+        spec_hash=plan.spec_hash,
+        lock_hash=seen.resolution.lock_hash if seen.resolution else None,
+        artifact=artifact,
+        validation=_validation(plan, seen, state, around),
+        build=_build(state, around, same=same),
+        history=_history(previous, artifact, plan.spec.revision_history_limit),
+        conditions=_conditions(plan, seen, summary, around),
+        last_handled_validate=handled.validate or None,
+        last_handled_build=handled.build or None,
+        last_handled_refresh=handled.refresh or None,
+        last_handled_cancel=handled.cancel or None,
+    )
+
+
+def _artifact(state: State, around: Surroundings) -> ArtifactStatus | None:
+    if not isinstance(state, states.Completed):
+        return None
+    log_uri = around.build_log or _known_log(around.previous, state.record.artifact)
+    return artifact_status(state.record.artifact, log_uri)
+
+
+def _known_log(previous: DepPackageStatus, artifact: Artifact) -> str | None:
+    kept = [a for a in [previous.artifact, *previous.history] if a and a.uri == artifact.uri]
+    return kept[0].log_uri if kept else None
+
+
+def artifact_status(artifact: Artifact, log_uri: str | None) -> ArtifactStatus:
+    """build.json's artifact as status shows it."""
+    size = human_size(artifact.size_bytes)
+    return ArtifactStatus.model_validate({**artifact.to_json(), "size": size, "logUri": log_uri})
+
+
+def _history(previous: DepPackageStatus, current: ArtifactStatus | None, limit: int) -> list[ArtifactStatus]:
+    before = [previous.artifact, *previous.history] if previous.artifact else list(previous.history)
+    return [a for a in before if a and (current is None or a.uri != current.uri)][:limit]
+
+
+def _validation(plan: BuildPlan, seen: Observed, state: State, around: Surroundings) -> Validation | None:
+    before = around.previous.validation
+    if isinstance(state, states.Invalid):
+        errors, raw = _errors(state.failure), state.failure.raw
+    elif seen.resolution:
+        errors, raw = [], None
+    else:
+        return before
+    same = before is not None and before.spec_hash == plan.spec_hash and before.errors == errors
+    return Validation(
+        spec_hash=plan.spec_hash,
+        time=before.time if before and same else timestamp(around.now),
+        errors=errors,
+        raw=raw[-_RAW_LIMIT:] if raw else None,
+        log_uri=around.validation_log or (before.log_uri if before and same else None),
+    )
+
+
+def _errors(failure: Failure) -> list[ValidationError]:
+    problems = [p.to_json() for p in failure.problems] or [{"message": failure.message}]
+    clipped = [{k: str(v)[:_TEXT_LIMIT] for k, v in problem.items()} for problem in problems]
+    return [ValidationError.model_validate(problem) for problem in clipped[:200]]
+
+
+def _build(state: State, around: Surroundings, *, same: bool) -> BuildStatus:
+    before = around.previous.build if same else None
+    queued_at = (before and before.queued_at) or timestamp(around.now)
+    match state:
+        case states.Building(job) | states.Built(job) | states.Retrying(job) | states.Failed(_, JobFact() as job):
+            if job.kind is JobKind.BUILD:
+                log = around.build_log or (before.log_uri if before else None)
+                return BuildStatus(
+                    attempt=job.attempt,
+                    job_name=job.name,
+                    queued_at=queued_at,
+                    started_at=job.created_at or None,
+                    log_uri=log,
+                )
+        case states.ToBuild() | states.ToValidate():
+            return BuildStatus(queued_at=queued_at, queue_position=around.queue_position)
+        case _:
+            pass
+    kept = before or BuildStatus()
+    return kept.model_copy(update={"queued_at": queued_at, "queue_position": None})
+
+
+def _handled(plan: BuildPlan, seen: Observed, summary: Summary) -> Tokens:
+    """Requests count as handled when what they asked for has ended; a cancellation at once."""
+    asked, given = plan.requested, seen.handled
+    ended = summary.settled
+    validated = ended or seen.resolution is not None
+    return Tokens(
+        validate=asked.validate if validated and asked.validate else given.validate,
+        refresh=asked.refresh if ended and asked.refresh else given.refresh,
+        build=asked.build if ended and asked.build else given.build,
+        cancel=asked.cancel if cancel_asked(plan, given) else given.cancel,
+    )
+
+
+def _conditions(plan: BuildPlan, seen: Observed, summary: Summary, around: Surroundings) -> list[Condition]:
+    validated = "True" if seen.resolution else "False" if summary.phase is Phase.INVALID else "Unknown"
+    ready = summary.phase is Phase.COMPLETED
+    why_valid = "Resolved" if seen.resolution else summary.reason
+    rows = [
+        (ConditionType.READY, "True" if ready else "False", summary.reason),
+        (ConditionType.VALIDATED, validated, why_valid),
+        (ConditionType.SETTLED, "True" if summary.settled else "False", summary.reason),
+        (ConditionType.RECONCILING, "False" if summary.settled else "True", summary.reason),
+        (ConditionType.STALLED, "True" if summary.stalled else "False", summary.reason),
+    ]
+    before = {c.type: c for c in around.previous.conditions}
+    conditions = []
+    for kind, status, reason in rows:
+        old = before.get(kind)
+        since = old.last_transition_time if old and old.status == status else timestamp(around.now, micro=False)
+        message = "The requirements resolve." if kind is ConditionType.VALIDATED and seen.resolution else summary.message
+        conditions.append(
+            Condition(
+                type=kind,
+                status=status,  # type: ignore[arg-type]
+                reason=reason,
+                message=message,
+                last_transition_time=since,
+                observed_generation=plan.generation,
+            )
+        )
+    return conditions
+
+
+def phases_between(previous: DepPackageStatus, plan: BuildPlan, state: State) -> list[State]:
+    """The steps that a build took since the last look, so that a watcher sees each of them.
+
+    A small package is installed, zipped and uploaded between two looks of the kubelet. Each step did happen: the
+    containers' exit codes say so.
+    """
+    if previous.spec_hash != plan.spec_hash:
+        return []
+    match state:
+        case states.Building(job, progress) if progress.started:
+            reached = progress.step
+        case states.Built(job):
+            reached = Step.UPLOAD
+        case _:
+            return []
+    order = [Phase.QUEUED, Phase.INSTALLING, Phase.PACKAGING, Phase.UPLOADING]
+    steps = [Step.INSTALL, Step.PACKAGE, Step.UPLOAD]
+    passed: list[State] = []
+    if previous.phase not in order:
+        passed.append(states.Building(job, Progress(Step.INSTALL)))
+    first = order.index(previous.phase) if previous.phase in order else 0
+    passed += [states.Building(job, Progress(step, started=True)) for step in steps[first : steps.index(reached)]]
+    return passed
+
+
+def timestamp(moment: datetime, *, micro: bool = True) -> str:
+    """RFC 3339 in UTC; with microseconds, as Kubernetes' MicroTime, where order matters."""
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ")
+    return text

@@ -1,0 +1,124 @@
+"""What each state is called: its phase, its reason and the sentence that people read. Pure, and the only place for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from dagy.core import states
+from dagy.core.diagnose import Progress
+from dagy.core.plan import BuildPlan
+from dagy.core.states import State
+from dagy.model.status import Phase
+from dagy_builder.contract import Artifact, Step
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A state in a phase, a reason (CamelCase) and a sentence.
+
+    `settled`: nothing more will happen by itself. `stalled`: it failed and someone must act.
+    """
+
+    phase: Phase
+    reason: str
+    message: str
+    settled: bool = False
+    stalled: bool = False
+
+
+_STEP_PHASE = {Step.INSTALL: Phase.INSTALLING, Step.PACKAGE: Phase.PACKAGING, Step.UPLOAD: Phase.UPLOADING}
+
+
+def summarize(plan: BuildPlan, state: State, *, previous: Phase | None, queue_position: int | None = None) -> Summary:
+    """Describe the state. `previous` is what is shown on while S3 cannot be asked."""
+    match state:
+        case states.Invalid(failure):
+            return Summary(Phase.INVALID, failure.reason, failure.message, settled=True, stalled=True)
+        case states.Failed(failure, job):
+            tries = f" (attempt {job.attempt})" if job and job.attempt > 1 else ""
+            return Summary(Phase.FAILED, failure.reason, failure.message + tries, settled=True, stalled=True)
+        case states.Suspended():
+            message = "spec.suspend is true: nothing is started. Set it to false to go on."
+            return Summary(Phase.PENDING, "Suspended", message, settled=True)
+        case states.Saved():
+            message = (
+                "Saved. buildPolicy is Manual: annotate the package with dagy.io/validate or dagy.io/build and a new "
+                "value to go on."
+            )
+            return Summary(Phase.PENDING, "Saved", message, settled=True)
+        case states.ToValidate():
+            return Summary(Phase.PENDING, "WaitingToValidate", _queue("to be validated", queue_position))
+        case states.Validating(_, progress):
+            return Summary(Phase.VALIDATING, "Validating", _validating(plan, progress))
+        case states.Validated():
+            return Summary(Phase.VALIDATING, "Validating", "The requirements resolve; keeping the lock.")
+        case states.Valid():
+            message = "The requirements resolve. buildPolicy is Manual: annotate with dagy.io/build to build."
+            return Summary(Phase.VALID, "Valid", message, settled=True)
+        case states.ToBuild():
+            return Summary(Phase.QUEUED, "Queued", _queue("to be built", queue_position))
+        case states.Building(_, progress):
+            return _building(progress)
+        case states.Built():
+            return Summary(Phase.UPLOADING, "Uploading", "Checking the uploaded artifact.")
+        case states.Retrying(job, failure, at):
+            phase = Phase.VALIDATING if job.kind is states.JobKind.VALIDATE else Phase.QUEUED
+            return Summary(phase, "Retrying", _retrying(failure.message, job.attempt, at))
+        case states.Completed(record):
+            return Summary(Phase.COMPLETED, "ArtifactReady", completed_message(record.artifact), settled=True)
+        case states.Blocked(failure):
+            return Summary(previous or Phase.PENDING, failure.reason, failure.message)
+        case _:
+            assert_never(state)
+
+
+def _validating(plan: BuildPlan, progress: Progress) -> str:
+    count = len(plan.normalized.dependencies)
+    what = f"Resolving {count} requirement{'s' * (count != 1)} for Python {plan.spec.python_version}"
+    return f"{what}: {progress.waiting}." if progress.waiting else f"{what}."
+
+
+def _building(progress: Progress) -> Summary:
+    if not progress.started:
+        message = f"The build's pod is being started{': ' + progress.waiting if progress.waiting else ''}."
+        return Summary(Phase.QUEUED, "Starting", message)
+    phase = _STEP_PHASE[progress.step]
+    words = {
+        Phase.INSTALLING: "uv installs the locked packages.",
+        Phase.PACKAGING: "The installed packages are zipped.",
+        Phase.UPLOADING: "The ZIP is uploaded to S3.",
+    }
+    return Summary(phase, phase.capitalize(), words[phase])
+
+
+def _queue(what: str, position: int | None) -> str:
+    if position is None:
+        return f"Waiting {what}."
+    return f"Waiting {what}: number {position} in the queue."
+
+
+def _retrying(message: str, attempt: int, at: datetime) -> str:
+    return f"{message} Attempt {attempt} failed; the next one starts at {at:%H:%M:%S} UTC."
+
+
+def completed_message(artifact: Artifact) -> str:
+    """E.g. "15 packages, 58.3 MB, for Python 3.12 on linux/amd64."."""
+    count = artifact.package_count
+    return (
+        f"{count} package{'s' * (count != 1)}, {human_size(artifact.size_bytes)}, "
+        f"for Python {artifact.python_version} on linux/{artifact.architecture}."
+    )
+
+
+def human_size(size: int) -> str:
+    """Bytes for people, in powers of 1000: "17 B", "4.2 kB", "58.3 MB"."""
+    if size < 1000:
+        return f"{size} B"
+    value, unit = float(size), ""
+    for unit in ("kB", "MB", "GB", "TB"):  # noqa: B007 the last unit stays
+        value /= 1000
+        if value < 999.95:
+            break
+    return f"{value:.1f} {unit}"
