@@ -1,0 +1,144 @@
+"""Which texts are refused before the grammar of PEP 508 is asked.
+
+The resolver that reads the list later expands `${VAR}`, follows option lines and opens local paths, so nothing that
+looks like one may get as far as that.
+"""
+
+from __future__ import annotations
+
+import re
+
+from dagy.core.requirements.errors import ErrorCode, RequirementError
+from dagy.model.names import MAX_REQUIREMENT_LENGTH
+
+MAX_NESTING = 10
+"""Parentheses within parentheses; real markers need two or three, and the parser recurses on them."""
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//|/|\.)")
+_VERSION_CONTROL = re.compile(r"(?:^|[\s@])((?:git|hg|svn|bzr)(?:\+[a-z]+)?:|git@)", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(?:whl|zip|tar\.gz|tgz|tar\.bz2|tar\.xz)$", re.IGNORECASE)
+
+
+def check_text(text: str) -> str:
+    """The text as the grammar may read it: stripped, tabs as spaces. Raises RequirementError."""
+    if len(text) > MAX_REQUIREMENT_LENGTH:
+        raise RequirementError(
+            ErrorCode.TOO_LONG,
+            f"{text[:60]}…",
+            f"The requirement has {len(text)} characters; at most {MAX_REQUIREMENT_LENGTH} are allowed.",
+            "Give the name and the version only, one requirement per entry.",
+        )
+    text = text.strip(" \t").replace("\t", " ")
+    if not text:
+        raise RequirementError(
+            ErrorCode.EMPTY,
+            text,
+            "The requirement is empty.",
+            'Remove the entry or name a package, e.g. "requests>=2.31".',
+        )
+    _check_characters(text)
+    _check_kind(text)
+    return text
+
+
+def _check_characters(text: str) -> None:
+    if not (text.isascii() and text.isprintable()) or "\\" in text or "$" in text:
+        at = next(i for i, c in enumerate(text) if not (c.isascii() and c.isprintable()) or c in "\\$")
+        raise _bad_character(text, at, text[at])
+    depth = 0
+    for parenthesis in re.finditer(r"[()]", text):
+        depth += 1 if parenthesis[0] == "(" else -1
+        if depth > MAX_NESTING:
+            raise RequirementError(
+                ErrorCode.MARKER_TOO_DEEP,
+                text,
+                f"Parentheses are nested more than {MAX_NESTING} deep.",
+                "Simplify the environment marker, or remove it: the package is built for one Python on Linux.",
+                parenthesis.start(),
+            )
+
+
+def _bad_character(text: str, position: int, character: str) -> RequirementError:
+    if character == "\\":
+        return RequirementError(
+            ErrorCode.BACKSLASH,
+            text,
+            "A requirement holds no backslash.",
+            "Write each requirement on one line; a local path cannot be installed from here.",
+            position,
+        )
+    if character == "$":
+        return RequirementError(
+            ErrorCode.VARIABLE,
+            text,
+            'A requirement holds no "$": variables are never expanded.',
+            "Write the value itself. Credentials of an index belong in a Secret.",
+            position,
+        )
+    if character.isascii() or not character.isprintable():
+        return RequirementError(
+            ErrorCode.CONTROL_CHARACTER,
+            text,
+            f"The requirement holds the control character U+{ord(character):04X}.",
+            "Put each requirement in an entry of its own and remove line breaks and invisible characters.",
+            position,
+        )
+    return RequirementError(
+        ErrorCode.NOT_ASCII,
+        text,
+        f'The requirement holds "{character}" (U+{ord(character):04X}), which is not an ASCII character.',
+        "Type it again: text from a document often has other dashes, quotes or spaces. In URLs write it %-encoded.",
+        position,
+    )
+
+
+def _check_kind(text: str) -> None:
+    """Refuse what pip and uv read as something else than "name version"."""
+    if text.startswith("-"):
+        option = re.split(r"[\s=]", text, maxsplit=1)[0]
+        raise RequirementError(
+            ErrorCode.OPTION,
+            option,
+            f'"{option}" is an option of pip, not a requirement.',
+            "List the packages themselves; indexes and build options have fields of their own in the spec.",
+            0,
+        )
+    if text.startswith("#"):
+        raise RequirementError(ErrorCode.COMMENT, text, "This is a comment, not a requirement.", "Remove the entry.", 0)
+    if match := _VERSION_CONTROL.search(text):
+        raise RequirementError(
+            ErrorCode.VERSION_CONTROL,
+            text,
+            "Packages are not installed from version control, because a branch can change between two builds.",
+            'Use a released version, or the https URL of a wheel: "name @ https://host/name-1.0-py3-none-any.whl".',
+            match.start(1),
+        )
+    _check_local_path(text)
+    if match := _SCHEME.match(text):
+        raise RequirementError(
+            ErrorCode.URL_WITHOUT_NAME,
+            text,
+            "A URL needs the package's name before it.",
+            'Write "name @ https://..." with the name of the package.',
+            0,
+        )
+
+
+def _check_local_path(text: str) -> None:
+    target = text.partition("@")[2].strip() or text
+    first_word = text.split(maxsplit=1)[0]
+    local = (
+        target.lower().startswith("file:")
+        or text.lower().startswith("file:")
+        or any(part.startswith((".", "/", "~/", "~\\")) for part in (text, target))
+        or (":" not in first_word and _ARCHIVE.search(first_word) is not None)
+    )
+    if local:
+        raise RequirementError(
+            ErrorCode.LOCAL_PATH,
+            text,
+            "This is a path on a local disk, which the build cannot see.",
+            "Use a released version, or upload the wheel to an index or a web server and write "
+            '"name @ https://host/name-1.0-py3-none-any.whl".',
+            0,
+        )

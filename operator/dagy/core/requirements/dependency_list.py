@@ -1,0 +1,88 @@
+"""A list of requirements as a package stores it: normalized, for one target, one requirement for each name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dagy.core.requirements.dependency import Dependency, parse_dependency
+from dagy.core.requirements.errors import ErrorCode, RequirementError
+from dagy.core.requirements.redaction import redact
+from dagy.core.requirements.target import applies
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A requirement that was understood and left out."""
+
+    index: int
+    """Position in the given list, from 0."""
+    text: str
+    """As it was given, without credentials."""
+    name: str
+    """Normalized name."""
+    why: str
+
+
+@dataclass(frozen=True)
+class LineError:
+    """An entry that isn't a requirement, or one that is refused."""
+
+    index: int
+    """Position in the given list, from 0."""
+    text: str
+    """As it was given, without credentials."""
+    message: str
+    """What is wrong with which entry, in one sentence."""
+    hint: str
+    """What to do next, in one sentence or two."""
+    code: ErrorCode
+    position: int | None = None
+    """Column of `text` that is at fault, from 0."""
+
+
+@dataclass(frozen=True)
+class NormalizedList:
+    """What became of a list of requirements. Every entry is in exactly one of the three."""
+
+    dependencies: tuple[str, ...]
+    """Canonical PEP 508 texts without markers, sorted by normalized name."""
+    dropped: tuple[Dropped, ...] = ()
+    errors: tuple[LineError, ...] = ()
+
+
+def normalize(dependencies: Sequence[str], python_version: str, *, architecture: str = "amd64") -> NormalizedList:
+    """Normalize a list for Python `python_version` (e.g. "3.12") on Linux: PEP 503 names, last occurrence wins.
+
+    An environment marker is evaluated for that target: where it is false, the requirement is left out, and reported;
+    where it is true, the marker goes. Never raises for anything that `dependencies` holds; ValueError for a target
+    that isn't supported.
+    """
+    kept: dict[str, list[tuple[int, Dependency]]] = defaultdict(list)
+    dropped: list[Dropped] = []
+    errors: list[LineError] = []
+    for index, text in enumerate(dependencies):
+        try:
+            dependency = parse_dependency(text)
+            if dependency.marker is not None and not applies(dependency.marker, python_version, architecture):
+                why = f"not needed on Python {python_version} for Linux: {dependency.marker} is false"
+                dropped.append(Dropped(index, redact(text), dependency.normalized_name, why))
+                continue
+        except RequirementError as error:
+            errors.append(_line_error(index, error))
+            continue
+        kept[dependency.normalized_name].append((index, dependency.without_marker()))
+    for name, occurrences in kept.items():
+        why = f"repeated: the last of {len(occurrences)} requirements for {name} is kept ({occurrences[-1][1]})"
+        dropped += [Dropped(index, redact(dependencies[index]), name, why) for index, _ in occurrences[:-1]]
+    return NormalizedList(
+        dependencies=tuple(str(kept[name][-1][1]) for name in sorted(kept)),
+        dropped=tuple(sorted(dropped, key=lambda one: one.index)),
+        errors=tuple(errors),
+    )
+
+
+def _line_error(index: int, error: RequirementError) -> LineError:
+    message = f'Dependency {index + 1} ("{error.text}"): {error.message}'
+    return LineError(index, error.text, message, error.hint, error.code, error.position)

@@ -1,0 +1,106 @@
+"""Which URLs may stand after "name @" (PEP 508 direct references): https, no credentials, a package file."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from dagy.core.requirements.errors import ErrorCode, RequirementError
+
+
+class _Refuse(Protocol):
+    def __call__(self, code: ErrorCode, message: str, hint: str, offset: int = 0) -> RequirementError: ...
+
+
+ARCHIVES = (".whl", ".tar.gz", ".zip", ".tgz", ".tar.bz2", ".tar.xz")
+"""Endings by which the resolver tells a package's file."""
+
+# RFC 3986 without ";" (it would hide an environment marker) and without "[" and "]" (IPv6 literals).
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#@!&'()*+,=%]*")
+
+
+def check_url(url: str, name: str, text: str) -> str:
+    """The URL as given. Raises RequirementError; `text` is the whole requirement and `name` its package's name."""
+    start = text.find(url)
+
+    def refuse(code: ErrorCode, message: str, hint: str, offset: int = 0) -> RequirementError:
+        return RequirementError(code, text, message, hint, start + offset if start >= 0 else None)
+
+    _check_syntax(url, refuse)
+    parts = urlsplit(url)
+    filename = unquote(parts.path.rpartition("/")[2])
+    if not filename.lower().endswith(ARCHIVES):
+        raise refuse(
+            ErrorCode.URL_NOT_A_PACKAGE,
+            "The URL does not end in the file name of a package.",
+            "Give the URL of the wheel itself, which ends in .whl, not that of a page about it.",
+        )
+    other = _name_in(filename)
+    if other is not None and other != canonicalize_name(name):
+        raise refuse(
+            ErrorCode.URL_OF_OTHER_PACKAGE,
+            f'The URL is that of the package "{other}", not of "{name}".',
+            f'Write "{other} @ https://..." or correct the URL.',
+        )
+    return url
+
+
+def _check_syntax(url: str, refuse: _Refuse) -> None:
+    scheme = url.partition(":")[0].lower()
+    if scheme != "https":
+        raise refuse(
+            ErrorCode.URL_SCHEME,
+            "Only https URLs can be installed from.",
+            'Write "name @ https://...", or use a released version.',
+        )
+    good = _URL_CHARACTERS.match(url)
+    end = good.end() if good else 0
+    if end < len(url):
+        semicolon = url[end] == ";"
+        raise refuse(
+            ErrorCode.URL_MALFORMED,
+            "A space is missing before the environment marker."
+            if semicolon
+            else "The URL holds a forbidden character.",
+            'Put a space before ";".' if semicolon else "Write the character %-encoded (RFC 3986).",
+            end,
+        )
+    try:
+        parts = urlsplit(url)
+        readable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        readable = False
+    if "@" in url.partition("//")[2].partition("/")[0]:
+        raise refuse(
+            ErrorCode.URL_CREDENTIALS,
+            "The URL carries a user name or a password, which everybody who reads the package could see.",
+            "Remove the part before the host. Credentials of an index belong in a Secret.",
+        )
+    if not readable:
+        raise refuse(ErrorCode.URL_MALFORMED, "The URL has no valid host and port.", "Write https://host/path.")
+    if "?" in url:
+        raise refuse(
+            ErrorCode.URL_QUERY,
+            "The URL has a query, which usually is an access token that everybody who reads the package could use.",
+            'Use a URL without "?", or an index whose credentials are in a Secret.',
+            url.index("?"),
+        )
+
+
+def _name_in(filename: str) -> str | None:
+    """The normalized name of the package that a file belongs to, or None when the file name doesn't tell."""
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)[0]
+        return parse_sdist_filename(filename)[0]
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None

@@ -1,0 +1,67 @@
+"""The one error of this package, and the list of its causes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from typing_extensions import override
+
+from dagy.core.requirements.redaction import common_prefix, redact
+
+
+class ErrorCode(StrEnum):
+    """Why a text isn't a requirement that this product installs. Stable: scripts may compare it."""
+
+    EMPTY = "Empty"
+    TOO_LONG = "TooLong"
+    CONTROL_CHARACTER = "ControlCharacter"
+    NOT_ASCII = "NotAscii"
+    BACKSLASH = "Backslash"
+    VARIABLE = "Variable"
+    OPTION = "Option"
+    COMMENT = "Comment"
+    LOCAL_PATH = "LocalPath"
+    VERSION_CONTROL = "VersionControl"
+    URL_WITHOUT_NAME = "UrlWithoutName"
+    URL_SCHEME = "UrlScheme"
+    URL_CREDENTIALS = "UrlCredentials"
+    URL_QUERY = "UrlQuery"
+    URL_MALFORMED = "UrlMalformed"
+    URL_NOT_A_PACKAGE = "UrlNotAPackage"
+    URL_OF_OTHER_PACKAGE = "UrlOfOtherPackage"
+    NAME_MALFORMED = "NameMalformed"
+    VERSION_MALFORMED = "VersionMalformed"
+    SYNTAX = "Syntax"
+    UNSATISFIABLE = "Unsatisfiable"
+    MARKER_UNDEFINED = "MarkerUndefined"
+    MARKER_TOO_DEEP = "MarkerTooDeep"
+
+
+class RequirementError(ValueError):
+    """A text that isn't a requirement, or one that is refused.
+
+    `message` says what is wrong, `hint` what to do next; both are whole sentences and free of credentials, as are
+    `text` (what was read) and `str()`. `position` is the 0-based column in `text` that is at fault, when there is one.
+    """
+
+    def __init__(self, code: ErrorCode, text: str, message: str, hint: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.text = redact(text)
+        if position is not None and self.text != text:
+            position = min(position, common_prefix(text, self.text))
+        self.position = position
+
+    @property
+    def excerpt(self) -> str:
+        """The text, and below it a caret at the position; without a position the text alone."""
+        if self.position is None:
+            return self.text
+        return f"{self.text}\n{' ' * self.position}^"
+
+    @override
+    def __str__(self) -> str:
+        indented = "\n".join(f"    {line}" for line in self.excerpt.splitlines())
+        return f"{self.message}\n{indented}\n{self.hint}"

@@ -1,0 +1,39 @@
+"""What may be shown of a text that somebody else wrote: no credentials, no control characters, no endless lines.
+
+Masks too much rather than too little: it works on malformed text as well, where nobody can tell what was meant.
+"""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+SHOWN_LENGTH = 512
+
+# Greedy on purpose: a password may hold any character, "/" and spaces included, so the last "@" ends it.
+_USERINFO_OF_URL = re.compile(r"://.*@", re.DOTALL)
+_USERINFO_WITHOUT_SCHEME = re.compile(r"[^\s/:@]+:[^\s/@]+@")
+# Queries hold the tokens of presigned and shared URLs.
+_QUERY = re.compile(r"(:/?/?[^\s?]*)\?\S*")
+
+
+def redact(text: str) -> str:
+    """`text` with the user names, passwords and queries of all URLs masked, on one printable line.
+
+    A text without URLs, control characters and beyond `SHOWN_LENGTH` characters comes back as it is.
+    """
+    if ":" in text:
+        text = _USERINFO_OF_URL.sub(f"://{MASK}@", text)
+        text = _USERINFO_WITHOUT_SCHEME.sub(f"{MASK}@", text)
+        text = _QUERY.sub(rf"\1?{MASK}", text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 1]}…"
+
+
+def common_prefix(one: str, other: str) -> int:
+    """Number of leading characters that both texts share."""
+    for index, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return index
+    return min(len(one), len(other))
