@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+
+from dagy_builder.storage import ObjectStore, StorageError
 
 from dagy.core import keys
 from dagy.core.failure import Failure
@@ -18,9 +18,7 @@ from dagy.core.states import Record, Resolution
 from dagy.model.status import ArtifactStatus
 from dagy_builder.contract import Artifact, Fault
 from dagy_builder.keys import record_key
-from dagy_builder.storage import ObjectStore, StorageError
 
-T = TypeVar("T")
 _RECORD_SUFFIX = ".build.json"
 
 
@@ -60,7 +58,7 @@ class ArtifactStore:
     async def lock(self, plan: BuildPlan, slug: str) -> Lock | None:
         """The lock kept for the plan's spec hash."""
         key = keys.resolution_key(self.package_prefix(plan, slug), plan.spec_hash)
-        data = await _thread(lambda: self._objects.get(key))
+        data = await asyncio.to_thread(self._objects.get, key)
         if data is None:
             return None
         kept = json.loads(data)
@@ -77,7 +75,7 @@ class ArtifactStore:
             "refreshToken": found.refresh_token,
             "lock": lock.text,
         }
-        await _thread(lambda: self._objects.put(key, json.dumps(kept).encode(), "application/json"))
+        await asyncio.to_thread(self._objects.put, key, json.dumps(kept).encode(), "application/json")
 
     async def record(self, plan: BuildPlan, slug: str, lock_hash: str) -> Record | None:
         """The finished build of that lock for the plan's target."""
@@ -88,25 +86,27 @@ class ArtifactStore:
             plan.platform.architecture,
             plan.platform.glibc,
         )
-        data = await _thread(lambda: self._objects.get(key))
+        data = await asyncio.to_thread(self._objects.get, key)
         return _record(data) if data else None
 
     async def all_records(self, plan: BuildPlan, slug: str) -> list[Record]:
         """All finished builds of the package, newest first."""
         prefix = self.package_prefix(plan, slug)
-        found = await _thread(lambda: [key for key in self._objects.list(prefix) if key.endswith(_RECORD_SUFFIX)])
-        records = [_record(data) for key in found if (data := await _thread(lambda key=key: self._objects.get(key)))]
+        keys_there = await asyncio.to_thread(self._objects.list, prefix)
+        found = [key for key in keys_there if key.endswith(_RECORD_SUFFIX)]
+        kept = [await asyncio.to_thread(self._objects.get, key) for key in found]
+        records = [_record(data) for data in kept if data]
         return sorted(records, key=lambda record: record.artifact.built_at, reverse=True)
 
     async def keep_log(self, plan: BuildPlan, slug: str, job: str, text: str) -> str:
         """Keep a Job's log; its URI."""
         key = keys.log_key(self.package_prefix(plan, slug), job)
-        await _thread(lambda: self._objects.put(key, text.encode(), "text/plain; charset=utf-8"))
+        await asyncio.to_thread(self._objects.put, key, text.encode(), "text/plain; charset=utf-8")
         return f"s3://{self.bucket}/{key}"
 
     async def delete_prefix(self, prefix: str) -> int:
         """Delete everything of one package; the number of objects that were there."""
-        return await _thread(lambda: self._objects.delete_prefix(prefix))
+        return await asyncio.to_thread(self._objects.delete_prefix, prefix)
 
     async def delete_artifact(self, plan: BuildPlan, slug: str, artifact: Artifact) -> None:
         """Delete one artifact's ZIP and record; its lock may serve another target and stays."""
@@ -119,13 +119,9 @@ class ArtifactStore:
         )
         archive = artifact.uri.removeprefix(f"s3://{self.bucket}/")
         for key in (record, archive):  # the record first: nothing may point at a ZIP that is gone
-            await _thread(lambda key=key: self._objects.delete(key))
+            await asyncio.to_thread(self._objects.delete, key)
 
 
 def _record(data: bytes) -> Record:
     kept = json.loads(data)
     return Record(Artifact.from_json(kept), kept.get("buildToken", ""))
-
-
-async def _thread(call: Callable[[], T]) -> T:
-    return await asyncio.to_thread(call)

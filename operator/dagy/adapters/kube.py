@@ -41,14 +41,14 @@ class KubeApi:
         """Use the pod's service account, or else the present kubeconfig."""
         configuration = client.Configuration()
         try:
-            config.load_incluster_config(client_configuration=configuration)
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException:
-            await config.load_kube_config(client_configuration=configuration)
+            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         return cls(client.ApiClient(configuration))
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._client.close()  # type: ignore[no-untyped-call]
 
     async def request(
         self,
@@ -63,7 +63,7 @@ class KubeApi:
         headers = {"Accept": "application/json", "User-Agent": names.FIELD_MANAGER}
         if body is not None:
             headers["Content-Type"] = content_type
-        serialized = self._client.param_serialize(
+        verb, url, sent_headers, sent_body, _ = await self._client.param_serialize(
             method=method,
             resource_path=path,
             query_params=list((query or {}).items()),
@@ -72,10 +72,10 @@ class KubeApi:
             auth_settings=["BearerToken"],
         )
         try:
-            response = await self._client.call_api(*serialized, _request_timeout=TIMEOUT_SECONDS)
+            response = await self._client.call_api(verb, url, sent_headers, sent_body, _request_timeout=TIMEOUT_SECONDS)
         except client.ApiException as error:
             raise _kube_error(error.status, error.body, error.reason) from None
-        data: bytes = await response.read()
+        data: bytes = await response.read()  # type: ignore[no-untyped-call]
         if response.status >= 400:
             raise _kube_error(response.status, data, response.reason)
         return data

@@ -8,20 +8,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from dagy_builder.storage import StorageError
+
 from dagy.adapters.artifact_store import ArtifactStore
 from dagy.adapters.cluster import Cluster
 from dagy.core import keys
 from dagy.core.status import timestamp
 from dagy.model import names
 from dagy.model.spec import DeletionPolicy
-from dagy_builder.storage import StorageError
 
 _RETRY_SECONDS = 15.0
 
 
-async def finalize(
-    cluster: Cluster, store: ArtifactStore, package: dict[str, Any], now: datetime
-) -> float | None:
+async def finalize(cluster: Cluster, store: ArtifactStore, package: dict[str, Any], now: datetime) -> float | None:
     """One step of the deletion; the seconds after which to look again, or None when the package is let go."""
     metadata = package["metadata"]
     if names.FINALIZER not in (metadata.get("finalizers") or []):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dagy_builder.storage import StorageError
+
 from dagy.adapters.artifact_store import ArtifactStore, artifact_of, failure_of_storage
 from dagy.adapters.cluster import Cluster
 from dagy.core.failure import Failure
@@ -13,7 +15,6 @@ from dagy.core.status import artifact_status
 from dagy.model import names
 from dagy.model.status import ArtifactStatus, ConditionType, DepPackageStatus
 from dagy_builder.contract import Fault, Problem
-from dagy_builder.storage import StorageError
 
 
 def status_in(package: dict[str, Any]) -> DepPackageStatus:
@@ -58,9 +59,7 @@ def handled_tokens(status: DepPackageStatus) -> Tokens:
     )
 
 
-async def _resolution(
-    store: ArtifactStore, plan: BuildPlan, slug: str, status: DepPackageStatus
-) -> Resolution | None:
+async def _resolution(store: ArtifactStore, plan: BuildPlan, slug: str, status: DepPackageStatus) -> Resolution | None:
     if plan.normalized.errors:
         return None
     if status.spec_hash == plan.spec_hash and status.lock_hash:
@@ -87,9 +86,7 @@ def _same_target(artifact: ArtifactStatus, plan: BuildPlan) -> bool:
     return (artifact.python_version, artifact.architecture, artifact.glibc) == target
 
 
-async def recall(
-    store: ArtifactStore, plan: BuildPlan, slug: str, status: DepPackageStatus
-) -> DepPackageStatus:
+async def recall(store: ArtifactStore, plan: BuildPlan, slug: str, status: DepPackageStatus) -> DepPackageStatus:
     """A status that was erased, with the artifacts that S3 still has. Raises StorageError."""
     known = [artifact_status(record.artifact, None) for record in await store.all_records(plan, slug)]
     if not known:

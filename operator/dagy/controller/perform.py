@@ -9,6 +9,8 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from dagy_builder.storage import StorageError
+
 from dagy.adapters.artifact_store import ArtifactStore, Lock
 from dagy.adapters.cluster import Cluster
 from dagy.controller.slots import Slots
@@ -22,12 +24,11 @@ from dagy.core.states import Observed, Resolution
 from dagy.core.turns import Waiting
 from dagy.model import names
 from dagy_builder.contract import RESULT_PREFIX, Fault, Reason, Step, StepOutcome
-from dagy_builder.storage import StorageError
 
 _LOCK_LIMIT_BYTES = 900_000  # a ConfigMap holds 1 MiB in all
 
 
-class LockRefused(Exception):
+class LockRefusedError(Exception):
     """The validation's result cannot be used; `failure` says why."""
 
     def __init__(self, failure: Failure) -> None:
@@ -93,9 +94,7 @@ class Performer:
             if lock:
                 prefix = self._store.package_prefix(plan, seen.slug)
                 token = plan.requested.build or seen.handled.build
-                request = replace(
-                    request, lock_hash=lock.resolution.lock_hash, key_prefix=prefix, build_token=token
-                )
+                request = replace(request, lock_hash=lock.resolution.lock_hash, key_prefix=prefix, build_token=token)
             await self._cluster.create_config_map(input_config_map(job, request, lock.text if lock else None))
 
         if action.cancelled:
@@ -160,14 +159,14 @@ def result_in(log: str) -> StepOutcome | None:
 
 
 def lock_in(outcome: StepOutcome | None) -> str:
-    """The lock's text. Raises LockRefused when it is missing or too large."""
+    """The lock's text. Raises LockRefusedError when it is missing or too large."""
     try:
         packed = base64.b64decode((outcome.result or {})["lock"] if outcome else "")
         text = zlib.decompressobj(wbits=47).decompress(packed, _LOCK_LIMIT_BYTES + 1).decode()
     except (KeyError, ValueError, TypeError, zlib.error):
         text = ""
     if not text:
-        raise LockRefused(
+        raise LockRefusedError(
             Failure(
                 Reason.INTERNAL_ERROR,
                 "The validation's log ends without a lock. It is validated again.",
@@ -175,7 +174,7 @@ def lock_in(outcome: StepOutcome | None) -> str:
             )
         )
     if len(text) > _LOCK_LIMIT_BYTES:
-        raise LockRefused(
+        raise LockRefusedError(
             Failure(
                 Reason.TOO_LARGE,
                 "The lock of these requirements is larger than 900 kB. Split the package into several ones.",

@@ -60,7 +60,7 @@ class WorkQueue(Generic[K]):
             self._active.add(key)
             try:
                 await look(key)
-            except Exception as error:  # noqa: BLE001 the queue must outlive whatever a pass does
+            except Exception as error:
                 on_error(key, error)
                 self.add_after(key, self._backoff(key))
             else:

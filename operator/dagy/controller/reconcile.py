@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from dagy_builder.storage import StorageError
+
 from dagy.adapters.artifact_store import ArtifactStore, artifact_of, failure_of_storage
 from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import KubeError
 from dagy.controller.finalize import finalize
 from dagy.controller.observe import observe, recall, status_in
-from dagy.controller.perform import Effect, LockRefused, Performer
+from dagy.controller.perform import Effect, LockRefusedError, Performer
 from dagy.controller.slots import Slots
 from dagy.controller.slugs import slug_of
 from dagy.core import decide, states
@@ -24,7 +26,6 @@ from dagy.core.status import Surroundings, phases_between, status_of, timestamp
 from dagy.model import names
 from dagy.model.status import ConditionType, DepPackageStatus
 from dagy_builder.contract import Fault
-from dagy_builder.storage import StorageError
 
 _MOST_STEPS = 12  # of one pass; a package takes six from nothing to a started build
 _SAFETY_SECONDS = 60.0  # a running Job is looked at that often even when no event comes
@@ -107,7 +108,7 @@ class Reconciler:
                 blocked = replace(seen, blocked=failure_of_storage(error))
                 await self._write(this, blocked, state_of(this.plan, blocked, this.now))
                 raise
-            except LockRefused as refused:
+            except LockRefusedError as refused:
                 await self._write(this, seen, states.Failed(refused.failure))
                 if refused.failure.retryable:
                     raise

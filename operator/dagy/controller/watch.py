@@ -84,9 +84,9 @@ def job_registry(announce: Announce) -> kopf.OperatorRegistry:
     kopf.on.login(registry=registry)(_login)
 
     async def job_changed(annotations: kopf.Annotations, **_: Any) -> None:
-        namespace, _, name = annotations.get(names.ANNOTATION_PACKAGE, "").partition("/")
-        if name:
-            announce(Key(namespace, name), "")
+        package = annotations.get(names.ANNOTATION_PACKAGE, "").split("/")
+        if len(package) == 2:
+            announce(Key(*package), "")
 
     ours = {names.LABEL_MANAGED_BY: names.MANAGED_BY}
     kopf.on.event("batch", "v1", "jobs", labels=ours, registry=registry)(job_changed)

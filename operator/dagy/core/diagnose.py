@@ -33,7 +33,7 @@ class Success:
 def standing_of(job: JobFact) -> Progress | Success | Failure:
     """Where the Job stands."""
     if job.cancelled:
-        return Failure("Cancelled", "The build was cancelled. Change the package or request a build to go on.", Fault.USER)
+        return _CANCELLED
     pod = job.pod
     if pod is None:
         return _without_pod(job)
@@ -128,6 +128,9 @@ def _killed(pod: PodFact, container: ContainerFact) -> Failure:
     )
 
 
+_CANCELLED = Failure(
+    "Cancelled", "The build was cancelled. Change the package or request a build to go on.", Fault.USER
+)
 _DEADLINE = Failure(
     "DeadlineExceeded",
     "The attempt took longer than it may and was stopped. Raise spec.build.timeoutSeconds, or split the package.",

@@ -102,7 +102,7 @@ def _ours(job: Json) -> bool:
 
 def _job(job: Json, pod: Json | None) -> JobFact:
     status = job.get("status") or {}
-    ended = next(
+    ended: Json = next(
         (c for c in status.get("conditions") or [] if c["type"] in ("Complete", "Failed") and c["status"] == "True"), {}
     )
     annotations = job["metadata"].get("annotations") or {}
@@ -150,9 +150,7 @@ def _container(step: Step, status: Json) -> ContainerFact:
     ended = state.get("terminated")
     if ended:
         code = int(ended.get("exitCode", 1))
-        return ContainerFact(
-            step, exit_code=code, reason=ended.get("reason", ""), message=ended.get("message", "")
-        )
+        return ContainerFact(step, exit_code=code, reason=ended.get("reason", ""), message=ended.get("message", ""))
     waiting = state.get("waiting") or {}
     return ContainerFact(
         step, running="running" in state, reason=waiting.get("reason", ""), message=waiting.get("message", "")

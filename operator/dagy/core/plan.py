@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from typing_extensions import override
+
 from dagy.core import requirements
 from dagy.model import names
 from dagy.model.spec import BuildOptions, BuildPolicy, DepPackageSpec, Index, Platform
@@ -22,6 +24,7 @@ class Key:
     namespace: str
     name: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 

@@ -15,7 +15,7 @@ def retry_delay(attempt: int, seed: str) -> timedelta:
     The jitter (up to a quarter) spreads many packages that failed for one common reason; being a function of the seed,
     it gives the same time in each pass and in each operator.
     """
-    base = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1))
+    base = min(LONGEST_DELAY, FIRST_DELAY * float(2 ** (attempt - 1)))
     digest = hashlib.sha256(f"{seed}/{attempt}".encode()).digest()
     return base * (1 + digest[0] / 1020)
 

@@ -6,7 +6,7 @@ state extends `State`; the type checker then names every `match` that has to fol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dagy.core.diagnose import Progress, Success, standing_of
@@ -47,7 +47,7 @@ class Observed:
     """For the resolution's lock."""
     rejected: Failure | None = None
     """The failed validation of the present spec hash, as remembered by status."""
-    handled: Tokens = Tokens()
+    handled: Tokens = field(default_factory=Tokens)
     blocked: Failure | None = None
     """Why S3 or the API server did not do what had to be done just now."""
 

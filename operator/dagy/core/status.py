@@ -45,9 +45,7 @@ class Surroundings:
 def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surroundings) -> DepPackageStatus:
     """The whole status for this state."""
     previous, same = around.previous, around.previous.spec_hash == plan.spec_hash
-    summary = summarize(
-        plan, state, previous=previous.phase if same else None, queue_position=around.queue_position
-    )
+    summary = summarize(plan, state, previous=previous.phase if same else None, queue_position=around.queue_position)
     artifact = _artifact(state, around) or previous.artifact
     handled = _handled(plan, seen, summary)
     return DepPackageStatus(
@@ -92,8 +90,8 @@ def artifact_status(artifact: Artifact, log_uri: str | None) -> ArtifactStatus:
 
 
 def _history(previous: DepPackageStatus, current: ArtifactStatus | None, limit: int) -> list[ArtifactStatus]:
-    before = [previous.artifact, *previous.history] if previous.artifact else list(previous.history)
-    return [a for a in before if a and (current is None or a.uri != current.uri)][:limit]
+    before = ([previous.artifact] if previous.artifact else []) + previous.history
+    return [a for a in before if current is None or a.uri != current.uri][:limit]
 
 
 def _validation(plan: BuildPlan, seen: Observed, state: State, around: Surroundings) -> Validation | None:
@@ -171,7 +169,9 @@ def _conditions(plan: BuildPlan, seen: Observed, summary: Summary, around: Surro
     for kind, status, reason in rows:
         old = before.get(kind)
         since = old.last_transition_time if old and old.status == status else timestamp(around.now, micro=False)
-        message = "The requirements resolve." if kind is ConditionType.VALIDATED and seen.resolution else summary.message
+        message = (
+            "The requirements resolve." if kind is ConditionType.VALIDATED and seen.resolution else summary.message
+        )
         conditions.append(
             Condition(
                 type=kind,
@@ -212,5 +212,4 @@ def phases_between(previous: DepPackageStatus, plan: BuildPlan, state: State) ->
 
 def timestamp(moment: datetime, *, micro: bool = True) -> str:
     """RFC 3339 in UTC; with microseconds, as Kubernetes' MicroTime, where order matters."""
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ")
-    return text
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ")

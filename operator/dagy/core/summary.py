@@ -1,4 +1,4 @@
-"""What each state is called: its phase, its reason and the sentence that people read. Pure, and the only place for it."""
+"""What each state is called: its phase, its reason and the sentence that people read. Pure; the only place for it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import assert_never
 
 from dagy.core import states
 from dagy.core.diagnose import Progress
+from dagy.core.facts import JobKind
 from dagy.core.plan import BuildPlan
 from dagy.core.states import State
 from dagy.model.status import Phase
@@ -64,7 +65,7 @@ def summarize(plan: BuildPlan, state: State, *, previous: Phase | None, queue_po
         case states.Built():
             return Summary(Phase.UPLOADING, "Uploading", "Checking the uploaded artifact.")
         case states.Retrying(job, failure, at):
-            phase = Phase.VALIDATING if job.kind is states.JobKind.VALIDATE else Phase.QUEUED
+            phase = Phase.VALIDATING if job.kind is JobKind.VALIDATE else Phase.QUEUED
             return Summary(phase, "Retrying", _retrying(failure.message, job.attempt, at))
         case states.Completed(record):
             return Summary(Phase.COMPLETED, "ArtifactReady", completed_message(record.artifact), settled=True)

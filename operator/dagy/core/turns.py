@@ -31,9 +31,7 @@ class Limits:
     per_namespace: int
 
 
-def position_of(
-    mine: Waiting, waiting: Iterable[Waiting], running: Sequence[str], limits: Limits
-) -> int:
+def position_of(mine: Waiting, waiting: Iterable[Waiting], running: Sequence[str], limits: Limits) -> int:
     """0 when it is my turn; otherwise my place in the queue, from 1.
 
     `running` names the namespace of each running Job. A namespace at its own limit is passed over and blocks nobody
