@@ -15,7 +15,6 @@ from dagy.core import keys
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan
 from dagy.core.states import Record, Resolution
-from dagy.model.status import ArtifactStatus
 from dagy_builder.contract import Artifact, Fault
 from dagy_builder.keys import record_key
 
@@ -33,11 +32,6 @@ class Lock:
 def failure_of_storage(error: StorageError) -> Failure:
     """The storage's error as a failure of the package."""
     return Failure(error.reason, error.message, Fault(error.fault))
-
-
-def artifact_of(status: ArtifactStatus) -> Artifact:
-    """The artifact that status repeats."""
-    return Artifact.from_json(status.to_json())
 
 
 class ArtifactStore:

@@ -9,11 +9,11 @@ from typing import Any
 
 from dagy_builder.storage import StorageError
 
-from dagy.adapters.artifact_store import ArtifactStore, artifact_of, failure_of_storage
+from dagy.adapters.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import KubeError
 from dagy.controller.finalize import finalize
-from dagy.controller.observe import observe, recall, status_in
+from dagy.controller.observe import observe, recall
 from dagy.controller.perform import Effect, LockRefusedError, Performer
 from dagy.controller.slots import Slots
 from dagy.controller.slugs import slug_of
@@ -21,6 +21,7 @@ from dagy.core import decide, states
 from dagy.core.facts import JobKind
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan, Key, plan_of
+from dagy.core.remembered import artifact_of, status_in
 from dagy.core.states import Observed, State, state_of
 from dagy.core.status import Surroundings, phases_between, status_of, timestamp
 from dagy.model import names

@@ -49,8 +49,9 @@ def summarize(plan: BuildPlan, state: State, *, previous: Phase | None, queue_po
                 "value to go on."
             )
             return Summary(Phase.PENDING, "Saved", message, settled=True)
-        case states.ToValidate():
-            return Summary(Phase.PENDING, "WaitingToValidate", _queue("to be validated", queue_position))
+        case states.ToValidate(_, attempt):
+            phase = Phase.PENDING if attempt == 1 else Phase.VALIDATING
+            return Summary(phase, "WaitingToValidate", _queue("to be validated", queue_position))
         case states.Validating(_, progress):
             return Summary(Phase.VALIDATING, "Validating", _validating(plan, progress))
         case states.Validated():

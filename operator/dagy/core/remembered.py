@@ -1,0 +1,82 @@
+"""What status remembers, so that the cluster and S3 need not be asked again. Pure.
+
+Each function answers "unknown" (None, or a `Look.ASK`) where status does not speak of the present spec: then the
+controller asks S3, which is where the truth lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from dagy.core.failure import Failure
+from dagy.core.plan import BuildPlan, Tokens
+from dagy.core.states import Record, Resolution
+from dagy.model.status import ArtifactStatus, ConditionType, DepPackageStatus
+from dagy_builder.contract import Artifact, Fault, Problem
+
+
+class Look(Enum):
+    """The answer of a function below when status cannot tell."""
+
+    ASK = "ask S3"
+
+
+def status_in(package: Mapping[str, Any]) -> DepPackageStatus:
+    """The present status; an empty one when there is none or when somebody has spoiled it."""
+    try:
+        return DepPackageStatus.model_validate(package.get("status") or {})
+    except ValueError:
+        return DepPackageStatus()
+
+
+def handled_tokens(status: DepPackageStatus) -> Tokens:
+    """The requests that were acted upon."""
+    return Tokens(
+        validate=status.last_handled_validate or "",
+        build=status.last_handled_build or "",
+        refresh=status.last_handled_refresh or "",
+        cancel=status.last_handled_cancel or "",
+    )
+
+
+def resolution_in(status: DepPackageStatus, plan: BuildPlan) -> Resolution | None | Look:
+    """The lock of the present spec; None when there is known to be none."""
+    if status.spec_hash != plan.spec_hash:
+        return Look.ASK
+    if not status.lock_hash:
+        return None
+    return Resolution(plan.spec_hash, status.lock_hash, status.last_handled_refresh or "")
+
+
+def record_in(status: DepPackageStatus, plan: BuildPlan, resolution: Resolution) -> Record | None | Look:
+    """The finished build of that lock; None when there is known to be none."""
+    for kept in [*([status.artifact] if status.artifact else []), *status.history]:
+        if kept.lock_hash == resolution.lock_hash and _same_target(kept, plan):
+            return Record(artifact_of(kept), status.last_handled_build or "")
+    if status.spec_hash == plan.spec_hash and status.lock_hash == resolution.lock_hash:
+        return None
+    return Look.ASK
+
+
+def rejection_in(status: DepPackageStatus, plan: BuildPlan) -> Failure | None:
+    """The failed validation of the present spec, if status tells of one."""
+    validation = status.validation
+    if validation is None or validation.spec_hash != plan.spec_hash or not validation.errors:
+        return None
+    ready = next((c for c in status.conditions if c.type == ConditionType.READY), None)
+    if ready is None or not status.message:
+        return None
+    problems = tuple(Problem.from_json(e.to_json()) for e in validation.errors)
+    return Failure(ready.reason, status.message, Fault.USER, problems, validation.raw)
+
+
+def artifact_of(status: ArtifactStatus) -> Artifact:
+    """The artifact that status repeats."""
+    return Artifact.from_json(status.to_json())
+
+
+def _same_target(artifact: ArtifactStatus, plan: BuildPlan) -> bool:
+    target = (plan.spec.python_version, plan.platform.architecture, plan.platform.glibc)
+    return (artifact.python_version, artifact.architecture, artifact.glibc) == target

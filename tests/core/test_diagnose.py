@@ -1,0 +1,128 @@
+"""What the kubelet reports becomes a reason, a fault and a sentence with the next step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dagy.core.diagnose import Progress, Success, standing_of
+from dagy.core.facts import JobFact, JobKind, jobs_of
+from dagy.core.failure import Failure
+from dagy_builder.contract import Fault, Step
+from tests.core.worlds import outcome
+
+
+def fact(
+    containers: list[dict[str, Any]] | None,
+    *,
+    kind: str = "build",
+    phase: str = "Running",
+    job_status: dict[str, Any] | None = None,
+    **pod_status: Any,
+) -> JobFact:
+    """A Job with one pod in that state, or with none."""
+    labels = {"dagy.io/job": kind, "dagy.io/attempt": "1", "dagy.io/input-hash": "abc", "job-name": "j"}
+    metadata = {"name": "j", "labels": labels, "creationTimestamp": "2026-11-21T12:00:00Z"}
+    pods = [] if containers is None else [
+        {"metadata": {**metadata, "name": "p"}, "status": {"phase": phase, "containerStatuses": containers, **pod_status}}
+    ]
+    (job,) = jobs_of([{"metadata": metadata, "status": job_status or {}}], pods)
+    return job
+
+
+def running(name: str) -> dict[str, Any]:
+    return {"name": name, "state": {"running": {"startedAt": "2026-11-21T12:00:01Z"}}}
+
+
+def ended(name: str, code: int = 0, reason: str = "Completed", message: str | None = None) -> dict[str, Any]:
+    text = outcome(Step(name)) if message is None and code == 0 else message or ""
+    end = {"exitCode": code, "reason": reason, "message": text, "finishedAt": "2026-11-21T12:00:09Z"}
+    return {"name": name, "state": {"terminated": end}}
+
+
+def waiting(name: str, reason: str, message: str = "") -> dict[str, Any]:
+    return {"name": name, "state": {"waiting": {"reason": reason, "message": message}}}
+
+
+ALL = [running("install"), running("package"), running("upload")]
+
+
+@pytest.mark.parametrize(
+    ("job", "step", "started"),
+    [
+        (fact(None), Step.INSTALL, False),
+        (fact([]), Step.INSTALL, False),
+        (fact([waiting("install", "ContainerCreating")]), Step.INSTALL, False),
+        (fact(ALL), Step.INSTALL, True),
+        (fact([ended("install"), *ALL[1:]]), Step.PACKAGE, True),
+        (fact([ended("install"), ended("package"), ALL[2]]), Step.UPLOAD, True),
+    ],
+)
+def test_progress(job: JobFact, step: Step, started: bool) -> None:
+    standing = standing_of(job)
+    assert isinstance(standing, Progress)
+    assert (standing.step, standing.started) == (step, started)
+
+
+def test_success_is_seen_in_the_pod_before_the_job_says_so() -> None:
+    job = fact([ended("install"), ended("package"), ended("upload")])
+    assert isinstance(standing_of(job), Success)
+    assert job.finished == ""
+    assert job.ended_at == "2026-11-21T12:00:09Z"
+
+
+def test_waiting_is_told() -> None:
+    job = fact([waiting("install", "ErrImageNeverPull", "image is not present")])
+    standing = standing_of(job)
+    assert isinstance(standing, Progress)
+    assert "ErrImageNeverPull: image is not present (is the builder image name right" in standing.waiting
+    unschedulable = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}
+    standing = standing_of(fact([], conditions=[unschedulable]))
+    assert isinstance(standing, Progress)
+    assert standing.waiting == "no node can take the pod: 0/1 nodes are available"
+
+
+FAILURES = [
+    ("own report", fact([ended("install", 65, message=outcome(Step.INSTALL, reason="HashMismatch"))]), "HashMismatch", Fault.USER),
+    (
+        "the root cause, not the step that noticed",
+        fact(
+            [
+                ended("install", 75, message=outcome(Step.INSTALL, reason="IndexUnreachable", fault=Fault.INFRASTRUCTURE)),
+                ended("package", 75, message=outcome(Step.PACKAGE, reason="PreviousStepEnded", fault=Fault.INFRASTRUCTURE)),
+            ]
+        ),
+        "IndexUnreachable",
+        Fault.INFRASTRUCTURE,
+    ),
+    ("out of memory", fact([ended("install", 137, "OOMKilled")]), "OutOfMemory", Fault.USER),
+    ("crash", fact([ended("install", 139, "Error")]), "StepCrashed", Fault.INFRASTRUCTURE),
+    ("a report that is none", fact([ended("install", 1, "Error", '{"step": 7}')]), "StepCrashed", Fault.INFRASTRUCTURE),
+    ("a report in another's name", fact([ended("install", 1, "Error", outcome(Step.UPLOAD))]), "StepCrashed", Fault.INFRASTRUCTURE),
+    ("a JSON array", fact([ended("install", 1, "Error", "[1]")]), "StepCrashed", Fault.INFRASTRUCTURE),
+    ("success without a report", fact([ended("install"), ended("package"), ended("upload", message=" ")]), "InternalError", Fault.INFRASTRUCTURE),
+    ("evicted", fact([], phase="Failed", reason="Evicted", message="node was low on memory"), "Evicted", Fault.INFRASTRUCTURE),
+    ("disk full", fact([], phase="Failed", reason="Evicted", message="Pod ephemeral local storage usage exceeds"), "DiskFull", Fault.USER),
+    ("deadline", fact([ended("install", 137, "Error")], phase="Failed", reason="DeadlineExceeded"), "DeadlineExceeded", Fault.USER),
+    ("node gone", fact(None, job_status={"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}), "PodLost", Fault.INFRASTRUCTURE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("job", "reason", "fault"), [f[1:] for f in FAILURES], ids=[f[0] for f in FAILURES])
+def test_failures(job: JobFact, reason: str, fault: Fault) -> None:
+    failure = standing_of(job)
+    assert isinstance(failure, Failure)
+    assert (failure.reason, failure.fault) == (reason, fault)
+    assert failure.message.endswith(".")
+
+
+def test_a_job_without_our_labels_is_not_ours() -> None:
+    assert jobs_of([{"metadata": {"name": "j", "labels": {"dagy.io/job": "other"}}}], []) == ()
+
+
+def test_the_newest_pod_counts() -> None:
+    job = fact(ALL)
+    assert job.kind is JobKind.BUILD
+    assert job.pod
+    assert job.pod.name == "p"

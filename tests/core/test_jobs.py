@@ -1,0 +1,70 @@
+"""The Jobs' manifests: names, restricted pod security, and who sees credentials."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagy.adapters.settings import Settings
+from dagy.core.facts import JobKind
+from dagy.core.jobs import JobInput, input_config_map, job_manifest, job_name
+from tests.core.worlds import SLUG, plan
+
+SETTINGS = Settings(s3_bucket="artifacts", builder_image="builder:1").job_settings()
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def manifest(kind: JobKind = JobKind.BUILD, **spec: Any) -> dict[str, Any]:
+    return job_manifest(plan(**spec), JobInput(kind, SLUG, "0123456789abcdef", 1), SETTINGS)
+
+
+@given(uid=st.uuids().map(str), kind=st.sampled_from(JobKind), attempt=st.integers(1, 9), other=st.uuids().map(str))
+def test_names_are_labels_and_differ_by_uid_and_attempt(uid: str, kind: JobKind, attempt: int, other: str) -> None:
+    name = job_name(uid, JobInput(kind, SLUG, "0123456789abcdef", attempt))
+    assert DNS_LABEL.fullmatch(name)
+    assert name != job_name(uid, JobInput(kind, SLUG, "0123456789abcdef", attempt + 1))
+    if other != uid:
+        assert name != job_name(other, JobInput(kind, SLUG, "0123456789abcdef", attempt))
+
+
+def test_only_upload_has_s3_credentials() -> None:
+    pod = manifest()["spec"]["template"]["spec"]
+    with_secret = [c["name"] for c in pod["containers"] if "secretRef" in str(c)]
+    assert with_secret == ["upload"]
+    assert "secretRef" not in str(manifest(JobKind.VALIDATE))
+    assert pod["automountServiceAccountToken"] is False
+
+
+def test_restricted_pod_security() -> None:
+    pod = manifest()["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert {kind for volume in pod["volumes"] for kind in volume if kind != "name"} <= {"configMap", "emptyDir"}
+    for container in pod["containers"]:
+        context = container["securityContext"]
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["readOnlyRootFilesystem"] is True
+
+
+def test_the_users_text_is_in_no_argument_and_no_environment() -> None:
+    job = manifest(dependencies=["marker-of-the-user"], description="marker-of-the-user")
+    assert "marker-of-the-user" not in str(job)
+
+
+def test_the_input_belongs_to_the_job() -> None:
+    job = {"metadata": {"name": "j", "namespace": "dagy-builds", "uid": "u", "labels": {"a": "b"}}}
+    config_map = input_config_map(job, plan().request(), "lock-version = '1.0'")
+    assert config_map["metadata"]["ownerReferences"][0]["uid"] == "u"
+    assert set(config_map["data"]) == {"request.json", "pylock.toml"}
+    assert set(input_config_map(job, plan().request(), None)["data"]) == {"request.json"}
+
+
+def test_resources_come_from_the_package_or_else_from_the_settings() -> None:
+    assert manifest()["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] == {"memory": "2Gi"}
+    asked = {"resources": {"limits": {"memory": "4Gi", "ephemeral-storage": "1Gi"}}}
+    container = manifest(build=asked)["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"] == asked["resources"]

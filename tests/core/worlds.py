@@ -1,0 +1,221 @@
+"""A small pure world for the core's tests: Jobs that end as told, a bucket that keeps what is put into it.
+
+It obeys `decide` and nothing else, so that what it reaches is what the core leads to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dagy.core import decide, states
+from dagy.core.facts import STEPS, ContainerFact, JobFact, JobKind, PodFact
+from dagy.core.plan import BuildPlan, plan_of
+from dagy.core.remembered import handled_tokens, rejection_in
+from dagy.core.states import Observed, Record, Resolution, State, state_of
+from dagy.core.status import Surroundings, phases_between, status_of, timestamp
+from dagy.model.status import DepPackageStatus
+from dagy_builder.contract import Artifact, Fault, Step, StepOutcome
+
+START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+SLUG = "A1B2C3D4"
+
+
+def package(**spec: Any) -> dict[str, Any]:
+    """A DepPackage as the API server would give it."""
+    annotations = spec.pop("annotations", {})
+    return {
+        "metadata": {
+            "name": "ml",
+            "namespace": "team-a",
+            "uid": "0a1b",
+            "generation": spec.pop("generation", 1),
+            "annotations": annotations,
+        },
+        "spec": {"pythonVersion": "3.12", "dependencies": ["pandas>=2", "requests"], **spec},
+    }
+
+
+def plan(**spec: Any) -> BuildPlan:
+    """The plan of such a package."""
+    return plan_of(package(**spec))
+
+
+def artifact(lock_hash: str, python: str = "3.12", number: int = 0) -> Artifact:
+    """An artifact of that lock."""
+    return Artifact(
+        uri=f"s3://bucket/{lock_hash[:8]}-{number}.zip",
+        sha256="ab" * 32,
+        content_sha256="cd" * 32,
+        size_bytes=58_300_000,
+        uncompressed_bytes=245_000_000,
+        file_count=6054,
+        package_count=15,
+        python_version=python,
+        architecture="amd64",
+        glibc="2.28",
+        lock_hash=lock_hash,
+        built_at=f"2026-11-21T12:00:{number:02d}Z",
+        zip_importable=False,
+        lock_uri=f"s3://bucket/{lock_hash[:8]}.pylock.toml",
+    )
+
+
+def outcome(step: Step, *, reason: str = "", fault: Fault = Fault.USER) -> str:
+    """A termination message."""
+    if not reason:
+        return StepOutcome(step, ok=True).to_text()
+    return StepOutcome(step, ok=False, reason=reason, message=f"{reason} happened.", fault=fault).to_text()
+
+
+def job(
+    kind: JobKind,
+    input_hash: str,
+    *,
+    attempt: int = 1,
+    done: int = 0,
+    failure: str | None = None,
+    started: bool = True,
+    moment: datetime = START,
+) -> JobFact:
+    """A Job of which `done` steps ended well, and the next one failed with that termination message, if any."""
+    containers = [ContainerFact(step, exit_code=0, message=outcome(step)) for step in STEPS[kind][:done]]
+    rest = STEPS[kind][done:]
+    if failure is not None:
+        containers.append(ContainerFact(rest[0], exit_code=75, message=failure))
+    elif rest and started:
+        containers.append(ContainerFact(rest[0], running=True))
+    ended = failure is not None or not rest
+    return JobFact(
+        name=f"{kind}-{input_hash}-{attempt}",
+        kind=kind,
+        input_hash=input_hash,
+        attempt=attempt,
+        created_at=timestamp(moment, micro=False),
+        package_namespace="team-a",
+        ended_at=timestamp(moment, micro=False) if ended else "",
+        pod=PodFact(f"{kind}-{attempt}-pod", "Failed" if failure is not None else "Running", containers=tuple(containers)),
+    )
+
+
+@dataclass
+class World:
+    """Cluster and bucket of one package. `fate` says how the next step ends: empty for well, else a failure's text."""
+
+    package: dict[str, Any]
+    now: datetime = START
+    jobs: dict[str, JobFact] = field(default_factory=dict)
+    resolutions: dict[str, Resolution] = field(default_factory=dict)
+    records: dict[tuple[str, str], Record] = field(default_factory=dict)
+    status: DepPackageStatus = field(default_factory=DepPackageStatus)
+    started: list[str] = field(default_factory=list)
+    phases: list[str] = field(default_factory=list)
+    writes: int = 0
+    slots: bool = True
+
+    @property
+    def plan(self) -> BuildPlan:
+        return plan_of(self.package)
+
+    def observed(self) -> Observed:
+        plan, found = self.plan, self.resolutions.get(self.plan.spec_hash)
+        record = self.records.get((found.lock_hash, plan.spec.python_version)) if found else None
+        return Observed(
+            slug=SLUG,
+            jobs=tuple(self.jobs.values()),
+            resolution=found,
+            record=record,
+            rejected=rejection_in(self.status, plan),
+            handled=handled_tokens(self.status),
+        )
+
+    def look(self) -> State:
+        """One pass, as the controller makes it."""
+        for _ in range(12):
+            seen = self.observed()
+            state = state_of(self.plan, seen, self.now)
+            for passed in [*phases_between(self.status, self.plan, state), state]:
+                self._write(seen, passed)
+            changed = [self._perform(seen, action) for action in decide.decide(self.plan, seen, state)]
+            if not any(changed):
+                return state
+        raise AssertionError("a pass must come to an end")
+
+    def _write(self, seen: Observed, state: State) -> None:
+        status = status_of(self.plan, seen, state, Surroundings(self.now, self.status))
+        if status.to_json() != self.status.to_json():
+            self.writes += 1
+            if status.phase != self.status.phase:
+                self.phases.append(str(status.phase))
+        self.status = status
+
+    def _perform(self, seen: Observed, action: decide.Action) -> bool:
+        match action:
+            case decide.StartJob(kind, input_hash, attempt, _, cancelled):
+                if not self.slots:
+                    return False
+                new = job(kind, input_hash, attempt=attempt, started=False, moment=self.now)
+                if cancelled:
+                    new = replace(new, cancelled=True, pod=None)
+                self.jobs[new.name] = new
+                self.started.append(new.name)
+                return True
+            case decide.KeepLog(kept):
+                self.jobs[kept.name] = replace(kept, log_kept=True)
+                return False
+            case decide.StoreLock(ended):
+                token = self.plan.requested.refresh
+                lock_hash = (self.plan.spec_hash[:8] + token.encode().hex())[:32].ljust(32, "0")
+                self.resolutions[self.plan.spec_hash] = Resolution(self.plan.spec_hash, lock_hash, token)
+                return True
+            case decide.ReadRecord(_, resolution):
+                built = artifact(resolution.lock_hash, self.plan.spec.python_version, len(self.records))
+                record = Record(built, self.plan.requested.build)
+                self.records[resolution.lock_hash, self.plan.spec.python_version] = record
+                return True
+            case decide.CancelJob(running):
+                self.jobs[running.name] = replace(running, cancelled=True, pod=None)
+                return True
+            case decide.DeleteJobs(useless):
+                for gone in useless:
+                    self.jobs.pop(gone.name, None)
+                return False
+
+    def advance(self, failure: str | None = None) -> None:
+        """Let the live Job take its next step, well or with that termination message."""
+        for name, running in self.jobs.items():
+            if not running.live or running.pod is None:
+                continue
+            done = sum(1 for c in running.pod.containers if c.exit_code == 0)
+            if failure is not None and any(c.exit_code for c in running.pod.containers):
+                continue
+            if done < len(STEPS[running.kind]):
+                step = done if failure is not None else done + 1
+                new = job(
+                    running.kind, running.input_hash, attempt=running.attempt, done=step, failure=failure, moment=self.now
+                )
+                self.jobs[name] = dataclasses.replace(new, created_at=running.created_at)
+                return
+
+    def run(self, *failures: str | None) -> State:
+        """Pass after pass, with steps that end as told and then well, until the package is settled."""
+        fates = list(failures)
+        for _ in range(60):
+            state = self.look()
+            if any(c.type == "Settled" and c.status == "True" for c in self.status.conditions):
+                return state
+            self.now += timedelta(seconds=400)
+            if any(running.live for running in self.jobs.values()):
+                self.advance(fates.pop(0) if fates else None)
+        raise AssertionError(f"not settled: {json.dumps(self.status.to_json(), indent=1)}")
+
+
+def settled(world: World) -> bool:
+    """Whether status says that nothing more will happen."""
+    return any(c.type == "Settled" and c.status == "True" for c in world.status.conditions)
+
+
+__all__ = ["SLUG", "START", "World", "artifact", "job", "outcome", "package", "plan", "settled", "states"]
