@@ -1,0 +1,151 @@
+"""`python -m dagy_builder STEP --input DIR --work DIR`: one step, as a container of a build's pod runs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from dagy_builder import pipeline
+from dagy_builder.contract import BuildRequest, Fault, Reason, Step, StepOutcome
+from dagy_builder.failure import StepError, exit_code_of
+from dagy_builder.handover import Handover
+from dagy_builder.outcome import result_line, write_termination_log
+from dagy_builder.trust import trust_added_authorities
+from dagy_builder.uv import open_uv
+
+_PREVIOUS = {Step.PACKAGE: Step.INSTALL, Step.UPLOAD: Step.PACKAGE}
+# Containers may run as different users of one group.
+_UMASK = 0o007
+
+
+class _Terminated(BaseException):
+    """SIGTERM came. As process 1 of a container we'd otherwise ignore it."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the step; the exit code says whose fault a failure is (`ExitCode`)."""
+    parser = argparse.ArgumentParser(prog="dagy_builder", description="Run one step of a build of a package.")
+    parser.add_argument("step", type=Step, choices=list(Step), metavar="STEP", help=", ".join(Step))
+    parser.add_argument(
+        "--input", type=Path, required=True, help="folder with request.json, and pylock.toml for builds"
+    )
+    parser.add_argument("--work", type=Path, required=True, help="folder that the steps of one build share")
+    given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
+    os.umask(_UMASK)
+    try:
+        with tempfile.TemporaryDirectory(prefix="dagy-trust-") as scratch:
+            trust_added_authorities(Path(scratch))
+            outcome = _run(given.step, given.input, given.work)
+    except _Terminated:
+        _say(f"{given.step}: stopped by SIGTERM")
+        return 128 + signal.SIGTERM
+    write_termination_log(outcome)
+    if given.step is Step.RESOLVE:
+        _say(result_line(outcome))
+    return exit_code_of(outcome)
+
+
+def _run(step: Step, input_dir: Path, work: Path) -> StepOutcome:
+    if step is Step.RESOLVE:
+        try:
+            _say(_versions())
+            return pipeline.resolve(_request(input_dir), _say)
+        except StepError as failure:
+            return failure.outcome(step, 0.0)
+    handover = Handover(work / "handover")
+    with handover.running(step):
+        try:
+            _wait(step, handover)
+            outcome = _build_step(step, _request(input_dir), _lock(input_dir), work, handover)
+        except StepError as failure:
+            _say(f"{step}: {failure.message}")
+            outcome = failure.outcome(step, 0.0)
+        handover.leave(outcome)
+    return outcome
+
+
+def _build_step(step: Step, request: BuildRequest, lock: str, work: Path, handover: Handover) -> StepOutcome:
+    match step:
+        case Step.INSTALL:
+            _say(_versions())
+            return pipeline.install(request, lock, work, _say)
+        case Step.PACKAGE:
+            return pipeline.package(request, work, _say)
+        case _:
+            return pipeline.upload(request, lock, work, _say, _built_with(handover))
+
+
+def _wait(step: Step, handover: Handover) -> None:
+    previous = _PREVIOUS.get(step)
+    if previous is None:
+        return
+    outcome = handover.wait_for(previous)
+    if outcome is not None and outcome.ok:
+        return
+    why = f"failed ({outcome.reason})" if outcome else "ended without a result"
+    raise StepError(
+        Reason.PREVIOUS_STEP_ENDED,
+        f"Step {previous} {why}, so there is nothing to {step}. See what {previous} said.",
+        Fault.INFRASTRUCTURE,
+    )
+
+
+def _request(input_dir: Path) -> BuildRequest:
+    path = input_dir / "request.json"
+    try:
+        return BuildRequest.from_json(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise _bad_input(path, error) from error
+
+
+def _lock(input_dir: Path) -> str:
+    path = input_dir / "pylock.toml"
+    try:
+        return path.read_text()
+    except (OSError, ValueError) as error:
+        raise _bad_input(path, error) from error
+
+
+def _bad_input(path: Path, error: Exception) -> StepError:
+    return StepError(
+        Reason.INTERNAL_ERROR,
+        f"{path} can't be used ({error}). The operator and the builder image may be of different versions.",
+        Fault.INFRASTRUCTURE,
+    )
+
+
+def _built_with(handover: Handover) -> Mapping[str, Any]:
+    outcomes = [handover.wait_for(step) for step in (Step.INSTALL, Step.PACKAGE)]
+    return {
+        "builtWith": _versions(),
+        "image": os.environ.get("DAGY_BUILDER_IMAGE", ""),
+        "seconds": {outcome.step: outcome.seconds for outcome in outcomes if outcome},
+    }
+
+
+def _versions() -> str:
+    with open_uv() as uv:
+        version = uv.version()
+    return f"{version}; Python {platform.python_version()}; {platform.platform()}"
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

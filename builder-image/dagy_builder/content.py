@@ -1,0 +1,78 @@
+"""Which files of an installed tree go into the ZIP, and with which bytes. Pure.
+
+Left out is what differs from one installation of the same lock to the next, and compiled Python, which can hide other
+code than its source. RECORD is rewritten to match; scripts get a first line that works wherever they are unpacked.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import posixpath
+import re
+from collections.abc import Mapping
+
+# Beside a package's metadata: who installed it, when and from where (PEP 376, PEP 610, and uv's own notes).
+_INSTALLATION_NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
+_PORTABLE_SHEBANG = b"#!/usr/bin/env python3\n"
+_PYTHON_SHEBANG = re.compile(rb"\A#![^\n]*python[^\n]*\n")
+# How installers write an interpreter's path that is too long for a #! line, or has a space in it.
+_SHELL_TRAMPOLINE = re.compile(rb"\A#!/bin/sh\n'''exec' [^\n]*python[^\n]*\"\$0\" \"\$@\"\n' '''\n")
+
+
+def is_left_out(path: str) -> bool:
+    """Whether a file of the tree does not go into the ZIP."""
+    parts = path.split("/")
+    if path == ".lock" or "__pycache__" in parts[:-1] or path.endswith((".pyc", ".pyo")):
+        return True
+    return len(parts) == 2 and parts[0].endswith(".dist-info") and parts[1] in _INSTALLATION_NOTES
+
+
+def is_script(path: str) -> bool:
+    """Whether a file is one that an installer writes for the command line."""
+    return path.startswith("bin/")
+
+
+def is_record(path: str) -> bool:
+    """Whether a file is the list of an installed distribution's files (PEP 376)."""
+    folder, _, name = path.partition("/")
+    return name == "RECORD" and folder.endswith(".dist-info")
+
+
+def is_native(path: str, content: bytes) -> bool:
+    """Whether a file is machine code, which can't be loaded out of a ZIP."""
+    return content.startswith(b"\x7fELF") or path.endswith(".so") or ".so." in posixpath.basename(path)
+
+
+def portable_script(content: bytes) -> bytes:
+    """The script, started by whichever python3 is on PATH instead of the one that was there when it was installed."""
+    for pattern in (_SHELL_TRAMPOLINE, _PYTHON_SHEBANG):
+        if match := pattern.match(content):
+            return _PORTABLE_SHEBANG + content[match.end() :]
+    return content
+
+
+def rewritten_record(content: bytes, rewritten: Mapping[str, bytes]) -> bytes:
+    """RECORD without the files that are left out, and with new hashes for those in `rewritten` (path to content).
+
+    What is no readable RECORD stays as it is: it is data of the package, and nothing depends on it.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(content.decode()), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return content
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        path = posixpath.normpath(row[0]) if row else ""
+        if not row or is_left_out(path):
+            continue
+        writer.writerow([row[0], *_digest_and_size(rewritten[path])] if path in rewritten else row)
+    return text.getvalue().encode()
+
+
+def _digest_and_size(content: bytes) -> tuple[str, str]:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return f"sha256={digest}", str(len(content))

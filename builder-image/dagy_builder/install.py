@@ -1,0 +1,64 @@
+"""Step `install`: the lock's files into a folder, hashes checked, with `uv pip install --target`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from dagy_builder.contract import BuildRequest, Reason
+from dagy_builder.failure import StepError
+from dagy_builder.interpreter import find_interpreter, require_interpreter
+from dagy_builder.lock import Lock, LockError, read_lock
+from dagy_builder.target import Target
+from dagy_builder.uv import PYPI, Log, Uv, build_arguments
+
+
+def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log) -> Lock:
+    """Fill `tree`, which is emptied first, with the packages of the lock. Raises StepError."""
+    target = Target.of(request)
+    try:
+        lock = read_lock(lock_text, target)
+    except (LockError, ValueError) as error:
+        raise StepError(Reason.INSTALL_FAILED, str(error)) from error
+    if all(package.is_wheel for package in lock.packages):
+        python = find_interpreter(target, uv) or Path(sys.executable)
+    else:
+        python = require_interpreter(target, uv)
+    _empty(tree)
+    with tempfile.TemporaryDirectory(prefix="dagy-install-") as folder:
+        file = Path(folder, "pylock.toml")
+        file.write_text(lock_text)
+        answer = uv.run(install_arguments(request, target, python, file, tree), log, cwd=Path(folder))
+    if answer.code != 0:
+        raise StepError(Reason.INSTALL_FAILED, "The packages can't be installed.", raw=answer.output)
+    return lock
+
+
+def install_arguments(request: BuildRequest, target: Target, python: Path, lock: Path, tree: Path) -> list[str]:
+    """uv's arguments. --link-mode=copy, because a tree that shares files with a cache could change the cache."""
+    return [
+        "pip",
+        "install",
+        "--no-config",
+        "--preview-features=pylock",
+        *build_arguments(request),
+        "--no-deps",
+        "--require-hashes",
+        "--link-mode=copy",
+        "--no-compile-bytecode",
+        *("--python", str(python)),
+        *("--python-version", target.python_version),
+        *("--python-platform", target.uv_platform),
+        *("--default-index", request.index_url or PYPI),
+        *("--keyring-provider", "disabled"),
+        *("--target", str(tree)),
+        *("--requirements", str(lock)),
+    ]
+
+
+def _empty(tree: Path) -> None:
+    if tree.exists():
+        shutil.rmtree(tree)
+    tree.mkdir(parents=True)

@@ -1,0 +1,62 @@
+"""How large an installed tree and its ZIP may be. Settings of the environment, with defaults that fit GPU packages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dagy_builder.contract import Fault, Reason
+from dagy_builder.failure import StepError
+
+_GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes in bytes; `files` counts directories, too."""
+
+    files: int = 200_000
+    file_bytes: int = 2 * _GIB
+    uncompressed_bytes: int = 8 * _GIB
+    compressed_bytes: int = 4 * _GIB
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] | None = None) -> Limits:
+        """The limits that DAGY_MAX_FILES, DAGY_MAX_FILE_BYTES, ..._UNCOMPRESSED_BYTES and ..._COMPRESSED_BYTES set."""
+        given = os.environ if environment is None else environment
+        return cls(
+            **{name: _number(given, f"DAGY_MAX_{name.upper()}", default) for name, default in vars(cls()).items()}
+        )
+
+
+def _number(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise StepError(
+            Reason.INTERNAL_ERROR,
+            f"The setting {name} is {text!r}, which is no whole number above zero. Correct it where the builder's "
+            "environment is set.",
+            Fault.INFRASTRUCTURE,
+        )
+    return int(text)
+
+
+def too_large(what: str, limit: str) -> StepError:
+    """The failure for a tree above a limit: what there is, and what may be."""
+    return StepError(
+        Reason.TOO_LARGE,
+        f"{what}, and the limit is {limit}. Remove dependencies that are not needed, or split the package.",
+    )
+
+
+def human_size(size: int) -> str:
+    """A number of bytes for people, e.g. "74.9 MiB"."""
+    value = float(size)
+    for unit in ("bytes", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"

@@ -1,0 +1,163 @@
+"""The lock: a pylock.toml (PEP 751) with exactly one file for each package, in one canonical form. Pure.
+
+uv writes every wheel that fits, with a header that names its arguments. Builds are recognised by the lock's hash, so
+here only what is installed stays, printed in one way: the same resolution gives the same bytes everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import tomli_w
+from packaging.pylock import (
+    PackageArchive,
+    PackageSdist,
+    PackageWheel,
+    Pylock,
+    PylockSelectError,
+    PylockValidationError,
+)
+
+from dagy_builder.target import Target
+
+# A ConfigMap, in which the operator hands the lock to the build, holds at most 1 MiB.
+MAX_BYTES = 900_000
+
+
+class LockError(ValueError):
+    """A lock that can't be used; the message is a sentence."""
+
+
+@dataclass(frozen=True)
+class LockedPackage:
+    """One package of a lock: normalized name (PEP 503), version, and the file that is installed."""
+
+    name: str
+    version: str | None
+    file: str
+    is_wheel: bool
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock's text with what is in it, sorted by name."""
+
+    text: str
+    packages: tuple[LockedPackage, ...]
+
+    @property
+    def hash(self) -> str:
+        """sha256 of the text's bytes, hex: the lock's identity."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def names_versions(self) -> list[dict[str, str | None]]:
+        """The packages as JSON-ready values."""
+        return [{"name": package.name, "version": package.version} for package in self.packages]
+
+
+def canonical_lock(uv_text: str, target: Target) -> Lock:
+    """The lock made from what uv wrote: for each package the one file that fits `target` best. Raises LockError."""
+    pylock = _read(uv_text)
+    chosen: list[tuple[dict[str, Any], LockedPackage]] = []
+    try:
+        selection = list(pylock.select(environment=_environment(target), tags=target.supported_tags()))
+    except PylockSelectError as error:
+        raise LockError(f"No file of a locked package fits the target {target.name}: {error}.") from error
+    for package, file in selection:
+        if not isinstance(file, PackageWheel | PackageSdist | PackageArchive):
+            raise LockError(
+                f"{package.name} would come from a folder or a repository. Name a released version instead."
+            )
+        table = _table(package.name, str(package.version) if package.version else None, package.marker, file)
+        chosen.append((table, _locked(table, file)))
+    chosen.sort(key=lambda pair: pair[0]["name"])
+    document = {
+        "lock-version": "1.0",
+        "created-by": "dagy",
+        "packages": [table for table, _ in chosen],
+        # No requires-python: uv would refuse to install for the target with another Python, which it can for wheels.
+        "tool": {"dagy": {"target": target.name}},
+    }
+    text = tomli_w.dumps(document)
+    if len(text.encode()) > MAX_BYTES:
+        raise LockError(f"The lock of {len(chosen)} packages is larger than {MAX_BYTES} bytes. Split the package.")
+    return Lock(text, tuple(package for _, package in chosen))
+
+
+def read_lock(text: str, target: Target) -> Lock:
+    """A lock that `canonical_lock` made, possibly changed since by somebody. Raises LockError."""
+    pylock = _read(text)
+    made_for = (pylock.tool or {}).get("dagy", {}).get("target", target.name)
+    if made_for != target.name:
+        raise LockError(f"The lock was made for {made_for}, not for {target.name}. Validate again to get a new one.")
+    packages = []
+    for package, file in pylock.select(environment=_environment(target), tags=target.supported_tags()):
+        if not isinstance(file, PackageWheel | PackageSdist | PackageArchive):
+            raise LockError(f"{package.name} would come from a folder or a repository, which a build never reads.")
+        table = _table(package.name, str(package.version) if package.version else None, package.marker, file)
+        packages.append(_locked(table, file))
+    return Lock(text, tuple(sorted(packages, key=lambda package: package.name)))
+
+
+def _read(text: str) -> Pylock:
+    try:
+        return Pylock.from_dict(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, PylockValidationError, ValueError) as error:
+        raise LockError(f"The lock is no valid pylock.toml ({error}). Validate again to get a new one.") from error
+
+
+def _environment(target: Target) -> Any:
+    return dict(target.marker_environment())
+
+
+def _table(
+    name: str, version: str | None, marker: object, file: PackageWheel | PackageSdist | PackageArchive
+) -> dict[str, Any]:
+    table: dict[str, Any] = {"name": name}
+    if version is not None:
+        table["version"] = version
+    if marker is not None:
+        table["marker"] = str(marker)
+    entry = {"url": _public_url(name, file.url), "hashes": _sha256(name, file.hashes)}
+    match file:
+        case PackageWheel():
+            table["wheels"] = [entry]
+        case PackageSdist():
+            table["sdist"] = entry
+        case PackageArchive():
+            table["archive"] = entry | ({"subdirectory": file.subdirectory} if file.subdirectory else {})
+    return table
+
+
+def _locked(table: dict[str, Any], file: PackageWheel | PackageSdist | PackageArchive) -> LockedPackage:
+    name = unquote(PurePosixPath(urlsplit(file.url or "").path).name)
+    return LockedPackage(table["name"], table.get("version"), name, name.endswith(".whl"))
+
+
+def _sha256(name: str, hashes: Any) -> dict[str, str]:
+    if "sha256" not in hashes:
+        raise LockError(f"The index gives no SHA-256 for {name}, so what is installed can't be checked.")
+    return {"sha256": hashes["sha256"]}
+
+
+def _public_url(name: str, url: str | None) -> str:
+    """The URL without credentials: locks are kept and shown."""
+    parts = urlsplit(url or "")
+    if parts.scheme not in ("https", "http"):
+        raise LockError(f"{name} lies at no web address, so a build can't fetch it.")
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, parts.query, parts.fragment))
+
+
+def iter_urls(lock: Lock) -> Iterator[str]:
+    """Every URL that an installation of the lock fetches."""
+    for package in tomllib.loads(lock.text)["packages"]:
+        files = [*package.get("wheels", ()), package.get("sdist"), package.get("archive")]
+        yield from (file["url"] for file in files if file)

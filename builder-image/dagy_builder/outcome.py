@@ -1,0 +1,71 @@
+"""Telling a step's outcome: cut to the size that Kubernetes keeps, and written where it looks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dagy_builder.contract import RESULT_PREFIX, TERMINATION_MESSAGE_LIMIT, StepOutcome
+
+_DEFAULT_LOG = "/dev/termination-log"
+_ELLIPSIS = "..."
+# What a short report can do without, in this order: the lock is in the step's log, uv's text as well.
+_DISPENSABLE_RESULTS = ("lock", "packages", "raw")
+_DISPENSABLE_DETAILS = ("why", "exists", "wanted", "hint")
+
+
+def clipped(outcome: StepOutcome, limit: int = TERMINATION_MESSAGE_LIMIT) -> str:
+    """The outcome as JSON of at most `limit` bytes: details go first, then the ends of sentences, then problems."""
+    result = dict(outcome.result or {})
+    for name in _DISPENSABLE_RESULTS:
+        if _fits(outcome, limit):
+            return outcome.to_text()
+        result.pop(name, None)
+        outcome = replace(outcome, result=result or None)
+    for name in _DISPENSABLE_DETAILS:
+        if _fits(outcome, limit):
+            return outcome.to_text()
+        outcome = replace(outcome, problems=[_without(problem, name) for problem in outcome.problems or []])
+    for length in (400, 200, 100):
+        if _fits(outcome, limit):
+            return outcome.to_text()
+        outcome = _shortened(outcome, length)
+    while outcome.problems and not _fits(outcome, limit):
+        outcome = replace(outcome, problems=outcome.problems[:-1])
+    if _fits(outcome, limit):
+        return outcome.to_text()
+    return replace(outcome, problems=None, result=None, message=_cut(outcome.message or "", 100)).to_text()
+
+
+def write_termination_log(outcome: StepOutcome) -> None:
+    """Write the clipped outcome to DAGY_TERMINATION_LOG, or to Kubernetes' default place where there is one."""
+    path = Path(os.environ.get("DAGY_TERMINATION_LOG", _DEFAULT_LOG))
+    if "DAGY_TERMINATION_LOG" in os.environ or (path.exists() and os.access(path, os.W_OK)):
+        path.write_text(clipped(outcome))
+
+
+def result_line(outcome: StepOutcome) -> str:
+    """The whole outcome as the line that ends the log of `resolve`."""
+    return RESULT_PREFIX + outcome.to_text()
+
+
+def _fits(outcome: StepOutcome, limit: int) -> bool:
+    return len(outcome.to_text().encode()) <= limit
+
+
+def _shortened(outcome: StepOutcome, length: int) -> StepOutcome:
+    problems = [
+        {name: _cut(text, length) if isinstance(text, str) else text for name, text in problem.items()}
+        for problem in outcome.problems or []
+    ]
+    return replace(outcome, message=_cut(outcome.message or "", 2 * length) or None, problems=problems or None)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - len(_ELLIPSIS)] + _ELLIPSIS
+
+
+def _without(problem: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in problem.items() if key != name}

@@ -1,0 +1,169 @@
+"""Step `package`: the installed tree as a deterministic ZIP."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import deflate
+
+from dagy_builder import content
+from dagy_builder.contract import BuildRequest, Reason
+from dagy_builder.failure import StepError
+from dagy_builder.limits import Limits, human_size, too_large
+from dagy_builder.tree import TreeFile, read_file, scan
+from dagy_builder.zipwriter import DEFLATED, STORED, Member, ZipWriter
+
+ARTIFACT, SUMMARY = "artifact.zip", "package.json"
+# libdeflate's levels, chosen by measurement (docs/decisions/2026-11-21-deflate.md).
+_LEVELS = {"fast": 1, "small": 6}
+_BATCH_BYTES, _BATCH_FILES = 1 << 20, 64
+# Bytes of files that are in memory at one time; a larger file is packed alone.
+_IN_FLIGHT_BYTES = 128 << 20
+_FIRST_PYTHON_WITH_ZIP64_IMPORT = (3, 13)
+
+
+@dataclass(frozen=True)
+class PackageSummary:
+    """What `package` found out about its ZIP; hashes are hex, sizes bytes."""
+
+    sha256: str
+    content_sha256: str
+    size_bytes: int
+    uncompressed_bytes: int
+    file_count: int
+    package_count: int
+    zip_importable: bool
+
+
+@dataclass(frozen=True)
+class _Packed:
+    member: Member
+    sha256: str
+    native: bool
+
+
+def package(request: BuildRequest, tree: Path, out: Path, limits: Limits) -> PackageSummary:
+    """Write out/artifact.zip and out/package.json. Raises StepError for a tree that is refused or too large."""
+    files = [file for file in scan(tree, limits) if not content.is_left_out(file.path)]
+    if not any(content.is_record(file.path) for file in files):
+        raise StepError(Reason.TREE_REFUSED, "Nothing is installed, so there is nothing to package. Add a dependency.")
+    out.mkdir(parents=True, exist_ok=True)
+    partial = out / f"{ARTIFACT}.partial"
+    root_fd = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        summary = _write_zip(request, root_fd, files, partial, limits)
+    finally:
+        os.close(root_fd)
+    partial.replace(out / ARTIFACT)
+    (out / SUMMARY).write_text(json.dumps(asdict(summary)))
+    return summary
+
+
+def read_summary(out: Path) -> PackageSummary:
+    """What `package` wrote."""
+    return PackageSummary(**json.loads((out / SUMMARY).read_text()))
+
+
+def compress(data: bytes, level: int) -> tuple[int, bytes | bytearray]:
+    """The method and the bytes to store: deflated only where that is smaller."""
+    packed = deflate.deflate_compress(data, level) if data else b""
+    return (DEFLATED, packed) if len(packed) < len(data) else (STORED, data)
+
+
+def _write_zip(
+    request: BuildRequest, root_fd: int, files: Sequence[TreeFile], target: Path, limits: Limits
+) -> PackageSummary:
+    level = _LEVELS.get(request.compression, _LEVELS["fast"])
+    replaced = _replaced_contents(root_fd, files)
+    digest, native, total = hashlib.sha256(), False, 0
+
+    def pack(file: TreeFile) -> _Packed:
+        data = replaced[file.path] if file.path in replaced else read_file(root_fd, file)
+        method, stored = compress(data, level)
+        member = Member(file.path, file.executable, method, deflate.crc32(data), len(data), stored)
+        return _Packed(member, hashlib.sha256(data).hexdigest(), content.is_native(file.path, data))
+
+    with target.open("wb") as file:
+        writer = ZipWriter(file)
+        for packed in _in_parallel(pack, files):
+            member = packed.member
+            writer.add(member)
+            if writer.size > limits.compressed_bytes:
+                most = human_size(limits.compressed_bytes)
+                raise too_large(f"The ZIP has more than {most}", most)
+            mode = "0755" if member.executable else "0644"
+            digest.update(f"{mode} {packed.sha256} {member.path}\n".encode())
+            native |= packed.native
+            total += member.size
+        writer.finish()
+    can_read_zip64 = tuple(map(int, request.python_version.split("."))) >= _FIRST_PYTHON_WITH_ZIP64_IMPORT
+    return PackageSummary(
+        sha256=writer.sha256,
+        content_sha256=digest.hexdigest(),
+        size_bytes=writer.size,
+        uncompressed_bytes=total,
+        file_count=len(files),
+        package_count=sum(content.is_record(file.path) for file in files),
+        zip_importable=not native and (can_read_zip64 or not writer.is_zip64),
+    )
+
+
+def _replaced_contents(root_fd: int, files: Sequence[TreeFile]) -> dict[str, bytes]:
+    """The new contents of the files that aren't packed as they are: scripts and RECORDs."""
+    replaced: dict[str, bytes] = {}
+    for file in files:
+        if content.is_script(file.path):
+            before = read_file(root_fd, file)
+            after = content.portable_script(before)
+            if after != before:
+                replaced[file.path] = after
+    scripts = dict(replaced)
+    for file in files:
+        if content.is_record(file.path):
+            replaced[file.path] = content.rewritten_record(read_file(root_fd, file), scripts)
+    return replaced
+
+
+def _in_parallel(pack: Callable[[TreeFile], _Packed], files: Sequence[TreeFile]) -> Iterator[_Packed]:
+    """Pack with a thread for each CPU (libdeflate and hashlib release the GIL); results in the order of `files`."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        waiting: deque[tuple[Future[list[_Packed]], int]] = deque()
+        in_flight = 0
+        try:
+            for batch in _batches(files):
+                size = sum(file.size for file in batch)
+                while waiting and in_flight + size > _IN_FLIGHT_BYTES:
+                    done, freed = waiting.popleft()
+                    yield from done.result()
+                    in_flight -= freed
+                waiting.append((pool.submit(_pack_all, pack, batch), size))
+                in_flight += size
+            while waiting:
+                yield from waiting.popleft()[0].result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _pack_all(pack: Callable[[TreeFile], _Packed], batch: Sequence[TreeFile]) -> list[_Packed]:
+    return [pack(file) for file in batch]
+
+
+def _batches(files: Sequence[TreeFile]) -> Iterator[list[TreeFile]]:
+    """Neighbours together, so that small files don't cost a task each."""
+    batch: list[TreeFile] = []
+    size = 0
+    for file in files:
+        if batch and (size + file.size > _BATCH_BYTES or len(batch) == _BATCH_FILES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.size
+    if batch:
+        yield batch

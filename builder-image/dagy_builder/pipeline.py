@@ -1,0 +1,129 @@
+"""The four steps as functions that return their outcome: what the containers run, and what the command line calls.
+
+Nothing here knows of Kubernetes. Each function catches what a step can fail with, so an outcome always comes back.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from dagy_builder import resolve as resolution
+from dagy_builder.contract import BuildRequest, Fault, Reason, Step, StepOutcome
+from dagy_builder.failure import StepError
+from dagy_builder.install import install as install_tree
+from dagy_builder.limits import Limits, human_size
+from dagy_builder.package import package as package_tree
+from dagy_builder.package import read_summary
+from dagy_builder.redact import redact
+from dagy_builder.uv import Log, open_uv
+
+_Work = Callable[[], tuple[str, dict[str, Any]]]
+
+
+def resolve(request: BuildRequest, log: Log = print) -> StepOutcome:
+    """Find the lock: result {lock, lockHash, packages}; `dagy_builder.resolve.lock_of_result` unpacks it."""
+
+    def work() -> tuple[str, dict[str, Any]]:
+        with open_uv() as uv:
+            lock = resolution.resolve(request, uv, log)
+        return f"{len(lock.packages)} packages", resolution.lock_result(lock)
+
+    return _run(Step.RESOLVE, work, log)
+
+
+def install(request: BuildRequest, lock_text: str, work_dir: Path, log: Log = print) -> StepOutcome:
+    """Install the lock into work_dir/tree: result {packageCount}."""
+
+    def work() -> tuple[str, dict[str, Any]]:
+        with open_uv() as uv:
+            lock = install_tree(request, lock_text, work_dir / "tree", uv, log)
+        return f"{len(lock.packages)} packages", {"packageCount": len(lock.packages)}
+
+    return _run(Step.INSTALL, work, log)
+
+
+def package(request: BuildRequest, work_dir: Path, log: Log = print) -> StepOutcome:
+    """Pack work_dir/tree into work_dir/out/artifact.zip: result as `PackageSummary`."""
+
+    def work() -> tuple[str, dict[str, Any]]:
+        summary = package_tree(request, work_dir / "tree", work_dir / "out", Limits.of())
+        sizes = f"{human_size(summary.uncompressed_bytes)} to {human_size(summary.size_bytes)}"
+        return f"{summary.file_count} files, {sizes}", asdict(summary)
+
+    return _run(Step.PACKAGE, work, log)
+
+
+def upload(
+    request: BuildRequest,
+    lock_text: str,
+    work_dir: Path,
+    log: Log = print,
+    built_with: Mapping[str, Any] | None = None,
+) -> StepOutcome:
+    """Upload work_dir/out/artifact.zip: result is an `Artifact`."""
+
+    def work() -> tuple[str, dict[str, Any]]:
+        # boto3 takes 0.3 s to import, which only this step has to pay.
+        from dagy_builder.retry import retry_budget
+        from dagy_builder.storage import ObjectStore, bucket_of
+        from dagy_builder.storage_errors import StorageError
+        from dagy_builder.upload import Upload
+        from dagy_builder.upload import upload as upload_files
+
+        out = work_dir / "out"
+        what = Upload(request, out, read_summary(out), lock_text, built_with or {})
+        try:
+            store = ObjectStore(request.bucket or bucket_of())
+            artifact = upload_files(what, store, lambda line: log(f"{Step.UPLOAD}: {line}"), retry_budget())
+        except StorageError as error:
+            raise StepError(error.reason, error.message, error.fault) from error
+        return human_size(artifact.size_bytes), artifact.to_json()
+
+    return _run(Step.UPLOAD, work, log)
+
+
+def _run(step: Step, work: _Work, log: Log) -> StepOutcome:
+    log(f"{step}: started")
+    start = time.monotonic()
+    try:
+        done, result = work()
+    except StepError as failure:
+        outcome = failure.outcome(step, time.monotonic() - start)
+    except OSError as error:
+        outcome = _of_os_error(step, error, log).outcome(step, time.monotonic() - start)
+    except Exception as error:
+        outcome = _unexpected(step, error, log).outcome(step, time.monotonic() - start)
+    else:
+        seconds = time.monotonic() - start
+        log(f"{step}: {done} in {seconds:.1f} s")
+        return StepOutcome(step=step, ok=True, seconds=round(seconds, 3), result=result)
+    log(f"{step}: failed after {outcome.seconds:.1f} s: {outcome.reason}: {outcome.message}")
+    for problem in outcome.problems or []:
+        log(f"{step}:   {problem['message']}")
+    return outcome
+
+
+def _of_os_error(step: Step, error: OSError, log: Log) -> StepError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StepError(
+            Reason.DISK_FULL,
+            f"Step {step} ran out of disk space. Give the build more (its volume, or its ephemeral-storage limit), or "
+            "split the package.",
+        )
+    return _unexpected(step, error, log)
+
+
+def _unexpected(step: Step, error: Exception, log: Log) -> StepError:
+    log(redact("".join(traceback.format_exception(error))).rstrip())
+    return StepError(
+        Reason.INTERNAL_ERROR,
+        redact(f"Step {step} failed unexpectedly: {type(error).__name__}: {error}")[:500]
+        + ". Its log has the details.",
+        Fault.INFRASTRUCTURE,
+    )

@@ -1,0 +1,78 @@
+"""Which requirements may reach uv, and in which words. Pure.
+
+uv expands `${NAME}` in a requirements file, follows option lines (`-r`, `--index-url`), and takes local paths and
+version-control URLs; each of these would hand the builder's environment or files to whoever wrote the requirement.
+So uv gets only what was parsed and printed again.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from dagy_builder.contract import Problem, Reason
+from dagy_builder.failure import StepError
+
+MAX_LENGTH = 512
+_SHOWN = 80
+
+
+def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
+    """The requirements, parsed (PEP 508). Raises StepError with a Problem for each one that may not reach uv."""
+    parsed: list[Requirement] = []
+    problems: list[Problem] = []
+    for text in texts:
+        try:
+            parsed.append(parse_requirement(text))
+        except ValueError as error:
+            shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+            shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)
+            problems.append(Problem(message=f"{shown!r}: {error}", requirement=shown, why=str(error)))
+    if problems:
+        count = "One requirement is" if len(problems) == 1 else f"{len(problems)} requirements are"
+        message = f"{count} not usable. {problems[0].message}"
+        raise StepError(Reason.MALFORMED_REQUIREMENT, message, problems=problems)
+    return parsed
+
+
+def parse_requirement(text: str) -> Requirement:
+    """One requirement. Raises ValueError with the reason, a sentence that says what to write instead."""
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"longer than {MAX_LENGTH} characters. Shorten it.")
+    if any(unicodedata.category(c).startswith("C") or c in "\u2028\u2029" for c in text):
+        raise ValueError("it contains a control character or a line break. Write one requirement in one line.")
+    if "$" in text:
+        raise ValueError("'$' is not allowed, because uv would replace ${NAME} by a variable. Write the value itself.")
+    if text.lstrip().startswith("-"):
+        raise ValueError("options of pip are not requirements. Give a package's name, for example requests>=2.32.")
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as error:
+        why = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"{why}. Write it as PEP 508 says, for example requests>=2.32,<3.") from None
+    if requirement.url is not None:
+        _check_url(requirement.url)
+    return requirement
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        raise ValueError("its URL can't be read. Write name @ https://host/file.whl.") from None
+    if parts.scheme not in ("https", "http") or not host:
+        raise ValueError(
+            f"{parts.scheme or 'local'} URLs are not allowed: only files on a web server can be built from. "
+            "Write name @ https://host/file.whl."
+        )
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("its URL holds credentials, which would be kept in the lock. Remove them from the URL.")
+
+
+def requirements_file(requirements: Iterable[Requirement]) -> str:
+    """The requirements in one order, one a line, so that the order in which they were given changes nothing."""
+    return "".join(f"{line}\n" for line in sorted({str(requirement) for requirement in requirements}))

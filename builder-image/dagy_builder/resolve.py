@@ -1,0 +1,69 @@
+"""Step `resolve`: from requirements to a lock, with `uv pip compile`."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+from dagy_builder.contract import BuildRequest, Reason
+from dagy_builder.failure import StepError
+from dagy_builder.lock import Lock, LockError, canonical_lock
+from dagy_builder.requirement import parse_requirements, requirements_file
+from dagy_builder.target import Target
+from dagy_builder.uv import Log, Uv, UvResult, build_arguments, index_arguments
+
+
+def resolve(request: BuildRequest, uv: Uv, log: Log) -> Lock:
+    """The lock for the request. Raises StepError with every problem found."""
+    target = Target.of(request)
+    requirements = parse_requirements(request.requirements)
+    answer, text = compile_requirements(requirements_file(requirements), request, target, uv, log)
+    if answer.code != 0:
+        raise StepError(Reason.RESOLUTION_FAILED, "The requirements can't be resolved.", raw=answer.output)
+    try:
+        return canonical_lock(text, target)
+    except LockError as error:
+        raise StepError(Reason.RESOLUTION_FAILED, str(error)) from error
+
+
+def lock_result(lock: Lock) -> dict[str, Any]:
+    """The lock as a step's result; the text is zlib-compressed and in base64."""
+    packed = base64.b64encode(zlib.compress(lock.text.encode(), 9)).decode()
+    return {"lock": packed, "lockHash": lock.hash, "packages": lock.names_versions}
+
+
+def lock_of_result(result: dict[str, Any]) -> str:
+    """The lock's text out of a result."""
+    return zlib.decompress(base64.b64decode(result["lock"])).decode()
+
+
+def compile_requirements(lines: str, request: BuildRequest, target: Target, uv: Uv, log: Log) -> tuple[UvResult, str]:
+    """One run of `uv pip compile`: what it said, and the pylock.toml when it succeeded."""
+    with tempfile.TemporaryDirectory(prefix="dagy-resolve-") as folder:
+        source, output = Path(folder, "requirements.txt"), Path(folder, "pylock.toml")
+        source.write_text(lines)
+        answer = uv.run(compile_arguments(request, target, source, output), log, cwd=Path(folder))
+        return answer, output.read_text() if output.exists() else ""
+
+
+def compile_arguments(request: BuildRequest, target: Target, source: Path, output: Path) -> list[str]:
+    """uv's arguments; nothing of the user's stands in them but the index URLs, which were parsed."""
+    newest = ["--exclude-newer", request.exclude_newer] if request.exclude_newer else []
+    return [
+        "pip",
+        "compile",
+        "--no-config",
+        *build_arguments(request),
+        "--quiet",
+        "--format=pylock.toml",
+        "--no-header",
+        *("--python-version", target.python_version),
+        *("--python-platform", target.uv_platform),
+        *index_arguments(request),
+        *newest,
+        *("--output-file", str(output)),
+        str(source),
+    ]

@@ -1,0 +1,113 @@
+"""What S3's refusals mean: one sentence, one reason, one fault. Pure."""
+
+from __future__ import annotations
+
+import re
+
+import botocore.exceptions
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSLError,
+)
+
+from dagy_builder.contract import Fault, Reason
+
+_WHERE_SET = "the Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL and DAGY_S3_BUCKET"
+_BAD_CREDENTIALS = {
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "InvalidClientTokenId",
+    "AuthorizationHeaderMalformed",
+    "XAdminUserNotFound",  # versitygw's word for InvalidAccessKeyId
+}
+_DENIED = {"AccessDenied", "403", "AllAccessDisabled", "AccountProblem"}
+_BUSY = {"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "Throttling", "ThrottlingException", "InternalError"}
+_FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"}
+
+
+class StorageError(Exception):
+    """S3 refused or can't be reached. The message is a sentence that names the bucket and what to do."""
+
+    def __init__(self, reason: Reason, message: str, fault: Fault = Fault.INFRASTRUCTURE) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.fault = reason, message, fault
+
+
+def classify(error: Exception, bucket: str, endpoint: str) -> StorageError:
+    """The botocore error as a StorageError. `endpoint` is a URL or a name for AWS."""
+    match error:
+        case ClientError():
+            return _refusal(error, bucket, endpoint)
+        case NoCredentialsError() | PartialCredentialsError():
+            return StorageError(
+                Reason.STORAGE_ACCESS_DENIED,
+                f"There are no credentials for S3 at {endpoint}, so bucket {bucket} can't be used. "
+                f"Set them in {_WHERE_SET}.",
+            )
+        case SSLError():
+            return StorageError(
+                Reason.STORAGE_UNREACHABLE,
+                f"The certificate of S3 at {endpoint} is not trusted. Put its authority into the CA bundle.",
+            )
+        case botocore.exceptions.ConnectionError() | HTTPClientError():
+            return StorageError(
+                Reason.STORAGE_UNREACHABLE,
+                f"S3 at {endpoint} does not answer ({_cause(error)}). Check that it runs and can be reached from here.",
+            )
+        case BotoCoreError():
+            return StorageError(Reason.UPLOAD_FAILED, f"S3 at {endpoint}, bucket {bucket}: {_cause(error)}.")
+        case _:
+            raise error
+
+
+def _refusal(error: ClientError, bucket: str, endpoint: str) -> StorageError:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code == "NoSuchBucket":
+        return StorageError(
+            Reason.BUCKET_NOT_FOUND,
+            f"Bucket {bucket} does not exist at {endpoint}. Create it, or correct DAGY_S3_BUCKET in {_WHERE_SET}.",
+        )
+    if code in _BAD_CREDENTIALS:
+        return StorageError(
+            Reason.STORAGE_ACCESS_DENIED,
+            f"S3 at {endpoint} refuses the credentials for bucket {bucket} ({code}). Correct them in {_WHERE_SET}.",
+        )
+    if code in _DENIED or status in (401, 403):
+        return StorageError(
+            Reason.STORAGE_ACCESS_DENIED,
+            f"S3 at {endpoint} lets these credentials not do {error.operation_name} in bucket {bucket} ({code}). Give "
+            "them s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket on it.",
+        )
+    if code in _FULL:
+        return StorageError(
+            Reason.UPLOAD_FAILED, f"S3 at {endpoint} has no space left for bucket {bucket} ({code}). Make room there."
+        )
+    if code in _BUSY or status >= 500 or status == 429:
+        return StorageError(
+            Reason.STORAGE_UNREACHABLE,
+            f"S3 at {endpoint} is not ready ({code or status}). It is tried again; check it if this stays.",
+        )
+    said = error.response.get("Error", {}).get("Message", "no reason given").rstrip(".")
+    return StorageError(
+        Reason.UPLOAD_FAILED,
+        f"S3 at {endpoint} refused {error.operation_name} in bucket {bucket}: {code}: {said[:300]}.",
+    )
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason in a few words, e.g. "connection refused"."""
+    text = str(error)
+    inner = getattr(error, "kwargs", {}).get("error")
+    if inner is not None:
+        text = str(inner)
+    for known in ("Connection refused", "timed out", "Name or service not known", "reset by peer", "unreachable"):
+        if known.lower() in text.lower():
+            return known[0].lower() + known[1:]
+    return re.sub(r"<[^>]*>:?\s*", "", text).rstrip(".")[:200]

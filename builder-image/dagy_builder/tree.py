@@ -1,0 +1,169 @@
+"""Reading an installed tree that strangers' code may have written: only plain files with plain names come out.
+
+Every folder and file is opened relative to its parent without following links, so nothing outside the tree is read,
+whatever changes meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagy_builder.contract import Reason
+from dagy_builder.failure import StepError
+from dagy_builder.limits import Limits, human_size, too_large
+
+_STARTUP_MODULES = ("sitecustomize", "usercustomize")
+_MAX_PATH_BYTES = 1024
+_KINDS = (
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+@dataclass(frozen=True)
+class TreeFile:
+    """A plain file: its path below the tree with "/" between parts, and what it was when the tree was scanned."""
+
+    path: str
+    size: int
+    executable: bool
+    inode: int
+    modified_ns: int
+
+
+def scan(root: Path, limits: Limits) -> list[TreeFile]:
+    """All files below `root`, sorted by the bytes of their paths. Raises StepError for a tree that is refused."""
+    files: list[TreeFile] = []
+    entries = total = 0
+    for path, found in _walk(root):
+        entries += 1
+        if entries > limits.files:
+            raise too_large(f"The installed packages have more than {limits.files:,} files", f"{limits.files:,}")
+        if stat.S_ISDIR(found.st_mode):
+            continue
+        total += found.st_size
+        if found.st_size > limits.file_bytes:
+            raise too_large(f"{path} has {human_size(found.st_size)}", f"{human_size(limits.file_bytes)} for a file")
+        if total > limits.uncompressed_bytes:
+            most = human_size(limits.uncompressed_bytes)
+            raise too_large(f"The installed packages have more than {most}", most)
+        executable = bool(found.st_mode & stat.S_IXUSR)
+        files.append(TreeFile(path, found.st_size, executable, found.st_ino, found.st_mtime_ns))
+    files.sort(key=lambda file: file.path.encode())
+    refuse_case_twins(file.path for file in files)
+    return files
+
+
+def read_file(root_fd: int, file: TreeFile) -> bytes:
+    """The file's bytes. Raises StepError when it is no longer what `scan` saw."""
+    with _open_beneath(root_fd, file.path) as fd:
+        now = os.fstat(fd)
+        if not stat.S_ISREG(now.st_mode) or (now.st_ino, now.st_size, now.st_nlink) != (file.inode, file.size, 1):
+            raise refused(file.path, "it changed while it was packed")
+        content = bytearray()
+        while block := os.read(fd, min(file.size - len(content) + 1, 1 << 24)):
+            content += block
+            if len(content) > file.size:
+                raise refused(file.path, "it grew while it was packed")
+        if len(content) != file.size or os.fstat(fd).st_mtime_ns != file.modified_ns:
+            raise refused(file.path, "it changed while it was packed")
+        return bytes(content)
+
+
+def refuse_case_twins(paths: Iterable[str]) -> None:
+    """Refuse paths that are one on file systems that ignore case; folders count as well."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            prefix = "/".join(parts[:depth])
+            other = seen.setdefault(prefix.casefold(), prefix)
+            if other != prefix:
+                raise refused(prefix, f"it differs from {other!r} only in the case of letters")
+
+
+def refused(path: str, why: str) -> StepError:
+    """The failure for a tree that holds something no ZIP of ours may hold."""
+    shown = path.encode("unicode_escape").decode()[:200]
+    return StepError(
+        Reason.TREE_REFUSED,
+        f"The installed packages hold {shown!r}, which is refused: {why}. Find the package that brings it (its RECORD "
+        "lists it) and leave that package out, or pin another version of it.",
+    )
+
+
+def check_name(path: str) -> None:
+    """Refuse a path that unpacks to something else elsewhere, or that Python runs at every start."""
+    name = path.rpartition("/")[2]
+    if name in ("", ".", "..") or "\\" in name or ":" in name:
+        raise refused(path, "the name is no portable file name")
+    try:
+        encoded = path.encode()
+    except UnicodeEncodeError:
+        raise refused(path, "the name is no UTF-8") from None
+    if any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in name):
+        raise refused(path, "the name contains control characters")
+    if not unicodedata.is_normalized("NFC", name):
+        raise refused(path, "the name is not in Unicode's normal form C")
+    if len(encoded) > _MAX_PATH_BYTES:
+        raise refused(path, f"the path is longer than {_MAX_PATH_BYTES} bytes")
+    if "/" not in path and name.split(".")[0] in _STARTUP_MODULES:
+        raise refused(path, "Python would run it at the start of every program")
+
+
+def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Everything below root, each as path and lstat; names and kinds are checked."""
+    device = os.lstat(root).st_dev
+    for folder, _, _, fd in os.fwalk(root, follow_symlinks=False, onerror=_raise):
+        relative = os.path.relpath(folder, root)
+        prefix = "" if relative == "." else relative.replace(os.sep, "/") + "/"
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                path = prefix + entry.name
+                check_name(path)
+                found = entry.stat(follow_symlinks=False)
+                _check_kind(path, found, device)
+                yield path, found
+
+
+def _check_kind(path: str, found: os.stat_result, device: int) -> None:
+    for is_kind, name in _KINDS:
+        if is_kind(found.st_mode):
+            raise refused(path, f"it is {name}")
+    if found.st_dev != device:
+        raise refused(path, "it lies on another file system")
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+        raise refused(path, "it is a hard link")
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+@contextmanager
+def _open_beneath(root_fd: int, path: str) -> Iterator[int]:
+    """An open file descriptor for `path`, no part of which is a link."""
+    *folders, name = path.split("/")
+    opened: list[int] = []
+    try:
+        parent = root_fd
+        for folder in folders:
+            parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            opened.append(parent)
+        # Without O_NONBLOCK a FIFO that takes the file's place would block for ever.
+        opened.append(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent))
+        yield opened[-1]
+    except OSError as error:
+        raise refused(path, f"it changed while it was packed ({error.strerror})") from error
+    finally:
+        for fd in opened:
+            os.close(fd)

@@ -1,0 +1,133 @@
+"""Running uv: which binary, in which environment, with its text passed on line by line.
+
+Environment by allow-list: nothing that happens to be set here (credentials, UV_* settings) reaches uv or what it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagy_builder.contract import BuildRequest, Fault, Reason
+from dagy_builder.failure import StepError
+from dagy_builder.redact import redact
+
+PYPI = "https://pypi.org/simple"
+Log = Callable[[str], None]
+
+_PASSED_ON = (
+    "PATH",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "UV_CACHE_DIR",
+    "UV_HTTP_TIMEOUT",
+)
+
+
+@dataclass(frozen=True)
+class UvResult:
+    """How a run of uv ended, with everything it wrote, redacted."""
+
+    code: int
+    output: str
+
+
+class Uv:
+    """uv in an environment of its own. Use `open_uv`."""
+
+    def __init__(self, binary: str, environment: Mapping[str, str]) -> None:
+        self._binary, self._environment = binary, dict(environment)
+
+    def run(self, arguments: Sequence[str], log: Log, cwd: Path | None = None) -> UvResult:
+        """Run uv to its end; each line goes to `log` as it comes. The process ends with this call, whatever happens."""
+        command = [self._binary, *arguments]
+        lines: list[str] = []
+        with subprocess.Popen(
+            command,
+            env=self._environment,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    lines.append(redact(line.rstrip("\n")))
+                    log(lines[-1])
+            except BaseException:
+                process.kill()
+                raise
+        return UvResult(process.returncode, "\n".join(lines))
+
+    def version(self) -> str:
+        """For example "uv 0.13.8 (x86_64-unknown-linux-gnu)"."""
+        return self.run(["--version"], lambda _: None).output.strip()
+
+
+def find_uv() -> str:
+    """Path of the uv that belongs to this installation. Raises StepError when there is none."""
+    try:
+        from uv import find_uv_bin
+
+        return str(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv")
+    if found:
+        return found
+    raise StepError(
+        Reason.UV_MISSING,
+        "uv is not installed in the builder image: the build environment requires uv to be available. "
+        "Use an image made from builder-image/Dockerfile, or install uv beside dagy_builder.",
+        Fault.INFRASTRUCTURE,
+    )
+
+
+@contextmanager
+def open_uv(environment: Mapping[str, str] | None = None) -> Iterator[Uv]:
+    """A `Uv` with an empty home folder, so that no configuration, netrc or keyring of this machine counts."""
+    given = os.environ if environment is None else environment
+    binary = find_uv()
+    with tempfile.TemporaryDirectory(prefix="dagy-home-") as home:
+        passed = {name: given[name] for name in _PASSED_ON if given.get(name)}
+        fixed = {
+            "HOME": home,
+            "NETRC": os.devnull,
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_CONFIG": "1",
+            "UV_NO_PROGRESS": "1",
+            "NO_COLOR": "1",
+            "LANG": "C.UTF-8",
+        }
+        defaults = {"PATH": os.defpath, "UV_CACHE_DIR": str(Path(home, "cache"))}
+        yield Uv(binary, {**defaults, **passed, **fixed})
+
+
+def index_arguments(request: BuildRequest) -> list[str]:
+    """uv's options for the request's indexes: the first one that knows a name wins (no dependency confusion)."""
+    arguments = ["--default-index", request.index_url or PYPI, "--index-strategy", "first-index"]
+    for url in request.extra_index_urls:
+        arguments += ["--index", url]
+    return [*arguments, "--keyring-provider", "disabled"]
+
+
+def build_arguments(request: BuildRequest) -> list[str]:
+    """uv's option against running package code, unless the request allows source distributions."""
+    return [] if request.source_distributions == "Allow" else ["--no-build"]
