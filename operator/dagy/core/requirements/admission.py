@@ -8,15 +8,29 @@ from __future__ import annotations
 
 import re
 
+from dagy.core.requirements.direct_url import package_of
 from dagy.core.requirements.errors import ErrorCode, RequirementError
 from dagy.model.names import MAX_REQUIREMENT_LENGTH
 
 MAX_NESTING = 10
 """Parentheses within parentheses; real markers need two or three, and the parser recurses on them."""
 
+_OPTION = re.compile(r"--[A-Za-z-]*|-.?")
+# What stands before the first operator, extra, marker or URL: the name, or a path.
+_HEAD = re.compile(r"[^\s@\[;=<>!]*")
+_FILE_URL = re.compile(r"(?:^|@)\s*file:", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//|/|\.)")
-_VERSION_CONTROL = re.compile(r"(?:^|[\s@])((?:git|hg|svn|bzr)(?:\+[a-z]+)?:|git@)", re.IGNORECASE)
-_ARCHIVE = re.compile(r"\.(?:whl|zip|tar\.gz|tgz|tar\.bz2|tar\.xz)$", re.IGNORECASE)
+_VERSION_CONTROL = re.compile(r"(?:^|[\s@])((?:git|hg|svn|bzr)(?:\+[a-z]+)?:|git@(?!https:))", re.IGNORECASE)
+_ARCHIVE = re.compile(r"^[^:]*\.(?:whl|tar\.gz)$", re.IGNORECASE)
+
+_PATH_HINT = (
+    "Use a released version, or upload the wheel to an index or a web server and write "
+    '"name @ https://host/name-1.0-py3-none-any.whl".'
+)
+_CONDA_HINT = (
+    'Write the version instead, e.g. "name==1.2". In a conda environment "pip list --format=freeze" '
+    'gives versions where "pip freeze" gives paths.'
+)
 
 
 def check_text(text: str) -> str:
@@ -24,7 +38,7 @@ def check_text(text: str) -> str:
     if len(text) > MAX_REQUIREMENT_LENGTH:
         raise RequirementError(
             ErrorCode.TOO_LONG,
-            f"{text[:60]}…",
+            text,
             f"The requirement has {len(text)} characters; at most {MAX_REQUIREMENT_LENGTH} are allowed.",
             "Give the name and the version only, one requirement per entry.",
         )
@@ -94,12 +108,11 @@ def _bad_character(text: str, position: int, character: str) -> RequirementError
 
 def _check_kind(text: str) -> None:
     """Refuse what pip and uv read as something else than "name version"."""
-    if text.startswith("-"):
-        option = re.split(r"[\s=]", text, maxsplit=1)[0]
+    if option := _OPTION.match(text):
         raise RequirementError(
             ErrorCode.OPTION,
-            option,
-            f'"{option}" is an option of pip, not a requirement.',
+            option[0],  # its value may be a URL with credentials
+            f'"{option[0]}" is an option of pip, not a requirement.',
             "List the packages themselves; indexes and build options have fields of their own in the spec.",
             0,
         )
@@ -113,32 +126,27 @@ def _check_kind(text: str) -> None:
             'Use a released version, or the https URL of a wheel: "name @ https://host/name-1.0-py3-none-any.whl".',
             match.start(1),
         )
-    _check_local_path(text)
-    if match := _SCHEME.match(text):
-        raise RequirementError(
-            ErrorCode.URL_WITHOUT_NAME,
-            text,
-            "A URL needs the package's name before it.",
-            'Write "name @ https://..." with the name of the package.',
-            0,
-        )
-
-
-def _check_local_path(text: str) -> None:
-    target = text.partition("@")[2].strip() or text
-    first_word = text.split(maxsplit=1)[0]
-    local = (
-        target.lower().startswith("file:")
-        or text.lower().startswith("file:")
-        or any(part.startswith((".", "/", "~/", "~\\")) for part in (text, target))
-        or (":" not in first_word and _ARCHIVE.search(first_word) is not None)
-    )
-    if local:
+    if _is_local(text):
         raise RequirementError(
             ErrorCode.LOCAL_PATH,
             text,
             "This is a path on a local disk, which the build cannot see.",
-            "Use a released version, or upload the wheel to an index or a web server and write "
-            '"name @ https://host/name-1.0-py3-none-any.whl".',
+            _CONDA_HINT if _FILE_URL.search(text, 1) else _PATH_HINT,
             0,
         )
+    if _SCHEME.match(text):
+        raise RequirementError(
+            ErrorCode.URL_WITHOUT_NAME,
+            text,
+            "A URL needs the package's name before it.",
+            f'Write "{package_of(text) or "name"} @ https://...".',
+            0,
+        )
+
+
+def _is_local(text: str) -> bool:
+    head = _HEAD.match(text)
+    assert head is not None
+    if _FILE_URL.search(text) or ("/" in head[0] and ":" not in head[0]) or _ARCHIVE.search(head[0]):
+        return True
+    return text.partition("@")[2].lstrip().startswith((".", "/", "~"))

@@ -94,11 +94,11 @@ def _check_versions(specifier: SpecifierSet, text: str) -> None:
             raise RequirementError(
                 ErrorCode.VERSION_MALFORMED,
                 text,
-                f'"{one.version}" is not a version (PEP 440).',
+                "The version is not one that Python packages have (PEP 440).",
                 'Compare with a released version, e.g. "==1.4.2".',
                 text.find("==="),
             ) from None
-    if specifier.is_unsatisfiable():
+    if len(specifier) > 1 and specifier.is_unsatisfiable():
         raise RequirementError(
             ErrorCode.UNSATISFIABLE,
             text,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dagy.core.requirements.dependency import Dependency, parse_dependency
 from dagy.core.requirements.errors import ErrorCode, RequirementError
 from dagy.core.requirements.redaction import redact
-from dagy.core.requirements.target import applies
+from dagy.core.requirements.target import Target, for_target, why_not_needed
 
 
 @dataclass(frozen=True)
@@ -59,25 +58,26 @@ def normalize(dependencies: Sequence[str], python_version: str, *, architecture:
     where it is true, the marker goes. Never raises for anything that `dependencies` holds; ValueError for a target
     that isn't supported.
     """
-    kept: dict[str, list[tuple[int, Dependency]]] = defaultdict(list)
+    target = Target(python_version, architecture)
+    wanted: dict[str, list[tuple[int, Dependency]]] = {}
     dropped: list[Dropped] = []
     errors: list[LineError] = []
     for index, text in enumerate(dependencies):
         try:
-            dependency = parse_dependency(text)
-            if dependency.marker is not None and not applies(dependency.marker, python_version, architecture):
-                why = f"not needed on Python {python_version} for Linux: {dependency.marker} is false"
-                dropped.append(Dropped(index, redact(text), dependency.normalized_name, why))
-                continue
+            parsed = parse_dependency(text)
+            dependency = for_target(parsed, target)
         except RequirementError as error:
             errors.append(_line_error(index, error))
             continue
-        kept[dependency.normalized_name].append((index, dependency.without_marker()))
-    for name, occurrences in kept.items():
+        if dependency is None:
+            dropped.append(Dropped(index, redact(text), parsed.normalized_name, why_not_needed(parsed, target)))
+        else:
+            wanted.setdefault(dependency.normalized_name, []).append((index, dependency))
+    for name, occurrences in wanted.items():
         why = f"repeated: the last of {len(occurrences)} requirements for {name} is kept ({occurrences[-1][1]})"
         dropped += [Dropped(index, redact(dependencies[index]), name, why) for index, _ in occurrences[:-1]]
     return NormalizedList(
-        dependencies=tuple(str(kept[name][-1][1]) for name in sorted(kept)),
+        dependencies=tuple(str(wanted[name][-1][1]) for name in sorted(wanted)),
         dropped=tuple(sorted(dropped, key=lambda one: one.index)),
         errors=tuple(errors),
     )

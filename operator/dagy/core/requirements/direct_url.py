@@ -37,14 +37,13 @@ def check_url(url: str, name: str, text: str) -> str:
 
     _check_syntax(url, refuse)
     parts = urlsplit(url)
-    filename = unquote(parts.path.rpartition("/")[2])
-    if not filename.lower().endswith(ARCHIVES):
+    if not unquote(parts.path).lower().endswith(ARCHIVES):
         raise refuse(
             ErrorCode.URL_NOT_A_PACKAGE,
             "The URL does not end in the file name of a package.",
             "Give the URL of the wheel itself, which ends in .whl, not that of a page about it.",
         )
-    other = _name_in(filename)
+    other = package_of(url)
     if other is not None and other != canonicalize_name(name):
         raise refuse(
             ErrorCode.URL_OF_OTHER_PACKAGE,
@@ -96,8 +95,9 @@ def _check_syntax(url: str, refuse: _Refuse) -> None:
         )
 
 
-def _name_in(filename: str) -> str | None:
-    """The normalized name of the package that a file belongs to, or None when the file name doesn't tell."""
+def package_of(url: str) -> str | None:
+    """The normalized name of the package whose file a URL points to, or None when the file name doesn't tell."""
+    filename = unquote(url.partition("#")[0].partition("?")[0].rpartition("/")[2])
     try:
         if filename.endswith(".whl"):
             return parse_wheel_filename(filename)[0]

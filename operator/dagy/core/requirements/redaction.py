@@ -9,6 +9,7 @@ import re
 
 MASK = "***"
 SHOWN_LENGTH = 512
+"""Characters; as long as the longest requirement, so that only other things are ever shortened."""
 
 # Greedy on purpose: a password may hold any character, "/" and spaces included, so the last "@" ends it.
 _USERINFO_OF_URL = re.compile(r"://.*@", re.DOTALL)
@@ -20,15 +21,18 @@ _QUERY = re.compile(r"(:/?/?[^\s?]*)\?\S*")
 def redact(text: str) -> str:
     """`text` with the user names, passwords and queries of all URLs masked, on one printable line.
 
-    A text without URLs, control characters and beyond `SHOWN_LENGTH` characters comes back as it is.
+    A short printable text without URLs comes back as it is. A longer one than `SHOWN_LENGTH` keeps its beginning.
     """
+    if len(text) > SHOWN_LENGTH:
+        # A cut could fall between a password and the "@" that gives it away, so nothing after a ":" is shown.
+        text = f"{text[:60].partition(':')[0]}…"
     if ":" in text:
         text = _USERINFO_OF_URL.sub(f"://{MASK}@", text)
         text = _USERINFO_WITHOUT_SCHEME.sub(f"{MASK}@", text)
         text = _QUERY.sub(rf"\1?{MASK}", text)
     if not text.isprintable():
         text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 1]}…"
+    return text
 
 
 def common_prefix(one: str, other: str) -> int:

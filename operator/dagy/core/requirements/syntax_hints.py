@@ -10,68 +10,92 @@ from packaging.requirements import InvalidRequirement
 from dagy.core.requirements.errors import ErrorCode, RequirementError
 
 _EXAMPLE = 'Write name, extras and versions, e.g. "uvicorn[standard]>=0.30,<1".'
+_VERSION_EXAMPLE = 'Write numbers with dots, e.g. "==1.4.2", ">=1.4,<2" or "==1.4.*".'
+_OPERATOR = r"(?:===|==|~=|!=|<=|>=|<|>)"
 
 
 @dataclass(frozen=True)
-class _Habit:
-    """A way of writing that other tools have, matched where the grammar stopped."""
+class _Rule:
+    """What to say when the text from the position on, or the grammar's complaint, matches."""
 
-    rest: re.Pattern[str]
+    pattern: re.Pattern[str]
     code: ErrorCode
     message: str
     hint: str
 
 
-def _habit(rest: str, code: ErrorCode, message: str, hint: str) -> _Habit:
-    return _Habit(re.compile(rest), code, message, hint)
+def _rule(pattern: str, code: ErrorCode, message: str, hint: str) -> _Rule:
+    return _Rule(re.compile(pattern), code, message, hint)
 
 
-# The first that matches the rest of the text wins.
+_COMPLAINTS = (
+    _rule("Expected matching", ErrorCode.SYNTAX, "A bracket or parenthesis is never closed.", "Close it."),
+    _rule(
+        r"\.\* suffix can only",
+        ErrorCode.VERSION_MALFORMED,
+        '".*" can only follow "==" or "!=".',
+        'Write ">=1.4" instead of ">=1.4.*".',
+    ),
+    _rule(r"\.\* suffix", ErrorCode.VERSION_MALFORMED, '".*" can only follow plain numbers.', 'Write "==1.4.*".'),
+    _rule(
+        "Local version",
+        ErrorCode.VERSION_MALFORMED,
+        'A local version ("+...") can only follow "==" or "!=".',
+        'Remove all from "+" on.',
+    ),
+    _rule(
+        "Expected URL",
+        ErrorCode.URL_MALFORMED,
+        'The URL after "@" is missing.',
+        'Write "name @ https://...", or remove the "@".',
+    ),
+    _rule(
+        "marker|quoted string|'in' after|after 'not'",
+        ErrorCode.SYNTAX,
+        "The environment marker cannot be read.",
+        'Compare a variable with a quoted text, e.g. python_version < "3.11", or remove all from ";" on.',
+    ),
+    _rule("extra name", ErrorCode.SYNTAX, "The extras cannot be read.", 'Write them as "name[one,two]".'),
+)
+
+# Matched where the grammar stopped; the first one wins.
 _HABITS = (
-    _habit(r"\s*#", ErrorCode.COMMENT, "A comment cannot follow a requirement here.", 'Remove it from the "#" on.'),
-    _habit(
+    _rule(r"\s*#", ErrorCode.COMMENT, "A comment cannot follow a requirement here.", 'Remove it from the "#" on.'),
+    _rule(
         r"\s*--?[a-z]",
         ErrorCode.OPTION,
         "An option follows the requirement.",
         "Remove it; hashes are recorded in the lock.",
     ),
-    _habit(r"\s*=[<>]", ErrorCode.SYNTAX, "The operator is the wrong way round.", 'Write ">=" or "<=".'),
-    _habit(r"\s*=(?!=)", ErrorCode.SYNTAX, '"=" is not a version operator.', 'Write "==" for an exact version.'),
-    _habit(
+    _rule(r"\s*=[<>!~]", ErrorCode.SYNTAX, "The operator is the wrong way round.", 'Write ">=", "<=", "!=" or "~=".'),
+    _rule(r"\s*=(?!=)", ErrorCode.SYNTAX, '"=" is not a version operator.', 'Write "==" for an exact version.'),
+    _rule(
         r"\s*\^", ErrorCode.SYNTAX, '"^" is not a version operator of Python.', 'Write a range: "^1.2" is ">=1.2,<2".'
     ),
-    _habit(
+    _rule(
         r"\s*~(?!=)",
         ErrorCode.SYNTAX,
         '"~" is not a version operator of Python.',
-        'Write "~=1.2.0" for ">=1.2.0,<1.3".',
+        'Write a range: "~1.2" is ">=1.2,<1.3".',
     ),
-    _habit(
+    _rule(
         r"\s*~=\s*\d+\s*($|[,;)])",
         ErrorCode.VERSION_MALFORMED,
-        '"~=" needs at least two parts.',
+        '"~=" needs two parts or more.',
         'Write "~=1.0", or ">=1,<2".',
     ),
-    _habit(r"\s*v?\d", ErrorCode.SYNTAX, "A version operator is missing.", 'Write "==" before the version.'),
-    _habit(
-        r"\s*(===|==|~=|!=|<=|>=|<|>)\s*($|[,;)])",
+    _rule(r"\s*v?\d", ErrorCode.SYNTAX, "A version operator is missing.", 'Write "==" before the version.'),
+    _rule(
+        rf"\s*{_OPERATOR}\s*($|[,;)])",
         ErrorCode.VERSION_MALFORMED,
         "The version is missing.",
         "Add it after the operator.",
     ),
-    _habit(
-        r"\s*(===|==|~=|!=|<=|>=|<|>)",
-        ErrorCode.VERSION_MALFORMED,
-        "This is not a version (PEP 440).",
-        'Write numbers with dots, e.g. "==1.4.2", ">=1.4,<2" or "==1.4.*".',
-    ),
-    _habit(
-        r"\s*,\s*[A-Za-z]", ErrorCode.SYNTAX, "There is more than one requirement.", "Put each in an entry of its own."
-    ),
-    _habit(
-        r"\s*[A-Za-z]",
+    _rule(rf"\s*{_OPERATOR}", ErrorCode.VERSION_MALFORMED, "This is not a version (PEP 440).", _VERSION_EXAMPLE),
+    _rule(
+        r"\s*[,;]?\s*[A-Za-z]",
         ErrorCode.SYNTAX,
-        "Text follows the requirement.",
+        "More text follows the requirement.",
         "Put each requirement in an entry of its own.",
     ),
 )
@@ -79,26 +103,35 @@ _HABITS = (
 
 def syntax_error(text: str, error: InvalidRequirement) -> RequirementError:
     """The library's error for what `packaging` refused."""
-    # `packaging` keeps the position in the cause; without one there is no caret, and nothing else is lost.
+    # `packaging` keeps complaint and position in the cause; without them the caret is lost, and nothing else.
+    complaint = str(getattr(error.__cause__, "message", ""))
     span = getattr(error.__cause__, "span", None)
     position = min(span[1], len(text)) if span else None
-    complaint = str(getattr(error.__cause__, "message", "")).rstrip(".")
     if position == 0:
-        return RequirementError(
-            ErrorCode.NAME_MALFORMED,
-            text,
-            "The requirement does not begin with the name of a package.",
-            f"Names hold letters, digits, '-', '_' and '.', and begin with a letter or digit. {_EXAMPLE}",
-            0,
-        )
-    if complaint.startswith("Expected") and "marker" not in complaint and position is not None:
-        rest = text[position:]
-        for habit in _HABITS:
-            if habit.rest.match(rest):
-                return RequirementError(habit.code, text, habit.message, habit.hint, position)
-    message = (
-        f"The requirement cannot be read: {complaint[:1].lower()}{complaint[1:]}."
-        if complaint
-        else "The requirement cannot be read."
-    )
-    return RequirementError(ErrorCode.SYNTAX, text, message, _EXAMPLE, position)
+        return _name_error(text, 0)
+    for rule in _COMPLAINTS:
+        if "semicolon" not in complaint and rule.pattern.search(complaint):
+            return RequirementError(rule.code, text, rule.message, rule.hint, position)
+    if position is None:
+        return RequirementError(ErrorCode.SYNTAX, text, "The requirement cannot be read.", _EXAMPLE)
+    return _where_it_stopped(text, position)
+
+
+def _where_it_stopped(text: str, position: int) -> RequirementError:
+    before, rest = text[:position], text[position:]
+    within_a_word = before[-1:].strip() and rest[:1] not in {"", " ", "#", "^", "~", "=", "<", ">", "!", "@", ",", ";"}
+    if within_a_word and re.search(_OPERATOR, before):
+        message = "The version is not one that Python packages have (PEP 440)."
+        return RequirementError(ErrorCode.VERSION_MALFORMED, text, message, _VERSION_EXAMPLE, position)
+    if within_a_word and "[" not in before:
+        return _name_error(text, position)
+    for habit in _HABITS:
+        if habit.pattern.match(rest):
+            return RequirementError(habit.code, text, habit.message, habit.hint, position)
+    return RequirementError(ErrorCode.SYNTAX, text, "The requirement cannot be read from here on.", _EXAMPLE, position)
+
+
+def _name_error(text: str, position: int) -> RequirementError:
+    message = "The requirement does not begin with the name of a package."
+    hint = f"Names hold letters, digits, '-', '_' and '.', and begin and end with a letter or digit. {_EXAMPLE}"
+    return RequirementError(ErrorCode.NAME_MALFORMED, text, message, hint, position)

@@ -1,0 +1,1 @@
+"""The commands of `dagy`, one module for each group. Imported when they run, not before."""

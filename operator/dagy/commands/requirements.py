@@ -1,0 +1,87 @@
+"""`dagy requirements`: check a requirements.txt, or make a package of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from dagy.commands.input_files import InputError, read_file, read_list, shown
+from dagy.commands.requirements_text import as_text
+from dagy.core.requirements import ManifestError, Target, merge, to_manifest
+from dagy.core.requirements.report import as_json, has_findings
+
+CLEAN, FINDINGS, UNUSABLE = 0, 1, 2
+
+Python = Annotated[
+    Literal["3.10", "3.11", "3.12", "3.13"], Parameter(name="--python", help="Python version of the flows.")
+]
+File = Annotated[Path, Parameter(help='A requirements.txt; "-" reads standard input.', allow_leading_hyphen=True)]
+
+app = App(name="requirements", help="Check requirements.txt files and turn them into packages.")
+
+
+@app.command
+def check(
+    file: File,
+    /,
+    *,
+    python: Python,
+    into: Annotated[
+        Path | None,
+        Parameter(help="A list to merge the file into: a requirements.txt, or a DepPackage manifest (.yaml, .json)."),
+    ] = None,
+    json_output: Annotated[bool, Parameter(name="--json", negative="", help="Print the whole result as JSON.")] = False,
+) -> int:
+    """Say what every line of a requirements.txt means for a package.
+
+    Exit code 0: clean. 1: lines that are wrong, or conflict with the list. 2: a file that cannot be used.
+    """
+    try:
+        target = Target(python)
+        existing = read_list(into, target) if into is not None else ()
+        merged = merge(existing, read_file(file, target))
+    except InputError as error:
+        return _unusable(error)
+    if json_output:
+        print(json.dumps(as_json(merged, python), indent=2))
+    else:
+        print("\n".join(as_text(merged, shown(file))))
+    return FINDINGS if has_findings(merged) else CLEAN
+
+
+@app.command(name="to-manifest")
+def manifest(
+    file: File,
+    /,
+    *,
+    name: Annotated[str, Parameter(help="Name of the package in Kubernetes.")],
+    python: Python,
+) -> int:
+    """Print a DepPackage manifest made of a requirements.txt, ready for kubectl apply -f -.
+
+    What was skipped is told on standard error. Exit code 1: lines that are wrong, and nothing is printed. 2: a file
+    or a name that cannot be used.
+    """
+    import yaml
+
+    try:
+        read = read_file(file, Target(python))
+        merged = merge((), read)
+        if len(merged.outcomes) > len(read.dependencies):
+            print("\n".join(as_text(merged, shown(file))), file=sys.stderr)
+        if has_findings(merged):
+            return FINDINGS
+        document = to_manifest(name, python, read.dependencies)
+    except (InputError, ManifestError) as error:
+        return _unusable(error)
+    print(yaml.safe_dump(document, sort_keys=False, width=1000), end="")
+    return CLEAN
+
+
+def _unusable(error: Exception) -> int:
+    print(error, file=sys.stderr)
+    return UNUSABLE

@@ -1,0 +1,104 @@
+"""Adding to a list of dependencies: one by one, or a whole file with the conflicts that somebody has to settle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dagy.core.requirements.dependency import Dependency
+from dagy.core.requirements.requirements_file import Conflict, Kept, Outcome, RequirementsFile, Skipped, SkipReason
+from dagy.model.names import MAX_DEPENDENCIES
+
+ALREADY_IN_LIST = "Package is already in the list."
+LIST_IS_FULL = (
+    f"A package holds at most {MAX_DEPENDENCIES} dependencies. "
+    "Split a longer list into several packages and attach them together."
+)
+
+
+class Choice(StrEnum):
+    """How a conflict is settled."""
+
+    KEEP_EXISTING = "keep-existing"
+    USE_INCOMING = "use-incoming"
+
+
+@dataclass(frozen=True)
+class Addition:
+    """The list after an attempt to add one dependency."""
+
+    dependencies: tuple[Dependency, ...]
+    blocked: str | None = None
+    """Why it wasn't added, for people; None when it was."""
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A file merged into a list, with the conflicts left to settle."""
+
+    existing: tuple[Dependency, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def added(self) -> tuple[Dependency, ...]:
+        """What is new, in the order of the file."""
+        return tuple(one.dependency for one in self.outcomes if isinstance(one, Kept))
+
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """What differs from the list, in the order of the file; at most one for each name."""
+        return tuple(one for one in self.outcomes if isinstance(one, Conflict))
+
+
+def add(existing: Sequence[Dependency], dependency: Dependency) -> Addition:
+    """Add one dependency at the end, unless the list has its name already, or is full."""
+    unchanged = tuple(existing)
+    if any(one.normalized_name == dependency.normalized_name for one in unchanged):
+        return Addition(unchanged, ALREADY_IN_LIST)
+    if len(unchanged) >= MAX_DEPENDENCIES:
+        return Addition(unchanged, LIST_IS_FULL)
+    return Addition((*unchanged, dependency))
+
+
+def merge(existing: Sequence[Dependency], file: RequirementsFile) -> Merge:
+    """Compare a file with the list: new names are added, same versions skipped, other versions are conflicts.
+
+    Versions are the same when specifier and URL are; extras and markers don't count.
+    """
+    by_name: dict[str, Dependency] = {one.normalized_name: one for one in existing}
+    outcomes = (_compared(outcome, by_name) if isinstance(outcome, Kept) else outcome for outcome in file.outcomes)
+    return Merge(tuple(existing), tuple(outcomes))
+
+
+def resolve(merged: Merge, choices: Mapping[str, Choice] | Choice = Choice.KEEP_EXISTING) -> tuple[Dependency, ...]:
+    """The list with the conflicts settled: one choice for all, or one for each normalized name.
+
+    What isn't chosen stays as it is. The order is that of the list, followed by what is new.
+    """
+    incoming = {one.incoming.normalized_name: one.incoming for one in merged.conflicts}
+
+    def settled(one: Dependency) -> Dependency:
+        name = one.normalized_name
+        choice = choices if isinstance(choices, Choice) else choices.get(name, Choice.KEEP_EXISTING)
+        return incoming.get(name, one) if choice is Choice.USE_INCOMING else one
+
+    return (*map(settled, merged.existing), *merged.added)
+
+
+def excess(dependencies: Iterable[Dependency]) -> int:
+    """How many dependencies a list has more than a package may hold; 0 when it fits."""
+    return max(0, sum(1 for _ in dependencies) - MAX_DEPENDENCIES)
+
+
+def _compared(line: Kept, by_name: Mapping[str, Dependency]) -> Outcome:
+    incoming = line.dependency
+    existing = by_name.get(incoming.normalized_name)
+    if existing is None:
+        return line
+    if existing.specifier != incoming.specifier or existing.url != incoming.url:
+        return Conflict(line.number, line.last, line.text, existing, incoming)
+    why = f'same version: the list has "{existing}" already'
+    if lost := sorted(set(incoming.extras) - set(existing.extras)):
+        why += f"; it stays without the extra{'s' if len(lost) > 1 else ''} {', '.join(lost)}"
+    return Skipped(line.number, line.last, line.text, SkipReason.SAME_VERSION, why, incoming.normalized_name)
