@@ -24,9 +24,16 @@ def fact(
     """A Job with one pod in that state, or with none."""
     labels = {"dagy.io/job": kind, "dagy.io/attempt": "1", "dagy.io/input-hash": "abc", "job-name": "j"}
     metadata = {"name": "j", "labels": labels, "creationTimestamp": "2026-11-21T12:00:00Z"}
-    pods = [] if containers is None else [
-        {"metadata": {**metadata, "name": "p"}, "status": {"phase": phase, "containerStatuses": containers, **pod_status}}
-    ]
+    pods = (
+        []
+        if containers is None
+        else [
+            {
+                "metadata": {**metadata, "name": "p"},
+                "status": {"phase": phase, "containerStatuses": containers, **pod_status},
+            }
+        ]
+    )
     (job,) = jobs_of([{"metadata": metadata, "status": job_status or {}}], pods)
     return job
 

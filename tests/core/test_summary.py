@@ -10,7 +10,14 @@ from tests.core.worlds import artifact
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (58_300_000, "58.3 MB"), (999_960_000, "1.0 GB"), (10**15, "1000.0 TB")],
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (58_300_000, "58.3 MB"),
+        (999_960_000, "1.0 GB"),
+        (10**15, "1000.0 TB"),
+    ],
 )
 def test_human_size(size: int, text: str) -> None:
     assert human_size(size) == text

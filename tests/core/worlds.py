@@ -97,7 +97,9 @@ def job(
         created_at=timestamp(moment, micro=False),
         package_namespace="team-a",
         ended_at=timestamp(moment, micro=False) if ended else "",
-        pod=PodFact(f"{kind}-{attempt}-pod", "Failed" if failure is not None else "Running", containers=tuple(containers)),
+        pod=PodFact(
+            f"{kind}-{attempt}-pod", "Failed" if failure is not None else "Running", containers=tuple(containers)
+        ),
     )
 
 
@@ -166,7 +168,7 @@ class World:
             case decide.KeepLog(kept):
                 self.jobs[kept.name] = replace(kept, log_kept=True)
                 return False
-            case decide.StoreLock(ended):
+            case decide.StoreLock():
                 token = self.plan.requested.refresh
                 lock_hash = (self.plan.spec_hash[:8] + token.encode().hex())[:32].ljust(32, "0")
                 self.resolutions[self.plan.spec_hash] = Resolution(self.plan.spec_hash, lock_hash, token)
@@ -195,7 +197,12 @@ class World:
             if done < len(STEPS[running.kind]):
                 step = done if failure is not None else done + 1
                 new = job(
-                    running.kind, running.input_hash, attempt=running.attempt, done=step, failure=failure, moment=self.now
+                    running.kind,
+                    running.input_hash,
+                    attempt=running.attempt,
+                    done=step,
+                    failure=failure,
+                    moment=self.now,
                 )
                 self.jobs[name] = dataclasses.replace(new, created_at=running.created_at)
                 return

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from dagy.model import names
 from dagy.model.__main__ import render
-from dagy.model.crd import crd_files, structural_schema
 from dagy.model.base import ApiModel
+from dagy.model.crd import crd_files, structural_schema
 from dagy.model.spec import DepPackageSpec
 
 ROOT = Path(__file__).parents[2]

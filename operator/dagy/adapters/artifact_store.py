@@ -9,14 +9,13 @@ import asyncio
 import json
 from dataclasses import dataclass
 
-from dagy_builder.storage import ObjectStore, StorageError
-
 from dagy.core import keys
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan
 from dagy.core.states import Record, Resolution
 from dagy_builder.contract import Artifact, Fault
 from dagy_builder.keys import record_key
+from dagy_builder.storage import ObjectStore, StorageError
 
 _RECORD_SUFFIX = ".build.json"
 

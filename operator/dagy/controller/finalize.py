@@ -8,14 +8,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from dagy_builder.storage import StorageError
-
 from dagy.adapters.artifact_store import ArtifactStore
 from dagy.adapters.cluster import Cluster
 from dagy.core import keys
+from dagy.core.reasons import StateReason
 from dagy.core.status import timestamp
 from dagy.model import names
 from dagy.model.spec import DeletionPolicy
+from dagy_builder.storage import StorageError
 
 _RETRY_SECONDS = 15.0
 
@@ -56,10 +56,10 @@ async def _say_why(cluster: Cluster, package: dict[str, Any], error: StorageErro
     ready = {
         "type": "Ready",
         "status": "False",
-        "reason": "DeletionBlocked",
+        "reason": StateReason.DELETION_BLOCKED,
         "message": message,
         "lastTransitionTime": since,
         "observedGeneration": generation,
     }
     written = await cluster.write_status(package, {**status, "message": message, "conditions": [ready, *conditions]})
-    await cluster.record_event(written, warning=True, reason="DeletionBlocked", message=message, now=now)
+    await cluster.record_event(written, warning=True, reason=StateReason.DELETION_BLOCKED, message=message, now=now)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from dagy_builder.storage import StorageError
-
 from dagy.adapters.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import KubeError
@@ -21,12 +19,14 @@ from dagy.core import decide, states
 from dagy.core.facts import JobKind
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan, Key, plan_of
+from dagy.core.reasons import StateReason
 from dagy.core.remembered import artifact_of, status_in
 from dagy.core.states import Observed, State, state_of
 from dagy.core.status import Surroundings, phases_between, status_of, timestamp
 from dagy.model import names
 from dagy.model.status import ConditionType, DepPackageStatus
 from dagy_builder.contract import Fault
+from dagy_builder.storage import StorageError
 
 _MOST_STEPS = 12  # of one pass; a package takes six from nothing to a started build
 _SAFETY_SECONDS = 60.0  # a running Job is looked at that often even when no event comes
@@ -206,7 +206,7 @@ def _headline(status: DepPackageStatus) -> tuple[str | None, str]:
 
 def _refused(error: KubeError) -> Failure:
     return Failure(
-        "ApiServerRefused",
+        StateReason.API_SERVER_REFUSED,
         f"The API server refused what the build needs: {error} It is tried again; an administrator may have to raise "
         "a quota or a right in the build namespace.",
         Fault.INFRASTRUCTURE,

@@ -7,6 +7,7 @@ from typing import Any
 from dagy.adapters.cluster import Cluster
 from dagy.core.failure import Failure
 from dagy.core.plan import Key
+from dagy.core.reasons import StateReason
 from dagy.core.slug import new_slug
 from dagy_builder.contract import Fault
 
@@ -39,7 +40,7 @@ async def _restore(cluster: Cluster, slug: str, key: Key) -> str | Failure:
     if owner == key:
         return slug
     return Failure(
-        "SlugTaken",
+        StateReason.SLUG_TAKEN,
         f"spec.slug {slug} belongs to the package {owner} and is never given to another one, even after that was "
         "deleted. Remove spec.slug to get a new slug.",
         Fault.USER,

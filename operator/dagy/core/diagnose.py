@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dagy.core.facts import STEPS, ContainerFact, JobFact, PodFact
 from dagy.core.failure import Failure
+from dagy.core.reasons import StateReason
 from dagy_builder.contract import ExitCode, Fault, Problem, Reason, Step, StepOutcome
 
 
@@ -56,7 +57,7 @@ def _without_pod(job: JobFact) -> Progress | Failure:
         return _DEADLINE
     if job.finished or job.deleting:
         return Failure(
-            "PodLost",
+            StateReason.POD_LOST,
             f"The pod of Job {job.name} disappeared before its result was read, most likely with its node. "
             "It is tried again; nothing needs to be done.",
             Fault.INFRASTRUCTURE,
@@ -113,7 +114,7 @@ def _outcome(container: ContainerFact) -> StepOutcome | None:
 def _killed(pod: PodFact, container: ContainerFact) -> Failure:
     if container.reason == "OOMKilled":
         return Failure(
-            "OutOfMemory",
+            StateReason.OUT_OF_MEMORY,
             f"Step {container.step} used more memory than it may. Raise spec.build.resources.limits.memory, or split "
             "the package.",
             Fault.USER,
@@ -121,7 +122,7 @@ def _killed(pod: PodFact, container: ContainerFact) -> Failure:
     if pod.phase == "Failed" and pod.reason:
         return _pod_failure(pod)
     return Failure(
-        "StepCrashed",
+        StateReason.STEP_CRASHED,
         f"Step {container.step} ended with exit code {container.exit_code} and left no report. It is tried again; "
         "its log says more.",
         Fault.INFRASTRUCTURE,
@@ -129,10 +130,10 @@ def _killed(pod: PodFact, container: ContainerFact) -> Failure:
 
 
 _CANCELLED = Failure(
-    "Cancelled", "The build was cancelled. Change the package or request a build to go on.", Fault.USER
+    StateReason.CANCELLED, "The build was cancelled. Change the package or request a build to go on.", Fault.USER
 )
 _DEADLINE = Failure(
-    "DeadlineExceeded",
+    StateReason.DEADLINE_EXCEEDED,
     "The attempt took longer than it may and was stopped. Raise spec.build.timeoutSeconds, or split the package.",
     Fault.USER,
 )
@@ -149,7 +150,7 @@ def _pod_failure(pod: PodFact) -> Failure:
             Fault.USER,
         )
     return Failure(
-        pod.reason or "PodFailed",
+        pod.reason or StateReason.POD_FAILED,
         f"The node stopped the build's pod ({(pod.message or pod.reason or 'no reason given').strip()}). "
         "It is tried again; nothing needs to be done.",
         Fault.INFRASTRUCTURE,
@@ -168,4 +169,4 @@ def _waiting(pod: PodFact, step: Step) -> str:
     if container.reason in ("", "ContainerCreating", "PodInitializing"):
         return ""
     hint = " (is the builder image name right, and does the node have it?)" if container.reason in _HOPELESS else ""
-    return f"{container.reason}: {container.message}{hint}".strip(": ")
+    return f"{container.reason}: {container.message}{hint}".strip(": .")

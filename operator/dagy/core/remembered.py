@@ -41,7 +41,7 @@ def handled_tokens(status: DepPackageStatus) -> Tokens:
     )
 
 
-def resolution_in(status: DepPackageStatus, plan: BuildPlan) -> Resolution | None | Look:
+def resolution_in(status: DepPackageStatus, plan: BuildPlan) -> Resolution | Look | None:
     """The lock of the present spec; None when there is known to be none."""
     if status.spec_hash != plan.spec_hash:
         return Look.ASK
@@ -50,7 +50,7 @@ def resolution_in(status: DepPackageStatus, plan: BuildPlan) -> Resolution | Non
     return Resolution(plan.spec_hash, status.lock_hash, status.last_handled_refresh or "")
 
 
-def record_in(status: DepPackageStatus, plan: BuildPlan, resolution: Resolution) -> Record | None | Look:
+def record_in(status: DepPackageStatus, plan: BuildPlan, resolution: Resolution) -> Record | Look | None:
     """The finished build of that lock; None when there is known to be none."""
     for kept in [*([status.artifact] if status.artifact else []), *status.history]:
         if kept.lock_hash == resolution.lock_hash and _same_target(kept, plan):

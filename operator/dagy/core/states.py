@@ -13,6 +13,7 @@ from dagy.core.diagnose import Progress, Success, standing_of
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan, Tokens, digest
+from dagy.core.reasons import StateReason
 from dagy.core.retry import retry_at
 from dagy_builder.contract import Artifact, Fault, Problem, Reason
 
@@ -250,7 +251,13 @@ def _after_failure(plan: BuildPlan, job: JobFact, failure: Failure, again: State
 
 def _blames_requirements(job: JobFact, failure: Failure) -> bool:
     """Validation says INVALID when a requirement is wrong, FAILED when the requirements were never judged."""
-    not_judged = {"Cancelled", "OutOfMemory", "DeadlineExceeded", Reason.DISK_FULL, Reason.INDEX_ACCESS_DENIED}
+    not_judged = {
+        StateReason.CANCELLED,
+        StateReason.OUT_OF_MEMORY,
+        StateReason.DEADLINE_EXCEEDED,
+        Reason.DISK_FULL,
+        Reason.INDEX_ACCESS_DENIED,
+    }
     return job.kind is JobKind.VALIDATE and failure.reason not in not_judged
 
 

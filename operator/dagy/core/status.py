@@ -11,6 +11,7 @@ from dagy.core.diagnose import Progress
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan, Tokens
+from dagy.core.reasons import StateReason
 from dagy.core.states import Observed, State
 from dagy.core.summary import Summary, human_size, summarize
 from dagy.model.status import (
@@ -156,7 +157,7 @@ def _handled(plan: BuildPlan, seen: Observed, summary: Summary) -> Tokens:
 def _conditions(plan: BuildPlan, seen: Observed, summary: Summary, around: Surroundings) -> list[Condition]:
     validated = "True" if seen.resolution else "False" if summary.phase is Phase.INVALID else "Unknown"
     ready = summary.phase is Phase.COMPLETED
-    why_valid = "Resolved" if seen.resolution else summary.reason
+    why_valid = StateReason.RESOLVED if seen.resolution else summary.reason
     rows = [
         (ConditionType.READY, "True" if ready else "False", summary.reason),
         (ConditionType.VALIDATED, validated, why_valid),

@@ -10,6 +10,7 @@ from dagy.core import states
 from dagy.core.diagnose import Progress
 from dagy.core.facts import JobKind
 from dagy.core.plan import BuildPlan
+from dagy.core.reasons import StateReason
 from dagy.core.states import State
 from dagy.model.status import Phase
 from dagy_builder.contract import Artifact, Step
@@ -42,34 +43,36 @@ def summarize(plan: BuildPlan, state: State, *, previous: Phase | None, queue_po
             return Summary(Phase.FAILED, failure.reason, failure.message + tries, settled=True, stalled=True)
         case states.Suspended():
             message = "spec.suspend is true: nothing is started. Set it to false to go on."
-            return Summary(Phase.PENDING, "Suspended", message, settled=True)
+            return Summary(Phase.PENDING, StateReason.SUSPENDED, message, settled=True)
         case states.Saved():
             message = (
                 "Saved. buildPolicy is Manual: annotate the package with dagy.io/validate or dagy.io/build and a new "
                 "value to go on."
             )
-            return Summary(Phase.PENDING, "Saved", message, settled=True)
+            return Summary(Phase.PENDING, StateReason.SAVED, message, settled=True)
         case states.ToValidate(_, attempt):
             phase = Phase.PENDING if attempt == 1 else Phase.VALIDATING
-            return Summary(phase, "WaitingToValidate", _queue("to be validated", queue_position))
+            return Summary(phase, StateReason.WAITING_TO_VALIDATE, _queue("to be validated", queue_position))
         case states.Validating(_, progress):
-            return Summary(Phase.VALIDATING, "Validating", _validating(plan, progress))
+            return Summary(Phase.VALIDATING, StateReason.VALIDATING, _validating(plan, progress))
         case states.Validated():
-            return Summary(Phase.VALIDATING, "Validating", "The requirements resolve; keeping the lock.")
+            return Summary(Phase.VALIDATING, StateReason.VALIDATING, "The requirements resolve; keeping the lock.")
         case states.Valid():
             message = "The requirements resolve. buildPolicy is Manual: annotate with dagy.io/build to build."
-            return Summary(Phase.VALID, "Valid", message, settled=True)
+            return Summary(Phase.VALID, StateReason.VALID, message, settled=True)
         case states.ToBuild():
-            return Summary(Phase.QUEUED, "Queued", _queue("to be built", queue_position))
+            return Summary(Phase.QUEUED, StateReason.QUEUED, _queue("to be built", queue_position))
         case states.Building(_, progress):
             return _building(progress)
         case states.Built():
-            return Summary(Phase.UPLOADING, "Uploading", "Checking the uploaded artifact.")
+            return Summary(Phase.UPLOADING, StateReason.UPLOADING, "Checking the uploaded artifact.")
         case states.Retrying(job, failure, at):
             phase = Phase.VALIDATING if job.kind is JobKind.VALIDATE else Phase.QUEUED
-            return Summary(phase, "Retrying", _retrying(failure.message, job.attempt, at))
+            return Summary(phase, StateReason.RETRYING, _retrying(failure.message, job.attempt, at))
         case states.Completed(record):
-            return Summary(Phase.COMPLETED, "ArtifactReady", completed_message(record.artifact), settled=True)
+            return Summary(
+                Phase.COMPLETED, StateReason.ARTIFACT_READY, completed_message(record.artifact), settled=True
+            )
         case states.Blocked(failure):
             return Summary(previous or Phase.PENDING, failure.reason, failure.message)
         case _:
@@ -85,14 +88,14 @@ def _validating(plan: BuildPlan, progress: Progress) -> str:
 def _building(progress: Progress) -> Summary:
     if not progress.started:
         message = f"The build's pod is being started{': ' + progress.waiting if progress.waiting else ''}."
-        return Summary(Phase.QUEUED, "Starting", message)
+        return Summary(Phase.QUEUED, StateReason.STARTING, message)
     phase = _STEP_PHASE[progress.step]
     words = {
         Phase.INSTALLING: "uv installs the locked packages.",
         Phase.PACKAGING: "The installed packages are zipped.",
         Phase.UPLOADING: "The ZIP is uploaded to S3.",
     }
-    return Summary(phase, phase.capitalize(), words[phase])
+    return Summary(phase, StateReason(phase.capitalize()), words[phase])
 
 
 def _queue(what: str, position: int | None) -> str:

@@ -135,7 +135,7 @@ class ArtifactStatus(ApiModel):
 class BuildStatus(ApiModel):
     """The build under way, or the last one."""
 
-    attempt: int = 0
+    attempt: int | None = None
     """Number of the attempt, from 1."""
     job_name: Text | None = None
     """The Job in the operator's build namespace."""

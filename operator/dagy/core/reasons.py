@@ -1,0 +1,168 @@
+"""Every reason that a condition or an Event can carry, beside those that the builder reports, and what each means.
+
+docs/reasons.md is generated from here. Reasons are API: people automate on them, so they are added to, never renamed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dagy.model.status import Phase
+from dagy_builder.contract import Fault, Reason
+
+
+class StateReason(StrEnum):
+    """Reasons that the operator gives itself."""
+
+    SUSPENDED = "Suspended"
+    SAVED = "Saved"
+    WAITING_TO_VALIDATE = "WaitingToValidate"
+    VALIDATING = "Validating"
+    RESOLVED = "Resolved"
+    VALID = "Valid"
+    QUEUED = "Queued"
+    STARTING = "Starting"
+    INSTALLING = "Installing"
+    PACKAGING = "Packaging"
+    UPLOADING = "Uploading"
+    RETRYING = "Retrying"
+    ARTIFACT_READY = "ArtifactReady"
+    CANCELLED = "Cancelled"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    OUT_OF_MEMORY = "OutOfMemory"
+    STEP_CRASHED = "StepCrashed"
+    POD_LOST = "PodLost"
+    POD_FAILED = "PodFailed"
+    EVICTED = "Evicted"
+    SLUG_TAKEN = "SlugTaken"
+    API_SERVER_REFUSED = "ApiServerRefused"
+    DELETION_BLOCKED = "DeletionBlocked"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the catalogue. `fault` is None where nothing went wrong."""
+
+    phase: Phase | None
+    meaning: str
+    fault: Fault | None = None
+    next_step: str = ""
+
+
+_USER, _INFRA = Fault.USER, Fault.INFRASTRUCTURE
+
+CATALOGUE: dict[StrEnum, Entry] = {
+    StateReason.SUSPENDED: Entry(Phase.PENDING, "spec.suspend is true.", None, "Set it to false."),
+    StateReason.SAVED: Entry(
+        Phase.PENDING, "buildPolicy is Manual and nothing was requested.", None, "Request a validation or a build."
+    ),
+    StateReason.WAITING_TO_VALIDATE: Entry(Phase.PENDING, "Other validations come first."),
+    StateReason.VALIDATING: Entry(Phase.VALIDATING, "The requirements are being resolved."),
+    StateReason.RESOLVED: Entry(None, "Of the condition Validated: the requirements resolve, and the lock is kept."),
+    StateReason.VALID: Entry(Phase.VALID, "The requirements resolve; buildPolicy is Manual.", None, "Request a build."),
+    StateReason.QUEUED: Entry(Phase.QUEUED, "Other builds come first; the message tells the place in the queue."),
+    StateReason.STARTING: Entry(Phase.QUEUED, "The build's pod is being started; the message tells what it waits for."),
+    StateReason.INSTALLING: Entry(Phase.INSTALLING, "uv installs the locked packages."),
+    StateReason.PACKAGING: Entry(Phase.PACKAGING, "The installed packages are zipped."),
+    StateReason.UPLOADING: Entry(Phase.UPLOADING, "The ZIP is uploaded to S3."),
+    StateReason.RETRYING: Entry(
+        None, "An attempt failed through no fault of yours; the next one is scheduled.", _INFRA
+    ),
+    StateReason.ARTIFACT_READY: Entry(Phase.COMPLETED, "The artifact of the present spec can be used."),
+    StateReason.CANCELLED: Entry(
+        Phase.FAILED, "Somebody cancelled it.", _USER, "Change the package, or request a build."
+    ),
+    StateReason.DEADLINE_EXCEEDED: Entry(
+        Phase.FAILED, "The attempt took too long.", _USER, "Raise spec.build.timeoutSeconds, or split the package."
+    ),
+    StateReason.OUT_OF_MEMORY: Entry(
+        Phase.FAILED,
+        "A step used more memory than it may.",
+        _USER,
+        "Raise spec.build.resources.limits.memory, or split the package.",
+    ),
+    StateReason.STEP_CRASHED: Entry(Phase.FAILED, "A step ended without a report.", _INFRA, "Read the build's log."),
+    StateReason.POD_LOST: Entry(Phase.FAILED, "The build's pod disappeared with its node.", _INFRA),
+    StateReason.POD_FAILED: Entry(Phase.FAILED, "The node stopped the build's pod.", _INFRA),
+    StateReason.EVICTED: Entry(Phase.FAILED, "The node ran out of a resource.", _INFRA),
+    StateReason.SLUG_TAKEN: Entry(
+        Phase.FAILED, "spec.slug belongs to another package.", _USER, "Remove spec.slug to get a new slug."
+    ),
+    StateReason.API_SERVER_REFUSED: Entry(
+        None, "The API server refused a Job.", _INFRA, "Raise the quota or the right that the message names."
+    ),
+    StateReason.DELETION_BLOCKED: Entry(
+        None,
+        "The package is being deleted, but its objects in S3 cannot be.",
+        _INFRA,
+        "Repair S3, or set spec.deletionPolicy to Retain.",
+    ),
+    Reason.MALFORMED_REQUIREMENT: Entry(
+        Phase.INVALID, "A requirement cannot be read or is not allowed.", _USER, "Correct the requirement."
+    ),
+    Reason.PACKAGE_NOT_FOUND: Entry(
+        Phase.INVALID, "The index knows no package of that name.", _USER, "Correct the name."
+    ),
+    Reason.NO_MATCHING_VERSION: Entry(
+        Phase.INVALID, "No release matches the specifier.", _USER, "Ask for a version that exists."
+    ),
+    Reason.UNSATISFIABLE_REQUIREMENTS: Entry(
+        Phase.INVALID, "Requirements exclude each other.", _USER, "Relax one of the requirements that are named."
+    ),
+    Reason.PYTHON_INCOMPATIBLE: Entry(
+        Phase.INVALID, "A package does not support the Python version.", _USER, "Take another version of either."
+    ),
+    Reason.NO_WHEEL: Entry(
+        Phase.INVALID,
+        "A package has no wheel for the platform.",
+        _USER,
+        "Take another version, or set spec.sourceDistributions to Allow.",
+    ),
+    Reason.RESOLUTION_FAILED: Entry(
+        Phase.INVALID, "uv cannot resolve the requirements.", _USER, "Read uv's own words in status.validation.raw."
+    ),
+    Reason.INDEX_UNREACHABLE: Entry(Phase.FAILED, "The package index does not answer.", _INFRA),
+    Reason.INDEX_ACCESS_DENIED: Entry(
+        Phase.FAILED, "The package index refuses access.", _USER, "Correct the index's credentials."
+    ),
+    Reason.HASH_MISMATCH: Entry(
+        Phase.FAILED, "A file is not the one in the lock.", _USER, "Request a refresh; if it stays, distrust the index."
+    ),
+    Reason.INSTALL_FAILED: Entry(Phase.FAILED, "uv cannot install the lock.", _USER, "Read the build's log."),
+    Reason.TREE_REFUSED: Entry(
+        Phase.FAILED, "A package brings files that are not let into a ZIP.", _USER, "Leave that package out."
+    ),
+    Reason.TOO_LARGE: Entry(Phase.FAILED, "The package is larger than allowed.", _USER, "Split the package."),
+    Reason.DISK_FULL: Entry(
+        Phase.FAILED,
+        "The build used more disk than it may.",
+        _USER,
+        "Raise spec.build.resources.limits.ephemeral-storage, or split the package.",
+    ),
+    Reason.UV_MISSING: Entry(
+        Phase.FAILED, "uv is not installed in the builder image.", _USER, "Use an image made from builder-image/."
+    ),
+    Reason.PYTHON_MISSING: Entry(
+        Phase.FAILED, "The builder image lacks that Python.", _USER, "Use an image made from builder-image/."
+    ),
+    Reason.STORAGE_UNREACHABLE: Entry(Phase.FAILED, "S3 does not answer.", _INFRA, "Check that S3 runs."),
+    Reason.STORAGE_ACCESS_DENIED: Entry(
+        Phase.FAILED, "S3 refuses the credentials.", _USER, "Correct the Secret dagy-s3, then request a build."
+    ),
+    Reason.BUCKET_NOT_FOUND: Entry(
+        Phase.FAILED, "The bucket does not exist.", _USER, "Create it or correct DAGY_S3_BUCKET, then request a build."
+    ),
+    Reason.UPLOAD_FAILED: Entry(Phase.FAILED, "S3 refused the upload.", _INFRA, "Read the message; S3 said why."),
+    Reason.PREVIOUS_STEP_ENDED: Entry(Phase.FAILED, "The step before ended without a result.", _INFRA),
+    Reason.INTERNAL_ERROR: Entry(Phase.FAILED, "An error in this product.", _INFRA, "Report it with the build's log."),
+}
+
+
+def reasons_table() -> str:
+    """The catalogue as a Markdown table."""
+    rows = ["| Reason | Phase | Meaning | Whose fault | What to do |", "|---|---|---|---|---|"]
+    for reason, entry in CATALOGUE.items():
+        fault = {None: "", _USER: "yours", _INFRA: "the infrastructure's; tried again"}[entry.fault]
+        rows.append(f"| `{reason}` | {entry.phase or ''} | {entry.meaning} | {fault} | {entry.next_step} |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,61 @@
+"""The cluster that `make up` started, a namespace for each test, and its S3."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from mypy_boto3_s3.client import S3Client
+
+from tests.e2e.kube import Kube
+
+ROOT = Path(__file__).parents[2]
+STATE = Path(os.environ.get("DAGY_CLUSTER_DIR") or ROOT / ".cluster")
+
+
+@pytest.fixture(scope="session")
+def admin() -> Kube:
+    """kubectl as the cluster's administrator."""
+    kubeconfig = STATE / "kubeconfig"
+    if not kubeconfig.exists():
+        pytest.fail("There is no cluster to test on: run `make up` first.")
+    return Kube(str(STATE / "bin/kubectl"), str(kubeconfig), "default")
+
+
+@pytest.fixture
+def kube(admin: Kube, request: pytest.FixtureRequest) -> Iterator[Kube]:
+    """kubectl in a namespace of the test's own, which is deleted with all its packages afterwards."""
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    admin("create", "namespace", name)
+    yield Kube(admin.kubectl, admin.kubeconfig, name)
+    admin("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def s3_env() -> dict[str, str]:
+    """The variables of s3.env, as the host sees the cluster's S3."""
+    lines = (STATE / "s3.env").read_text().splitlines()
+    pairs = (line.removeprefix("export ").split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {key: value.strip("'\"") for key, value in pairs}
+
+
+@pytest.fixture(scope="session")
+def s3(s3_env: dict[str, str]) -> S3Client:
+    """A client of the cluster's S3."""
+    return boto3.client(
+        "s3",
+        endpoint_url=s3_env["AWS_ENDPOINT_URL"],
+        aws_access_key_id=s3_env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=s3_env["AWS_SECRET_ACCESS_KEY"],
+        region_name=s3_env["AWS_REGION"],
+    )
+
+
+@pytest.fixture(scope="session")
+def bucket(s3_env: dict[str, str]) -> str:
+    """The operator's bucket."""
+    return s3_env["DAGY_S3_BUCKET"]
