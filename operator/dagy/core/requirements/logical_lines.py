@@ -16,8 +16,9 @@ MAX_BYTES = 1024 * 1024
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _CONTINUES = re.compile(r"\\[ \t]*$")
-_COMMENT = re.compile(r"(?:^|[ \t]+)#.*$", re.DOTALL)
-_OPTIONS = re.compile(r"[ \t]+--[A-Za-z].*$", re.DOTALL)
+# The look-behinds keep a long run of blanks from being searched once for each of them.
+_COMMENT = re.compile(r"(?:^|(?<![ \t])[ \t]+)#.*$", re.DOTALL)
+_OPTIONS = re.compile(r"(?<![ \t])[ \t]+--[A-Za-z].*$", re.DOTALL)
 
 
 class UnusableFileError(ValueError):
@@ -78,9 +79,9 @@ def logical_lines(text: str) -> Iterator[LogicalLine]:
     parts: list[str] = []
     for number, line in enumerate(lines, start=1):
         comment = line.lstrip(" \t").startswith("#")
-        continues = not comment and _CONTINUES.search(line) is not None and number < len(lines)
+        continues = not comment and _CONTINUES.search(line) is not None
         # The blank before a comment keeps it one when it ends a continuation.
         parts.append(f" {line}" if comment else _CONTINUES.sub("", line) if continues else line)
-        if not continues:
+        if not continues or number == len(lines):
             yield LogicalLine(number - len(parts) + 1, number, "".join(parts).strip(" \t"))
             parts = []

@@ -25,4 +25,6 @@ def text_of(specifier: SpecifierSet) -> str:
 def _sort_key(one: Specifier) -> tuple[int, Version, str]:
     wildcard = ".*" if one.version.endswith(".*") else ""
     version = Version(one.version.removesuffix(".*"))
-    return _ORDER[one.operator], version, f"{one.operator}{version}{wildcard}"
+    # "===" compares texts (PEP 440), so its text stays.
+    text = str(one) if one.operator == "===" else f"{one.operator}{version}{wildcard}"
+    return _ORDER[one.operator], version, text

@@ -62,7 +62,7 @@ _COMPLAINTS = (
 _HABITS = (
     _rule(r"\s*#", ErrorCode.COMMENT, "A comment cannot follow a requirement here.", 'Remove it from the "#" on.'),
     _rule(
-        r"\s*--?[a-z]",
+        r"\s*--?[A-Za-z][A-Za-z-]*",
         ErrorCode.OPTION,
         "An option follows the requirement.",
         "Remove it; hashes are recorded in the lock.",
@@ -126,7 +126,9 @@ def _where_it_stopped(text: str, position: int) -> RequirementError:
     if within_a_word and "[" not in before:
         return _name_error(text, position)
     for habit in _HABITS:
-        if habit.pattern.match(rest):
+        if found := habit.pattern.match(rest):
+            if habit.code is ErrorCode.OPTION:
+                text = f"{before}{found[0]} …"  # its value may be a secret
             return RequirementError(habit.code, text, habit.message, habit.hint, position)
     return RequirementError(ErrorCode.SYNTAX, text, "The requirement cannot be read from here on.", _EXAMPLE, position)
 
