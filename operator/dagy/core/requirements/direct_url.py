@@ -78,11 +78,12 @@ def _check_syntax(url: str, refuse: _Refuse) -> None:
         readable = bool(parts.hostname) and parts.port != 0
     except ValueError:
         readable = False
-    if "@" in url.partition("//")[2].partition("/")[0]:
+    # Anywhere, because a "/" in a password makes the rest of it look like the path.
+    if "@" in url:
         raise refuse(
             ErrorCode.URL_CREDENTIALS,
             "The URL carries a user name or a password, which everybody who reads the package could see.",
-            "Remove the part before the host. Credentials of an index belong in a Secret.",
+            'Remove the part before the host; credentials of an index belong in a Secret. Write "@" in a path as %40.',
         )
     if not readable:
         raise refuse(ErrorCode.URL_MALFORMED, "The URL has no valid host and port.", "Write https://host/path.")

@@ -13,7 +13,7 @@ SHOWN_LENGTH = 512
 
 # Greedy on purpose: a password may hold any character, "/" and spaces included, so the last "@" ends it.
 _USERINFO_OF_URL = re.compile(r"://.*@", re.DOTALL)
-_USERINFO_WITHOUT_SCHEME = re.compile(r"[^\s/:@]+:[^\s/@]+@")
+_USERINFO_WITHOUT_SCHEME = re.compile(r"[^\s/:@]+:(?!//\*\*\*@)[^\s@]+@")
 # Queries hold the tokens of presigned and shared URLs.
 _QUERY = re.compile(r"(:/?/?[^\s?]*)\?\S*")
 
