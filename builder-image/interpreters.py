@@ -38,7 +38,9 @@ LEFT_OUT_OF_STDLIB = (
     "lib-dynload/xx*",
     "**/__pycache__",
 )
-_PROBE = "import json, sys; print(json.dumps([sys.base_prefix, '%d.%d' % sys.version_info[:2], sys.implementation.name]))"
+_PROBE = (
+    "import json, sys; print(json.dumps([sys.base_prefix, '%d.%d' % sys.version_info[:2], sys.implementation.name]))"
+)
 _DOWNLOAD_SECONDS = 300
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
+from dagy_builder.index_failure import failure_of, first_sentence
 from dagy_builder.interpreter import find_interpreter, require_interpreter
 from dagy_builder.lock import Lock, LockError, read_lock
 from dagy_builder.target import Target
@@ -32,7 +33,11 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
         file.write_text(lock_text)
         answer = uv.run(install_arguments(request, target, python, file, tree), log, cwd=Path(folder))
     if answer.code != 0:
-        raise StepError(Reason.INSTALL_FAILED, "The packages can't be installed.", raw=answer.output)
+        raise failure_of(answer.output) or StepError(
+            Reason.INSTALL_FAILED,
+            f"The packages can't be installed: {first_sentence(answer.output)}",
+            raw=answer.output,
+        )
     return lock
 
 

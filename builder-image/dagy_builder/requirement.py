@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.failure import StepError
@@ -20,13 +22,26 @@ MAX_LENGTH = 512
 _SHOWN = 80
 
 
-def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
+@dataclass(frozen=True)
+class Asked:
+    """A requirement as the user gave it, and parsed."""
+
+    text: str
+    requirement: Requirement
+
+    @property
+    def name(self) -> str:
+        """The normalized name (PEP 503)."""
+        return canonicalize_name(self.requirement.name)
+
+
+def parse_requirements(texts: Iterable[str]) -> list[Asked]:
     """The requirements, parsed (PEP 508). Raises StepError with a Problem for each one that may not reach uv."""
-    parsed: list[Requirement] = []
+    parsed: list[Asked] = []
     problems: list[Problem] = []
     for text in texts:
         try:
-            parsed.append(parse_requirement(text))
+            parsed.append(Asked(text, parse_requirement(text)))
         except ValueError as error:
             shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
             shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)
@@ -73,6 +88,6 @@ def _check_url(url: str) -> None:
         raise ValueError("its URL holds credentials, which would be kept in the lock. Remove them from the URL.")
 
 
-def requirements_file(requirements: Iterable[Requirement]) -> str:
+def requirements_file(requirements: Iterable[Asked]) -> str:
     """The requirements in one order, one a line, so that the order in which they were given changes nothing."""
-    return "".join(f"{line}\n" for line in sorted({str(requirement) for requirement in requirements}))
+    return "".join(f"{line}\n" for line in sorted({str(asked.requirement) for asked in requirements}))

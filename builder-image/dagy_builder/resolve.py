@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import tempfile
 import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.lock import Lock, LockError, canonical_lock
-from dagy_builder.requirement import parse_requirements, requirements_file
+from dagy_builder.requirement import Asked, parse_requirements, requirements_file
 from dagy_builder.target import Target
+from dagy_builder.unresolvable import why_not
 from dagy_builder.uv import Log, Uv, UvResult, build_arguments, index_arguments
 
 
@@ -22,11 +25,40 @@ def resolve(request: BuildRequest, uv: Uv, log: Log) -> Lock:
     requirements = parse_requirements(request.requirements)
     answer, text = compile_requirements(requirements_file(requirements), request, target, uv, log)
     if answer.code != 0:
-        raise StepError(Reason.RESOLUTION_FAILED, "The requirements can't be resolved.", raw=answer.output)
+        raise why_not(requirements, answer.output, _Compiler(request, target, uv), target)
     try:
         return canonical_lock(text, target)
     except LockError as error:
         raise StepError(Reason.RESOLUTION_FAILED, str(error)) from error
+
+
+@dataclass(frozen=True)
+class _Compiler:
+    """Further runs of uv, to learn more about a failure."""
+
+    request: BuildRequest
+    target: Target
+    uv: Uv
+
+    def failure_without(self, requirements: Sequence[Asked]) -> str | None:
+        """What uv says to fewer requirements; None when those can be resolved."""
+        answer, _ = self._compile(requirements_file(requirements), with_dependencies=True)
+        return answer.output if answer.code != 0 else None
+
+    def newest(self, name: str) -> str | None:
+        """The newest version of a package that fits the target, whatever it depends on."""
+        answer, text = self._compile(f"{name}\n", with_dependencies=False)
+        if answer.code != 0:
+            return None
+        try:
+            packages = canonical_lock(text, self.target).packages
+        except LockError:
+            return None
+        return packages[0].version if packages else None
+
+    def _compile(self, lines: str, *, with_dependencies: bool) -> tuple[UvResult, str]:
+        extra = () if with_dependencies else ("--no-deps",)
+        return compile_requirements(lines, self.request, self.target, self.uv, lambda _: None, extra=extra)
 
 
 def lock_result(lock: Lock) -> dict[str, Any]:
@@ -40,12 +72,14 @@ def lock_of_result(result: dict[str, Any]) -> str:
     return zlib.decompress(base64.b64decode(result["lock"])).decode()
 
 
-def compile_requirements(lines: str, request: BuildRequest, target: Target, uv: Uv, log: Log) -> tuple[UvResult, str]:
+def compile_requirements(
+    lines: str, request: BuildRequest, target: Target, uv: Uv, log: Log, *, extra: Sequence[str] = ()
+) -> tuple[UvResult, str]:
     """One run of `uv pip compile`: what it said, and the pylock.toml when it succeeded."""
     with tempfile.TemporaryDirectory(prefix="dagy-resolve-") as folder:
         source, output = Path(folder, "requirements.txt"), Path(folder, "pylock.toml")
         source.write_text(lines)
-        answer = uv.run(compile_arguments(request, target, source, output), log, cwd=Path(folder))
+        answer = uv.run([*compile_arguments(request, target, source, output), *extra], log, cwd=Path(folder))
         return answer, output.read_text() if output.exists() else ""
 
 

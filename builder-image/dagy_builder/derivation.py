@@ -1,0 +1,118 @@
+"""Reading uv's account of why a resolution failed. Pure: text in, facts out.
+
+uv tells a PubGrub derivation: "Because A and B, we can conclude that C. And because D, ...". The premises (A, B, D) are
+facts about packages; the conclusions only repeat them and are left out. The wording is that of the pinned uv release;
+tests/builder/uv_messages.py holds real ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_SPEC = r"(?:\[[^\]\s]*\])?(?:(?:===?|[<>~!]=?)[^\s;]*)?"
+_TERM = rf"(?:all versions of )?{_NAME}{_SPEC}"
+_NOT_FOUND = re.compile(rf"({_NAME})(?:\[\S*\])? was not found in the package registry")
+_NO_VERSION = re.compile(rf"there (?:is|are) no versions? of ({_TERM})")
+_ONLY = re.compile(
+    rf"only (?:the following versions of ({_NAME})\S* are available:((?: \1\S*)+)|({_TERM}) is available)"
+)
+_NO_WHEEL = re.compile(
+    rf"({_TERM}) (?:has|have) no (?:usable wheels|wheels with a matching (Python ABI|Python implementation|platform|"
+    r"Python version|Python) tag)"
+)
+_YANKED = re.compile(rf"({_TERM}) (?:was|were) yanked \(reason: ([^)]*)\)")
+_PYTHON = re.compile(rf"({_TERM}) depends? on Python([<>=!~]\S*)")
+_DEPENDS = re.compile(rf"({_TERM}) depends? on (?:one of: )?(?!Python[<>=!~])({_NAME})({_SPEC})((?: \2(?![\w.-])\S*)*)")
+_REQUIRE = re.compile(r"you require (.*?)(?= ; |$)")
+_FOUND_TAGS = re.compile(rf"(?:wheels for|available for) `({_NAME})`[^:]*: ((?:`[^`]+`(?:, )?)+)")
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`dependent` (with versions as uv gives them, or just a name for all) needs `dependency`."""
+
+    dependent: str
+    dependency: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The premises of one derivation. Names are as uv prints them: normalized (PEP 503)."""
+
+    required: tuple[str, ...] = ()
+    """Names (without extras) that stand in "you require ...", in that order."""
+    not_found: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Terms of which there is no version, e.g. "pandas==99.0"."""
+    available: tuple[str, ...] = ()
+    """Names of which just some versions are available."""
+    without_wheel: tuple[tuple[str, str], ...] = ()
+    """Term and what doesn't match: "", "Python ABI", "platform", ..."""
+    yanked: tuple[tuple[str, str], ...] = ()
+    """Term and its author's reason."""
+    python: tuple[tuple[str, str], ...] = ()
+    """Term and the Python it needs, e.g. ("newpy==1.0", ">=3.13")."""
+    edges: tuple[Edge, ...] = ()
+    found_tags: tuple[tuple[str, str], ...] = ()
+    """Name and the tags of the wheels that there are, e.g. ("winonly", "win_amd64")."""
+    text: str = ""
+    """The derivation in one line."""
+
+
+def is_derivation(output: str) -> bool:
+    """Whether uv's output is about requirements that have no solution."""
+    return "No solution found when resolving dependencies" in output
+
+
+def read_derivation(output: str) -> Facts:
+    """The facts in uv's output."""
+    story, _, hints = output.partition("\nhint:")
+    text = " ".join(story.partition("cause:")[2].split())
+    premises = " ; ".join(_premises(text))
+    hints = " ".join(hints.split())
+    return Facts(
+        required=tuple(dict.fromkeys(name for phrase in _REQUIRE.findall(premises) for name in _names(phrase))),
+        not_found=_unique(match[1] for match in _NOT_FOUND.finditer(premises)),
+        missing=_unique(_bare(match[1]) for match in _NO_VERSION.finditer(premises)),
+        available=_unique(name_of(match[1] or match[3]) for match in _ONLY.finditer(premises)),
+        without_wheel=tuple((_bare(m[1]), m[2] or "") for m in _NO_WHEEL.finditer(premises)),
+        yanked=tuple((_bare(m[1]), m[2].strip()) for m in _YANKED.finditer(premises)),
+        python=tuple((_bare(m[1]), m[2].rstrip(",.")) for m in _PYTHON.finditer(premises)),
+        edges=tuple(dict.fromkeys(_edge(match) for match in _DEPENDS.finditer(premises))),
+        found_tags=tuple((m[1], m[2].replace("`", "").rstrip(", ")) for m in _FOUND_TAGS.finditer(hints)),
+        text=text,
+    )
+
+
+def name_of(term: str) -> str:
+    """The package's name in a term, without versions and extras."""
+    match = re.match(_NAME, _bare(term))
+    return match[0] if match else term
+
+
+def _premises(text: str) -> list[str]:
+    """The parts between "because" and "we can conclude that"."""
+    parts = re.split(r"(?:^|(?<=\. ))(?:And because|Because) ", text)
+    return [re.split(r",? we can conclude that ", part)[0] for part in parts if part]
+
+
+def _names(phrase: str) -> list[str]:
+    """The names in "alpha and beta>=2" or "one of: beta<1 beta>2"."""
+    words = re.sub(r"^(?:one|all|any) of: ", "", phrase.split(" ; ", maxsplit=1)[0]).split()
+    return [name_of(word) for word in words if word != "and"]
+
+
+def _edge(match: re.Match[str]) -> Edge:
+    more = "".join(f" or {term}" for term in match[4].split())
+    return Edge(_bare(match[1]), f"{match[2]}{match[3].rstrip(',.')}{more.rstrip(',.')}")
+
+
+def _bare(term: str) -> str:
+    return term.removeprefix("all versions of ").rstrip(",.")
+
+
+def _unique(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))

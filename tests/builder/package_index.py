@@ -1,0 +1,168 @@
+"""A package index (PEP 503) on this machine, of tiny packages that a test makes up."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import html
+import io
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+from packaging.utils import canonicalize_name
+
+
+@dataclass(frozen=True)
+class Release:
+    """One file of a release. `requires` are PEP 508 strings; `files` are added to the wheel."""
+
+    name: str
+    version: str
+    requires: Sequence[str] = ()
+    requires_python: str | None = None
+    tag: str = "py3-none-any"
+    yanked: str | None = None
+    sdist: bool = False
+    extras: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    entry_points: str = ""
+
+    @property
+    def filename(self) -> str:
+        stem = f"{self.name.replace('-', '_')}-{self.version}"
+        return f"{stem}.tar.gz" if self.sdist else f"{stem}-{self.tag}.whl"
+
+    def content(self) -> bytes:
+        return self._sdist() if self.sdist else self._wheel()
+
+    def metadata(self) -> bytes:
+        lines = ["Metadata-Version: 2.1", f"Name: {self.name}", f"Version: {self.version}"]
+        lines += [f"Requires-Python: {self.requires_python}"] if self.requires_python else []
+        lines += [f"Requires-Dist: {text}" for text in self.requires]
+        for extra, requires in self.extras.items():
+            lines += [f"Provides-Extra: {extra}", *(f'Requires-Dist: {r} ; extra == "{extra}"' for r in requires)]
+        return ("\n".join(lines) + "\n").encode()
+
+    def _wheel(self) -> bytes:
+        stem = f"{self.name.replace('-', '_')}-{self.version}"
+        info = f"{stem}.dist-info"
+        pure = "true" if self.tag.endswith("any") else "false"
+        files = {f"{self.name.replace('-', '_')}.py": f"VERSION = {self.version!r}\n".encode(), **self.files}
+        files[f"{info}/METADATA"] = self.metadata()
+        wheel = f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: {pure}\nTag: {self.tag}\n"
+        files[f"{info}/WHEEL"] = wheel.encode()
+        if self.entry_points:
+            files[f"{info}/entry_points.txt"] = self.entry_points.encode()
+        files[f"{info}/RECORD"] = _record(files, f"{info}/RECORD")
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for path, data in files.items():
+                archive.writestr(zipfile.ZipInfo(path), data)
+        return out.getvalue()
+
+    def _sdist(self) -> bytes:
+        stem = f"{self.name.replace('-', '_')}-{self.version}"
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w:gz") as archive:
+            for path, data in {f"{stem}/PKG-INFO": self.metadata(), **self.files}.items():
+                info = tarfile.TarInfo(path)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+        return out.getvalue()
+
+
+def _record(files: Mapping[str, bytes], own: str) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for path, data in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        writer.writerow([path, f"sha256={digest}", len(data)])
+    writer.writerow([own, "", ""])
+    return text.getvalue().encode()
+
+
+@dataclass
+class Index:
+    """A running index; `requests` are the paths asked for."""
+
+    url: str
+    releases: list[Release]
+    status: int | None = None
+    """Answer everything with this HTTP status."""
+    password: str | None = None
+    """Basic auth password that is asked for."""
+    replaced: dict[str, bytes] = field(default_factory=dict)
+    """File name to other bytes than the hash in the index says."""
+    requests: list[str] = field(default_factory=list)
+
+    def answer(self, path: str, authorization: str) -> tuple[int, str, bytes]:
+        self.requests.append(path)
+        if self.status:
+            return self.status, "text/plain", b"no"
+        if self.password is not None:
+            given = base64.b64decode(authorization.removeprefix("Basic ")).decode() if authorization else ""
+            if not given.endswith(f":{self.password}"):
+                return 401, "text/plain", b"who are you?"
+        kind, _, rest = path.strip("/").partition("/")
+        if kind == "simple" and rest:
+            return self._page(unquote(rest.strip("/")))
+        for release in self.releases:
+            if kind == "files" and rest == release.filename:
+                return 200, "application/octet-stream", self.replaced.get(rest) or release.content()
+        return 404, "text/plain", b"nothing here"
+
+    def _page(self, name: str) -> tuple[int, str, bytes]:
+        mine = [release for release in self.releases if canonicalize_name(release.name) == canonicalize_name(name)]
+        if not mine:
+            return 404, "text/plain", b"no such package"
+        lines = []
+        for release in mine:
+            digest = hashlib.sha256(release.content()).hexdigest()
+            attributes = ""
+            if release.requires_python:
+                attributes += f' data-requires-python="{html.escape(release.requires_python)}"'
+            if release.yanked is not None:
+                attributes += f' data-yanked="{html.escape(release.yanked)}"'
+            file = release.filename
+            lines.append(f'<a href="../../files/{file}#sha256={digest}"{attributes}>{file}</a>')
+        return 200, "text/html", ("<!DOCTYPE html><html><body>" + "\n".join(lines) + "</body></html>").encode()
+
+
+@contextmanager
+def serve(*releases: Release) -> Iterator[Index]:
+    """An index of these releases at 127.0.0.1 while the block runs."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, kind, body = index.answer(self.path, self.headers.get("Authorization", ""))
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            if status == 401:
+                self.send_header("WWW-Authenticate", 'Basic realm="index"')
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    index = Index(f"http://127.0.0.1:{server.server_address[1]}/simple/", list(releases))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield index
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
