@@ -2,27 +2,99 @@
 
 from __future__ import annotations
 
+import argparse
+import shutil
 import sys
+import time
+from collections.abc import Callable
 
-from . import binaries, node
-from .layout import ClusterError, current_layout
-from .progress import Progress
+from . import addons, binaries, current, deploy, doctor, images, node, samples
+from .layout import ClusterError, Layout, current_layout
+from .progress import Progress, duration
+
+
+def up(layout: Layout, progress: Progress, options: argparse.Namespace) -> None:
+    """Start what isn't running, deploy DAGY, follow the samples."""
+    if options.cluster == "current" and not current.is_own(layout):
+        context = current.adopt(layout)
+        how = current.delivery(context, options.registry)
+        digests, names = current.deliver(layout, progress, how)
+        address = current.node_address(layout)
+    else:
+        if options.cluster != "current":
+            start(layout, progress, options)
+        running = node.load(layout)
+        assert running is not None
+        digests, names = images.provide(layout, progress), {}
+        address = running.addresses.node_ip
+    deploy.deploy(layout, progress, address, digests, names)
+    if options.samples:
+        samples.show(layout, progress)
+    progress.note(f"\nThe cluster is up: export KUBECONFIG={layout.kubeconfig}")
+
+
+def start(layout: Layout, progress: Progress, _options: argparse.Namespace) -> None:
+    """Start the node alone: Kubernetes without DAGY."""
+    running = node.load(layout)
+    obstacles = doctor.problems(layout, running=running is not None and running.is_alive())
+    if obstacles:
+        raise ClusterError("\n".join(obstacles))
+    binaries.build_all(layout, progress)
+    running = node.start(layout, progress)
+    with progress.step("Add-ons: names, volumes, log access"):
+        addons.apply(layout, running.addresses)
+    node.await_ready(layout, progress)
+
+
+def down(layout: Layout, progress: Progress, _options: argparse.Namespace) -> None:
+    """Stop the node and remove all of it but binaries and caches."""
+    with progress.step("Stop the cluster") as step:
+        step.done(", ".join(node.clear(layout)) or "it was not running")
+
+
+def clean(layout: Layout, progress: Progress, options: argparse.Namespace) -> None:
+    """Stop the node and remove the whole state folder."""
+    down(layout, progress, options)
+    with progress.step(f"Remove {layout.root}"):
+        shutil.rmtree(layout.root, ignore_errors=True)
+
+
+def build(layout: Layout, progress: Progress, options: argparse.Namespace) -> None:
+    """Build the binaries, or only those that a bare API server needs."""
+    binaries.build_all(layout, progress, options.family or None)
+
+
+COMMANDS: dict[str, Callable[[Layout, Progress, argparse.Namespace], None]] = {
+    "up": up,
+    "node": start,
+    "down": down,
+    "clean": clean,
+    "binaries": build,
+}
 
 
 def main() -> int:
+    """Run a command; its failure is a sentence and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--cluster", choices=["own", "current"], default="own", help="whose cluster `up` uses")
+    parser.add_argument("--registry", default="", help="with --cluster=current: where images are pushed")
+    parser.add_argument("--no-samples", dest="samples", action="store_false", help="leave the samples out")
+    parser.add_argument("--family", action="append", help="build only this family of binaries; may be repeated")
+    options = parser.parse_args()
     layout, progress = current_layout(), Progress()
+    started = time.monotonic()
     try:
-        match sys.argv[1]:
-            case "up":
-                binaries.build_all(layout, progress)
-                node.start(layout, progress)
-                node.await_ready(layout, progress)
-            case "down":
-                print(node.clear(layout))
+        COMMANDS[options.command](layout, progress, options)
     except ClusterError as e:
         print(f"error: {e}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("error: interrupted; run the same again to go on.", file=sys.stderr)
+        return 130
+    progress.note(f"make {options.command}: {duration(time.monotonic() - started)}")
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,9 +7,9 @@ import shutil
 from typing import Any
 
 from .components import DNS_PORT
+from .kube import apply_objects, kubectl
 from .layout import NODE_NAME, Addresses, Layout
 from .node_init import STATE
-from .shell import run
 
 VOLUMES = 8
 """Persistent volumes, made beforehand: a claim takes a whole one, and `make up` empties those that were released."""
@@ -20,23 +20,20 @@ STORAGE_CLASS = "standard"
 
 def apply(layout: Layout, addresses: Addresses) -> None:
     """Create or correct the add-ons. Raises ClusterError when the API server refuses them."""
-    kubectl = [layout.bin / "kubectl", f"--kubeconfig={layout.kubeconfig}"]
     _empty_released(layout)
     for number in range(1, VOLUMES + 1):
         folder = layout.volumes / str(number)
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o777)
-    objects = {"apiVersion": "v1", "kind": "List", "items": manifests(addresses)}
-    run([*kubectl, "apply", "--server-side", "--force-conflicts", "-f", "-"], stdin=json.dumps(objects))
+    apply_objects(layout, manifests(addresses))
 
 
 def _empty_released(layout: Layout) -> None:
-    kubectl = [layout.bin / "kubectl", f"--kubeconfig={layout.kubeconfig}"]
-    for volume in json.loads(run([*kubectl, "get", "persistentvolumes", "-o", "json"]))["items"]:
+    for volume in json.loads(kubectl(layout, "get", "persistentvolumes", "-o", "json"))["items"]:
         name = volume["metadata"]["name"]
         if volume["status"]["phase"] == "Released" and name.startswith("local-"):
             shutil.rmtree(layout.volumes / name.removeprefix("local-"), ignore_errors=True)
-            run([*kubectl, "delete", "persistentvolume", name])
+            kubectl(layout, "delete", "persistentvolume", name)
 
 
 def manifests(addresses: Addresses) -> list[dict[str, Any]]:

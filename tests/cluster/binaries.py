@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def stamp(family: Family, folder: Path, go_version: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def build_all(layout: Layout, progress: Progress, families: tuple[str, ...] | None = None) -> None:
+def build_all(layout: Layout, progress: Progress, families: Collection[str] | None = None) -> None:
     """Build the families that are not there yet. Raises ClusterError when Go can't."""
     go = go_command(layout)
     go_version = run([go, "env", "GOVERSION"]).strip()
@@ -131,7 +131,14 @@ def _build(layout: Layout, progress: Progress, family: Family, go: Path, go_vers
             seen.append(line)
             step.say(f"{len(seen)} packages, {line}")
 
-        argv = [go, "install", "-v", "-trimpath", f"-tags={family.tags}", f"-ldflags={link_flags(family, go_mod)}"]
+        argv: list[str | Path] = [
+            go,
+            "install",
+            "-v",
+            "-trimpath",
+            f"-tags={family.tags}",
+            f"-ldflags={link_flags(family, go_mod)}",
+        ]
         log = layout.logs / f"build-{family.name}.log"
         follow([*argv, "tool"], log=log, say=compiled, env=env, cwd=folder)
         for built in sorted(staging.iterdir()):
@@ -147,5 +154,3 @@ def _programs(family: Family, go_mod: str) -> list[str]:
 
 def _stamp_file(layout: Layout, family: Family) -> Path:
     return layout.bin / f".{family.name}.stamp"
-
-

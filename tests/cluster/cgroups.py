@@ -19,6 +19,12 @@ EMPTY_WITHIN = 10.0
 """Seconds that killed processes get to leave their groups."""
 
 
+V1_CONTROLLERS = {
+    *("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"),
+    *("net_cls", "net_prio", "perf_event", "hugetlb", "rdma", "misc"),
+}
+
+
 @dataclass(frozen=True)
 class Hierarchy:
     """A mounted cgroup hierarchy; `controllers` is empty for cgroup v2."""
@@ -42,11 +48,6 @@ def hierarchies(mounts: str) -> list[Hierarchy]:
         elif kind == "cgroup2":
             v2.append(Hierarchy(where, ""))
     return v1 or v2
-
-
-V1_CONTROLLERS = frozenset(
-    "cpu cpuacct cpuset memory devices freezer blkio pids net_cls net_prio perf_event hugetlb rdma misc".split()
-)
 
 
 def group_paths(own: str, found: Iterable[Hierarchy], ident: str) -> list[str]:
@@ -90,7 +91,7 @@ def members(path: Path) -> list[int]:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Remove groups whose processes have been killed, waiting until the last has left. Raises ClusterError if one stays."""
+    """Remove groups whose processes have been killed, once the last has left. Raises ClusterError if one stays."""
     deadline = time.monotonic() + EMPTY_WITHIN
     for path in paths:
         while path.exists():

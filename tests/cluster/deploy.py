@@ -1,0 +1,109 @@
+"""Bringing DAGY into a cluster: credentials, manifests, and waiting until all of it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from . import s3
+from .kube import apply_objects, command, kubectl
+from .layout import REPO, Layout
+from .progress import Progress
+from .shell import follow, run
+
+OVERLAY = REPO / "manifests" / "overlays" / "dev"
+CA_BUNDLE = "dagy-ca-bundle"
+CA_KEY = "ca-certificates.crt"
+DIGEST_ANNOTATION = "dagy.io/image-digest"
+ROLLOUT_WITHIN = "180s"
+
+
+def deploy(
+    layout: Layout, progress: Progress, node_ip: str, digests: Mapping[str, str], names: Mapping[str, str]
+) -> None:
+    """Apply the development overlay and wait until it runs. Raises ClusterError when it doesn't.
+
+    `digests`: image name to digest, of images that were built here; `names`: image name to what the cluster calls it.
+    """
+    with progress.step("Credentials of S3") as step:
+        values = s3.create_credentials(layout, node_ip)
+        step.done(str(layout.s3_env))
+    bundle = os.environ.get("SSL_CERT_FILE")
+    if bundle:
+        with progress.step("CA bundle of this machine") as step:
+            apply_objects(layout, [ca_bundle(n, Path(bundle).read_text()) for n in ("dagy-system", "dagy-builds")])
+            step.done(f"ConfigMap {CA_BUNDLE} from {bundle}")
+    with progress.step("Apply manifests/overlays/dev") as step:
+        objects = with_images(rendered(layout), digests, names)
+        # Definitions and namespaces first, or the API server knows no place for the rest.
+        first = [o for o in objects if o["kind"] in {"CustomResourceDefinition", "Namespace"}]
+        apply_objects(layout, first)
+        definitions = [f"crd/{o['metadata']['name']}" for o in first if o["kind"] == "CustomResourceDefinition"]
+        kubectl(layout, "wait", "--for=condition=Established", "--timeout=60s", *definitions)
+        apply_objects(layout, [o for o in objects if o not in first])
+        step.done(f"{len(objects)} objects")
+    _await_rollout(layout, progress, "dagy-s3", "versitygw")
+    with progress.step("Bucket") as step:
+        s3.create_bucket(values)
+        step.done(f"{values['DAGY_S3_BUCKET']} at {values['AWS_ENDPOINT_URL']}")
+    _await_rollout(layout, progress, "dagy-system", "dagy-operator")
+
+
+def rendered(layout: Layout) -> list[dict[str, Any]]:
+    """The overlay's objects, as `kubectl apply -k` would send them."""
+    program = command(layout)[0]
+    return [o for o in yaml.safe_load_all(run([program, "kustomize", str(OVERLAY)])) if o]
+
+
+def with_images(
+    objects: list[dict[str, Any]], digests: Mapping[str, str], names: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The objects, naming images as the cluster does, and with the digest in each pod template that runs one.
+
+    The digest makes a new image under the old name a change, so that a Deployment starts it; and nothing else does.
+    """
+    changed = []
+    for original in objects:
+        template = original.get("spec", {}).get("template") if original["kind"] == "Deployment" else None
+        used = [c["image"] for c in template["spec"]["containers"]] if template else []
+        new: dict[str, Any] = _renamed(original, names)
+        found = [digests[i] for i in used if i in digests]
+        if found:
+            metadata = new["spec"]["template"].setdefault("metadata", {})
+            metadata.setdefault("annotations", {})[DIGEST_ANNOTATION] = ",".join(found)
+        changed.append(new)
+    return changed
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    match value:
+        case str():
+            return names.get(value, value)
+        case list():
+            return [_renamed(v, names) for v in value]
+        case dict():
+            return {k: _renamed(v, names) for k, v in value.items()}
+        case _:
+            return value
+
+
+def ca_bundle(namespace: str, certificates: str) -> dict[str, Any]:
+    """The ConfigMap from which pods learn whom to trust beside the public authorities."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": CA_BUNDLE, "namespace": namespace},
+        "data": {CA_KEY: certificates},
+    }
+
+
+def _await_rollout(layout: Layout, progress: Progress, namespace: str, name: str) -> None:
+    with progress.step(f"Deployment {name}") as step:
+        arguments = ["rollout", "status", f"deployment/{name}", f"--namespace={namespace}"]
+        argv = [*command(layout), *arguments, f"--timeout={ROLLOUT_WITHIN}"]
+        follow(argv, log=layout.logs / f"rollout-{name}.log", say=step.say)
+        step.done("running")

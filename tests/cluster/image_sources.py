@@ -1,0 +1,131 @@
+"""What the cluster's images are made from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .binaries import required_version
+from .components import PAUSE_IMAGE
+from .layout import GO_MODULES, REPO, ClusterError, Layout
+from .shell import follow, run
+
+DEBIAN = "bookworm"
+
+SOURCES = ("pyproject.toml", "uv.lock", "README.md", "operator", "builder-image")
+"""What the project's own images are made from: their build contexts hold this and nothing else."""
+
+NOT_IN_SLIM = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
+"""What Debian's slim images leave out, of packages that are installed later as well; copyright files stay."""
+
+Say = Callable[[str], None]
+"""Takes a line about what is going on."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image, and how its build context comes about."""
+
+    name: str
+    fill: Callable[[Layout, Path, Say], None]
+    """Fills an empty folder with the build's context."""
+    dockerfile: str = "Dockerfile"
+    """Path inside the context."""
+    named_contexts: Callable[[Layout, Say], dict[str, Path]] = lambda _layout, _say: {}
+    """Further build contexts by name; made only when the image is built."""
+
+    @property
+    def slug(self) -> str:
+        """The name as a file name."""
+        return self.name.replace("/", "_").replace(":", "_")
+
+
+@contextmanager
+def build_context(layout: Layout, image: Image, say: Say) -> Iterator[Path]:
+    """The image's build context, a folder that goes with the block. Raises ClusterError without a Dockerfile."""
+    context = layout.cache / f"context.{image.slug}"
+    shutil.rmtree(context, ignore_errors=True)
+    context.mkdir(parents=True)
+    try:
+        image.fill(layout, context, say)
+        if not (context / image.dockerfile).exists():
+            raise ClusterError(f"{image.dockerfile} is missing, so {image.name} can't be built: restore it.")
+        yield context
+    finally:
+        shutil.rmtree(context)
+
+
+def _pause(_layout: Layout, context: Path, _say: Say) -> None:
+    run(["gcc", "-Os", "-static", "-s", "-o", context / "pause", Path(__file__).with_name("pause.c")])
+    (context / "Dockerfile").write_text('FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n')
+
+
+def _s3(layout: Layout, context: Path, _say: Say) -> None:
+    os.link(layout.bin / "versitygw", context / "versitygw")
+    (context / "Dockerfile").write_text(
+        'FROM scratch\nCOPY versitygw /usr/local/bin/versitygw\nENTRYPOINT ["/usr/local/bin/versitygw"]\n'
+    )
+
+
+def _base(layout: Layout, context: Path, say: Say) -> None:
+    os.link(_debian(layout, say), context / "base.tar")
+    (context / "Dockerfile").write_text('FROM scratch\nADD base.tar /\nCMD ["bash"]\n')
+
+
+def _debian(layout: Layout, say: Say) -> Path:
+    archive = layout.cache / f"debian-{DEBIAN}-slim.tar"
+    if archive.exists():
+        return archive
+    partial = archive.with_name("debian.partial.tar")
+    rules = [*(f"path-exclude={p}" for p in NOT_IN_SLIM), "path-include=/usr/share/doc/*/copyright"]
+    keep = "printf '%s\\n' " + " ".join(f"'{r}'" for r in rules) + ' > "$1/etc/dpkg/dpkg.cfg.d/docker"'
+    options = [
+        *("--mode=root", "--variant=minbase", '--aptopt=Acquire::Languages "none"'),
+        "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg",
+        *(f"--dpkgopt={r}" for r in rules),
+        f"--customize-hook={keep}",
+    ]
+    argv = ["unshare", "--mount", "mmdebstrap", *options, DEBIAN, str(partial)]
+    follow(argv, log=layout.logs / "mmdebstrap.log", say=say)
+    partial.rename(archive)
+    return archive
+
+
+def _sources(_layout: Layout, context: Path, _say: Say) -> None:
+    for name in SOURCES:
+        source = REPO / name
+        if source.is_dir():
+            shutil.copytree(source, context / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        else:
+            shutil.copy2(source, context / name)
+
+
+def _interpreters(layout: Layout, say: Say) -> dict[str, Path]:
+    script = REPO / "builder-image" / "interpreters.py"
+    folder = layout.cache / "interpreters"
+    mark = folder.with_suffix(".stamp")
+    made_by = hashlib.sha256(script.read_bytes()).hexdigest()
+    if not mark.exists() or mark.read_text() != made_by:
+        shutil.rmtree(folder, ignore_errors=True)
+        follow(["python3", str(script), str(folder)], log=layout.logs / "interpreters.log", say=say)
+        mark.write_text(made_by)
+    return {"interpreters": folder}
+
+
+def _s3_release() -> str:
+    return required_version((GO_MODULES / "versitygw" / "go.mod").read_text(), "github.com/versity/versitygw")
+
+
+PAUSE = Image(PAUSE_IMAGE, _pause)
+BASE = Image(f"docker.io/library/debian:{DEBIAN}-slim", _base)
+# Named and laid out as upstream's image, so that the manifests fit both.
+S3 = Image(f"docker.io/versity/versitygw:{_s3_release()}", _s3)
+BUILDER = Image("docker.io/dagy/builder:dev", _sources, "builder-image/Dockerfile", _interpreters)
+OPERATOR = Image("docker.io/dagy/operator:dev", _sources, "operator/Dockerfile")
+IMAGES = (PAUSE, BASE, S3, BUILDER, OPERATOR)
+"""All images of the cluster, bases first."""
