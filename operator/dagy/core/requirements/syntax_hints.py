@@ -58,6 +58,25 @@ _COMPLAINTS = (
     _rule("extra name", ErrorCode.SYNTAX, "The extras cannot be read.", 'Write them as "name[one,two]".'),
 )
 
+# Files that aren't lists of requirements, by how a line of them begins.
+_FOREIGN = (
+    _rule(
+        "<<<<<<<|=======|>>>>>>>",
+        ErrorCode.NAME_MALFORMED,
+        "This is the mark of an unresolved merge.",
+        "Resolve the conflict in the file first.",
+    ),
+    _rule(
+        r"\[",
+        ErrorCode.NAME_MALFORMED,
+        "This looks like a section of a TOML or INI file, not like a requirement.",
+        'Export the project first, e.g. with "uv export --format requirements-txt" or "poetry export".',
+    ),
+    _rule(
+        "<", ErrorCode.NAME_MALFORMED, "This looks like a web page, not like a requirement.", "Download the file anew."
+    ),
+)
+
 # Matched where the grammar stopped; the first one wins.
 _HABITS = (
     _rule(r"\s*#", ErrorCode.COMMENT, "A comment cannot follow a requirement here.", 'Remove it from the "#" on.'),
@@ -134,6 +153,9 @@ def _where_it_stopped(text: str, position: int) -> RequirementError:
 
 
 def _name_error(text: str, position: int) -> RequirementError:
+    for rule in _FOREIGN:
+        if rule.pattern.match(text):
+            return RequirementError(rule.code, text, rule.message, rule.hint, position)
     message = "The requirement does not begin with the name of a package."
     hint = f"Names hold letters, digits, '-', '_' and '.', and begin and end with a letter or digit. {_EXAMPLE}"
     return RequirementError(ErrorCode.NAME_MALFORMED, text, message, hint, position)
