@@ -9,13 +9,13 @@ from dagy.core.requirements import Conflict, Kept, Malformed, Merge, Outcome, Sk
 from dagy.core.requirements.merge import LIST_IS_FULL
 from dagy.core.requirements.report import summary
 
-_SILENT = {SkipReason.BLANK, SkipReason.COMMENT}
+_SILENT = {SkipReason.BLANK, SkipReason.COMMENT, SkipReason.SAME_VERSION}
 
 
 def as_text(merged: Merge, filename: str) -> Iterator[str]:
     """The lines to print: what was skipped, what conflicts, what is wrong, and the counts.
 
-    Blank lines and comments only count, and so do requirements that are kept.
+    Blank lines, comments, what is kept and what the list has already only count.
     """
     for outcome in merged.outcomes:
         yield from _finding(outcome, f"{filename}:{outcome.number}")

@@ -69,6 +69,7 @@ def test_the_same_version_is_skipped_and_counted() -> None:
 def test_an_extra_that_the_same_version_lacks_is_mentioned() -> None:
     (outcome,) = imported(deps("uvicorn[b]==1"), "uvicorn[standard,b]==1").outcomes
     assert isinstance(outcome, Skipped)
+    assert outcome.reason is SkipReason.OTHER_EXTRAS
     assert outcome.why == 'same version: the list has "uvicorn[b]==1" already; it stays without the extra standard'
 
 

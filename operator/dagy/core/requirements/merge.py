@@ -64,7 +64,7 @@ def add(existing: Sequence[Dependency], dependency: Dependency) -> Addition:
 def merge(existing: Sequence[Dependency], file: RequirementsFile) -> Merge:
     """Compare a file with the list: new names are added, same versions skipped, other versions are conflicts.
 
-    Versions are the same when specifier and URL are; extras and markers don't count.
+    Versions are the same when specifier and URL are. Extras don't count, but those that the list lacks are mentioned.
     """
     by_name: dict[str, Dependency] = {one.normalized_name: one for one in existing}
     outcomes = (_compared(outcome, by_name) if isinstance(outcome, Kept) else outcome for outcome in file.outcomes)
@@ -98,7 +98,8 @@ def _compared(line: Kept, by_name: Mapping[str, Dependency]) -> Outcome:
         return line
     if existing.specifier != incoming.specifier or existing.url != incoming.url:
         return Conflict(line.number, line.last, line.text, existing, incoming)
-    why = f'same version: the list has "{existing}" already'
+    reason, why = SkipReason.SAME_VERSION, f'same version: the list has "{existing}" already'
     if lost := sorted(set(incoming.extras) - set(existing.extras)):
+        reason = SkipReason.OTHER_EXTRAS
         why += f"; it stays without the extra{'s' if len(lost) > 1 else ''} {', '.join(lost)}"
-    return Skipped(line.number, line.last, line.text, SkipReason.SAME_VERSION, why, incoming.normalized_name)
+    return Skipped(line.number, line.last, line.text, reason, why, incoming.normalized_name)

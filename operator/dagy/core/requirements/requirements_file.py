@@ -26,6 +26,7 @@ class SkipReason(StrEnum):
     NOT_NEEDED = "NotNeeded"
     REPEATED = "Repeated"
     SAME_VERSION = "SameVersion"
+    OTHER_EXTRAS = "OtherExtras"
 
 
 @dataclass(frozen=True)
