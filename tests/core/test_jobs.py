@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dagy.adapters.settings import Settings
 from dagy.core.facts import JobKind
-from dagy.core.jobs import JobInput, input_config_map, job_manifest, job_name
+from dagy.core.jobs import JobInput, input_config_map, input_files, job_manifest, job_name
 from tests.core.worlds import SLUG, plan
 
 SETTINGS = Settings(s3_bucket="artifacts", builder_image="builder:1").job_settings()
@@ -56,11 +56,13 @@ def test_the_users_text_is_in_no_argument_and_no_environment() -> None:
 
 
 def test_the_input_belongs_to_the_job() -> None:
-    job = {"metadata": {"name": "j", "namespace": "dagy-builds", "uid": "u", "labels": {"a": "b"}}}
-    config_map = input_config_map(job, plan().request(), "lock-version = '1.0'")
-    assert config_map["metadata"]["ownerReferences"][0]["uid"] == "u"
+    which = JobInput(JobKind.BUILD, SLUG, "0123456789abcdef", 1)
+    files = input_files(plan().request(), "lock-version = '1.0'")
+    config_map = input_config_map(plan(), which, "uid-of-the-job", SETTINGS, files)
+    assert config_map["metadata"]["ownerReferences"][0]["uid"] == "uid-of-the-job"
+    assert config_map["metadata"]["name"] == job_name(plan().uid, which)
     assert set(config_map["data"]) == {"request.json", "pylock.toml"}
-    assert set(input_config_map(job, plan().request(), None)["data"]) == {"request.json"}
+    assert set(input_files(plan().request(), None)) == {"request.json"}
 
 
 def test_resources_come_from_the_package_or_else_from_the_settings() -> None:

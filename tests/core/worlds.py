@@ -91,6 +91,7 @@ def job(
     ended = failure is not None or not rest
     return JobFact(
         name=f"{kind}-{input_hash}-{attempt}",
+        uid=f"uid-{kind}-{input_hash}-{attempt}",
         kind=kind,
         input_hash=input_hash,
         attempt=attempt,
@@ -165,6 +166,8 @@ class World:
                 self.jobs[new.name] = new
                 self.started.append(new.name)
                 return True
+            case decide.ProvideInput():
+                return False
             case decide.KeepLog(kept):
                 self.jobs[kept.name] = replace(kept, log_kept=True)
                 return False

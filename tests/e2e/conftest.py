@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
 import pytest
 from mypy_boto3_s3.client import S3Client
 
-from tests.e2e.kube import Kube
+from tests.cluster import images
+from tests.cluster.layout import current_layout
+from tests.cluster.shell import run
+from tests.e2e.kube import SYSTEM, Json, Kube
 
 ROOT = Path(__file__).parents[2]
 STATE = Path(os.environ.get("DAGY_CLUSTER_DIR") or ROOT / ".cluster")
@@ -59,3 +63,43 @@ def s3(s3_env: dict[str, str]) -> S3Client:
 def bucket(s3_env: dict[str, str]) -> str:
     """The operator's bucket."""
     return s3_env["DAGY_S3_BUCKET"]
+
+
+def kill_operator(kube: Kube) -> None:
+    """SIGKILL to the operator's process, from outside its container; waits until the kubelet has started it again."""
+    (pod,) = kube.list("pods", "-l", "app.kubernetes.io/name=dagy-operator", namespace=SYSTEM)
+    (container,) = pod["status"]["containerStatuses"]
+    killed = container["containerID"].removeprefix("containerd://")
+    if (STATE / "node.json").exists():
+        run([*images.ctr(current_layout()), "task", "kill", "--signal", "SIGKILL", killed])
+    else:  # another cluster, whose nodes are out of reach: a kill without grace is the next best
+        kube("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force", namespace=SYSTEM)
+
+    def started_again(new: Json) -> bool:
+        statuses = new["status"].get("containerStatuses", [])
+        return any(s["ready"] and s["containerID"].removeprefix("containerd://") != killed for s in statuses)
+
+    for _, new in kube.watch("pods", "-l", "app.kubernetes.io/name=dagy-operator", seconds=120, namespace=SYSTEM):
+        if started_again(new):
+            return
+    pytest.fail("The operator did not come back within 120 s.")
+
+
+@contextmanager
+def scaled_down(kube: Kube, namespace: str, deployment: str) -> Iterator[None]:
+    """No pod of the Deployment while the block runs."""
+    kube("scale", "deployment", deployment, "--replicas=0", namespace=namespace)
+    kube(
+        "wait",
+        "--for=delete",
+        "pod",
+        "-l",
+        f"app.kubernetes.io/name={deployment}",
+        "--timeout=60s",
+        namespace=namespace,
+    )
+    try:
+        yield
+    finally:
+        kube("scale", "deployment", deployment, "--replicas=1", namespace=namespace)
+        kube("rollout", "status", f"deployment/{deployment}", "--timeout=90s", namespace=namespace)

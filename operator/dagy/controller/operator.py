@@ -7,8 +7,6 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from dagy_builder.storage import ObjectStore
-
 from dagy.adapters.artifact_store import ArtifactStore
 from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import KubeApi
@@ -21,6 +19,7 @@ from dagy.controller.slots import Slots
 from dagy.core.facts import JobKind
 from dagy.core.plan import Key
 from dagy.core.turns import Limits
+from dagy_builder.storage import ObjectStore
 
 log = logging.getLogger(__name__)
 

@@ -9,21 +9,20 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from dagy_builder.storage import StorageError
-
 from dagy.adapters.artifact_store import ArtifactStore, Lock
 from dagy.adapters.cluster import Cluster
 from dagy.controller.slots import Slots
 from dagy.core import decide
 from dagy.core.diagnose import failure_of
-from dagy.core.facts import STEPS, JobFact
+from dagy.core.facts import STEPS, JobFact, JobKind
 from dagy.core.failure import Failure
-from dagy.core.jobs import JobInput, JobSettings, input_config_map, job_manifest
+from dagy.core.jobs import JobInput, JobSettings, input_config_map, input_files, job_manifest
 from dagy.core.plan import BuildPlan
 from dagy.core.states import Observed, Resolution
 from dagy.core.turns import Waiting
 from dagy.model import names
 from dagy_builder.contract import RESULT_PREFIX, Fault, Reason, Step, StepOutcome
+from dagy_builder.storage import StorageError
 
 _LOCK_LIMIT_BYTES = 900_000  # a ConfigMap holds 1 MiB in all
 
@@ -54,12 +53,18 @@ class Performer:
 
     def __init__(self, cluster: Cluster, store: ArtifactStore, slots: Slots, settings: JobSettings) -> None:
         self._cluster, self._store, self._slots, self._settings = cluster, store, slots, settings
+        self._provided: set[str] = set()
 
     async def perform(self, plan: BuildPlan, seen: Observed, action: decide.Action, arrived: str) -> Effect:
         """Do it. Raises KubeError and StorageError; the pass is then repeated later."""
         match action:
             case decide.StartJob():
                 return await self._start(plan, seen, action, arrived)
+            case decide.ProvideInput(job, resolution):
+                which = JobInput(job.kind, seen.slug, job.input_hash, job.attempt)
+                needed = resolution if job.kind is JobKind.BUILD else None
+                await self._provide(plan, seen, which, job.uid, needed)
+                return Effect(seen, changed=False)
             case decide.KeepLog(job):
                 return await self._keep_log(plan, seen, job)
             case decide.StoreLock(job):
@@ -74,6 +79,7 @@ class Performer:
                 return replace(effect, seen=await self._look_again(plan, seen))
             case decide.DeleteJobs(jobs):
                 for job in jobs:
+                    self._provided.discard(job.uid)
                     await self._cluster.delete_job(job.name)
                     self._slots.ended(job)
                 gone = {job.name for job in jobs}
@@ -83,19 +89,13 @@ class Performer:
 
     async def _start(self, plan: BuildPlan, seen: Observed, action: decide.StartJob, arrived: str) -> Effect:
         which = JobInput(action.kind, seen.slug, action.input_hash, action.attempt, action.cancelled)
-        lock = await self._store.lock(plan, seen.slug) if action.resolution else None
-        if action.resolution and (lock is None or lock.resolution.lock_hash != action.resolution.lock_hash):
+        if action.resolution and await self._lock(plan, seen, action.resolution) is None:
             # The lock is not in S3 (any more): resolve again, whatever status says.
             return Effect(replace(seen, resolution=None, record=None))
 
         async def create() -> None:
             job = await self._cluster.create_job(job_manifest(plan, which, self._settings))
-            request = replace(plan.request(), slug=seen.slug, bucket=self._store.bucket)
-            if lock:
-                prefix = self._store.package_prefix(plan, seen.slug)
-                token = plan.requested.build or seen.handled.build
-                request = replace(request, lock_hash=lock.resolution.lock_hash, key_prefix=prefix, build_token=token)
-            await self._cluster.create_config_map(input_config_map(job, request, lock.text if lock else None))
+            await self._provide(plan, seen, which, job["metadata"]["uid"], action.resolution)
 
         if action.cancelled:
             await create()
@@ -105,6 +105,29 @@ class Performer:
         if position:
             return Effect(seen, changed=False, queue_position=position)
         return Effect(await self._look_again(plan, seen))
+
+    async def _provide(
+        self, plan: BuildPlan, seen: Observed, which: JobInput, job_uid: str, resolution: Resolution | None
+    ) -> None:
+        """Create the Job's ConfigMap, unless this process knows that it exists."""
+        if job_uid in self._provided:
+            return
+        request, lock = replace(plan.request(), slug=seen.slug, bucket=self._store.bucket), None
+        if resolution:
+            lock = await self._lock(plan, seen, resolution)
+            request = replace(
+                request,
+                lock_hash=resolution.lock_hash,
+                key_prefix=self._store.package_prefix(plan, seen.slug),
+                build_token=plan.requested.build or seen.handled.build,
+            )
+        files = input_files(request, lock.text if lock else None)
+        await self._cluster.create_config_map(input_config_map(plan, which, job_uid, self._settings, files))
+        self._provided.add(job_uid)
+
+    async def _lock(self, plan: BuildPlan, seen: Observed, resolution: Resolution) -> Lock | None:
+        lock = await self._store.lock(plan, seen.slug)
+        return lock if lock and lock.resolution.lock_hash == resolution.lock_hash else None
 
     async def _read_record(self, plan: BuildPlan, seen: Observed, job: JobFact, resolution: Resolution) -> Effect:
         record = await self._store.record(plan, seen.slug, resolution.lock_hash)

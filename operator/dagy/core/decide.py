@@ -23,6 +23,14 @@ class StartJob:
 
 
 @dataclass(frozen=True)
+class ProvideInput:
+    """See to it that a Job that has not started has its ConfigMap: whoever created it may have died in between."""
+
+    job: JobFact
+    resolution: Resolution | None
+
+
+@dataclass(frozen=True)
 class KeepLog:
     """Copy the log of a Job that has ended to S3."""
 
@@ -58,7 +66,7 @@ class DeleteJobs:
     jobs: tuple[JobFact, ...]
 
 
-Action = StartJob | KeepLog | StoreLock | ReadRecord | CancelJob | DeleteJobs
+Action = StartJob | ProvideInput | KeepLog | StoreLock | ReadRecord | CancelJob | DeleteJobs
 
 
 def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
@@ -69,7 +77,7 @@ def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
             return (cancel,)
     useless = _useless(plan, seen, state)
     tidy: tuple[Action, ...] = (DeleteJobs(useless),) if useless else ()
-    return tidy + _next_steps(state)
+    return tidy + _next_steps(seen, state)
 
 
 def cancel_asked(plan: BuildPlan, handled: Tokens) -> bool:
@@ -98,7 +106,7 @@ def _start(state: states.ToValidate | states.ToBuild) -> StartJob:
             assert_never(state)
 
 
-def _next_steps(state: State) -> tuple[Action, ...]:
+def _next_steps(seen: Observed, state: State) -> tuple[Action, ...]:
     match state:
         case states.ToValidate() | states.ToBuild():
             return (_start(state),)
@@ -106,17 +114,13 @@ def _next_steps(state: State) -> tuple[Action, ...]:
             return (KeepLog(job), StoreLock(job))
         case states.Built(job, resolution):
             return (KeepLog(job), ReadRecord(job, resolution))
-        case states.Retrying(job) | states.Failed(_, job) | states.Invalid(_, job):
+        case states.Retrying(job) | states.Failed(_, job):
             return (KeepLog(job),) if job and not job.log_kept else ()
-        case (
-            states.Validating()
-            | states.Building()
-            | states.Suspended()
-            | states.Saved()
-            | states.Valid()
-            | states.Completed()
-            | states.Blocked()
-        ):
+        case states.Invalid(_, job):
+            return (KeepLog(job),) if job and not (job.log_kept and seen.rejected) else ()
+        case states.Validating(job, progress) | states.Building(job, progress):
+            return () if progress.started else (ProvideInput(job, seen.resolution),)
+        case states.Suspended() | states.Saved() | states.Valid() | states.Completed() | states.Blocked():
             return ()
         case _:
             assert_never(state)

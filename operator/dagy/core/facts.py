@@ -61,6 +61,7 @@ class JobFact:
     """A Job of the package, with its newest pod."""
 
     name: str
+    uid: str
     kind: JobKind
     input_hash: str
     attempt: int
@@ -109,6 +110,7 @@ def _job(job: Json, pod: Json | None) -> JobFact:
     kind = JobKind(_label(job, names.LABEL_STEP))
     return JobFact(
         name=job["metadata"]["name"],
+        uid=str(job["metadata"].get("uid", "")),
         kind=kind,
         input_hash=_label(job, names.LABEL_INPUT_HASH),
         attempt=int(_label(job, names.LABEL_ATTEMPT)),

@@ -95,31 +95,29 @@ def job_manifest(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Man
     }
 
 
-def input_config_map(job: Mapping[str, Any], request: BuildRequest, lock: str | None) -> Manifest:
+def input_config_map(
+    plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings, files: Mapping[str, str]
+) -> Manifest:
     """What the Job mounts at /input. It belongs to the Job, so it goes when the Job goes."""
-    metadata = job["metadata"]
-    data = {"request.json": json.dumps(request.to_json(), indent=1)}
-    if lock is not None:
-        data["pylock.toml"] = lock
+    name = job_name(plan.uid, which)
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job_uid, "controller": True}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": metadata["name"],
-            "namespace": metadata["namespace"],
-            "labels": metadata["labels"],
-            "ownerReferences": [
-                {
-                    "apiVersion": "batch/v1",
-                    "kind": "Job",
-                    "name": metadata["name"],
-                    "uid": metadata["uid"],
-                    "controller": True,
-                }
-            ],
+            "name": name,
+            "namespace": settings.namespace,
+            "labels": labels_of(plan, which),
+            "ownerReferences": [owner],
         },
-        "data": data,
+        "data": dict(files),
     }
+
+
+def input_files(request: BuildRequest, lock: str | None) -> dict[str, str]:
+    """The files of /input."""
+    files = {"request.json": json.dumps(request.to_json(), indent=1)}
+    return files if lock is None else {**files, "pylock.toml": lock}
 
 
 def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:

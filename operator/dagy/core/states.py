@@ -205,6 +205,8 @@ def _validation_state(plan: BuildPlan, seen: Observed, now: datetime) -> State:
             case Success():
                 return Validated(job)
             case Failure() as failure:
+                if seen.rejected and job.log_kept:
+                    failure = seen.rejected  # the same one, from the log: the termination message holds less
                 again = ToValidate(input_hash, job.attempt + 1)
                 return _after_failure(plan, job, failure, again, now)
     if seen.rejected and not asked_again:

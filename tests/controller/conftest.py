@@ -1,0 +1,47 @@
+"""A private API server with the CRDs, and a private S3 server, for all tests of this folder."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from dagy_builder.storage import ObjectStore
+from tests.cluster.controlplane import control_plane
+from tests.cluster.layout import current_layout
+from tests.controller.harness import BUCKET
+from tests.s3server import s3_server
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An API server with our CRDs and the namespaces that tests use."""
+    layout = current_layout()
+    with ExitStack() as running:
+        path = running.enter_context(control_plane(layout, tmp_path_factory.mktemp("control-plane")))
+
+        def kubectl(*arguments: str) -> None:
+            subprocess.run(
+                [str(layout.bin / "kubectl"), f"--kubeconfig={path}", *arguments], check=True, capture_output=True
+            )
+
+        kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
+        kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        kubectl("get", "deppackages,slugclaims", "--all-namespaces")  # waits while their storage is being set up
+        for namespace in ("team-a", "dagy-builds"):
+            kubectl("create", "namespace", namespace)
+        yield str(path)
+
+
+@pytest.fixture(scope="session")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """The bucket."""
+    with s3_server(tmp_path_factory.mktemp("s3"), BUCKET) as variables, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield ObjectStore(BUCKET)

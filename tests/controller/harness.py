@@ -1,0 +1,222 @@
+"""The reconciler on a real API server and a real S3 server; only the kubelet is played, by `Kubelet`.
+
+There is no Job controller either in this tier, so that the test decides when a pod appears and how it ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from kubernetes.aio import client, config
+from typing_extensions import override
+
+from dagy.adapters.artifact_store import ArtifactStore
+from dagy.adapters.cluster import Cluster
+from dagy.adapters.kube import KubeApi, deppackage_path, namespaced
+from dagy.adapters.settings import Settings
+from dagy.controller.perform import Performer
+from dagy.controller.reconcile import Reconciler
+from dagy.controller.slots import Slots
+from dagy.core.facts import STEPS, JobKind
+from dagy.core.plan import Key
+from dagy.core.turns import Limits
+from dagy_builder import keys
+from dagy_builder.contract import RESULT_PREFIX, Artifact, BuildRequest, Step, StepOutcome
+from dagy_builder.storage import ObjectStore
+
+BUILDS, NAMESPACE, BUCKET = "dagy-builds", "team-a", "dagy"
+LOCK = 'lock-version = "1.0"\n'
+LOCK_HASH = hashlib.sha256(LOCK.encode()).hexdigest()
+WRITES = {"POST", "PATCH", "PUT", "DELETE"}
+
+
+class Crash(BaseException):
+    """The process dies here. No `except Exception` sees it."""
+
+
+@dataclass
+class Api(KubeApi):
+    """The API, counting writes, and dying at the one that a test names."""
+
+    inner: KubeApi
+    die_at: int = 0
+    after: bool = False
+    """Whether it dies after the server has done the write, instead of before."""
+    writes: list[str] = field(default_factory=list)
+
+    @override
+    async def request(self, method: str, path: str, **options: Any) -> bytes:
+        if method not in WRITES:
+            return await self.inner.request(method, path, **options)
+        self.writes.append(f"{method} {path}")
+        mine = len(self.writes) == self.die_at
+        if mine and not self.after:
+            raise Crash
+        answer = await self.inner.request(method, path, **options)
+        if mine:
+            raise Crash
+        return answer
+
+
+class ClusterWithoutKubelet(Cluster):
+    """Logs come from a table: no kubelet, no logs."""
+
+    logs: dict[tuple[str, str], str]
+
+    @override
+    async def log(self, pod: str, container: str, *, tail_lines: int | None = None) -> str:
+        text = self.logs.get((pod, container), "")
+        return text.splitlines()[-1] if tail_lines and text else text
+
+
+async def connect(kubeconfig: str) -> KubeApi:
+    """An administrator's connection."""
+    configuration = client.Configuration()
+    await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
+    return KubeApi(client.ApiClient(configuration))
+
+
+class Kubelet:
+    """Makes pods for Jobs and lets their containers end; plays the builder's upload, too."""
+
+    def __init__(self, api: KubeApi, objects: ObjectStore) -> None:
+        self._api, self._objects = api, objects
+        self.logs: dict[tuple[str, str], str] = {}
+        self.jobs_seen: set[str] = set()
+
+    async def step(self, failure: StepOutcome | None = None) -> bool:
+        """Let the first live Job do its next step. False when there is nothing to do."""
+        jobs, _ = await self._api.list(namespaced("jobs", BUILDS))
+        await self._collect_garbage({job["metadata"]["uid"] for job in jobs})
+        self.jobs_seen |= {job["metadata"]["uid"] for job in jobs}
+        for job in sorted(jobs, key=lambda job: str(job["metadata"]["name"])):
+            if job["spec"].get("suspend"):
+                continue
+            if await self._advance(job, failure):
+                return True
+        return False
+
+    async def _collect_garbage(self, jobs: set[str]) -> None:
+        """Delete what belonged to Jobs that are gone, as the garbage collector would."""
+        for kind in ("pods", "configmaps"):
+            items, _ = await self._api.list(namespaced(kind, BUILDS), labelSelector="dagy.io/job")
+            for item in items:
+                if item["metadata"]["ownerReferences"][0]["uid"] not in jobs:
+                    path = namespaced(kind, BUILDS, item["metadata"]["name"])
+                    await self._api.request("DELETE", path, query={"gracePeriodSeconds": 0})
+
+    async def _advance(self, job: dict[str, Any], failure: StepOutcome | None) -> bool:
+        name, kind = job["metadata"]["name"], JobKind(job["metadata"]["labels"]["dagy.io/job"])
+        pod = await self._api.get(namespaced("pods", BUILDS, name))
+        if pod is None:
+            labels = {**job["spec"]["template"]["metadata"]["labels"], "job-name": name}
+            spec = {**job["spec"]["template"]["spec"], "serviceAccountName": "default"}
+            owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job["metadata"]["uid"]}
+            metadata = {
+                "name": name,
+                "labels": labels,
+                "annotations": job["metadata"]["annotations"],
+                "ownerReferences": [owner],
+            }
+            await self._api.create(namespaced("pods", BUILDS), {"metadata": metadata, "spec": spec})
+            pod = await self._api.get(namespaced("pods", BUILDS, name))
+            assert pod
+        statuses = pod["status"].get("containerStatuses", [])
+        done = [s for s in statuses if "terminated" in s["state"]]
+        steps = STEPS[kind]
+        if len(done) == len(steps) or any(s["state"]["terminated"]["exitCode"] for s in done):
+            return False
+        if len(statuses) == len(done):
+            await self._report(name, [*done, {"name": steps[len(done)], "state": {"running": {}}}], "Running")
+            return True
+        outcome = failure or await self._succeed(job, steps[len(done)])
+        self.logs[name, outcome.step] = f"{outcome.step}: the log\n{RESULT_PREFIX}{outcome.to_text()}\n"
+        brief = (
+            outcome
+            if outcome.step != Step.RESOLVE
+            else StepOutcome(
+                outcome.step, ok=outcome.ok, reason=outcome.reason, message=outcome.message, fault=outcome.fault
+            )
+        )
+        ended = {"exitCode": 0 if outcome.ok else 65, "message": brief.to_text(), "finishedAt": "2026-11-21T12:00:00Z"}
+        phase = "Running" if outcome.ok and len(done) + 1 < len(steps) else "Succeeded" if outcome.ok else "Failed"
+        await self._report(name, [*done, {"name": outcome.step, "state": {"terminated": ended}}], phase)
+        return True
+
+    async def _succeed(self, job: dict[str, Any], step: Step) -> StepOutcome:
+        if step is Step.RESOLVE:
+            packed = base64.b64encode(zlib.compress(LOCK.encode())).decode()
+            return StepOutcome(step, ok=True, result={"lock": packed, "lockHash": LOCK_HASH})
+        if step is Step.UPLOAD:
+            config_map = await self._api.get(namespaced("configmaps", BUILDS, job["metadata"]["name"]))
+            assert config_map, "the kubelet waits for the ConfigMap"
+            request = BuildRequest.from_json(json.loads(config_map["data"]["request.json"]))
+            assert config_map["data"]["pylock.toml"] == LOCK
+            self._upload(request)
+        return StepOutcome(step, ok=True)
+
+    def _upload(self, request: BuildRequest) -> None:
+        build = (request.key_prefix, request.lock_hash, request.python_version, request.architecture, request.glibc)
+        data = b"a ZIP"
+        key = keys.artifact_key(*build, sha256=hashlib.sha256(data).hexdigest())
+        self._objects.put(key, data, "application/zip")
+        artifact = Artifact(
+            uri=keys.uri(BUCKET, key), sha256="ab" * 32, content_sha256="cd" * 32, size_bytes=len(data),
+            uncompressed_bytes=9, file_count=1, package_count=1, python_version=request.python_version,
+            architecture=request.architecture, glibc=request.glibc, lock_hash=request.lock_hash,
+            built_at="2026-11-21T12:00:00Z", zip_importable=True, lock_uri="s3://dagy/lock",
+        )  # fmt: skip
+        record = {**artifact.to_json(), "buildToken": request.build_token}
+        self._objects.put(keys.record_key(*build), json.dumps(record).encode(), "application/json")
+
+    async def _report(self, pod: str, statuses: list[dict[str, Any]], phase: str) -> None:
+        filled = [{"image": "i", "imageID": "i", "ready": False, "restartCount": 0, **s} for s in statuses]
+        status = {"status": {"phase": phase, "containerStatuses": filled}}
+        await self._api.merge(namespaced("pods", BUILDS, pod, "status"), status)
+
+
+@dataclass
+class Rig:
+    """One namespace's package, the operator's parts, and the kubelet."""
+
+    admin: KubeApi
+    kubelet: Kubelet
+    objects: ObjectStore
+    prefix: str
+
+    def reconciler(self, api: KubeApi | None = None) -> Reconciler:
+        """A new operator process: it knows nothing."""
+        cluster = ClusterWithoutKubelet(api or self.admin, BUILDS)
+        cluster.logs = self.kubelet.logs
+        limits = {kind: Limits(2, 2) for kind in JobKind}
+        store = ArtifactStore(self.objects, self.prefix)
+        slots = Slots(cluster, limits, lambda _key: None)
+        slots.open()
+        settings = Settings(s3_bucket=BUCKET, builder_image="builder:1").job_settings()
+        performer = Performer(cluster, store, slots, settings)
+        return Reconciler(cluster, store, slots, performer, clock=lambda: datetime.now(UTC))
+
+    async def package(self, key: Key) -> dict[str, Any] | None:
+        """The package now."""
+        return await self.admin.get(deppackage_path(key.namespace, key.name))
+
+    async def settle(self, key: Key, look: Callable[[Key], Awaitable[Any]]) -> dict[str, Any]:
+        """Look and step until nothing changes any more; the package then."""
+        for _ in range(40):
+            await look(key)
+            if not await self.kubelet.step():
+                await look(key)
+                package = await self.package(key)
+                assert package
+                if any(
+                    c["type"] == "Settled" and c["status"] == "True" for c in package["status"].get("conditions", [])
+                ):
+                    return package
+        raise AssertionError(json.dumps(await self.package(key), indent=1))

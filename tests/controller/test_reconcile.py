@@ -1,0 +1,234 @@
+"""The reconciler against a real API server and S3: crashes at every write, two operators at once, erased status."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from dagy.adapters.kube import KubeError, deppackage_path, namespaced
+from dagy.core.plan import Key
+from dagy_builder.contract import Fault, Reason, Step, StepOutcome
+from dagy_builder.storage import ObjectStore
+from tests.controller.harness import BUILDS, NAMESPACE, Api, Crash, Kubelet, Rig, connect
+
+pytestmark = pytest.mark.apiserver
+
+INVALID = StepOutcome(
+    Step.RESOLVE,
+    ok=False,
+    reason=Reason.PACKAGE_NOT_FOUND,
+    message="The index knows no package panadas. Correct the name.",
+    fault=Fault.USER,
+    problems=[{"message": "The index knows no package panadas.", "requirement": "panadas"}],
+)
+
+
+@asynccontextmanager
+async def rig(kubeconfig: str, objects: ObjectStore) -> AsyncIterator[Rig]:
+    """A clean build namespace."""
+    admin = await connect(kubeconfig)
+    try:
+        yield Rig(admin, Kubelet(admin, objects), objects, uuid.uuid4().hex[:8])
+    finally:
+        for kind in ("jobs", "pods", "configmaps"):
+            await admin.request(
+                "DELETE", namespaced(kind, BUILDS), query={"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
+            )
+        await admin.close()
+
+
+async def create(rig: Rig, **spec: Any) -> Key:
+    key = Key(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
+    body = {
+        "apiVersion": "dagy.io/v1",
+        "kind": "DepPackage",
+        "metadata": {"name": key.name},
+        "spec": {"pythonVersion": "3.12", "dependencies": ["pandas", "requests"], **spec},
+    }
+    await rig.admin.create(deppackage_path(NAMESPACE, "").rstrip("/"), body)
+    return key
+
+
+def run(kubeconfig: str, objects: ObjectStore, test: Callable[[Rig], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with rig(kubeconfig, objects) as prepared:
+            await test(prepared)
+
+    asyncio.run(whole())
+
+
+def essence(package: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same whatever happened on the way."""
+    status = package["status"]
+    return {
+        "phase": status["phase"],
+        "message": status["message"],
+        "conditions": [(c["type"], c["status"], c["reason"]) for c in status["conditions"]],
+        "lockHash": status["lockHash"],
+        "finalizers": package["metadata"]["finalizers"],
+        "slugged": package["metadata"]["labels"]["dagy.io/slug"] == status["slug"],
+    }
+
+
+async def claims(rig: Rig, key: Key) -> list[str]:
+    items, _ = await rig.admin.list("/apis/dagy.io/v1/slugclaims", fieldSelector=f"spec.name={key.name}")
+    return [item["spec"]["slug"] for item in items]
+
+
+def test_from_apply_to_completed_and_nothing_more(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        api = Api(rig.admin)
+        key, operator = await create(rig), rig.reconciler(api)
+        done = await rig.settle(key, operator.reconcile)
+        assert done["status"]["phase"] == "COMPLETED"
+        assert await claims(rig, key) == [done["status"]["slug"]]
+        assert len(rig.kubelet.jobs_seen) == 2
+        writes = [w for w in api.writes if "/events" not in w]
+        assert len(writes) <= 20, writes
+        again = len(api.writes)
+        await operator.reconcile(key)
+        await rig.reconciler(api).reconcile(key)
+        assert len(api.writes) == again
+        assert not (await rig.admin.list(namespaced("jobs", BUILDS)))[0]
+
+    run(kubeconfig, objects, test)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_crash_at_every_write_changes_nothing_in_the_end(kubeconfig: str, objects: ObjectStore, after: bool) -> None:
+    async def test(rig: Rig) -> None:
+        clean = await rig.settle(await create(rig), rig.reconciler().reconcile)
+        die_at = 0
+        while True:
+            die_at += 1
+            key, api = await create(rig), Api(rig.admin, die_at=die_at, after=after)
+            operator = rig.reconciler(api)
+            rig.kubelet.jobs_seen.clear()
+            crashed = False
+
+            async def look(key: Key) -> None:
+                nonlocal operator, crashed
+                try:
+                    await operator.reconcile(key)
+                except Crash:
+                    crashed = True
+                    operator = rig.reconciler()
+                    await operator.reconcile(key)
+
+            done = await rig.settle(key, look)
+            assert essence(done) == essence(clean), (die_at, api.writes)
+            assert len(rig.kubelet.jobs_seen) == 2, (die_at, api.writes)
+            assert done["status"]["slug"] in await claims(rig, key)
+            if not crashed:
+                assert die_at > 15
+                return
+
+    run(kubeconfig, objects, test)
+
+
+def test_two_operators_at_once_are_harmless(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        for _ in range(10):
+            key = await create(rig)
+            first, second = rig.reconciler(), rig.reconciler()
+            rig.kubelet.jobs_seen.clear()
+
+            async def look(key: Key) -> None:
+                outcomes = await asyncio.gather(first.reconcile(key), second.reconcile(key), return_exceptions=True)
+                assert all(not isinstance(o, BaseException) or isinstance(o, KubeError) for o in outcomes), outcomes
+
+            done = await rig.settle(key, look)
+            assert done["status"]["phase"] == "COMPLETED"
+            assert len(rig.kubelet.jobs_seen) == 2
+            oldest = (await rig.reconciler()._cluster.claims_of(key))[0]
+            assert done["status"]["slug"] == oldest
+
+    run(kubeconfig, objects, test)
+
+
+def test_erased_status_comes_back_without_a_job(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig), rig.reconciler()
+        done = await rig.settle(key, operator.reconcile)
+        erase = [{"op": "remove", "path": "/status"}]
+        await rig.admin.request(
+            "PATCH",
+            deppackage_path(key.namespace, key.name, "status"),
+            body=erase,
+            content_type="application/json-patch+json",
+        )
+        rig.kubelet.jobs_seen.clear()
+        back = await rig.settle(key, rig.reconciler().reconcile)
+        assert essence(back) == essence(done)
+        assert back["status"]["s3Uri"] == done["status"]["s3Uri"]
+        assert back["status"]["slug"] == done["status"]["slug"]
+        assert not rig.kubelet.jobs_seen
+
+    run(kubeconfig, objects, test)
+
+
+def test_an_invalid_list_and_its_correction(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig, dependencies=["panadas"]), rig.reconciler()
+        await operator.reconcile(key)
+        await rig.kubelet.step()
+        await rig.kubelet.step(INVALID)
+        await operator.reconcile(key)
+        package = await rig.package(key)
+        assert package
+        status = package["status"]
+        assert status["phase"] == "INVALID"
+        assert status["message"] == INVALID.message
+        assert status["validation"]["errors"] == INVALID.problems
+        assert objects.get(status["validation"]["logUri"].removeprefix("s3://dagy/"))
+        before = package["metadata"]["resourceVersion"]
+        await rig.reconciler().reconcile(key)
+        package = await rig.package(key)
+        assert package
+        assert package["metadata"]["resourceVersion"] == before
+        await rig.admin.merge(deppackage_path(NAMESPACE, key.name), {"spec": {"dependencies": ["pandas"]}})
+        fixed = await rig.settle(key, operator.reconcile)
+        assert fixed["status"]["phase"] == "COMPLETED"
+        assert fixed["status"]["slug"] == status["slug"]
+
+    run(kubeconfig, objects, test)
+
+
+@pytest.mark.parametrize("retain", [False, True])
+def test_deletion_leaves_only_the_claim(kubeconfig: str, objects: ObjectStore, retain: bool) -> None:
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig, deletionPolicy="Retain" if retain else "Delete"), rig.reconciler()
+        done = await rig.settle(key, operator.reconcile)
+        prefix = f"{rig.prefix}/{NAMESPACE}/{done['status']['slug']}/"
+        assert list(objects.list(prefix))
+        await rig.admin.delete(deppackage_path(NAMESPACE, key.name))
+        assert await rig.package(key)
+        await operator.reconcile(key)
+        await rig.kubelet.step()
+        await operator.reconcile(key)
+        assert await rig.package(key) is None
+        assert bool(list(objects.list(prefix))) == retain
+        assert await claims(rig, key) == [done["status"]["slug"]]
+        await operator.reconcile(key)
+
+    run(kubeconfig, objects, test)
+
+
+def test_history_is_bounded_and_what_it_forgets_is_deleted(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig, revisionHistoryLimit=1), rig.reconciler()
+        uris = []
+        for version in ("3.10", "3.11", "3.12"):
+            await rig.admin.merge(deppackage_path(NAMESPACE, key.name), {"spec": {"pythonVersion": version}})
+            done = await rig.settle(key, operator.reconcile)
+            uris.append(done["status"]["s3Uri"])
+        assert [a["uri"] for a in done["status"]["history"]] == [uris[1]]
+        stored = [key for key in objects.list(f"{rig.prefix}/") if key.endswith(".zip")]
+        assert {f"s3://dagy/{key}" for key in stored} == set(uris[1:])
+
+    run(kubeconfig, objects, test)
