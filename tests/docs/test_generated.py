@@ -23,7 +23,7 @@ def load() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", sorted(load().PAGES))
+@pytest.mark.parametrize("page", sorted(load().pages()))
 def test_the_page_is_up_to_date(page: str) -> None:
     assert (DOCS / page).read_text() == load().pages()[page], "run `make generate`"
 

@@ -155,6 +155,7 @@ MALFORMED = {
     "foo @ https://host:99999/foo.whl": (E.URL_MALFORMED, 6),
     "foo @ https://[::1]/foo.whl": (E.URL_MALFORMED, 14),
     "foo @ https://host/foo.whl;python_version>'3'": (E.URL_MALFORMED, 26),
+    "foo @ https://host/foo.whl; python_version>'3'": (E.URL_MALFORMED, 26),
     "foo @ https://host/{sha}/foo.whl": (E.URL_MALFORMED, 19),
     "foo @ https://user:secret@host/foo.whl": (E.URL_CREDENTIALS, 6),
     "foo @ https://secret@host/foo.whl": (E.URL_CREDENTIALS, 6),

@@ -24,6 +24,9 @@ class _Refuse(Protocol):
 ARCHIVES = (".whl", ".tar.gz", ".zip", ".tgz", ".tar.bz2", ".tar.xz")
 """Endings by which the resolver tells a package's file."""
 
+MARKER_AFTER_URL = "A space is missing before the environment marker."
+MARKER_AFTER_URL_HINT = 'Put a space before ";", which could otherwise be part of the URL.'
+
 # RFC 3986 without ";" (it would hide an environment marker) and without "[" and "]" (IPv6 literals).
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#@!&'()*+,=%]*")
 
@@ -70,7 +73,7 @@ def _check_syntax(url: str, refuse: _Refuse) -> None:
             "A space is missing before the environment marker."
             if semicolon
             else "The URL holds a forbidden character.",
-            'Put a space before ";".' if semicolon else "Write the character %-encoded (RFC 3986).",
+            MARKER_AFTER_URL_HINT if semicolon else "Write the character %-encoded (RFC 3986).",
             end,
         )
     try:

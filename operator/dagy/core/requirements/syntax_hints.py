@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement
 
+from dagy.core.requirements.direct_url import MARKER_AFTER_URL, MARKER_AFTER_URL_HINT
 from dagy.core.requirements.errors import ErrorCode, RequirementError
 
 _EXAMPLE = 'Write name, extras and versions, e.g. "uvicorn[standard]>=0.30,<1".'
@@ -138,6 +139,9 @@ def syntax_error(text: str, error: InvalidRequirement) -> RequirementError:
 
 def _where_it_stopped(text: str, position: int) -> RequirementError:
     before, rest = text[:position], text[position:]
+    if before.rstrip().endswith(";") and "://" in before:
+        semicolon = before.rindex(";")
+        return RequirementError(ErrorCode.URL_MALFORMED, text, MARKER_AFTER_URL, MARKER_AFTER_URL_HINT, semicolon)
     within_a_word = before[-1:].strip() and rest[:1] not in {"", " ", "#", "^", "~", "=", "<", ">", "!", "@", ",", ";"}
     if within_a_word and re.search(_OPERATOR, before):
         message = "The version is not one that Python packages have (PEP 440)."
