@@ -10,7 +10,7 @@ from pathlib import Path
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.index_failure import failure_of, first_sentence
-from dagy_builder.interpreter import find_interpreter, require_interpreter
+from dagy_builder.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.lock import Lock, LockError, read_lock
 from dagy_builder.target import Target
 from dagy_builder.uv import PYPI, Log, Uv, build_arguments
@@ -24,7 +24,7 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
     except (LockError, ValueError) as error:
         raise StepError(Reason.INSTALL_FAILED, str(error)) from error
     if all(package.is_wheel for package in lock.packages):
-        python = find_interpreter(target, uv) or Path(sys.executable)
+        python = bundled_interpreter(target) or Path(sys.executable)
     else:
         python = require_interpreter(target, uv)
     _empty(tree)

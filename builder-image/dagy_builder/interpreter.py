@@ -13,14 +13,18 @@ from dagy_builder.uv import Uv
 DEFAULT_ROOT = "/opt/python"
 
 
-def find_interpreter(target: Target, uv: Uv, root: Path | None = None) -> Path | None:
-    """The target's Python on this machine, or None. The image keeps its own below `root` (DAGY_PYTHON_ROOT)."""
-    version = target.python_version
+def bundled_interpreter(target: Target, root: Path | None = None) -> Path | None:
+    """The target's Python in the builder image (below DAGY_PYTHON_ROOT), or None outside of it."""
     root = root or Path(os.environ.get("DAGY_PYTHON_ROOT", DEFAULT_ROOT))
-    bundled = root / version / "bin" / f"python{version}"
-    if bundled.exists():
+    path = root / target.python_version / "bin" / f"python{target.python_version}"
+    return path if path.exists() else None
+
+
+def find_interpreter(target: Target, uv: Uv, root: Path | None = None) -> Path | None:
+    """The target's Python on this machine, the image's own first; or None."""
+    if bundled := bundled_interpreter(target, root):
         return bundled
-    found = uv.run(["python", "find", "--no-project", "--no-config", version], lambda _: None)
+    found = uv.run(["python", "find", "--no-project", "--no-config", target.python_version], lambda _: None)
     path = Path(found.output.strip())
     return path if found.code == 0 and path.exists() else None
 

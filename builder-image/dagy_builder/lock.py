@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -23,6 +22,7 @@ from packaging.pylock import (
     PylockSelectError,
     PylockValidationError,
 )
+from packaging.utils import parse_wheel_filename
 
 from dagy_builder.target import Target
 
@@ -108,9 +108,22 @@ def read_lock(text: str, target: Target) -> Lock:
 
 def _read(text: str) -> Pylock:
     try:
-        return Pylock.from_dict(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, PylockValidationError, ValueError) as error:
+        document = tomllib.loads(text)
+        for package in document.get("packages", ()):
+            # Of wheels with the same tags the first one is taken: the latest build has to come first (PEP 427).
+            package.get("wheels", []).sort(key=_build_number, reverse=True)
+        return Pylock.from_dict(document)
+    except (tomllib.TOMLDecodeError, PylockValidationError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise LockError(f"The lock is no valid pylock.toml ({error}). Validate again to get a new one.") from error
+
+
+def _build_number(wheel: dict[str, Any]) -> tuple[object, str]:
+    name = _file_name(wheel["url"])
+    return parse_wheel_filename(name)[2], name
+
+
+def _file_name(url: str) -> str:
+    return unquote(PurePosixPath(urlsplit(url).path).name)
 
 
 def _environment(target: Target) -> Any:
@@ -137,7 +150,7 @@ def _table(
 
 
 def _locked(table: dict[str, Any], file: PackageWheel | PackageSdist | PackageArchive) -> LockedPackage:
-    name = unquote(PurePosixPath(urlsplit(file.url or "").path).name)
+    name = _file_name(file.url or "")
     return LockedPackage(table["name"], table.get("version"), name, name.endswith(".whl"))
 
 
@@ -154,10 +167,3 @@ def _public_url(name: str, url: str | None) -> str:
         raise LockError(f"{name} lies at no web address, so a build can't fetch it.")
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, parts.query, parts.fragment))
-
-
-def iter_urls(lock: Lock) -> Iterator[str]:
-    """Every URL that an installation of the lock fetches."""
-    for package in tomllib.loads(lock.text)["packages"]:
-        files = [*package.get("wheels", ()), package.get("sdist"), package.get("archive")]
-        yield from (file["url"] for file in files if file)

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.failure import StepError
+from dagy_builder.redact import redact
 
 MAX_LENGTH = 512
 _SHOWN = 80
@@ -43,14 +44,19 @@ def parse_requirements(texts: Iterable[str]) -> list[Asked]:
         try:
             parsed.append(Asked(text, parse_requirement(text)))
         except ValueError as error:
-            shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-            shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)
+            shown = _shown(text)
             problems.append(Problem(message=f"{shown!r}: {error}", requirement=shown, why=str(error)))
     if problems:
         count = "One requirement is" if len(problems) == 1 else f"{len(problems)} requirements are"
         message = f"{count} not usable. {problems[0].message}"
         raise StepError(Reason.MALFORMED_REQUIREMENT, message, problems=problems)
     return parsed
+
+
+def _shown(text: str) -> str:
+    """The text as it may stand in a message: without credentials, short, in one line."""
+    text = redact(text.replace("\n", " ").replace("\r", " "))
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def parse_requirement(text: str) -> Requirement:

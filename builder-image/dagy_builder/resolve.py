@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 import tempfile
 import zlib
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
+from dagy_builder.interpreter import bundled_interpreter
 from dagy_builder.lock import Lock, LockError, canonical_lock
 from dagy_builder.requirement import Asked, parse_requirements, requirements_file
 from dagy_builder.target import Target
@@ -94,6 +96,7 @@ def compile_arguments(request: BuildRequest, target: Target, source: Path, outpu
         "--quiet",
         "--format=pylock.toml",
         "--no-header",
+        *_interpreter_arguments(request, target),
         *("--python-version", target.python_version),
         *("--python-platform", target.uv_platform),
         *index_arguments(request),
@@ -101,3 +104,11 @@ def compile_arguments(request: BuildRequest, target: Target, source: Path, outpu
         *("--output-file", str(output)),
         str(source),
     ]
+
+
+def _interpreter_arguments(request: BuildRequest, target: Target) -> list[str]:
+    """Wheels are chosen by tags alone, so any Python will do; searching for the right one costs half a second."""
+    bundled = bundled_interpreter(target)
+    if bundled is None and request.source_distributions == "Allow":
+        return []
+    return ["--python", str(bundled or sys.executable)]

@@ -36,6 +36,7 @@ _PASSED_ON = (
     "no_proxy",
     "UV_CACHE_DIR",
     "UV_HTTP_TIMEOUT",
+    "UV_HTTP_RETRIES",
 )
 
 

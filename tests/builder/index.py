@@ -151,9 +151,9 @@ def serve(*releases: Release) -> Iterator[Index]:
             if self.command == "GET":
                 self.wfile.write(body)
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815 http.server's name
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 http.server's name
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dagy_builder.uv import Uv, open_uv
+from tests.builder.catalogue import CATALOGUE
+from tests.builder.index import Index, serve
+from tests.s3server import s3_server
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    with serve(*CATALOGUE) as running:
+        yield running
+
+
+@pytest.fixture
+def uv(tmp_path: Path) -> Iterator[Uv]:
+    with open_uv({"PATH": "/usr/bin:/bin", "UV_CACHE_DIR": str(tmp_path / "uv-cache")}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of a real S3 server; the environment leads boto3 to it."""
+    folder = tmp_path / "s3"
+    folder.mkdir()
+    with s3_server(folder, "packages") as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield "packages"

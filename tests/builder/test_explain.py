@@ -1,0 +1,115 @@
+"""From uv's real messages to sentences; the live test keeps the stored messages true."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagy_builder.contract import BuildRequest, Reason
+from dagy_builder.derivation import is_derivation, read_derivation
+from dagy_builder.explain import diagnose, problem_of, url_dependency
+from dagy_builder.requirement import parse_requirements
+from dagy_builder.resolve import compile_requirements
+from dagy_builder.target import Target
+from dagy_builder.uv import Uv
+from tests.builder.catalogue import NAMES, messages
+from tests.builder.index import Index
+
+TARGET = Target("3.12", "amd64", "2.28")
+MESSAGES = messages()
+DERIVATIONS = {key: text for key, text in MESSAGES.items() if is_derivation(text) and "HTTP" not in key}
+
+SENTENCES = [
+    ("alpha | gamma", "UnsatisfiableRequirements", "alpha needs beta<2, gamma needs beta>=2"),
+    ("alpha==1.0 | gamma==3.0", "UnsatisfiableRequirements", "alpha==1.0 needs beta<2, gamma==3.0 needs beta>=2"),
+    (
+        "alpha | beta>=2",
+        "UnsatisfiableRequirements",
+        "alpha and beta>=2 can't be installed together: alpha needs beta<2",
+    ),
+    (
+        "deep1 | gamma",
+        "UnsatisfiableRequirements",
+        "deep1 needs deep2, deep2 needs deep3, deep3 needs beta<2, gamma needs",
+    ),
+    ("withextra[x] | beta>=2", "UnsatisfiableRequirements", "withextra[x] needs beta<2"),
+    ("beta>=2 | beta<2", "UnsatisfiableRequirements", "beta>=2 and beta<2 exclude each other"),
+    ("flask==3.0.0 | werkzeug<2", "UnsatisfiableRequirements", "flask==3.0.0 needs werkzeug>=3.0.0"),
+    ("jsonschema==4.23.0 | attrs==20.0.0", "UnsatisfiableRequirements", "needs attrs>=22.2.0"),
+    ("alpha>=1.1,<2 | beta!=1.0", "UnsatisfiableRequirements", "alpha>=1.1,<2 and beta!=1.0 can't be"),
+    ("needs-missing", "PackageNotFound", "needs-missing needs nowhere>=1, which is not in the package index"),
+    ("missing1", "PackageNotFound", "missing1 is not in the package index"),
+    ("needs-version", "NoMatchingVersion", "needs-version needs beta>=7, and there is no such release"),
+    ("beta==3", "NoMatchingVersion", "beta==3 does not exist: the newest release for Python 3.12 is 7.8.9"),
+    ("beta>1,<2", "NoMatchingVersion", "No release matches beta>1,<2"),
+    ("beta~=1.5", "NoMatchingVersion", "No release matches beta~=1.5"),
+    ("beta!=1.0,!=2.0", "NoMatchingVersion", "No release matches beta!=1.0,!=2.0"),
+    ("yank>=1.0", "NoMatchingVersion", "withdrawn (broken release)"),
+    ("allyank", "NoMatchingVersion", "allyank has no usable release, except one that its authors have withdrawn:"),
+    ("pandas==99.0", "NoMatchingVersion", "Ask for one of 7.8.*, for example pandas>=7.8,<7.9."),
+    ("newpy", "PythonIncompatible", "newpy needs Python >=3.13, but this package is for Python 3.12"),
+    ("somepy>=2", "PythonIncompatible", "or ask for somepy 7.8.9"),
+    ("needs-newpy", "PythonIncompatible", "needs-newpy needs newpy. newpy needs Python >=3.13"),
+    ("winonly", "NoWheel", "there are wheels for macosx_11_0_arm64, win_amd64"),
+    ("oldabi", "NoWheel", "there are wheels for cp39"),
+    ("armonly", "NoWheel", "there are wheels for manylinux_2_17_aarch64"),
+    ("sdistonly", "NoWheel", "Set spec.sourceDistributions to Allow"),
+    ("needs-sdist", "NoWheel", "needs-sdist needs sdistonly"),
+    ("tensorflow==1.15.0", "NoWheel", "cp27m, cp27mu, cp35m, cp36m, cp37m"),
+    ("numpy<1.20 | pandas>=3", "NoWheel", "numpy<1.20"),
+]
+
+
+@pytest.mark.parametrize(("asked", "reason", "sentence"), SENTENCES, ids=[row[0] for row in SENTENCES])
+def test_sentences(asked: str, reason: str, sentence: str) -> None:
+    diagnosis = diagnose(read_derivation(MESSAGES[asked]), parse_requirements(asked.split(" | ")))
+    assert diagnosis is not None
+    problem = problem_of(diagnosis, "7.8.9", TARGET)
+    assert (diagnosis.reason, sentence in problem.message) == (reason, True), problem.message
+
+
+@pytest.mark.parametrize("asked", DERIVATIONS)
+def test_each_derivation_is_understood(asked: str) -> None:
+    requirements = parse_requirements(asked.split(" | "))
+    diagnosis = diagnose(read_derivation(DERIVATIONS[asked]), requirements)
+    assert diagnosis is not None, "no culprit was found"
+    problem = problem_of(diagnosis, None, TARGET)
+    assert problem.requirement in [requirement.text for requirement in requirements]
+    assert problem.hint
+    assert problem.message.endswith(".")
+    assert ".." not in problem.message.replace("...", "")
+    assert "cannot be used" not in problem.message
+
+
+def test_a_url_dependency_is_told_without_the_url() -> None:
+    problem = url_dependency(MESSAGES["url-dep"])
+    assert problem is not None
+    assert "url-dep==1.0 wants beta from a URL" in problem.message
+    assert "EXPANDED" not in problem.message
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        key
+        for key in DERIVATIONS
+        if all(part.split("[")[0].strip("<>=!~.*0123456789,rc") in NAMES for part in key.split(" | "))
+    ],
+)
+def test_the_stored_messages_are_what_this_uv_says(asked: str, index: Index, uv: Uv) -> None:
+    request = BuildRequest("3.12", index_url=index.url)
+    lines = "".join(f"{line}\n" for line in asked.split(" | "))
+    answer, _ = compile_requirements(lines, request, TARGET, uv, lambda _: None)
+    assert answer.output.strip() == MESSAGES[asked]
+
+
+@given(
+    st.text(alphabet=st.sampled_from(list("Because and you require, <>=!~.[]()`\n:alphabetaPython0129")), max_size=300)
+)
+def test_no_text_breaks_the_reader(text: str) -> None:
+    facts = read_derivation(f"error: No solution found when resolving dependencies\n  cause: {text}")
+    diagnosis = diagnose(facts, parse_requirements(["alpha", "beta>=2"]))
+    if diagnosis is not None:
+        assert problem_of(diagnosis, None, TARGET).message
+        assert diagnosis.reason in set(Reason)
