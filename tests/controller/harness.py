@@ -10,7 +10,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,14 +86,15 @@ async def connect(kubeconfig: str) -> KubeApi:
 class Kubelet:
     """Makes pods for Jobs and lets their containers end; plays the builder's upload, too."""
 
-    def __init__(self, api: KubeApi, objects: ObjectStore) -> None:
-        self._api, self._objects = api, objects
+    def __init__(self, api: KubeApi, objects: ObjectStore, only: Key | None = None) -> None:
+        self._api, self._objects, self._only = api, objects, only
         self.logs: dict[tuple[str, str], str] = {}
         self.jobs_seen: set[str] = set()
 
     async def step(self, failure: StepOutcome | None = None) -> bool:
         """Let the first live Job do its next step. False when there is nothing to do."""
-        jobs, _ = await self._api.list(namespaced("jobs", BUILDS))
+        everything, _ = await self._api.list(namespaced("jobs", BUILDS))
+        jobs = [job for job in everything if self._mine(job)]
         await self._collect_garbage({job["metadata"]["uid"] for job in jobs})
         self.jobs_seen |= {job["metadata"]["uid"] for job in jobs}
         for job in sorted(jobs, key=lambda job: str(job["metadata"]["name"])):
@@ -103,11 +104,14 @@ class Kubelet:
                 return True
         return False
 
+    def _mine(self, item: dict[str, Any]) -> bool:
+        return self._only is None or item["metadata"].get("annotations", {}).get("dagy.io/package") == str(self._only)
+
     async def _collect_garbage(self, jobs: set[str]) -> None:
         """Delete what belonged to Jobs that are gone, as the garbage collector would."""
         for kind in ("pods", "configmaps"):
             items, _ = await self._api.list(namespaced(kind, BUILDS), labelSelector="dagy.io/job")
-            for item in items:
+            for item in filter(self._mine, items):
                 if item["metadata"]["ownerReferences"][0]["uid"] not in jobs:
                     path = namespaced(kind, BUILDS, item["metadata"]["name"])
                     await self._api.request("DELETE", path, query={"gracePeriodSeconds": 0})
@@ -191,11 +195,20 @@ class Rig:
     objects: ObjectStore
     prefix: str
 
-    def reconciler(self, api: KubeApi | None = None) -> Reconciler:
-        """A new operator process: it knows nothing."""
+    def alone(self, key: Key) -> Rig:
+        """The same with a kubelet that serves this package only, so that many can be tested side by side."""
+        return replace(self, kubelet=Kubelet(self.admin, self.objects, key))
+
+    def cluster(self, api: KubeApi | None = None) -> Cluster:
+        """The cluster as the operator sees it."""
         cluster = ClusterWithoutKubelet(api or self.admin, BUILDS)
         cluster.logs = self.kubelet.logs
-        limits = {kind: Limits(2, 2) for kind in JobKind}
+        return cluster
+
+    def reconciler(self, api: KubeApi | None = None) -> Reconciler:
+        """A new operator process: it knows nothing."""
+        cluster = self.cluster(api)
+        limits = {kind: Limits(1000, 1000) for kind in JobKind}
         store = ArtifactStore(self.objects, self.prefix)
         slots = Slots(cluster, limits, lambda _key: None)
         slots.open()
