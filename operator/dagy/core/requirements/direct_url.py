@@ -38,27 +38,14 @@ def check_url(url: str, name: str, text: str) -> str:
     def refuse(code: ErrorCode, message: str, hint: str, offset: int = 0) -> RequirementError:
         return RequirementError(code, text, message, hint, start + offset if start >= 0 else None)
 
-    _check_syntax(url, refuse)
-    parts = urlsplit(url)
-    if not unquote(parts.path).lower().endswith(ARCHIVES):
-        raise refuse(
-            ErrorCode.URL_NOT_A_PACKAGE,
-            "The URL does not end in the file name of a package.",
-            "Give the URL of the wheel itself, which ends in .whl, not that of a page about it.",
-        )
-    other = package_of(url)
-    if other is not None and other != canonicalize_name(name):
-        raise refuse(
-            ErrorCode.URL_OF_OTHER_PACKAGE,
-            f'The URL is that of the package "{other}", not of "{name}".',
-            f'Write "{other} @ https://..." or correct the URL.',
-        )
+    _check_characters(url, refuse)
+    _check_host(url, refuse)
+    _check_file(url, name, refuse)
     return url
 
 
-def _check_syntax(url: str, refuse: _Refuse) -> None:
-    scheme = url.partition(":")[0].lower()
-    if scheme != "https":
+def _check_characters(url: str, refuse: _Refuse) -> None:
+    if url.partition(":")[0].lower() != "https":
         raise refuse(
             ErrorCode.URL_SCHEME,
             "Only https URLs can be installed from.",
@@ -66,21 +53,11 @@ def _check_syntax(url: str, refuse: _Refuse) -> None:
         )
     good = _URL_CHARACTERS.match(url)
     end = good.end() if good else 0
+    if url[end : end + 1] == ";":
+        raise refuse(ErrorCode.URL_MALFORMED, MARKER_AFTER_URL, MARKER_AFTER_URL_HINT, end)
     if end < len(url):
-        semicolon = url[end] == ";"
-        raise refuse(
-            ErrorCode.URL_MALFORMED,
-            "A space is missing before the environment marker."
-            if semicolon
-            else "The URL holds a forbidden character.",
-            MARKER_AFTER_URL_HINT if semicolon else "Write the character %-encoded (RFC 3986).",
-            end,
-        )
-    try:
-        parts = urlsplit(url)
-        readable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        readable = False
+        hint = "Write the character %-encoded (RFC 3986)."
+        raise refuse(ErrorCode.URL_MALFORMED, "The URL holds a forbidden character.", hint, end)
     # Anywhere, because a "/" in a password makes the rest of it look like the path.
     if "@" in url:
         raise refuse(
@@ -88,6 +65,14 @@ def _check_syntax(url: str, refuse: _Refuse) -> None:
             "The URL carries a user name or a password, which everybody who reads the package could see.",
             'Remove the part before the host; credentials of an index belong in a Secret. Write "@" in a path as %40.',
         )
+
+
+def _check_host(url: str, refuse: _Refuse) -> None:
+    try:
+        parts = urlsplit(url)
+        readable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        readable = False
     if not readable:
         raise refuse(ErrorCode.URL_MALFORMED, "The URL has no valid host and port.", "Write https://host/path.")
     if "?" in url:
@@ -96,6 +81,23 @@ def _check_syntax(url: str, refuse: _Refuse) -> None:
             "The URL has a query, which usually is an access token that everybody who reads the package could use.",
             'Use a URL without "?", or an index whose credentials are in a Secret.',
             url.index("?"),
+        )
+
+
+def _check_file(url: str, name: str, refuse: _Refuse) -> None:
+    path = unquote(urlsplit(url).path)
+    package = package_of(url)
+    if not path.endswith(ARCHIVES) or (path.endswith(".whl") and package is None):
+        raise refuse(
+            ErrorCode.URL_NOT_A_PACKAGE,
+            "The URL does not end in the file name of a package.",
+            'Give the URL of the wheel itself, which ends in a name like "name-1.0-py3-none-any.whl".',
+        )
+    if package is not None and package != canonicalize_name(name):
+        raise refuse(
+            ErrorCode.URL_OF_OTHER_PACKAGE,
+            f'The URL is that of the package "{package}", not of "{name}".',
+            f'Write "{package} @ https://..." or correct the URL.',
         )
 
 

@@ -115,6 +115,8 @@ def lines_table(python_version: str = "3.12") -> str:
                 rows.append([_code(line), "kept", _code(str(outcome.dependency)), outcome.note or ""])
             case Skipped():
                 rows.append([_code(line), f"skipped: {outcome.reason}", "", outcome.why])
+            case _:
+                raise LookupError(f"the line {line!r} is neither kept nor skipped")
     return _table(["Line", "Outcome", "In the list", "Why"], rows)
 
 
