@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from . import addons, binaries, current, deploy, doctor, images, node, samples
+from . import addons, binaries, current, deploy, doctor, image_sources, images, node, samples
 from .layout import ClusterError, Layout, current_layout
 from .progress import Progress, duration
 
@@ -64,12 +64,20 @@ def build(layout: Layout, progress: Progress, options: argparse.Namespace) -> No
     binaries.build_all(layout, progress, options.family or None)
 
 
+def build_images(layout: Layout, progress: Progress, _options: argparse.Namespace) -> None:
+    """Build the images, without a node."""
+    binaries.build_all(layout, progress, ["versitygw"])
+    for image in image_sources.IMAGES:
+        images.build(layout, progress, image)
+
+
 COMMANDS: dict[str, Callable[[Layout, Progress, argparse.Namespace], None]] = {
     "up": up,
     "node": start,
     "down": down,
     "clean": clean,
     "binaries": build,
+    "images": build_images,
 }
 
 

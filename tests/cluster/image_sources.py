@@ -17,8 +17,8 @@ from .shell import follow, run
 
 DEBIAN = "bookworm"
 
-SOURCES = ("pyproject.toml", "uv.lock", "README.md", "operator", "builder-image")
-"""What the project's own images are made from: their build contexts hold this and nothing else."""
+LOCK = ("pyproject.toml", "uv.lock", "README.md")
+"""What uv reads to know an image's libraries."""
 
 NOT_IN_SLIM = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
 """What Debian's slim images leave out, of packages that are installed later as well; copyright files stay."""
@@ -87,6 +87,8 @@ def _debian(layout: Layout, say: Say) -> Path:
     options = [
         *("--mode=root", "--variant=minbase", '--aptopt=Acquire::Languages "none"'),
         "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg",
+        # Without these, the package that merges /bin into /usr brings all of Perl: 50 MB.
+        *("--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", "--include=usr-is-merged"),
         *(f"--dpkgopt={r}" for r in rules),
         f"--customize-hook={keep}",
     ]
@@ -96,13 +98,19 @@ def _debian(layout: Layout, say: Say) -> Path:
     return archive
 
 
-def _sources(_layout: Layout, context: Path, _say: Say) -> None:
-    for name in SOURCES:
-        source = REPO / name
-        if source.is_dir():
-            shutil.copytree(source, context / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-        else:
-            shutil.copy2(source, context / name)
+def _sources(*paths: str) -> Callable[[Layout, Path, Say], None]:
+    """Fills a context with these parts of the checkout and nothing else, so that nothing else makes it a new image."""
+
+    def fill(_layout: Layout, context: Path, _say: Say) -> None:
+        for path in paths:
+            source, target = REPO / path, context / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            elif source.exists():
+                shutil.copy2(source, target)
+
+    return fill
 
 
 def _interpreters(layout: Layout, say: Say) -> dict[str, Path]:
@@ -125,7 +133,13 @@ PAUSE = Image(PAUSE_IMAGE, _pause)
 BASE = Image(f"docker.io/library/debian:{DEBIAN}-slim", _base)
 # Named and laid out as upstream's image, so that the manifests fit both.
 S3 = Image(f"docker.io/versity/versitygw:{_s3_release()}", _s3)
-BUILDER = Image("docker.io/dagy/builder:dev", _sources, "builder-image/Dockerfile", _interpreters)
-OPERATOR = Image("docker.io/dagy/operator:dev", _sources, "operator/Dockerfile")
+BUILDER = Image(
+    "docker.io/dagy/builder:dev", _sources(*LOCK, "builder-image"), "builder-image/Dockerfile", _interpreters
+)
+OPERATOR = Image(
+    "docker.io/dagy/operator:dev",
+    _sources(*LOCK, "operator", "builder-image/dagy_builder"),
+    "operator/Dockerfile",
+)
 IMAGES = (PAUSE, BASE, S3, BUILDER, OPERATOR)
 """All images of the cluster, bases first."""

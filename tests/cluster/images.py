@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import tarfile
@@ -27,7 +28,7 @@ def provide(layout: Layout, progress: Progress) -> dict[str, str]:
         digest = manifest(archive)["digest"]
         if imported(layout).get(image.name) != digest:
             with progress.step(f"Import {image.name}"):
-                run([*_ctr(layout), "images", "import", str(archive)])
+                run([*ctr(layout), "images", "import", str(archive)])
         digests[image.name] = digest
     return digests
 
@@ -105,17 +106,29 @@ def _json(tar: tarfile.TarFile, member: str) -> dict[str, Any]:
 
 def sizes(archive: Path) -> str:
     """An image's size for people: what a registry would send, and what its layers unpack to."""
-    packed = sum(layer["size"] for layer in manifest(archive)["layers"])
-    return f"{packed / 1e6:.1f} MB compressed"
+    layers = manifest(archive)["layers"]
+    packed = sum(layer["size"] for layer in layers)
+    with tarfile.open(archive) as tar:
+        unpacked = sum(_unpacked(tar, f"blobs/{layer['digest'].replace(':', '/')}") for layer in layers)
+    return f"{unpacked / 1e6:.1f} MB, {packed / 1e6:.1f} MB compressed"
+
+
+def _unpacked(tar: tarfile.TarFile, member: str) -> int:
+    # A gzip member ends with its length before compression, modulo 4 GiB (RFC 1952, ISIZE).
+    file = tar.extractfile(member)
+    assert file is not None
+    file.seek(-4, io.SEEK_END)
+    return int.from_bytes(file.read(4), "little")
 
 
 def imported(layout: Layout) -> dict[str, str]:
     """The images that the node has: name to digest."""
-    rows = [line.split() for line in run([*_ctr(layout), "images", "list"]).splitlines()[1:]]
+    rows = [line.split() for line in run([*ctr(layout), "images", "list"]).splitlines()[1:]]
     return {name: digest for name, _kind, digest, *_ in rows}
 
 
-def _ctr(layout: Layout) -> list[str]:
+def ctr(layout: Layout) -> list[str]:
+    """containerd's own command line tool, where Kubernetes keeps its images and containers."""
     running = node.load(layout)
     if running is None:
         raise ClusterError("There is no node to import images into: run `make up`.")
