@@ -136,3 +136,13 @@ def test_an_error_says_what_where_and_what_to_do() -> None:
     assert str(error) == (
         '"=" is not a version operator.\n    pandas=2.0\n          ^\nWrite "==" for an exact version.'
     )
+
+
+def test_a_requirement_that_normalizing_makes_too_long() -> None:
+    text = "foo" + ",".join(f"!={number}-1" for number in range(70))
+    assert len(text) < 512
+    with pytest.raises(RequirementError) as caught:
+        parse_dependency(text)
+    assert caught.value.code is ErrorCode.TOO_LONG
+    long_marker = "foo; " + " or ".join(f"os_name=='{letter}'" for letter in "abcdefghijklmnopqrstuvwxyz")
+    assert len(str(parse_dependency(long_marker))) > 512, "but the marker will be gone"

@@ -35,13 +35,7 @@ _CONDA_HINT = (
 
 def check_text(text: str) -> str:
     """The text as the grammar may read it: stripped, tabs as spaces. Raises RequirementError."""
-    if len(text) > MAX_REQUIREMENT_LENGTH:
-        raise RequirementError(
-            ErrorCode.TOO_LONG,
-            text,
-            f"The requirement has {len(text)} characters; at most {MAX_REQUIREMENT_LENGTH} are allowed.",
-            "Give the name and the version only, one requirement per entry.",
-        )
+    check_length(text)
     text = text.strip(" \t").replace("\t", " ")
     if not text:
         raise RequirementError(
@@ -53,6 +47,17 @@ def check_text(text: str) -> str:
     _check_characters(text)
     _check_kind(text)
     return text
+
+
+def check_length(text: str) -> None:
+    """Raises RequirementError for a requirement that the API would not take."""
+    if len(text) > MAX_REQUIREMENT_LENGTH:
+        raise RequirementError(
+            ErrorCode.TOO_LONG,
+            text,
+            f"The requirement has {len(text)} characters; at most {MAX_REQUIREMENT_LENGTH} are allowed.",
+            "Give the name and the version only, one requirement per entry.",
+        )
 
 
 def _check_characters(text: str) -> None:

@@ -13,10 +13,11 @@ from packaging.version import InvalidVersion, Version
 from typing_extensions import override
 
 from dagy.core.requirements import specifiers
-from dagy.core.requirements.admission import check_text
+from dagy.core.requirements.admission import check_length, check_text
 from dagy.core.requirements.direct_url import check_url
 from dagy.core.requirements.errors import ErrorCode, RequirementError
 from dagy.core.requirements.syntax_hints import syntax_error
+from dagy.model.names import MAX_REQUIREMENT_LENGTH
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def parse_dependency(text: str) -> Dependency:
         raise syntax_error(text, error) from None
     url = check_url(parsed.url, parsed.name, text) if parsed.url is not None else None
     _check_versions(parsed.specifier, text)
-    return Dependency(
+    dependency = Dependency(
         name=parsed.name,
         normalized_name=canonicalize_name(parsed.name),
         extras=tuple(sorted({canonicalize_name(extra) for extra in parsed.extras})),
@@ -80,6 +81,10 @@ def parse_dependency(text: str) -> Dependency:
         url=url,
         marker=parsed.marker,
     )
+    # Normalized versions can be longer than written ones ("1-1" is "1.post1"), at most three times as long.
+    if 3 * len(text) > MAX_REQUIREMENT_LENGTH:
+        check_length(str(dependency.without_marker()))
+    return dependency
 
 
 def _check_versions(specifier: SpecifierSet, text: str) -> None:
