@@ -104,7 +104,7 @@ def _request(input_dir: Path) -> BuildRequest:
     path = input_dir / "request.json"
     try:
         return BuildRequest.from_json(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _bad_input(path, error) from error
 
 

@@ -79,15 +79,15 @@ def _refusal(error: ClientError, bucket: str, endpoint: str) -> StorageError:
             Reason.STORAGE_ACCESS_DENIED,
             f"S3 at {endpoint} refuses the credentials for bucket {bucket} ({code}). Correct them in {_WHERE_SET}.",
         )
+    if code in _FULL:
+        return StorageError(
+            Reason.UPLOAD_FAILED, f"S3 at {endpoint} has no space left for bucket {bucket} ({code}). Make room there."
+        )
     if code in _DENIED or status in (401, 403):
         return StorageError(
             Reason.STORAGE_ACCESS_DENIED,
             f"S3 at {endpoint} lets these credentials not do {error.operation_name} in bucket {bucket} ({code}). Give "
             "them s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket on it.",
-        )
-    if code in _FULL:
-        return StorageError(
-            Reason.UPLOAD_FAILED, f"S3 at {endpoint} has no space left for bucket {bucket} ({code}). Make room there."
         )
     if code in _BUSY or status >= 500 or status == 429:
         return StorageError(
