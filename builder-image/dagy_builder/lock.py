@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import tomli_w
 from packaging.pylock import (
+    Package,
     PackageArchive,
     PackageSdist,
     PackageWheel,
@@ -62,8 +64,11 @@ class Lock:
         return [{"name": package.name, "version": package.version} for package in self.packages]
 
 
-def canonical_lock(uv_text: str, target: Target) -> Lock:
-    """The lock made from what uv wrote: for each package the one file that fits `target` best. Raises LockError."""
+def canonical_lock(uv_text: str, target: Target, index_of: Callable[[str], str | None] = lambda _: None) -> Lock:
+    """The lock made from what uv wrote: for each package the one file that fits `target` best. Raises LockError.
+
+    `index_of` tells which index a name comes from. uv leaves it out, but finds files in its cache by it.
+    """
     pylock = _read(uv_text)
     chosen: list[tuple[dict[str, Any], LockedPackage]] = []
     try:
@@ -75,7 +80,9 @@ def canonical_lock(uv_text: str, target: Target) -> Lock:
             raise LockError(
                 f"{package.name} would come from a folder or a repository. Name a released version instead."
             )
-        table = _table(package.name, str(package.version) if package.version else None, package.marker, file)
+        table = _table(package, file)
+        if not isinstance(file, PackageArchive) and (index := index_of(package.name)):
+            table["index"] = _public_url(package.name, index)
         chosen.append((table, _locked(table, file)))
     chosen.sort(key=lambda pair: pair[0]["name"])
     document = {
@@ -101,8 +108,7 @@ def read_lock(text: str, target: Target) -> Lock:
     for package, file in pylock.select(environment=_environment(target), tags=target.supported_tags()):
         if not isinstance(file, PackageWheel | PackageSdist | PackageArchive):
             raise LockError(f"{package.name} would come from a folder or a repository, which a build never reads.")
-        table = _table(package.name, str(package.version) if package.version else None, package.marker, file)
-        packages.append(_locked(table, file))
+        packages.append(_locked(_table(package, file), file))
     return Lock(text, tuple(sorted(packages, key=lambda package: package.name)))
 
 
@@ -130,14 +136,13 @@ def _environment(target: Target) -> Any:
     return dict(target.marker_environment())
 
 
-def _table(
-    name: str, version: str | None, marker: object, file: PackageWheel | PackageSdist | PackageArchive
-) -> dict[str, Any]:
+def _table(package: Package, file: PackageWheel | PackageSdist | PackageArchive) -> dict[str, Any]:
+    name = package.name
     table: dict[str, Any] = {"name": name}
-    if version is not None:
-        table["version"] = version
-    if marker is not None:
-        table["marker"] = str(marker)
+    if package.version is not None:
+        table["version"] = str(package.version)
+    if package.marker is not None:
+        table["marker"] = str(package.marker)
     entry = {"url": _public_url(name, file.url), "hashes": _sha256(name, file.hashes)}
     match file:
         case PackageWheel():

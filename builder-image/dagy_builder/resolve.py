@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import re
 import sys
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from packaging.utils import canonicalize_name
 
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
@@ -18,20 +21,44 @@ from dagy_builder.lock import Lock, LockError, canonical_lock
 from dagy_builder.requirement import Asked, parse_requirements, requirements_file
 from dagy_builder.target import Target
 from dagy_builder.unresolvable import why_not
-from dagy_builder.uv import Log, Uv, UvResult, build_arguments, index_arguments
+from dagy_builder.uv import PYPI, Log, Uv, UvResult, build_arguments, index_arguments
 
 
 def resolve(request: BuildRequest, uv: Uv, log: Log) -> Lock:
     """The lock for the request. Raises StepError with every problem found."""
     target = Target.of(request)
     requirements = parse_requirements(request.requirements)
-    answer, text = compile_requirements(requirements_file(requirements), request, target, uv, log)
+    lines = requirements_file(requirements)
+    answer, text = compile_requirements(lines, request, target, uv, log)
     if answer.code != 0:
         raise why_not(requirements, answer.output, _Compiler(request, target, uv), target)
     try:
-        return canonical_lock(text, target)
+        return canonical_lock(text, target, _origins(lines, request, target, uv))
     except LockError as error:
         raise StepError(Reason.RESOLUTION_FAILED, str(error)) from error
+
+
+def _origins(lines: str, request: BuildRequest, target: Target, uv: Uv) -> Callable[[str], str | None]:
+    """Which index each name comes from. Only a second format of uv's answer tells it, where there are several."""
+    if not request.extra_index_urls:
+        return lambda _: request.index_url or PYPI
+    extra = ("--emit-index-annotation",)
+    answer, text = compile_requirements(
+        lines, request, target, uv, lambda _: None, output="requirements.txt", extra=extra
+    )
+    return indexes_by_name(text if answer.code == 0 else "").get
+
+
+def indexes_by_name(requirements: str) -> dict[str, str]:
+    """Normalized names to index URLs, out of a requirements.txt with uv's index annotations."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in requirements.splitlines():
+        if match := re.match(r"([A-Za-z0-9._-]+)", line):
+            name = canonicalize_name(match[1])
+        elif match := re.match(r"\s+# from (\S+)$", line):
+            found[name] = match[1]
+    return found
 
 
 @dataclass(frozen=True)
@@ -75,14 +102,21 @@ def lock_of_result(result: dict[str, Any]) -> str:
 
 
 def compile_requirements(
-    lines: str, request: BuildRequest, target: Target, uv: Uv, log: Log, *, extra: Sequence[str] = ()
+    lines: str,
+    request: BuildRequest,
+    target: Target,
+    uv: Uv,
+    log: Log,
+    *,
+    output: str = "pylock.toml",
+    extra: Sequence[str] = (),
 ) -> tuple[UvResult, str]:
-    """One run of `uv pip compile`: what it said, and the pylock.toml when it succeeded."""
+    """One run of `uv pip compile`: what it said, and the output (pylock.toml or requirements.txt) if it succeeded."""
     with tempfile.TemporaryDirectory(prefix="dagy-resolve-") as folder:
-        source, output = Path(folder, "requirements.txt"), Path(folder, "pylock.toml")
+        source, target_file = Path(folder, "requirements.in"), Path(folder, output)
         source.write_text(lines)
-        answer = uv.run([*compile_arguments(request, target, source, output), *extra], log, cwd=Path(folder))
-        return answer, output.read_text() if output.exists() else ""
+        answer = uv.run([*compile_arguments(request, target, source, target_file), *extra], log, cwd=Path(folder))
+        return answer, target_file.read_text() if target_file.exists() else ""
 
 
 def compile_arguments(request: BuildRequest, target: Target, source: Path, output: Path) -> list[str]:
@@ -94,7 +128,7 @@ def compile_arguments(request: BuildRequest, target: Target, source: Path, outpu
         "--no-config",
         *build_arguments(request),
         "--quiet",
-        "--format=pylock.toml",
+        f"--format={output.name}",
         "--no-header",
         *_interpreter_arguments(request, target),
         *("--python-version", target.python_version),

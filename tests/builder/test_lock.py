@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,32 @@ def test_markers_are_evaluated_for_the_target(index: Index) -> None:
     text = _lock(index, 'beta; python_version < "3.12"', 'alpha; sys_platform == "linux"')
     assert [package["name"] for package in tomllib.loads(text)["packages"]] == ["alpha", "beta"]
     assert [p["version"] for p in tomllib.loads(text)["packages"]] == ["1.1", "1.0"]
+
+
+def test_the_lock_names_the_index_of_each_file(index: Index) -> None:
+    with serve(Release("other", "1.0", ["beta<2"])) as second:
+        request = BuildRequest("3.12", index_url=index.url, extra_index_urls=[second.url], requirements=["other"])
+        outcome = pipeline.resolve(request, lambda _: None)
+        assert outcome.result, outcome.message
+        packages = tomllib.loads(lock_of_result(outcome.result))["packages"]
+    assert {package["name"]: package["index"] for package in packages} == {"beta": index.url, "other": second.url}
+
+
+def test_the_first_index_that_knows_a_name_wins(index: Index) -> None:
+    """Otherwise whoever publishes a higher version elsewhere takes a private name over."""
+    with serve(Release("beta", "99.0")) as second:
+        for first, other, version in ((index, second, "99.0"), (second, index, "2.0")):
+            request = BuildRequest("3.12", index_url=first.url, extra_index_urls=[other.url], requirements=["beta"])
+            result = pipeline.resolve(request, lambda _: None).result
+            assert result
+            assert result["packages"] == [{"name": "beta", "version": version}], "extra indexes come before the default"
+
+
+def test_nothing_is_downloaded_twice(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    request = BuildRequest("3.12", index_url=index.url)
+    lock = _lock(index, "alpha")
+    assert pipeline.install(request, lock, tmp_path / "one", lambda _: None).ok
+    index.requests.clear()
+    assert pipeline.install(request, lock, tmp_path / "two", lambda _: None).ok
+    assert index.requests == []
