@@ -58,11 +58,12 @@ lint: sync ## Format, lint, types, layers
 	.venv/bin/mypy --package tests.cluster
 	.venv/bin/lint-imports
 
-test: lint test-unit test-apiserver test-e2e ## All checks and tests, on the cluster that `make up` starts
-	@echo "make test: all passed"
+test: lint bootstrap-$(CLUSTER) ## All checks and all tests, on the cluster that `make up` starts
+	@$(cluster) up --cluster=$(CLUSTER) --registry=$(REGISTRY) --no-samples
+	$(pytest) $(ARGS)
 
 test-unit: sync ## Tests that need nothing
-	@$(pytest) -m "not apiserver and not e2e" $(ARGS)
+	@$(pytest) -m "not apiserver and not e2e and not lifecycle" $(ARGS)
 
 test-apiserver: bootstrap-own ## Tests that need etcd and kube-apiserver
 	@$(cluster) binaries --family=kubernetes --family=etcd --family=versitygw
@@ -72,8 +73,9 @@ test-e2e: bootstrap-$(CLUSTER) ## Tests on the cluster, started if it is not run
 	@$(cluster) up --cluster=$(CLUSTER) --registry=$(REGISTRY) --no-samples
 	$(pytest) -m e2e $(ARGS)
 
-test-cluster: bootstrap-own ## Whether a second cluster starts, works, survives nothing, and leaves nothing behind
-	@$(pytest) -m lifecycle $(ARGS)
+test-cluster: bootstrap-own ## Starts, kills and stops a cluster of its own, beside one that may be running
+	@$(cluster) binaries
+	$(pytest) -m lifecycle $(ARGS)
 
 bench: bootstrap-own ## Print the figures of this machine
 	@$(cluster) up --no-samples

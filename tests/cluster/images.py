@@ -7,6 +7,7 @@ import io
 import json
 import os
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ HOST_CA = "/run/host-ca.crt"
 """Where the host's CA bundle is mounted while an image is built, for hosts behind a proxy that inspects TLS."""
 
 
-def provide(layout: Layout, progress: Progress) -> dict[str, str]:
+def provide(layout: Layout, progress: Progress, wanted: Iterable[Image] = IMAGES) -> dict[str, str]:
     """Build what has changed, import what the node lacks; returns each image's digest. Raises ClusterError."""
     digests = {}
-    for image in IMAGES:
+    for image in wanted:
         archive = build(layout, progress, image)
         digest = manifest(archive)["digest"]
         if imported(layout).get(image.name) != digest:
@@ -38,7 +39,7 @@ def build(layout: Layout, progress: Progress, image: Image) -> Path:
     archive = _archive(layout, image)
     stamp = archive.with_suffix(".stamp")
     with progress.step(f"Image {image.name}") as step, build_context(layout, image, step.say) as context:
-        wanted = content_hash(context) + _base_digest(layout, image)
+        wanted = content_hash(context) + _base_digest(layout, (context / image.dockerfile).read_text())
         if archive.exists() and stamp.exists() and stamp.read_text() == wanted:
             step.done(f"unchanged, {sizes(archive)}")
             return archive
@@ -52,9 +53,8 @@ def _archive(layout: Layout, image: Image) -> Path:
     return layout.cache / f"{image.slug}.tar"
 
 
-def _base_digest(layout: Layout, image: Image) -> str:
-    base = _archive(layout, BASE)
-    return str(manifest(base)["digest"]) if image is not BASE and base.exists() else ""
+def _base_digest(layout: Layout, dockerfile: str) -> str:
+    return str(manifest(_archive(layout, BASE))["digest"]) if f"FROM {BASE.name}" in dockerfile else ""
 
 
 def _build(layout: Layout, image: Image, context: Path, archive: Path, say: Say) -> None:

@@ -39,6 +39,13 @@ class Process:
 
     def kill(self) -> None:
         """End it with SIGKILL and wait until it is gone. Raises ClusterError when the kernel doesn't end it."""
+        self._end(signal.SIGKILL)
+
+    def await_end(self) -> None:
+        """Wait until it has ended by itself. Raises ClusterError when it doesn't."""
+        self._end(None)
+
+    def _end(self, sent: signal.Signals | None) -> None:
         try:
             handle = os.pidfd_open(self.pid)
         except ProcessLookupError:
@@ -47,9 +54,10 @@ class Process:
             # The handle is fixed to one process, so looking after opening can't be overtaken by a new one.
             if not self.is_alive():
                 return
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            if sent is not None:
+                signal.pidfd_send_signal(handle, sent)
             if not select.select([handle], [], [], ENDS_WITHIN)[0]:
-                raise ClusterError(f"Process {self.pid} does not end after SIGKILL: see /proc/{self.pid}/stack.")
+                raise ClusterError(f"Process {self.pid} does not end: see /proc/{self.pid}/stack.")
         except ProcessLookupError:
             return
         finally:
