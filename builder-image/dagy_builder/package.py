@@ -22,7 +22,7 @@ from dagy_builder.zipwriter import DEFLATED, STORED, Member, ZipWriter
 
 ARTIFACT, SUMMARY = "artifact.zip", "package.json"
 # libdeflate's levels, chosen by measurement (docs/decisions/2026-11-21-deflate.md).
-_LEVELS = {"fast": 1, "small": 6}
+_LEVELS = {"fast": 3, "small": 8}
 _BATCH_BYTES, _BATCH_FILES = 1 << 20, 64
 # Bytes of files that are in memory at one time; a larger file is packed alone.
 _IN_FLIGHT_BYTES = 128 << 20

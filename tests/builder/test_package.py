@@ -270,7 +270,7 @@ NAMES = st.text(
 
 
 @settings(deadline=None)
-@given(st.dictionaries(NAMES, st.tuples(st.binary(max_size=3000), st.booleans()), max_size=20), st.sampled_from([1, 6]))
+@given(st.dictionaries(NAMES, st.tuples(st.binary(max_size=3000), st.booleans()), max_size=20), st.sampled_from([3, 8]))
 def test_others_read_what_we_write(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, tuple[bytes, bool]], level: int
 ) -> None:

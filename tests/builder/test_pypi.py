@@ -1,0 +1,69 @@
+"""What only the real index can show."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from dagy_builder import content, pipeline
+from dagy_builder.contract import BuildRequest, StepOutcome
+from dagy_builder.resolve import lock_of_result
+from dagy_builder.uv import find_uv
+
+pytestmark = pytest.mark.network
+
+
+def _resolve(*requirements: str, python: str = "3.12") -> StepOutcome:
+    return pipeline.resolve(BuildRequest(python, requirements=list(requirements)), lambda _: None)
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.13"])
+def test_the_zip_holds_what_uv_installs(tmp_path: Path, python: str) -> None:
+    """Everything that `uv pip install --target` writes from the same lock, but what is left out on purpose."""
+    resolved = _resolve("requests", "markupsafe", python=python)
+    assert resolved.result, resolved.message
+    lock = lock_of_result(resolved.result)
+    request = BuildRequest(python)
+    assert pipeline.install(request, lock, tmp_path, lambda _: None).ok
+    assert pipeline.package(request, tmp_path, lambda _: None).ok
+
+    plain = tmp_path / "plain"
+    (tmp_path / "pylock.toml").write_text(lock)
+    options = ["--python-version", python, "--python-platform", "x86_64-manylinux_2_28", "--preview-features=pylock"]
+    command = [find_uv(), "pip", "install", "-q", "--python", sys.executable, "--target", str(plain), *options]
+    subprocess.run([*command, "-r", str(tmp_path / "pylock.toml")], check=True)
+    expected = {
+        path.relative_to(plain).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in plain.rglob("*")
+        if path.is_file() and not content.is_left_out(path.relative_to(plain).as_posix())
+    }
+    with zipfile.ZipFile(tmp_path / "out/artifact.zip") as archive:
+        found = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
+    assert found.keys() == expected.keys()
+    changed = {name for name in found if found[name] != expected[name]}
+    assert all(content.is_record(name) or content.is_script(name) for name in changed), changed
+    tag = f"cp{python.replace('.', '')}"
+    assert any(tag in name for name in found if name.endswith(".so"))
+
+
+UNSATISFIABLE = [
+    (["pandas==99.0"], "NoMatchingVersion", ["pandas==99.0 does not exist", "the newest release for Python 3.12 is"]),
+    (["flask==3.0.0", "werkzeug<2"], "UnsatisfiableRequirements", ["flask==3.0.0 needs werkzeug>=3.0.0"]),
+    (["tensorflow==1.15.0"], "NoWheel", ["cp37m", "no wheel for Python 3.12"]),
+    (["mysqlclient==2.2.4"], "NoWheel", ["source code only", "spec.sourceDistributions"]),
+    (["numpy>=2", "pandas<2", "scikit-learn"], "NoWheel", ["pandas<2"]),
+    (["no-such-package-dagy-test"], "PackageNotFound", ["no-such-package-dagy-test is not in the package index"]),
+]
+
+
+@pytest.mark.parametrize(("requirements", "reason", "sentences"), UNSATISFIABLE, ids=lambda v: str(v)[:40])
+def test_failures_on_pypi(requirements: list[str], reason: str, sentences: list[str]) -> None:
+    outcome = _resolve(*requirements)
+    assert (outcome.ok, outcome.reason) == (False, reason), outcome.message
+    for sentence in sentences:
+        assert sentence in (outcome.message or "")
