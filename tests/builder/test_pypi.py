@@ -47,7 +47,7 @@ def test_the_zip_holds_what_uv_installs(tmp_path: Path, python: str) -> None:
     assert found.keys() == expected.keys()
     changed = {name for name in found if found[name] != expected[name]}
     assert all(content.is_record(name) or content.is_script(name) for name in changed), changed
-    tag = f"cp{python.replace('.', '')}"
+    tag = f"cpython-{python.replace('.', '')}-"
     assert any(tag in name for name in found if name.endswith(".so"))
 
 
