@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from . import addons, binaries, current, deploy, doctor, image_sources, images, node, samples
 from .layout import ClusterError, Layout, current_layout
@@ -71,6 +73,20 @@ def build_images(layout: Layout, progress: Progress, _options: argparse.Namespac
         images.build(layout, progress, image)
 
 
+@contextmanager
+def alone(layout: Layout, progress: Progress) -> Iterator[None]:
+    """Be the only command at work on this state folder; the lock goes with the process, however it ends."""
+    layout.root.mkdir(parents=True, exist_ok=True)
+    layout.lock.touch(mode=0o600)
+    with layout.lock.open() as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.note(f"Another make is at work on {layout.root}: waiting for it to end.")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
 COMMANDS: dict[str, Callable[[Layout, Progress, argparse.Namespace], None]] = {
     "up": up,
     "node": start,
@@ -93,9 +109,16 @@ def main() -> int:
     layout, progress = current_layout(), Progress()
     started = time.monotonic()
     try:
-        COMMANDS[options.command](layout, progress, options)
+        with alone(layout, progress):
+            COMMANDS[options.command](layout, progress, options)
     except ClusterError as e:
         print(f"error: {e}", file=sys.stderr)
+        return 1
+    except PermissionError as e:
+        print(
+            f"error: {e.filename} can't be written ({e.strerror}): run this as root, or as the folder's owner.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("error: interrupted; run the same again to go on.", file=sys.stderr)

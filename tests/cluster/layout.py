@@ -71,6 +71,11 @@ class Layout:
         return self.root / "s3.env"
 
     @property
+    def lock(self) -> Path:
+        """What a command that changes the cluster holds."""
+        return self.root / "lock"
+
+    @property
     def state(self) -> Path:
         """The running node's process and addresses, as JSON."""
         return self.root / "node.json"
