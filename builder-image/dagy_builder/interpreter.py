@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from dagy_builder.contract import Fault, Reason
@@ -24,6 +25,8 @@ def find_interpreter(target: Target, uv: Uv, root: Path | None = None) -> Path |
     """The target's Python on this machine, the image's own first; or None."""
     if bundled := bundled_interpreter(target, root):
         return bundled
+    if "{}.{}".format(*sys.version_info) == target.python_version:
+        return Path(sys.executable)
     found = uv.run(["python", "find", "--no-project", "--no-config", target.python_version], lambda _: None)
     path = Path(found.output.strip())
     return path if found.code == 0 and path.exists() else None

@@ -27,12 +27,12 @@ _Work = Callable[[], tuple[str, dict[str, Any]]]
 
 
 def resolve(request: BuildRequest, log: Log = print) -> StepOutcome:
-    """Find the lock: result {lock, lockHash, packages}; `dagy_builder.resolve.lock_of_result` unpacks it."""
+    """Find the lock: result {lock, lockHash, packages, warnings}; `dagy_builder.resolve.lock_of_result` unpacks it."""
 
     def work() -> tuple[str, dict[str, Any]]:
         with open_uv() as uv:
-            lock = resolution.resolve(request, uv, log)
-        return f"{len(lock.packages)} packages", resolution.lock_result(lock)
+            found = resolution.resolve(request, uv, log)
+        return f"{len(found.lock.packages)} packages", resolution.lock_result(found)
 
     return _run(Step.RESOLVE, work, log)
 

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
-from dagy_builder.interpreter import bundled_interpreter
+from dagy_builder.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.lock import Lock, LockError, canonical_lock
 from dagy_builder.requirement import Asked, parse_requirements, requirements_file
 from dagy_builder.target import Target
@@ -24,28 +24,40 @@ from dagy_builder.unresolvable import why_not
 from dagy_builder.uv import PYPI, Log, Uv, UvResult, build_arguments, index_arguments
 
 
-def resolve(request: BuildRequest, uv: Uv, log: Log) -> Lock:
+@dataclass(frozen=True)
+class Resolution:
+    """A lock, and what uv remarks on it: withdrawn releases, extras that don't exist."""
+
+    lock: Lock
+    warnings: tuple[str, ...] = ()
+
+
+def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
     """The lock for the request. Raises StepError with every problem found."""
     target = Target.of(request)
     requirements = parse_requirements(request.requirements)
     lines = requirements_file(requirements)
-    answer, text = compile_requirements(lines, request, target, uv, log)
+    compiler = Compiler.of(request, target, uv)
+    answer, text = compiler.run(lines, log)
     if answer.code != 0:
-        raise why_not(requirements, answer.output, _Compiler(request, target, uv), target)
+        raise why_not(requirements, answer.output, compiler, target)
     try:
-        return canonical_lock(text, target, _origins(lines, request, target, uv))
+        lock = canonical_lock(text, target, _origins(lines, compiler))
     except LockError as error:
         raise StepError(Reason.RESOLUTION_FAILED, str(error)) from error
+    return Resolution(lock, warnings_in(answer.output))
 
 
-def _origins(lines: str, request: BuildRequest, target: Target, uv: Uv) -> Callable[[str], str | None]:
+def warnings_in(output: str) -> tuple[str, ...]:
+    """uv's warnings, each a sentence."""
+    return tuple(line.removeprefix("warning: ") for line in output.splitlines() if line.startswith("warning: "))
+
+
+def _origins(lines: str, compiler: Compiler) -> Callable[[str], str | None]:
     """Which index each name comes from. Only a second format of uv's answer tells it, where there are several."""
-    if not request.extra_index_urls:
-        return lambda _: request.index_url or PYPI
-    extra = ("--emit-index-annotation",)
-    answer, text = compile_requirements(
-        lines, request, target, uv, lambda _: None, output="requirements.txt", extra=extra
-    )
+    if not compiler.request.extra_index_urls:
+        return lambda _: compiler.request.index_url or PYPI
+    answer, text = compiler.run(lines, output="requirements.txt", extra=("--emit-index-annotation",))
     return indexes_by_name(text if answer.code == 0 else "").get
 
 
@@ -62,21 +74,40 @@ def indexes_by_name(requirements: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class _Compiler:
-    """Further runs of uv, to learn more about a failure."""
+class Compiler:
+    """`uv pip compile` for one request."""
 
     request: BuildRequest
     target: Target
     uv: Uv
+    python: Path
+
+    @classmethod
+    def of(cls, request: BuildRequest, target: Target, uv: Uv) -> Compiler:
+        """Any Python will do for wheels, which are chosen by tags; source distributions need the target's own."""
+        if request.source_distributions == "Allow":
+            return cls(request, target, uv, require_interpreter(target, uv))
+        return cls(request, target, uv, bundled_interpreter(target) or Path(sys.executable))
+
+    def run(
+        self, lines: str, log: Log = lambda _: None, *, output: str = "pylock.toml", extra: Sequence[str] = ()
+    ) -> tuple[UvResult, str]:
+        """One run: what uv said, and the output (pylock.toml or requirements.txt) if it succeeded."""
+        with tempfile.TemporaryDirectory(prefix="dagy-resolve-") as folder:
+            source, target = Path(folder, "requirements.in"), Path(folder, output)
+            source.write_text(lines)
+            arguments = [*self._arguments(output), *extra, "--output-file", str(target), str(source)]
+            answer = self.uv.run(arguments, log, Path(folder), with_stdout=False)
+            return answer, target.read_text() if target.exists() else ""
 
     def failure_without(self, requirements: Sequence[Asked]) -> str | None:
         """What uv says to fewer requirements; None when those can be resolved."""
-        answer, _ = self._compile(requirements_file(requirements), with_dependencies=True)
+        answer, _ = self.run(requirements_file(requirements))
         return answer.output if answer.code != 0 else None
 
     def newest(self, name: str) -> str | None:
         """The newest version of a package that fits the target, whatever it depends on."""
-        answer, text = self._compile(f"{name}\n", with_dependencies=False)
+        answer, text = self.run(f"{name}\n", extra=("--no-deps",))
         if answer.code != 0:
             return None
         try:
@@ -85,64 +116,32 @@ class _Compiler:
             return None
         return packages[0].version if packages else None
 
-    def _compile(self, lines: str, *, with_dependencies: bool) -> tuple[UvResult, str]:
-        extra = () if with_dependencies else ("--no-deps",)
-        return compile_requirements(lines, self.request, self.target, self.uv, lambda _: None, extra=extra)
+    def _arguments(self, output: str) -> list[str]:
+        """Nothing of the user's stands in them but the index URLs and a time, which were parsed."""
+        newest = self.request.exclude_newer
+        return [
+            "pip",
+            "compile",
+            "--no-config",
+            *build_arguments(self.request),
+            f"--format={output}",
+            "--no-header",
+            *("--python", str(self.python)),
+            *("--python-version", self.target.python_version),
+            *("--python-platform", self.target.uv_platform),
+            *index_arguments(self.request),
+            *(("--exclude-newer", newest) if newest else ()),
+        ]
 
 
-def lock_result(lock: Lock) -> dict[str, Any]:
+def lock_result(resolution: Resolution) -> dict[str, Any]:
     """The lock as a step's result; the text is zlib-compressed and in base64."""
+    lock = resolution.lock
     packed = base64.b64encode(zlib.compress(lock.text.encode(), 9)).decode()
-    return {"lock": packed, "lockHash": lock.hash, "packages": lock.names_versions}
+    result = {"lock": packed, "lockHash": lock.hash, "packages": lock.names_versions}
+    return {**result, "warnings": list(resolution.warnings)} if resolution.warnings else result
 
 
 def lock_of_result(result: dict[str, Any]) -> str:
     """The lock's text out of a result."""
     return zlib.decompress(base64.b64decode(result["lock"])).decode()
-
-
-def compile_requirements(
-    lines: str,
-    request: BuildRequest,
-    target: Target,
-    uv: Uv,
-    log: Log,
-    *,
-    output: str = "pylock.toml",
-    extra: Sequence[str] = (),
-) -> tuple[UvResult, str]:
-    """One run of `uv pip compile`: what it said, and the output (pylock.toml or requirements.txt) if it succeeded."""
-    with tempfile.TemporaryDirectory(prefix="dagy-resolve-") as folder:
-        source, target_file = Path(folder, "requirements.in"), Path(folder, output)
-        source.write_text(lines)
-        answer = uv.run([*compile_arguments(request, target, source, target_file), *extra], log, cwd=Path(folder))
-        return answer, target_file.read_text() if target_file.exists() else ""
-
-
-def compile_arguments(request: BuildRequest, target: Target, source: Path, output: Path) -> list[str]:
-    """uv's arguments; nothing of the user's stands in them but the index URLs, which were parsed."""
-    newest = ["--exclude-newer", request.exclude_newer] if request.exclude_newer else []
-    return [
-        "pip",
-        "compile",
-        "--no-config",
-        *build_arguments(request),
-        "--quiet",
-        f"--format={output.name}",
-        "--no-header",
-        *_interpreter_arguments(request, target),
-        *("--python-version", target.python_version),
-        *("--python-platform", target.uv_platform),
-        *index_arguments(request),
-        *newest,
-        *("--output-file", str(output)),
-        str(source),
-    ]
-
-
-def _interpreter_arguments(request: BuildRequest, target: Target) -> list[str]:
-    """Wheels are chosen by tags alone, so any Python will do; searching for the right one costs half a second."""
-    bundled = bundled_interpreter(target)
-    if bundled is None and request.source_distributions == "Allow":
-        return []
-    return ["--python", str(bundled or sys.executable)]

@@ -54,8 +54,11 @@ class Uv:
     def __init__(self, binary: str, environment: Mapping[str, str]) -> None:
         self._binary, self._environment = binary, dict(environment)
 
-    def run(self, arguments: Sequence[str], log: Log, cwd: Path | None = None) -> UvResult:
-        """Run uv to its end; each line goes to `log` as it comes. The process ends with this call, whatever happens."""
+    def run(self, arguments: Sequence[str], log: Log, cwd: Path | None = None, *, with_stdout: bool = True) -> UvResult:
+        """Run uv to its end; each line goes to `log` as it comes. The process ends with this call, whatever happens.
+
+        uv tells on stderr how it goes, and writes results to stdout as well, which `with_stdout` leaves out.
+        """
         command = [self._binary, *arguments]
         lines: list[str] = []
         with subprocess.Popen(
@@ -63,14 +66,15 @@ class Uv:
             env=self._environment,
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE if with_stdout else subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if with_stdout else subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
         ) as process:
-            assert process.stdout is not None
+            stream = process.stdout or process.stderr
+            assert stream is not None
             try:
-                for line in process.stdout:
+                for line in stream:
                     lines.append(redact(line.rstrip("\n")))
                     log(lines[-1])
             except BaseException:

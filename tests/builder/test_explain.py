@@ -10,7 +10,7 @@ from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.derivation import is_derivation, read_derivation
 from dagy_builder.explain import diagnose, problem_of, url_dependency
 from dagy_builder.requirement import parse_requirements
-from dagy_builder.resolve import compile_requirements
+from dagy_builder.resolve import Compiler
 from dagy_builder.target import Target
 from dagy_builder.uv import Uv
 from tests.builder.catalogue import NAMES, messages
@@ -100,7 +100,7 @@ def test_a_url_dependency_is_told_without_the_url() -> None:
 def test_the_stored_messages_are_what_this_uv_says(asked: str, index: Index, uv: Uv) -> None:
     request = BuildRequest("3.12", index_url=index.url)
     lines = "".join(f"{line}\n" for line in asked.split(" | "))
-    answer, _ = compile_requirements(lines, request, TARGET, uv, lambda _: None)
+    answer, _ = Compiler.of(request, TARGET, uv).run(lines)
     assert answer.output.strip() == MESSAGES[asked]
 
 
