@@ -41,8 +41,8 @@ def read_list(path: Path, target: Target) -> tuple[Dependency, ...]:
 
     Raises InputError, also for a list with errors of its own.
     """
-    if path.suffix.lower() in _MANIFEST_ENDINGS:
-        normalized = normalize(_requirements_of_manifest(path), target.python_version)
+    if is_manifest(path):
+        normalized = normalize(_requirements_in(path, read_manifest(path)), target.python_version)
         if normalized.errors:
             first = normalized.errors[0]
             raise InputError(f"{shown(path)}: {first.message} {first.hint}")
@@ -53,6 +53,29 @@ def read_list(path: Path, target: Target) -> tuple[Dependency, ...]:
             error = outcome.error
             raise InputError(f"{shown(path)}:{outcome.number}: {error.message} {error.hint}")
     return file.dependencies
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file is taken for a DepPackage manifest, by its ending."""
+    return path.suffix.lower() in _MANIFEST_ENDINGS
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The one DepPackage that a YAML or JSON file holds. Raises InputError."""
+    import yaml
+
+    try:
+        # JSON is YAML, too.
+        documents: list[Any] = [one for one in yaml.safe_load_all(_text(path)) if one is not None]
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        raise InputError(f"{shown(path)}: is not valid YAML{where}.") from error
+    if len(documents) != 1:
+        raise InputError(f"{shown(path)}: holds {len(documents)} manifests. Give a file with exactly one.")
+    _requirements_in(path, documents[0])
+    manifest: dict[str, Any] = documents[0]
+    return manifest
 
 
 def shown(path: Path) -> str:
@@ -74,19 +97,8 @@ def _text(path: Path) -> str:
         raise InputError(f"{shown(path)}: {error}") from error
 
 
-def _requirements_of_manifest(path: Path) -> Sequence[str]:
-    import yaml
-
+def _requirements_in(path: Path, manifest: object) -> Sequence[str]:
     try:
-        # JSON is YAML, too.
-        documents: list[Any] = [one for one in yaml.safe_load_all(_text(path)) if one is not None]
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark is not None else ""
-        raise InputError(f"{shown(path)}: is not valid YAML{where}.") from error
-    if len(documents) != 1:
-        raise InputError(f"{shown(path)}: holds {len(documents)} manifests. Give a file with exactly one.")
-    try:
-        return requirements_in(documents[0])
+        return requirements_in(manifest)
     except ManifestError as error:
         raise InputError(f"{shown(path)}: {error}") from error

@@ -179,7 +179,7 @@ def build_hash(plan: BuildPlan, lock_hash: str, handled: Tokens) -> str:
 def state_of(plan: BuildPlan, seen: Observed, now: datetime) -> State:
     """Where the package stands."""
     if plan.normalized.errors:
-        return Invalid(_malformed(plan))
+        return Invalid(malformed(plan))
     if seen.blocked:
         return Blocked(seen.blocked) if seen.blocked.retryable else Failed(seen.blocked)
     resolution = seen.resolution
@@ -268,7 +268,8 @@ def _latest(jobs: tuple[JobFact, ...], kind: JobKind, input_hash: str) -> JobFac
     return max(mine, key=lambda job: job.attempt, default=None)
 
 
-def _malformed(plan: BuildPlan) -> Failure:
+def malformed(plan: BuildPlan) -> Failure:
+    """The failure of a plan whose list holds entries that are no requirements (`normalized.errors`)."""
     errors = plan.normalized.errors
     problems = tuple(Problem(message=e.message, requirement=e.text, hint=e.hint) for e in errors)
     first = f"{errors[0].message} {errors[0].hint or ''}".strip()

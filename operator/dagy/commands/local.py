@@ -1,0 +1,109 @@
+"""`dagy validate` and `dagy build`: what the cluster would do, on this machine, by the builder's own steps."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from dagy.commands.input_files import InputError, shown
+from dagy.commands.local_plan import FindingsError, plan_of_file
+from dagy.commands.local_report import Report, as_json, failure_text, success_text
+from dagy.commands.local_steps import BuilderMissingError, build_here, resolve_here
+from dagy.commands.requirements_text import as_text
+from dagy.commands.step_display import StepDisplay
+from dagy.core.plan import BuildPlan
+
+DONE, FAILED, UNUSABLE = 0, 1, 2
+
+File = Annotated[
+    Path,
+    Parameter(
+        help='A requirements.txt ("-" reads standard input), or a DepPackage manifest (.yaml, .yml, .json).',
+        allow_leading_hyphen=True,
+    ),
+]
+Python = Annotated[
+    Literal["3.10", "3.11", "3.12", "3.13"] | None,
+    Parameter(name="--python", help="Python version of the flows; may be left out where a manifest says it."),
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the whole result as JSON.")]
+
+
+def validate(
+    file: File,
+    /,
+    *,
+    python: Python = None,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="Write the lock (pylock.toml, PEP 751) to this file.")
+    ] = None,
+    json_output: Json = False,
+) -> int:
+    """Resolve and answer with an exit code; `dagy.cli` has the help."""
+    return _answered(file, python, output, None, json_output=json_output)
+
+
+def build(
+    file: File,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="The ZIP to write.")],
+    python: Python = None,
+    json_output: Json = False,
+) -> int:
+    """Build and answer with an exit code; `dagy.cli` has the help."""
+    return _answered(file, python, None, output, json_output=json_output)
+
+
+def _answered(
+    file: Path, python: str | None, lock_file: Path | None, zip_file: Path | None, *, json_output: bool
+) -> int:
+    """Run, print, and turn every failure into its exit code."""
+    try:
+        plan = plan_of_file(file, python)
+        report = _run(plan, zip_file)
+        if lock_file is not None and report.result is not None and report.result.lock is not None:
+            _write(lock_file, report.result.lock)
+    except FindingsError as found:
+        print("\n".join(as_text(found.merged, shown(file))), file=sys.stderr)
+        return FAILED
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return UNUSABLE
+    except BuilderMissingError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    _print(report, json_output=json_output)
+    return FAILED if report.failure else DONE
+
+
+def _run(plan: BuildPlan, zip_file: Path | None) -> Report:
+    if plan.normalized.errors:
+        return Report(plan, None, zip_file)
+    with StepDisplay() as display:
+        request = plan.request()
+        result = resolve_here(request, display) if zip_file is None else build_here(request, zip_file, display)
+    return Report(plan, result, zip_file)
+
+
+def _print(report: Report, *, json_output: bool) -> None:
+    if json_output:
+        print(json.dumps(as_json(report), indent=2))
+        return
+    for one in report.plan.normalized.dropped:
+        print(f"skipped: {one.text}: {one.why}", file=sys.stderr)
+    for line in failure_text(report):
+        print(line, file=sys.stderr)
+    if report.failure is None:
+        print("\n".join(success_text(report)))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise InputError(f"{shown(path)}: cannot be written: {error.strerror}.") from error

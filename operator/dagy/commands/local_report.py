@@ -1,0 +1,129 @@
+"""What `dagy validate` and `dagy build` answer, as JSON-ready values and as text. Pure.
+
+The words are those of status: phase, message, errors, lockHash, artifact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagy.commands.local_steps import LocalResult
+from dagy.core.diagnose import failure_of
+from dagy.core.failure import Failure
+from dagy.core.plan import BuildPlan
+from dagy.core.states import malformed
+from dagy.core.summary import human_size
+from dagy.model.status import Phase
+from dagy_builder.contract import Fault
+
+
+@dataclass(frozen=True)
+class Report:
+    """Plan and result: the result is None when the plan itself was refused. `output` is the ZIP of a build."""
+
+    plan: BuildPlan
+    result: LocalResult | None
+    output: Path | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it failed, in the words in which the operator would put it."""
+        if self.result is None:
+            return malformed(self.plan)
+        return None if self.result.last.ok else failure_of(self.result.last)
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that a package would have now."""
+        failure = self.failure
+        if failure is None:
+            return Phase.VALID if self.output is None else Phase.COMPLETED
+        resolved = self.result is not None and self.result.lock is not None
+        return Phase.INVALID if failure.fault is Fault.USER and not resolved else Phase.FAILED
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Everything that is known."""
+    plan, result, failure = report.plan, report.result, report.failure
+    values: dict[str, Any] = {
+        "phase": report.phase,
+        "pythonVersion": plan.spec.python_version,
+        "platform": plan.platform.to_json(),
+        "dependencies": list(plan.normalized.dependencies),
+        "dropped": [{"text": one.text, "why": one.why} for one in plan.normalized.dropped],
+    }
+    if result is not None:
+        values["seconds"] = {outcome.step: outcome.seconds for outcome in result.outcomes}
+    if result is not None and result.lock is not None:
+        values["lockHash"] = _lock_hash(result.lock)
+        values["packages"] = result.resolution.get("packages", [])
+        values["lock"] = result.lock
+    if failure is not None:
+        values |= {
+            "reason": failure.reason,
+            "message": failure.message,
+            "errors": [problem.to_json() for problem in failure.problems],
+        }
+        if failure.raw:
+            values["raw"] = failure.raw
+    elif report.output is not None:
+        values["artifact"] = {"path": str(report.output), **_artifact(report)}
+    return values
+
+
+def failure_text(report: Report) -> Iterator[str]:
+    """Lines for standard error: the sentence of status, each further problem with its hint, and uv's own words."""
+    failure = report.failure
+    if failure is None:
+        return
+    yield f"{report.phase} ({failure.reason}): {failure.message}"
+    for problem in failure.problems:
+        if problem.message not in failure.message:
+            yield f"  {problem.message}"
+        if problem.hint and problem.hint not in f"{failure.message} {problem.message}":
+            yield f"  {problem.hint}"
+    if failure.raw:
+        yield "uv said:"
+        yield from (f"  {line}" for line in failure.raw.strip().splitlines())
+
+
+def success_text(report: Report) -> Iterator[str]:
+    """Lines for standard output: the packages and the lock, or the ZIP."""
+    assert report.result is not None
+    assert report.result.lock is not None
+    packages = report.result.resolution.get("packages", [])
+    platform = report.plan.platform
+    target = f"Python {report.plan.spec.python_version} on linux/{platform.architecture}, glibc {platform.glibc}"
+    count = f"{len(packages)} package{'s' * (len(packages) != 1)}"
+    if report.output is None:
+        yield from (f"{one['name']}=={one['version']}" if one["version"] else one["name"] for one in packages)
+        yield f"{report.phase}: {count} for {target}; lock sha256 {_lock_hash(report.result.lock)}"
+        return
+    artifact = _artifact(report)
+    yield (
+        f"{report.phase}: {report.output}: {count}, {human_size(artifact['sizeBytes'])}, for {target}; "
+        f"sha256 {artifact['sha256']}"
+    )
+
+
+def _artifact(report: Report) -> dict[str, Any]:
+    """The ZIP in the names of status.artifact."""
+    assert report.result is not None
+    found = report.result.last.result or {}
+    return {
+        "sha256": found["sha256"],
+        "contentSha256": found["content_sha256"],
+        "sizeBytes": found["size_bytes"],
+        "uncompressedBytes": found["uncompressed_bytes"],
+        "fileCount": found["file_count"],
+        "packageCount": found["package_count"],
+        "zipImportable": found["zip_importable"],
+    }
+
+
+def _lock_hash(lock: str) -> str:
+    return hashlib.sha256(lock.encode()).hexdigest()

@@ -1,0 +1,128 @@
+"""Running the builder's own steps on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagy.commands.input_files import InputError, shown
+from dagy.commands.step_display import StepDisplay
+from dagy_builder.contract import BuildRequest, Step, StepOutcome
+
+_LIBRARIES_OF_LOCAL = {"deflate", "tomli_w", "uv"}
+
+
+class BuilderMissingError(Exception):
+    """The builder's libraries are not installed; the message says how to get them."""
+
+
+@dataclass(frozen=True)
+class LocalResult:
+    """How the steps ended, in their order; the last one decides. `lock` is there once the requirements resolved."""
+
+    outcomes: tuple[StepOutcome, ...]
+    lock: str | None = None
+
+    @property
+    def last(self) -> StepOutcome:
+        """The step that failed, or the last one."""
+        return self.outcomes[-1]
+
+    @property
+    def resolution(self) -> dict[str, Any]:
+        """Result of `resolve`; empty when it failed."""
+        first = self.outcomes[0]
+        return first.result or {} if first.ok else {}
+
+
+def resolve_here(request: BuildRequest, display: StepDisplay) -> LocalResult:
+    """Step `resolve`. Raises BuilderMissingError."""
+    _require_builder()
+    from dagy_builder import pipeline
+    from dagy_builder.resolve import lock_of_result
+
+    with _users_uv_cache():
+        outcome = display.run(Step.RESOLVE, lambda say: pipeline.resolve(request, say))
+    lock = lock_of_result(outcome.result) if outcome.ok and outcome.result else None
+    return LocalResult((outcome,), lock)
+
+
+def build_here(request: BuildRequest, output: Path, display: StepDisplay) -> LocalResult:
+    """Steps `resolve`, `install` and `package`; the ZIP lies at `output` when all of them ended well.
+
+    Raises BuilderMissingError, and InputError when `output` can't be written.
+    """
+    if not output.parent.is_dir():
+        raise InputError(f"{shown(output)}: its folder doesn't exist. Create {shown(output.parent)} first.")
+    if output.is_dir():
+        raise InputError(f"{shown(output)}: is a folder. Give the name of a file, such as packages.zip.")
+    resolved = resolve_here(request, display)
+    if resolved.lock is None:
+        return resolved
+    lock = resolved.lock
+    from dagy_builder import pipeline
+
+    with _users_uv_cache(), tempfile.TemporaryDirectory(prefix="dagy-build-") as folder:
+        work = Path(folder)
+        installed = display.run(Step.INSTALL, lambda say: pipeline.install(request, lock, work, say))
+        if not installed.ok:
+            return LocalResult((*resolved.outcomes, installed), lock)
+        packaged = display.run(Step.PACKAGE, lambda say: pipeline.package(request, work, say))
+        if packaged.ok:
+            from dagy_builder.package import ARTIFACT
+
+            _place(work / "out" / ARTIFACT, output)
+        return LocalResult((*resolved.outcomes, installed, packaged), lock)
+
+
+def _place(artifact: Path, output: Path) -> None:
+    """Put the ZIP in its place whole or not at all."""
+    partial = output.with_name(output.name + ".partial")
+    try:
+        shutil.move(artifact, partial)
+        partial.replace(output)
+    except OSError as error:
+        raise InputError(f"{shown(output)}: cannot be written: {error.strerror}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _require_builder() -> None:
+    try:
+        from dagy_builder import pipeline  # noqa: F401 whether it can be imported is the question
+    except ModuleNotFoundError as error:
+        if error.name not in _LIBRARIES_OF_LOCAL:
+            raise
+        raise BuilderMissingError(
+            f"To validate and build on this machine dagy needs {error.name}, which is not installed. "
+            "Run pip install 'dagy[local]', which brings it and the right uv."
+        ) from error
+
+
+@contextmanager
+def _users_uv_cache() -> Iterator[None]:
+    """Let the steps use the cache that the user's own uv uses; by themselves they start with an empty one."""
+    from dagy_builder.failure import StepError
+    from dagy_builder.uv import find_uv
+
+    if os.environ.get("UV_CACHE_DIR"):
+        yield
+        return
+    try:
+        asked = subprocess.run([find_uv(), "cache", "dir"], capture_output=True, text=True, check=False, timeout=30)
+    except StepError:  # the step says so itself
+        yield
+        return
+    if asked.returncode == 0 and asked.stdout.strip():
+        os.environ["UV_CACHE_DIR"] = asked.stdout.strip()
+    try:
+        yield
+    finally:
+        os.environ.pop("UV_CACHE_DIR", None)
