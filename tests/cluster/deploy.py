@@ -11,7 +11,7 @@ import yaml
 
 from . import s3
 from .kube import apply_objects, command, kubectl
-from .layout import REPO, Layout
+from .layout import REPO, ClusterError, Layout
 from .progress import Progress
 from .shell import follow, run
 
@@ -105,5 +105,23 @@ def _await_rollout(layout: Layout, progress: Progress, namespace: str, name: str
     with progress.step(f"Deployment {name}") as step:
         arguments = ["rollout", "status", f"deployment/{name}", f"--namespace={namespace}"]
         argv = [*command(layout), *arguments, f"--timeout={ROLLOUT_WITHIN}"]
-        follow(argv, log=layout.logs / f"rollout-{name}.log", say=step.say)
+        try:
+            follow(argv, log=layout.logs / f"rollout-{name}.log", say=step.say)
+        except ClusterError as e:
+            raise ClusterError(f"{e}\n{_why(layout, namespace, name)}") from e
         step.done("running")
+
+
+def _why(layout: Layout, namespace: str, name: str) -> str:
+    """What the cluster has to say about a Deployment that does not come up."""
+    said = []
+    for question in (
+        ["get", "pods"],
+        ["logs", f"deployment/{name}", "--tail=15"],
+        ["get", "events", "--field-selector=type=Warning"],
+    ):
+        try:
+            said.append(kubectl(layout, *question, f"--namespace={namespace}").strip())
+        except ClusterError as e:
+            said.append(str(e))
+    return "\n".join(said)

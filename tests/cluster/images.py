@@ -14,6 +14,7 @@ from typing import Any
 from . import node
 from .image_sources import BASE, IMAGES, Image, Say, build_context
 from .layout import ClusterError, Layout
+from .node_init import STATE
 from .progress import Progress
 from .shell import follow, run
 
@@ -29,7 +30,7 @@ def provide(layout: Layout, progress: Progress, wanted: Iterable[Image] = IMAGES
         digest = manifest(archive)["digest"]
         if imported(layout).get(image.name) != digest:
             with progress.step(f"Import {image.name}"):
-                run([*ctr(layout), "images", "import", str(archive)])
+                run([*ctr(layout), "images", "import", str(STATE / archive.relative_to(layout.root))])
         digests[image.name] = digest
     return digests
 
@@ -128,9 +129,12 @@ def imported(layout: Layout) -> dict[str, str]:
 
 
 def ctr(layout: Layout) -> list[str]:
-    """containerd's own command line tool, where Kubernetes keeps its images and containers."""
+    """containerd's own command line tool, where Kubernetes keeps its images and containers.
+
+    It runs inside the node, where paths of the host may be hidden: the state folder is `node_init.STATE` there.
+    """
     running = node.load(layout)
     if running is None:
         raise ClusterError("There is no node to import images into: run `make up`.")
     inside = ["nsenter", f"--mount=/proc/{running.init.pid}/ns/mnt"]
-    return [*inside, str(layout.bin / "ctr"), "--address=/run/containerd/containerd.sock", "--namespace=k8s.io"]
+    return [*inside, str(STATE / "bin" / "ctr"), "--address=/run/containerd/containerd.sock", "--namespace=k8s.io"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,16 +19,13 @@ pytestmark = pytest.mark.lifecycle
 
 
 @pytest.fixture
-def layout() -> Iterator[Layout]:
-    """A state folder of its own that has the binaries and images of the usual one."""
-    usual = current_layout()
-    own = Layout(usual.root.with_name(f"{usual.root.name}-{uuid.uuid4().hex[:8]}"))
+def layout(tmp_path: Path) -> Iterator[Layout]:
+    """A state folder of its own, in a place that the node hides, with the binaries and images of the usual one."""
+    usual, own = current_layout(), Layout(tmp_path / "cluster")
     own.cache.mkdir(parents=True)
-    shutil.copytree(usual.bin, own.bin, copy_function=os.link)
-    for archive in usual.cache.glob("*_debian_*"):
-        os.link(archive, own.cache / archive.name)
-    for archive in usual.cache.glob("debian-*.tar"):
-        os.link(archive, own.cache / archive.name)
+    own.bin.mkdir()
+    for file in (*usual.bin.iterdir(), *usual.cache.glob("*debian*bookworm-slim.*")):
+        shutil.copy2(file, own.root / file.relative_to(usual.root))
     try:
         yield own
     finally:
