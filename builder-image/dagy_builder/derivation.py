@@ -24,6 +24,10 @@ _NO_WHEEL = re.compile(
     r"Python version|Python) tag)"
 )
 _YANKED = re.compile(rf"({_TERM}) (?:was|were) yanked \(reason: ([^)]*)\)")
+_BROKEN = re.compile(rf"({_TERM}) (?:has|have) (?:an )?(?:invalid|inconsistent) (?:package format|metadata)")
+_TOO_NEW = re.compile(
+    rf"`({_NAME})` was filtered by `exclude-newer` to only include packages uploaded before (\S+?)\.? "
+)
 _PYTHON = re.compile(rf"({_TERM}) depends? on Python([<>=!~]\S*)")
 _DEPENDS = re.compile(rf"({_TERM}) depends? on (?:one of: )?(?!Python[<>=!~])({_NAME})({_SPEC})((?: \2(?![\w.-])\S*)*)")
 _REQUIRE = re.compile(r"you require (.*?)(?= ; |$)")
@@ -53,6 +57,10 @@ class Facts:
     """Term and what doesn't match: "", "Python ABI", "platform", ..."""
     yanked: tuple[tuple[str, str], ...] = ()
     """Term and its author's reason."""
+    broken: tuple[str, ...] = ()
+    """Terms whose files on the index can't be read."""
+    too_new: tuple[tuple[str, str], ...] = ()
+    """Name and the time before which its releases had to be uploaded."""
     python: tuple[tuple[str, str], ...] = ()
     """Term and the Python it needs, e.g. ("newpy==1.0", ">=3.13")."""
     edges: tuple[Edge, ...] = ()
@@ -80,6 +88,8 @@ def read_derivation(output: str) -> Facts:
         available=_unique(name_of(match[1] or match[3]) for match in _ONLY.finditer(premises)),
         without_wheel=tuple((_bare(m[1]), m[2] or "") for m in _NO_WHEEL.finditer(premises)),
         yanked=tuple((_bare(m[1]), m[2].strip()) for m in _YANKED.finditer(premises)),
+        broken=_unique(_bare(match[1]) for match in _BROKEN.finditer(premises)),
+        too_new=tuple((m[1], m[2]) for m in _TOO_NEW.finditer(hints)),
         python=tuple((_bare(m[1]), m[2].rstrip(",.")) for m in _PYTHON.finditer(premises)),
         edges=tuple(dict.fromkeys(_edge(match) for match in _DEPENDS.finditer(premises))),
         found_tags=tuple((m[1], m[2].replace("`", "").rstrip(", ")) for m in _FOUND_TAGS.finditer(hints)),

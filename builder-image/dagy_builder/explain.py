@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,11 +11,6 @@ from dagy_builder.contract import Problem, Reason
 from dagy_builder.derivation import Edge, Facts, name_of
 from dagy_builder.requirement import Asked
 from dagy_builder.target import Target
-
-_URL_DEPENDENCY = re.compile(
-    r"Failed to resolve dependencies for package `([^`]+)`.*?Package `([^`]+)` was included as a URL dependency",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True)
@@ -56,6 +50,8 @@ def problem_of(diagnosis: Diagnosis, newest: str | None, target: Target) -> Prob
             return _no_wheel(diagnosis, newest, target)
         case Reason.NO_MATCHING_VERSION:
             return _no_version(diagnosis, newest, target)
+        case Reason.RESOLUTION_FAILED:
+            return _broken(diagnosis)
         case _:
             return _conflict(diagnosis)
 
@@ -68,6 +64,8 @@ def _kind(facts: Facts, roots: Sequence[Asked]) -> tuple[Reason, str]:
             return Reason.PYTHON_INCOMPATIBLE, name_of(facts.python[0][0])
         if facts.without_wheel:
             return Reason.NO_WHEEL, name_of(facts.without_wheel[0][0])
+        if facts.broken:
+            return Reason.RESOLUTION_FAILED, name_of(facts.broken[0])
         for known in (facts.yanked, facts.missing, facts.available):
             if known:
                 first = known[0]
@@ -98,9 +96,10 @@ def _no_wheel(diagnosis: Diagnosis, newest: str | None, target: Target) -> Probl
     term, kind = next(pair for pair in diagnosis.facts.without_wheel if name_of(pair[0]) == diagnosis.subject)
     subject = _shown(term, diagnosis)
     tags = dict(diagnosis.facts.found_tags).get(diagnosis.subject)
-    where = f"Python {target.python_version} on {target.cpu} Linux with glibc {target.glibc}"
     if kind:
-        message = f"{subject} has no wheel for {where}" + (f" (there are wheels for {tags})." if tags else ".")
+        message = f"{subject} has no wheel for {target.description}" + (
+            f" (there are wheels for {tags})." if tags else "."
+        )
         hint = "Ask for another version"
     else:
         message = f"{subject} is published as source code only, without a wheel."
@@ -109,8 +108,23 @@ def _no_wheel(diagnosis: Diagnosis, newest: str | None, target: Target) -> Probl
     return _problem(diagnosis, _through(diagnosis, message), hint, wanted=term, exists=newest or tags)
 
 
+def _broken(diagnosis: Diagnosis) -> Problem:
+    term = next(term for term in diagnosis.facts.broken if name_of(term) == diagnosis.subject)
+    message = f"The file of {term} in the package index can't be read."
+    hint = "Ask for another version, or have the file replaced in the index"
+    return _problem(diagnosis, _through(diagnosis, message), hint, wanted=term)
+
+
+def _too_new(diagnosis: Diagnosis, cutoff: str) -> Problem:
+    what = _root(diagnosis).text if diagnosis.is_direct else _needs(diagnosis)
+    message = f"{what}: no matching release was uploaded before {cutoff}, as spec.excludeNewer wants."
+    return _problem(diagnosis, message, "Set spec.excludeNewer to a later time, or ask for an older version")
+
+
 def _no_version(diagnosis: Diagnosis, newest: str | None, target: Target) -> Problem:
     facts, root = diagnosis.facts, _root(diagnosis)
+    if cutoff := dict(facts.too_new).get(diagnosis.subject):
+        return _too_new(diagnosis, cutoff)
     yanked = {name_of(term): reason for term, reason in facts.yanked}.get(diagnosis.subject)
     missing = _nothing_matches(root) if diagnosis.is_direct else f"{_needs(diagnosis)}, and there is no such release"
     if yanked is not None:
@@ -230,19 +244,6 @@ def _or_range(diagnosis: Diagnosis, newest: str | None, target: Target) -> str:
 
 def _root(diagnosis: Diagnosis) -> Asked:
     return diagnosis.roots[0]
-
-
-def url_dependency(output: str) -> Problem | None:
-    """The problem with a package that wants a dependency from a URL, if uv's output is about one.
-
-    The URL is not repeated: uv has expanded variables of the environment in it.
-    """
-    match = _URL_DEPENDENCY.search(output)
-    if match is None:
-        return None
-    message = f"{match[1]} wants {match[2]} from a URL of its own, which is not followed."
-    hint = f"Add {match[2]} @ https://... as a dependency of this package if you trust it, or leave {match[1]} out."
-    return Problem(message=f"{message} {hint}", why=message, hint=hint, wanted=match[2])
 
 
 def summary_of(problems: Sequence[Problem]) -> str:

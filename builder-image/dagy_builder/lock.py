@@ -36,6 +36,10 @@ class LockError(ValueError):
     """A lock that can't be used; the message is a sentence."""
 
 
+class WrongWheelError(LockError):
+    """A wheel that was named by its URL doesn't fit the target."""
+
+
 @dataclass(frozen=True)
 class LockedPackage:
     """One package of a lock: normalized name (PEP 503), version, and the file that is installed."""
@@ -81,7 +85,9 @@ def canonical_lock(uv_text: str, target: Target, index_of: Callable[[str], str |
                 f"{package.name} would come from a folder or a repository. Name a released version instead."
             )
         table = _table(package, file)
-        if not isinstance(file, PackageArchive) and (index := index_of(package.name)):
+        if isinstance(file, PackageArchive):
+            _check_fits(package.name, file, target)
+        elif index := index_of(package.name):
             table["index"] = _public_url(package.name, index)
         chosen.append((table, _locked(table, file)))
     chosen.sort(key=lambda pair: pair[0]["name"])
@@ -110,6 +116,16 @@ def read_lock(text: str, target: Target) -> Lock:
             raise LockError(f"{package.name} would come from a folder or a repository, which a build never reads.")
         packages.append(_locked(_table(package, file), file))
     return Lock(text, tuple(sorted(packages, key=lambda package: package.name)))
+
+
+def _check_fits(name: str, file: PackageArchive, target: Target) -> None:
+    """Wheels of an index are chosen to fit; one that is named by its URL is taken as it is."""
+    file_name = _file_name(file.url or "")
+    if file_name.endswith(".whl") and parse_wheel_filename(file_name)[3].isdisjoint(target.supported_tags()):
+        raise WrongWheelError(
+            f"{file_name} is no wheel for {target.description}. Give the URL of one that is, or ask for "
+            f"{name} by its version."
+        )
 
 
 def _read(text: str) -> Pylock:

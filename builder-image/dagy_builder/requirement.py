@@ -10,10 +10,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import (
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_wheel_filename,
+)
 
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.failure import StepError
@@ -21,6 +26,7 @@ from dagy_builder.redact import redact
 
 MAX_LENGTH = 512
 _SHOWN = 80
+_SOURCE_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True)
@@ -75,23 +81,39 @@ def parse_requirement(text: str) -> Requirement:
         why = str(error).splitlines()[0].rstrip(".")
         raise ValueError(f"{why}. Write it as PEP 508 says, for example requests>=2.32,<3.") from None
     if requirement.url is not None:
-        _check_url(requirement.url)
+        check_url(requirement.url)
+        _check_file(requirement.name, requirement.url)
     return requirement
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Raise ValueError unless it is a URL of the web without credentials."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        raise ValueError("its URL can't be read. Write name @ https://host/file.whl.") from None
+        raise ValueError("its URL can't be read. Write https://host/path.") from None
     if parts.scheme not in ("https", "http") or not host:
         raise ValueError(
-            f"{parts.scheme or 'local'} URLs are not allowed: only files on a web server can be built from. "
-            "Write name @ https://host/file.whl."
+            f"{parts.scheme or 'local'} URLs are not allowed: only what a web server has can be built from. "
+            "Write https://host/path."
         )
     if parts.username is not None or parts.password is not None:
         raise ValueError("its URL holds credentials, which would be kept in the lock. Remove them from the URL.")
+    if "$" in url or any(unicodedata.category(c)[0] in "CZ" for c in url):
+        raise ValueError("its URL holds a character that no URL may hold. Write it percent-encoded.")
+
+
+def _check_file(name: str, url: str) -> None:
+    file = unquote(PurePosixPath(urlsplit(url).path).name)
+    if file.endswith(_SOURCE_SUFFIXES):
+        return
+    try:
+        named = parse_wheel_filename(file)[0]
+    except InvalidWheelFilename:
+        raise ValueError("its URL doesn't end in the name of a wheel. Write name @ https://host/file.whl.") from None
+    if named != canonicalize_name(name):
+        raise ValueError(f"its URL leads to a file of {named}. Write {named} @ ..., or correct the URL.")
 
 
 def requirements_file(requirements: Iterable[Asked]) -> str:

@@ -9,16 +9,17 @@ import tempfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from dagy_builder.contract import BuildRequest, Reason
+from dagy_builder.contract import BuildRequest, Problem, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.interpreter import bundled_interpreter, require_interpreter
-from dagy_builder.lock import Lock, LockError, canonical_lock
-from dagy_builder.requirement import Asked, parse_requirements, requirements_file
+from dagy_builder.lock import Lock, LockError, WrongWheelError, canonical_lock
+from dagy_builder.requirement import Asked, check_url, parse_requirements, requirements_file
 from dagy_builder.target import Target
 from dagy_builder.unresolvable import why_not
 from dagy_builder.uv import PYPI, Log, Uv, UvResult, build_arguments, index_arguments
@@ -35,6 +36,7 @@ class Resolution:
 def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
     """The lock for the request. Raises StepError with every problem found."""
     target = Target.of(request)
+    check_sources(request)
     requirements = parse_requirements(request.requirements)
     lines = requirements_file(requirements)
     compiler = Compiler.of(request, target, uv)
@@ -44,8 +46,24 @@ def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
     try:
         lock = canonical_lock(text, target, _origins(lines, compiler))
     except LockError as error:
-        raise StepError(Reason.RESOLUTION_FAILED, str(error)) from error
+        reason = Reason.NO_WHEEL if isinstance(error, WrongWheelError) else Reason.RESOLUTION_FAILED
+        raise StepError(reason, str(error), problems=[Problem(message=str(error))]) from error
     return Resolution(lock, warnings_in(answer.output))
+
+
+def check_sources(request: BuildRequest) -> None:
+    """Raise StepError unless the index URLs and the time are what they should be: they become arguments of uv."""
+    for url in filter(None, (request.index_url, *request.extra_index_urls)):
+        try:
+            check_url(url)
+        except ValueError as error:
+            raise StepError(Reason.MALFORMED_REQUIREMENT, f"An index in spec.index: {error}") from error
+    if request.exclude_newer is not None:
+        try:
+            datetime.fromisoformat(request.exclude_newer)
+        except ValueError as error:
+            message = "spec.excludeNewer is no time. Write it like 2026-01-31T00:00:00Z (RFC 3339)."
+            raise StepError(Reason.MALFORMED_REQUIREMENT, message) from error
 
 
 def warnings_in(output: str) -> tuple[str, ...]:

@@ -59,6 +59,11 @@ class Target:
         return keys.target_name(self.python_version, self.architecture, self.glibc)
 
     @property
+    def description(self) -> str:
+        """For people, e.g. "Python 3.12 on x86_64 Linux with glibc 2.28"."""
+        return f"Python {self.python_version} on {self.cpu} Linux with glibc {self.glibc}"
+
+    @property
     def uv_platform(self) -> str:
         """Value for uv's --python-platform."""
         return f"{self.cpu}-manylinux_{self.glibc.replace('.', '_')}"

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.derivation import is_derivation, read_derivation
-from dagy_builder.explain import diagnose, problem_of, summary_of, url_dependency
+from dagy_builder.direct import direct_problem, url_dependency
+from dagy_builder.explain import diagnose, problem_of, summary_of
 from dagy_builder.failure import StepError
 from dagy_builder.index_failure import failure_of, first_sentence
 from dagy_builder.requirement import Asked
@@ -40,19 +41,12 @@ def why_not(requirements: Sequence[Asked], output: str, resolver: Resolver, targ
     left, said, raw = list(requirements), output, [output]
     found: list[tuple[Reason, Problem]] = []
     for _ in range(_MAX_ROUNDS):
-        if failure := failure_of(said):
-            # An index that is away makes everything else a guess; one missing file is a problem like others.
-            if not found or failure.reason is Reason.INDEX_UNREACHABLE:
-                return failure
-            break
-        diagnosis = diagnose(read_derivation(said), left) if is_derivation(said) else None
-        if diagnosis is None:
-            found.append((Reason.RESOLUTION_FAILED, _unexplained(said)))
-            break
-        newest = resolver.newest(diagnosis.subject) if diagnosis.reason in _ASKS_NEWEST else None
-        found.append((diagnosis.reason, problem_of(diagnosis, newest, target)))
-        left = [requirement for requirement in left if requirement not in diagnosis.roots]
-        if not left or time.monotonic() > deadline:
+        if failure := _not_about_requirements(said, left, any_found=bool(found)):
+            return failure
+        reason, problem, culprits = _judged(said, left, resolver, target)
+        found.append((reason, problem))
+        left = [requirement for requirement in left if requirement not in culprits]
+        if not left or not culprits or time.monotonic() > deadline:
             break
         again = resolver.failure_without(left)
         if again is None:
@@ -61,6 +55,28 @@ def why_not(requirements: Sequence[Asked], output: str, resolver: Resolver, targ
         raw.append(again)
     problems = [problem for _, problem in found]
     return StepError(found[0][0], summary_of(problems), problems=problems, raw="\n\n".join(raw))
+
+
+def _not_about_requirements(said: str, left: Sequence[Asked], *, any_found: bool) -> StepError | None:
+    """An index that is away or shut makes everything else a guess; later it only ends the search."""
+    if direct_problem(said, left):
+        return None
+    failure = failure_of(said)
+    return failure if failure and (not any_found or failure.reason is Reason.INDEX_UNREACHABLE) else None
+
+
+def _judged(
+    said: str, left: Sequence[Asked], resolver: Resolver, target: Target
+) -> tuple[Reason, Problem, Sequence[Asked]]:
+    """What uv's answer is about, and which requirements to leave out of the next round."""
+    if direct := direct_problem(said, left):
+        reason, problem, culprit = direct
+        return reason, problem, [culprit]
+    diagnosis = diagnose(read_derivation(said), left) if is_derivation(said) else None
+    if diagnosis is None:
+        return Reason.RESOLUTION_FAILED, _unexplained(said), ()
+    newest = resolver.newest(diagnosis.subject) if diagnosis.reason in _ASKS_NEWEST else None
+    return diagnosis.reason, problem_of(diagnosis, newest, target), diagnosis.roots
 
 
 def _unexplained(output: str) -> Problem:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.derivation import is_derivation, read_derivation
-from dagy_builder.explain import diagnose, problem_of, url_dependency
+from dagy_builder.direct import url_dependency
+from dagy_builder.explain import diagnose, problem_of
 from dagy_builder.requirement import parse_requirements
 from dagy_builder.resolve import Compiler
 from dagy_builder.target import Target
