@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from dagy.commands.input_files import InputError, shown
 from dagy.commands.local_plan import FindingsError, plan_of_file
-from dagy.commands.local_report import Report, as_json, failure_text, success_text
+from dagy.commands.local_report import Report, as_json, failure_text, findings_json, success_text
 from dagy.commands.local_steps import BuilderMissingError, build_here, resolve_here
 from dagy.commands.requirements_text import as_text
 from dagy.commands.step_display import StepDisplay
@@ -69,7 +69,10 @@ def _answered(
         if lock_file is not None and report.result is not None and report.result.lock is not None:
             _write(lock_file, report.result.lock)
     except FindingsError as found:
-        print("\n".join(as_text(found.merged, shown(file))), file=sys.stderr)
+        if json_output:
+            print(json.dumps(findings_json(found.merged, shown(file)), indent=2))
+        else:
+            print("\n".join(as_text(found.merged, shown(file))), file=sys.stderr)
         return FAILED
     except InputError as error:
         print(error, file=sys.stderr)

@@ -15,10 +15,12 @@ from dagy.commands.local_steps import LocalResult
 from dagy.core.diagnose import failure_of
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan
+from dagy.core.requirements import Malformed, Merge
+from dagy.core.requirements.merge import LIST_IS_FULL
 from dagy.core.states import malformed
 from dagy.core.summary import human_size
 from dagy.model.status import Phase
-from dagy_builder.contract import Fault
+from dagy_builder.contract import Fault, Reason
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,27 @@ def as_json(report: Report) -> dict[str, Any]:
     elif report.output is not None:
         values["artifact"] = {"path": str(report.output), **_artifact(report)}
     return values
+
+
+def findings_json(merged: Merge, filename: str) -> dict[str, Any]:
+    """The same for a requirements.txt with lines that are wrong: nothing was run."""
+    errors = [
+        {
+            "message": f"{filename}:{one.number}: {one.error.message}",
+            "requirement": one.error.text,
+            "hint": one.error.hint,
+        }
+        for one in merged.outcomes
+        if isinstance(one, Malformed)
+    ]
+    if not errors:
+        errors = [{"message": f"{filename}: {LIST_IS_FULL}"}]
+    return {
+        "phase": Phase.INVALID,
+        "reason": Reason.MALFORMED_REQUIREMENT,
+        "message": errors[0]["message"],
+        "errors": errors,
+    }
 
 
 def failure_text(report: Report) -> Iterator[str]:
