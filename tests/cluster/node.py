@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -68,11 +72,12 @@ def start(layout: Layout, progress: Progress) -> Node:
     if node is not None and node.is_alive():
         progress.note(f"The node runs already (process {node.init.pid}).")
     else:
-        with progress.step("Clear what an earlier cluster left behind") as step:
-            step.done(", ".join(clear(layout)) or "nothing")
-        with progress.step("Start the node") as step:
-            node = _start(layout)
-            step.done(f"process {node.init.pid}, address {node.addresses.node_ip}")
+        with _machine():
+            with progress.step("Clear what an earlier cluster left behind") as step:
+                step.done(", ".join(_clear(layout)) or "nothing")
+            with progress.step("Start the node") as step:
+                node = _start(layout)
+                step.done(f"process {node.init.pid}, address {node.addresses.node_ip}")
     with progress.step("API server") as step:
         _await_api_server(layout, node, step)
         step.done(node.addresses.api_url)
@@ -205,18 +210,34 @@ def clear(layout: Layout) -> list[str]:
 
     Parts of other folders' clusters go as well when nothing runs in them any more.
     """
+    with _machine():
+        return _clear(layout)
+
+
+@contextmanager
+def _machine() -> Iterator[None]:
+    """Be the only one on this machine that looks for free addresses and for what dead clusters left."""
+    everyone = os.open("/run", os.O_RDONLY)
+    try:
+        fcntl.flock(everyone, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(everyone)
+
+
+def _clear(layout: Layout) -> list[str]:
     found = []
     node = load(layout)
     if node is not None and (node.init.is_alive() or node.outer.is_alive()):
         node.init.kill()
         node.outer.kill()
         found.append("the running node")
-    found += [f"{p} of a dead cluster" for p in _clear_kernel(layout.ident, node)]
+    found += _clear_kernel(layout.ident, node)
     layout.state.unlink(missing_ok=True)
     for folder in (layout.node, layout.pki, layout.volumes):
         if folder.exists():
             shutil.rmtree(folder)
-            found.append(str(folder.name))
+            found.append(f"{folder.name}/")
     layout.kubeconfig.unlink(missing_ok=True)
     layout.s3_env.unlink(missing_ok=True)
     return found
@@ -228,14 +249,14 @@ def _clear_kernel(ident: str, node: Node | None) -> list[str]:
     dead = [g for g in groups if g.name == ident or not cgroups.members(g)]
     for group in dead:
         for pid in cgroups.members(group):
-            Process.of(pid).kill()
+            with suppress(ProcessLookupError):
+                Process.of(pid).kill()
     cgroups.remove(dead)
     alive = {g.name for g in groups} - {g.name for g in dead}
-    found = [str(g) for g in dead]
-    for name in (network.links() | network.tables()) - alive:
+    gone = (network.links() | network.tables()) - alive
+    for name in gone:
         network.disconnect(name)
-        found.append(name)
     if not network.links() and FORWARDING_BEFORE.exists():
         FORWARDING.write_text(FORWARDING_BEFORE.read_text())
         FORWARDING_BEFORE.unlink()
-    return found
+    return [f"kernel state of {name}" for name in sorted(gone | {g.name for g in dead})]

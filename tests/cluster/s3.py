@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import boto3
 import botocore.config
 import botocore.exceptions
+from mypy_boto3_s3.client import S3Client
 
 from .kube import apply_objects, kubectl
 from .layout import S3_NODE_PORT, ClusterError, Layout
@@ -20,6 +22,9 @@ SECRET = "dagy-s3"
 NAMESPACES = ("dagy-system", "dagy-builds", "dagy-s3")
 BUCKET = "dagy"
 REGION = "us-east-1"
+REACHABLE_WITHIN = 20.0
+"""Seconds from the server's readiness until its node port must answer."""
+
 IN_CLUSTER = "http://versitygw.dagy-s3.svc:7070"
 
 
@@ -70,10 +75,10 @@ def create_bucket(values: Mapping[str, str]) -> None:
         region_name=values["AWS_REGION"],
         aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
-        config=botocore.config.Config(connect_timeout=5, retries={"total_max_attempts": 5, "mode": "standard"}),
+        config=botocore.config.Config(connect_timeout=5, retries={"total_max_attempts": 1}),
     )
     try:
-        client.create_bucket(Bucket=values["DAGY_S3_BUCKET"])
+        _create(client, values["DAGY_S3_BUCKET"])
     except (client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
         return
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as e:
@@ -83,3 +88,17 @@ def create_bucket(values: Mapping[str, str]) -> None:
         ) from e
     finally:
         client.close()
+
+
+def _create(client: S3Client, bucket: str) -> None:
+    deadline = time.monotonic() + REACHABLE_WITHIN
+    while True:
+        try:
+            client.create_bucket(Bucket=bucket)
+        except (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError):
+            # A pod is ready a moment before kube-proxy sends a node port's packets to it, and nothing tells when.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
