@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.version import InvalidVersion, Version
 
@@ -222,15 +222,31 @@ def _shown(term: str, diagnosis: Diagnosis) -> str:
     return term
 
 
+def relieved(problem: Problem, helping: Sequence[tuple[Asked, str]]) -> Problem:
+    """The problem with a hint that names what was tried and works: a requirement, and the version it then gets."""
+    if not helping:
+        return problem
+    choices = [
+        f"{_minor_range(asked.name, version) or asked.name} instead of {asked.text}" for asked, version in helping
+    ]
+    hint = "Ask for " + ", or for ".join(choices) + ": that was tried, and all else can stay."
+    return replace(problem, message=f"{problem.why} {hint}", hint=hint)
+
+
 def _range_hint(name: str, newest: str | None) -> str | None:
     """ "Ask for one of 3.1.*, for example pandas>=3.1,<3.2"."""
+    example = _minor_range(name, newest)
+    return example and f"Ask for one of {example.rpartition('>=')[2].partition(',')[0]}.*, for example {example}"
+
+
+def _minor_range(name: str, version_text: str | None) -> str | None:
+    """ "pandas>=3.1,<3.2" for 3.1.4, the range that the guide recommends."""
     try:
-        version = Version(newest or "")
+        version = Version(version_text or "")
     except InvalidVersion:
         return None
     epoch = f"{version.epoch}!" if version.epoch else ""
-    low, high = f"{epoch}{version.major}.{version.minor}", f"{epoch}{version.major}.{version.minor + 1}"
-    return f"Ask for one of {low}.*, for example {name}>={low},<{high}"
+    return f"{name}>={epoch}{version.major}.{version.minor},<{epoch}{version.major}.{version.minor + 1}"
 
 
 def _or_range(diagnosis: Diagnosis, newest: str | None, target: Target) -> str:

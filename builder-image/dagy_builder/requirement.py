@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import (
     InvalidWheelFilename,
     canonicalize_name,
@@ -40,6 +41,12 @@ class Asked:
     def name(self) -> str:
         """The normalized name (PEP 503)."""
         return canonicalize_name(self.requirement.name)
+
+    def without_version(self) -> Asked:
+        """The same package with the same extras and marker, in any version."""
+        relaxed = Requirement(str(self.requirement))
+        relaxed.specifier = SpecifierSet()
+        return Asked(str(relaxed), relaxed)
 
 
 def parse_requirements(texts: Iterable[str]) -> list[Asked]:

@@ -125,14 +125,21 @@ class Compiler:
 
     def newest(self, name: str) -> str | None:
         """The newest version of a package that fits the target, whatever it depends on."""
-        answer, text = self.run(f"{name}\n", extra=("--no-deps",))
+        return self._version_of(name, f"{name}\n", extra=("--no-deps",))
+
+    def version_within(self, asked: Asked, others: Sequence[Asked]) -> str | None:
+        """The version that `asked` gets when it is resolved with the others; None when it can't be."""
+        return self._version_of(asked.name, requirements_file([asked, *others]))
+
+    def _version_of(self, name: str, lines: str, extra: Sequence[str] = ()) -> str | None:
+        answer, text = self.run(lines, extra=extra)
         if answer.code != 0:
             return None
         try:
-            packages = canonical_lock(text, self.target).packages
+            locked = canonical_lock(text, self.target)
         except LockError:
             return None
-        return packages[0].version if packages else None
+        return next((package.version for package in locked.packages if package.name == name), None)
 
     def _arguments(self, output: str) -> list[str]:
         """Nothing of the user's stands in them but the index URLs and a time, which were parsed."""

@@ -61,3 +61,14 @@ def test_a_wheel_cannot_read_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert not outcome.ok
     assert "hunter2" not in outcome.to_text()
     assert "evil==1.0 wants beta from a URL" in (outcome.message or "")
+
+
+def test_what_would_help_was_tried(index: Index) -> None:
+    (problem,) = _outcome(index, "alpha", "beta>=2", "pre").problems or []
+    assert problem["hint"] == "Ask for beta>=1.0,<1.1 instead of beta>=2: that was tried, and all else can stay."
+    assert problem["message"].startswith("alpha and beta>=2 can't be installed together: alpha needs beta<2. Ask for")
+
+
+def test_nothing_is_advised_that_does_not_help(index: Index) -> None:
+    (problem,) = _outcome(index, "alpha==1.1", "gamma==3.0").problems or []
+    assert problem["hint"] == "Relax one of them."
