@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .components import DNS_PORT
-from .layout import Layout
+from .layout import ClusterError, Layout
+from .shell import run
 
 TOOLS = {
     "ip": "iproute2",
@@ -55,9 +56,28 @@ def problems(layout: Layout, *, running: bool) -> list[str]:
     if not Path("/sys/fs/cgroup").is_mount():
         found.append("No control groups are mounted at /sys/fs/cgroup, and containers need them: mount them.")
     found += disk_problems(layout)
-    if not running:
-        found += port_problems()
+    if not running and not found:
+        found += port_problems() + overlay_problems(layout)
     return found
+
+
+def overlay_problems(layout: Layout) -> list[str]:
+    """A sentence when containers can't get their file systems here: overlays in a mount namespace of their own."""
+    trial = layout.root / "overlay-trial"
+    lower, upper, work, merged = (trial / n for n in ("lower", "upper", "work", "merged"))
+    try:
+        for folder in (lower, upper, work, merged):
+            folder.mkdir(parents=True, exist_ok=True)
+        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+        run(["unshare", "--mount", "mount", "-t", "overlay", "overlay", "-o", options, merged])
+    except (ClusterError, OSError) as e:
+        return [
+            f"Containers need overlay mounts, and {layout.root} can't have them: set DAGY_CLUSTER_DIR to a folder on"
+            f" ext4 or XFS whose path has no colon or comma, and in a container, let it be privileged. {e}"
+        ]
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+    return []
 
 
 def disk_problems(layout: Layout) -> list[str]:

@@ -95,6 +95,26 @@ def tables() -> set[str]:
     return {t["table"]["name"] for t in listed if "table" in t and is_ident(t["table"]["name"])}
 
 
+def dropping_chains(listing: str) -> list[str]:
+    """Chains that drop what is forwarded unless a rule lets it through, from `nft -j list chains`: Docker, ufw."""
+    chains = [entry["chain"] for entry in json.loads(listing)["nftables"] if "chain" in entry]
+    return [
+        f"{c['family']} {c['table']} {c['name']}"
+        for c in chains
+        if c.get("hook") == "forward" and c.get("policy") == "drop" and c["family"] in {"ip", "inet"}
+    ]
+
+
+def forwarding_advice(ident: str, addresses: Addresses, chains: Iterable[str]) -> list[str]:
+    """What to do where the host drops what pods send, for each chain that does; its owner's rules are not ours."""
+    return [
+        f"Note: the host's packet filter drops forwarded packets (chain {chain}), so pods may not reach the package"
+        f" index. Let them through: nft insert rule {chain} iifname {ident} accept; nft insert rule {chain} ip daddr"
+        f" {addresses.block} accept"
+        for chain in chains
+    ]
+
+
 def is_ident(name: str) -> bool:
     """Whether a name is one that `Layout.ident` gives."""
     return IDENT.fullmatch(name) is not None

@@ -24,7 +24,7 @@ from .kube import kubectl
 from .layout import CONTEXT, NODE_NAME, Addresses, ClusterError, Layout
 from .processes import Process, children
 from .progress import Progress, Step
-from .shell import LAST_LINES
+from .shell import LAST_LINES, run
 
 READY_WITHIN = 120.0
 """Seconds that the API server and the node get to be ready; 3 to 12 are usual."""
@@ -78,6 +78,9 @@ def start(layout: Layout, progress: Progress) -> Node:
             with progress.step("Start the node") as step:
                 node = _start(layout)
                 step.done(f"process {node.init.pid}, address {node.addresses.node_ip}")
+        chains = network.dropping_chains(run(["nft", "-j", "list", "chains"]))
+        for advice in network.forwarding_advice(layout.ident, node.addresses, chains):
+            progress.note(advice)
     with progress.step("API server") as step:
         _await_api_server(layout, node, step)
         step.done(node.addresses.api_url)

@@ -77,6 +77,22 @@ def test_name_servers_are_read_as_resolvers_read_them() -> None:
     assert network.nameservers(text) == [IPv4Address("10.0.0.53"), IPv4Address("8.8.8.8")]
 
 
+CHAINS = """{"nftables": [
+ {"metainfo": {"version": "1.0.6"}},
+ {"chain": {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"}},
+ {"chain": {"family": "ip6", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"}},
+ {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "hook": "input", "policy": "drop"}},
+ {"chain": {"family": "inet", "table": "mine", "name": "forward", "hook": "forward", "policy": "accept"}},
+ {"chain": {"family": "ip", "table": "filter", "name": "DOCKER"}}
+]}"""
+
+
+def test_a_host_that_drops_what_pods_send_is_noticed() -> None:
+    assert network.dropping_chains(CHAINS) == ["ip filter FORWARD"]
+    [advice] = network.forwarding_advice("dagy-0", Addresses(BLOCK), ["ip filter FORWARD"])
+    assert "nft insert rule ip filter FORWARD iifname dagy-0 accept" in advice
+
+
 def test_two_checkouts_have_two_names_that_links_can_have() -> None:
     one, other = Layout(Path("/srv/one/.cluster")).ident, Layout(Path("/srv/other/.cluster")).ident
     assert one != other
@@ -159,6 +175,14 @@ def test_too_little_disk_says_how_much_and_where() -> None:
     assert doctor.disk_sentence(Path("/srv"), 5 << 30, 3 << 30) == []
     [sentence] = doctor.disk_sentence(Path("/srv"), 5 << 29, 16 << 30)
     assert sentence.startswith("/srv has 2.5 GiB free, and 16 GiB are needed")
+
+
+def test_a_folder_without_overlays_is_told(tmp_path: Path) -> None:
+    with_colon = tmp_path / "a:b"  # overlayfs takes it for two folders
+    with_colon.mkdir()
+    [sentence] = doctor.overlay_problems(Layout(with_colon))
+    assert "DAGY_CLUSTER_DIR" in sentence
+    assert list(with_colon.iterdir()) == []
 
 
 def test_a_failing_program_is_told_with_its_last_words(tmp_path: Path) -> None:
