@@ -22,7 +22,6 @@ from dagy_builder.outcome import result_line, write_termination_log
 from dagy_builder.trust import trust_added_authorities
 from dagy_builder.uv import open_uv
 
-_PREVIOUS = {Step.PACKAGE: Step.INSTALL, Step.UPLOAD: Step.PACKAGE}
 # Containers may run as different users of one group.
 _UMASK = 0o007
 
@@ -65,7 +64,6 @@ def _run(step: Step, input_dir: Path, work: Path) -> StepOutcome:
     handover = Handover(work / "handover")
     with handover.running(step):
         try:
-            _wait(step, handover)
             outcome = _build_step(step, _request(input_dir), _lock(input_dir), work, handover)
         except StepError as failure:
             _say(f"{step}: {failure.message}")
@@ -80,15 +78,15 @@ def _build_step(step: Step, request: BuildRequest, lock: str, work: Path, handov
             _say(_versions())
             return pipeline.install(request, lock, work, _say)
         case Step.PACKAGE:
+            _wait(step, Step.INSTALL, handover)
             return pipeline.package(request, work, _say)
         case _:
-            return pipeline.upload(request, lock, work, _say, _built_with(handover))
+            store = pipeline.open_store(request)
+            _wait(step, Step.PACKAGE, handover)
+            return pipeline.upload(request, lock, work, _say, built_with=_built_with(handover), store=store)
 
 
-def _wait(step: Step, handover: Handover) -> None:
-    previous = _PREVIOUS.get(step)
-    if previous is None:
-        return
+def _wait(step: Step, previous: Step, handover: Handover) -> None:
     outcome = handover.wait_for(previous)
     if outcome is not None and outcome.ok:
         return

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagy_builder import resolve as resolution
 from dagy_builder.contract import BuildRequest, Fault, Reason, Step, StepOutcome
@@ -23,6 +23,9 @@ from dagy_builder.package import read_summary
 from dagy_builder.redact import redact
 from dagy_builder.uv import Log, open_uv
 
+if TYPE_CHECKING:
+    from dagy_builder.storage import ObjectStore
+
 _Work = Callable[[], tuple[str, dict[str, Any]]]
 
 
@@ -32,7 +35,7 @@ def resolve(request: BuildRequest, log: Log = print) -> StepOutcome:
     def work() -> tuple[str, dict[str, Any]]:
         with open_uv() as uv:
             found = resolution.resolve(request, uv, log)
-        return f"{len(found.lock.packages)} packages", resolution.lock_result(found)
+        return _counted(len(found.lock.packages), "package"), resolution.lock_result(found)
 
     return _run(Step.RESOLVE, work, log)
 
@@ -43,7 +46,7 @@ def install(request: BuildRequest, lock_text: str, work_dir: Path, log: Log = pr
     def work() -> tuple[str, dict[str, Any]]:
         with open_uv() as uv:
             lock = install_tree(request, lock_text, work_dir / "tree", uv, log)
-        return f"{len(lock.packages)} packages", {"packageCount": len(lock.packages)}
+        return _counted(len(lock.packages), "package"), {"packageCount": len(lock.packages)}
 
     return _run(Step.INSTALL, work, log)
 
@@ -54,9 +57,16 @@ def package(request: BuildRequest, work_dir: Path, log: Log = print) -> StepOutc
     def work() -> tuple[str, dict[str, Any]]:
         summary = package_tree(request, work_dir / "tree", work_dir / "out", Limits.of())
         sizes = f"{human_size(summary.uncompressed_bytes)} to {human_size(summary.size_bytes)}"
-        return f"{summary.file_count} files, {sizes}", asdict(summary)
+        return f"{_counted(summary.file_count, 'file')}, {sizes}", asdict(summary)
 
     return _run(Step.PACKAGE, work, log)
+
+
+def open_store(request: BuildRequest) -> ObjectStore:
+    """The request's bucket, or DAGY_S3_BUCKET's. Nothing is sent, but it takes 0.4 s: do it while waiting."""
+    from dagy_builder.storage import ObjectStore, bucket_of
+
+    return ObjectStore(request.bucket or bucket_of())
 
 
 def upload(
@@ -64,14 +74,14 @@ def upload(
     lock_text: str,
     work_dir: Path,
     log: Log = print,
+    *,
     built_with: Mapping[str, Any] | None = None,
+    store: ObjectStore | None = None,
 ) -> StepOutcome:
     """Upload work_dir/out/artifact.zip: result is an `Artifact`."""
 
     def work() -> tuple[str, dict[str, Any]]:
-        # boto3 takes 0.3 s to import, which only this step has to pay.
         from dagy_builder.retry import retry_budget
-        from dagy_builder.storage import ObjectStore, bucket_of
         from dagy_builder.storage_errors import StorageError
         from dagy_builder.upload import Upload
         from dagy_builder.upload import upload as upload_files
@@ -79,13 +89,18 @@ def upload(
         out = work_dir / "out"
         what = Upload(request, out, read_summary(out), lock_text, built_with or {})
         try:
-            store = ObjectStore(request.bucket or bucket_of())
-            artifact = upload_files(what, store, lambda line: log(f"{Step.UPLOAD}: {line}"), retry_budget())
+            artifact = upload_files(
+                what, store or open_store(request), lambda line: log(f"{Step.UPLOAD}: {line}"), retry_budget()
+            )
         except StorageError as error:
             raise StepError(error.reason, error.message, error.fault) from error
         return human_size(artifact.size_bytes), artifact.to_json()
 
     return _run(Step.UPLOAD, work, log)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _run(step: Step, work: _Work, log: Log) -> StepOutcome:

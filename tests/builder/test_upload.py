@@ -32,7 +32,7 @@ class Build:
 
     def upload(self, **changes: str) -> StepOutcome:
         request = dataclasses.replace(self.request, **changes)  # type: ignore[arg-type]
-        return pipeline.upload(request, self.lock, self.work, self.log.append, {"builtWith": "a test"})
+        return pipeline.upload(request, self.lock, self.work, self.log.append, built_with={"builtWith": "a test"})
 
 
 @pytest.fixture
