@@ -1,0 +1,1 @@
+"""Figures of this machine: `make bench`, or `python -m tests.bench --help`. Printed, never asserted."""

@@ -1,0 +1,141 @@
+"""On the cluster: from `kubectl apply` to COMPLETED, and which phase takes how long."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import boto3
+
+from tests.bench.cases import PYTHON, Case
+from tests.bench.timing import CannotRunError, Contender
+from tests.cluster import kube as cluster_kube
+from tests.cluster.layout import Layout
+from tests.e2e.kube import Json, Kube, KubectlError, package
+
+CLUSTER = "apply to COMPLETED"
+_HOW = "kubectl apply && kubectl wait --for=condition=Ready"
+_STEP_TIME = re.compile(r"^(resolve|install|package|upload): .* in ([0-9.]+) s$", re.MULTILINE)
+_MOST_SECONDS = 600
+
+
+@dataclass
+class Timeline:
+    """One package: when it entered each phase (seconds since apply), and how long each step took by its own account."""
+
+    entered: dict[str, float] = field(default_factory=dict)
+    steps: dict[str, float] = field(default_factory=dict)
+
+    def durations(self) -> dict[str, float]:
+        """Seconds in each phase, COMPLETED left out."""
+        order = sorted(self.entered.items(), key=lambda one: one[1])
+        return {phase: later - at for (phase, at), (_, later) in pairwise(order)}
+
+
+class Cluster:
+    """Packages in a namespace of the benchmark's own."""
+
+    def __init__(self, layout: Layout, kube: Kube) -> None:
+        self._layout, self._kube, self._count = layout, kube, 0
+        self.timelines: dict[str, list[Timeline]] = {}
+        """By case, in the order of the rounds; the first is the warm-up."""
+
+    def contender(self) -> Contender:
+        """The cluster as one of the contenders."""
+        return Contender(CLUSTER, self._run, _HOW)
+
+    def _run(self, case: Case, _folder: Path) -> int:
+        # A new name each time, hence a new slug: the same package would only find its own artifact again.
+        self._count += 1
+        name = f"bench-{self._count}"
+        timeline = Timeline()
+        with _watched(self._kube, name, timeline):
+            self._kube.apply(package(name, *case.requirements, python=PYTHON))
+            try:
+                status = self._kube.wait(name, "Ready", seconds=_MOST_SECONDS)["status"]
+            except KubectlError as error:
+                raise CannotRunError(str(error).strip().splitlines()[0]) from error
+        self.timelines.setdefault(case.name, []).append(timeline)
+        timeline.steps = _step_times(self._layout, status)
+        self._kube("delete", "dp", name, "--wait=false")
+        return int(status["artifact"]["sizeBytes"])
+
+
+@contextmanager
+def opened(layout: Layout) -> Iterator[Cluster]:
+    """The running cluster, with a namespace while the block runs. Raises CannotRunError when none runs."""
+    if not layout.kubeconfig.exists():
+        raise CannotRunError("there is no cluster: run `make up`")
+    program = cluster_kube.command(layout)[0]
+    namespace = f"bench-{uuid.uuid4().hex[:8]}"
+    kube = Kube(program, str(layout.kubeconfig), namespace)
+    try:
+        kube("create", "namespace", namespace)
+    except KubectlError as error:
+        raise CannotRunError(f"the cluster does not answer: {error}") from error
+    try:
+        yield Cluster(layout, kube)
+    finally:
+        kube("delete", "namespace", namespace, "--timeout=120s")
+
+
+@contextmanager
+def _watched(kube: Kube, name: str, timeline: Timeline) -> Iterator[None]:
+    """Note when the package enters each phase, as a watch sees it, until it has completed."""
+    command = [kube.kubectl, "--kubeconfig", kube.kubeconfig, "-n", kube.namespace, "get", "dp", "--watch"]
+    command += ['-o=jsonpath={.metadata.name} {.status.phase}{"\\n"}']
+    started = time.perf_counter()
+    timeline.entered["PENDING"] = 0.0
+
+    def read(lines: Iterator[str]) -> None:
+        for line in lines:
+            seen, _, phase = line.strip().partition(" ")
+            if seen == name and phase:
+                timeline.entered.setdefault(phase, time.perf_counter() - started)
+            if seen == name and phase == "COMPLETED":
+                return
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        reader = threading.Thread(target=read, args=(process.stdout,), daemon=True)
+        reader.start()
+        try:
+            yield
+            reader.join(timeout=10)
+        finally:
+            process.kill()
+
+
+def _step_times(layout: Layout, status: Json) -> dict[str, float]:
+    """Seconds of each step by its own account, from the logs in S3."""
+    values = dict(line.split("=", 1) for line in layout.s3_env.read_text().splitlines() if "=" in line)
+    client = boto3.client(
+        "s3",
+        endpoint_url=values["AWS_ENDPOINT_URL"],
+        region_name=values["AWS_REGION"],
+        aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
+    )
+    times: dict[str, float] = {}
+    for uri in (status["validation"].get("logUri"), status["artifact"].get("logUri")):
+        if uri:
+            bucket, key = uri.removeprefix("s3://").split("/", 1)
+            text = client.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+            times |= {step: float(seconds) for step, seconds in _STEP_TIME.findall(text)}
+    client.close()
+    return times
+
+
+def medians(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Median of each entry, in the order of the first table."""
+    names = list(tables[0]) if tables else []
+    return {name: statistics.median(one[name] for one in tables if name in one) for name in names}

@@ -1,0 +1,108 @@
+"""The contenders that run on this machine. Each starts from requirements.txt and ends with one archive."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from tests.bench.cases import PEX_PLATFORM, PYTHON, UV_PLATFORM, Case
+from tests.bench.timing import CannotRunError, Contender
+from tests.bench.toolbox import Toolbox
+
+BY_HAND, DAGY_BUILD = "by hand: uv + zip", "dagy build"
+_TARGET = f"--python-version {PYTHON} --python-platform {UV_PLATFORM}"
+_ZIP = "(cd tree && zip -qr ../out.zip .)"
+_BY_HAND = (
+    f"uv pip compile -q {_TARGET} requirements.txt -o lock.txt"
+    f" && uv pip install -q {_TARGET} -r lock.txt --target tree && {_ZIP}"
+)
+_DAGY = f"dagy build requirements.txt --python {PYTHON} -o out.zip"
+_PIP = f"pip install -q -r requirements.txt --target tree && {_ZIP}"
+_PEX = f"pex -r requirements.txt --platform {PEX_PLATFORM} -o out.pex"
+_SHIV = "shiv -q -r requirements.txt -o out.pyz"
+_LAMBDA = f"lambda_build && {_ZIP}"
+
+# What `sam build` calls for a Python function, without its templates.
+_LAMBDA_BUILD = f"""
+from aws_lambda_builders.builder import LambdaBuilder
+builder = LambdaBuilder(language="python", dependency_manager="pip", application_framework=None)
+builder.build("source", "tree", "scratch", "source/requirements.txt", runtime="python{PYTHON}", architecture="x86_64")
+"""
+
+
+def ours_and_by_hand() -> list[Contender]:
+    """What issue-free machines can always do: our command, and uv with zip."""
+    return [Contender(BY_HAND, _by_hand, _BY_HAND), Contender(DAGY_BUILD, _dagy_build, _DAGY)]
+
+
+def others(tools: Toolbox) -> list[Contender]:
+    """Other tools, from PyPI, each in a virtual environment that is thrown away afterwards."""
+
+    def pip(case: Case, folder: Path) -> int:
+        return _shell(_PIP, case, folder, path=[tools.bin("pip", target=True)])
+
+    def pex(case: Case, folder: Path) -> int:
+        # pex sets up a pip of its own with `venv`, so it runs on Debian's Python and builds for the other.
+        home = tools.folder / "pex-root"
+        return _shell(_PEX, case, folder, path=[tools.bin("pex", target=False)], PEX_ROOT=str(home))
+
+    def shiv(case: Case, folder: Path) -> int:
+        return _shell(_SHIV, case, folder, path=[tools.bin("shiv", target=True)])
+
+    def lambda_builders(case: Case, folder: Path) -> int:
+        for name in ("source", "tree", "scratch"):
+            (folder / name).mkdir()
+        (folder / "source" / "requirements.txt").write_text(case.text)
+        (folder / "build.py").write_text(_LAMBDA_BUILD)
+        path = tools.bin("aws-lambda-builders", target=True)
+        return _shell(_LAMBDA.replace("lambda_build", "python build.py"), case, folder, path=[path])
+
+    return [
+        Contender("pip + zip", pip, _PIP),
+        Contender("pex", pex, _PEX),
+        Contender("shiv", shiv, _SHIV),
+        Contender("aws-lambda-builders + zip", lambda_builders, _LAMBDA.replace("lambda_build", "LambdaBuilder.build")),
+    ]
+
+
+def _by_hand(case: Case, folder: Path) -> int:
+    return _shell(_BY_HAND, case, folder, path=[Path(find_uv_bin()).parent], VIRTUAL_ENV=sys.prefix)
+
+
+def _dagy_build(case: Case, folder: Path) -> int:
+    return _shell(_DAGY, case, folder, path=[Path(sys.executable).parent])
+
+
+def _shell(command: str, case: Case, folder: Path, *, path: Sequence[Path], **variables: str) -> int:
+    """Run what a person would type. Raises CannotRunError with the last words of what failed."""
+    (folder / "requirements.txt").write_text(case.text)
+    done = subprocess.run(
+        ["bash", "-ec", command],
+        cwd=folder,
+        env=_environment(path, variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
+        raise CannotRunError(f"exit code {done.returncode}: {words[0][:300]}")
+    (made,) = folder.glob("out.*")
+    return made.stat().st_size
+
+
+def _environment(path: Sequence[Path], variables: Mapping[str, str]) -> dict[str, str]:
+    import os
+
+    return {**os.environ, **variables, "PATH": ":".join([*map(str, path), os.environ["PATH"]])}
+
+
+def typed(contender: Contender) -> str:
+    """The commands in one line, as Markdown."""
+    return f"`{' '.join(shlex.split(contender.how, posix=False))}`"
