@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,9 @@ from .shell import follow, run
 
 HOST_CA = "/run/host-ca.crt"
 """Where the host's CA bundle is mounted while an image is built, for hosts behind a proxy that inspects TLS."""
+
+STORE_BYTES = 8 << 30
+"""How large buildah's store may grow: some thirty builds. It is a cache, and only saves time."""
 
 
 def provide(layout: Layout, progress: Progress, wanted: Iterable[Image] = IMAGES) -> dict[str, str]:
@@ -59,6 +63,7 @@ def _base_digest(layout: Layout, dockerfile: str) -> str:
 
 
 def _build(layout: Layout, image: Image, context: Path, archive: Path, say: Say) -> None:
+    _prepare_store(layout, (context / image.dockerfile).read_text())
     bundle = os.environ.get("SSL_CERT_FILE")
     # As a build argument it is known to RUN, and is no part of the image.
     trust = [f"--volume={bundle}:{HOST_CA}:ro", f"--build-arg=SSL_CERT_FILE={HOST_CA}"] if bundle else []
@@ -69,6 +74,18 @@ def _build(layout: Layout, image: Image, context: Path, archive: Path, say: Say)
     say("writing the archive")
     archive.unlink(missing_ok=True)
     run([*_buildah(layout), "push", image.name, f"oci-archive:{archive}:{image.name}"])
+
+
+def _prepare_store(layout: Layout, dockerfile: str) -> None:
+    """Empty buildah's store when old layers fill it, and have the base image in it where it is wanted."""
+    store = layout.cache / "buildah"
+    if store.exists() and int(run(["du", "-sb", store]).split()[0]) > STORE_BYTES:
+        shutil.rmtree(store)
+    base = _archive(layout, BASE)
+    if f"FROM {BASE.name}" in dockerfile and BASE.name not in run(
+        [*_buildah(layout), "images", "--format={{.Name}}:{{.Tag}}"]
+    ):
+        run([*_buildah(layout), "pull", f"oci-archive:{base}"])
 
 
 def _buildah(layout: Layout) -> list[str]:
