@@ -18,6 +18,7 @@ from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.limits import Limits, human_size, too_large
 from dagy_builder.tree import TreeFile, read_file, scan
+from dagy_builder.uv import runs_package_code
 from dagy_builder.zipwriter import DEFLATED, STORED, Member, ZipWriter
 
 ARTIFACT, SUMMARY = "artifact.zip", "package.json"
@@ -51,7 +52,11 @@ class _Packed:
 
 def package(request: BuildRequest, tree: Path, out: Path, limits: Limits) -> PackageSummary:
     """Write out/artifact.zip and out/package.json. Raises StepError for a tree that is refused or too large."""
-    files = [file for file in scan(tree, limits) if not content.is_left_out(file.path)]
+    files = [
+        file
+        for file in scan(tree, limits, may_link=not runs_package_code(request))
+        if not content.is_left_out(file.path)
+    ]
     if not any(content.is_record(file.path) for file in files):
         raise StepError(Reason.TREE_REFUSED, "Nothing is installed, so there is nothing to package. Add a dependency.")
     out.mkdir(parents=True, exist_ok=True)

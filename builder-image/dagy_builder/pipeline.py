@@ -6,9 +6,12 @@ Nothing here knows of Kubernetes. Each function catches what a step can fail wit
 from __future__ import annotations
 
 import errno
+import os
+import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +24,7 @@ from dagy_builder.limits import Limits, human_size
 from dagy_builder.package import package as package_tree
 from dagy_builder.package import read_summary
 from dagy_builder.redact import redact
-from dagy_builder.uv import Log, open_uv
+from dagy_builder.uv import Log, open_uv, runs_package_code
 
 if TYPE_CHECKING:
     from dagy_builder.storage import ObjectStore
@@ -33,7 +36,7 @@ def resolve(request: BuildRequest, log: Log = print) -> StepOutcome:
     """Find the lock: result {lock, lockHash, packages, warnings}; `dagy_builder.resolve.lock_of_result` unpacks it."""
 
     def work() -> tuple[str, dict[str, Any]]:
-        with open_uv() as uv:
+        with open_uv(shared_cache=not runs_package_code(request)) as uv:
             found = resolution.resolve(request, uv, log)
         return _counted(len(found.lock.packages), "package"), resolution.lock_result(found)
 
@@ -44,7 +47,8 @@ def install(request: BuildRequest, lock_text: str, work_dir: Path, log: Log = pr
     """Install the lock into work_dir/tree: result {packageCount}."""
 
     def work() -> tuple[str, dict[str, Any]]:
-        with open_uv() as uv:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        with _install_cache(request, work_dir) as cache, open_uv(cache=cache) as uv:
             lock = install_tree(request, lock_text, work_dir / "tree", uv, log)
         return _counted(len(lock.packages), "package"), {"packageCount": len(lock.packages)}
 
@@ -60,6 +64,19 @@ def package(request: BuildRequest, work_dir: Path, log: Log = print) -> StepOutc
         return f"{_counted(summary.file_count, 'file')}, {sizes}", asdict(summary)
 
     return _run(Step.PACKAGE, work, log)
+
+
+@contextmanager
+def _install_cache(request: BuildRequest, work_dir: Path) -> Iterator[Path | None]:
+    """None for the machine's cache (UV_CACHE_DIR); otherwise one beside the tree, so that uv can link instead of copy.
+
+    Package code must never write to a cache that others read.
+    """
+    if "UV_CACHE_DIR" in os.environ and not runs_package_code(request):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="cache-", dir=work_dir) as folder:
+        yield Path(folder)
 
 
 def open_store(request: BuildRequest) -> ObjectStore:

@@ -22,7 +22,7 @@ from dagy_builder.lock import Lock, LockError, WrongWheelError, canonical_lock
 from dagy_builder.requirement import Asked, check_url, parse_requirements, requirements_file
 from dagy_builder.target import Target
 from dagy_builder.unresolvable import why_not
-from dagy_builder.uv import PYPI, Log, Uv, UvResult, build_arguments, index_arguments
+from dagy_builder.uv import PYPI, Log, Uv, UvResult, build_arguments, index_arguments, runs_package_code
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Compiler:
     @classmethod
     def of(cls, request: BuildRequest, target: Target, uv: Uv) -> Compiler:
         """Any Python will do for wheels, which are chosen by tags; source distributions need the target's own."""
-        if request.source_distributions == "Allow":
+        if runs_package_code(request):
             return cls(request, target, uv, require_interpreter(target, uv))
         return cls(request, target, uv, bundled_interpreter(target) or Path(sys.executable))
 

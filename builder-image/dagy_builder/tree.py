@@ -40,11 +40,14 @@ class TreeFile:
     modified_ns: int
 
 
-def scan(root: Path, limits: Limits) -> list[TreeFile]:
-    """All files below `root`, sorted by the bytes of their paths. Raises StepError for a tree that is refused."""
+def scan(root: Path, limits: Limits, *, may_link: bool = False) -> list[TreeFile]:
+    """All files below `root`, sorted by the bytes of their paths. Raises StepError for a tree that is refused.
+
+    `may_link`: hard links are all right, because no package code ran and uv made them (to its cache).
+    """
     files: list[TreeFile] = []
     entries = total = 0
-    for path, found in _walk(root):
+    for path, found in _walk(root, may_link=may_link):
         entries += 1
         if entries > limits.files:
             raise too_large(f"The installed packages have more than {limits.files:,} files", f"{limits.files:,}")
@@ -67,7 +70,7 @@ def read_file(root_fd: int, file: TreeFile) -> bytes:
     """The file's bytes. Raises StepError when it is no longer what `scan` saw."""
     with _open_beneath(root_fd, file.path) as fd:
         now = os.fstat(fd)
-        if not stat.S_ISREG(now.st_mode) or (now.st_ino, now.st_size, now.st_nlink) != (file.inode, file.size, 1):
+        if not stat.S_ISREG(now.st_mode) or (now.st_ino, now.st_size) != (file.inode, file.size):
             raise refused(file.path, "it changed while it was packed")
         content = bytearray()
         while block := os.read(fd, min(file.size - len(content) + 1, 1 << 24)):
@@ -120,7 +123,7 @@ def check_name(path: str) -> None:
         raise refused(path, "Python would run it at the start of every program")
 
 
-def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(root: Path, *, may_link: bool) -> Iterator[tuple[str, os.stat_result]]:
     """Everything below root, each as path and lstat; names and kinds are checked."""
     device = os.lstat(root).st_dev
     for folder, _, _, fd in os.fwalk(root, follow_symlinks=False, onerror=_raise):
@@ -131,17 +134,17 @@ def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                 path = prefix + entry.name
                 check_name(path)
                 found = entry.stat(follow_symlinks=False)
-                _check_kind(path, found, device)
+                _check_kind(path, found, device, may_link=may_link)
                 yield path, found
 
 
-def _check_kind(path: str, found: os.stat_result, device: int) -> None:
+def _check_kind(path: str, found: os.stat_result, device: int, *, may_link: bool) -> None:
     for is_kind, name in _KINDS:
         if is_kind(found.st_mode):
             raise refused(path, f"it is {name}")
     if found.st_dev != device:
         raise refused(path, "it lies on another file system")
-    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 and not may_link:
         raise refused(path, "it is a hard link")
 
 

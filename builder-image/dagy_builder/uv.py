@@ -106,8 +106,13 @@ def find_uv() -> str:
 
 
 @contextmanager
-def open_uv(environment: Mapping[str, str] | None = None) -> Iterator[Uv]:
-    """A `Uv` with an empty home folder, so that no configuration, netrc or keyring of this machine counts."""
+def open_uv(
+    environment: Mapping[str, str] | None = None, *, cache: Path | None = None, shared_cache: bool = True
+) -> Iterator[Uv]:
+    """A `Uv` with an empty home folder, so that no configuration, netrc or keyring of this machine counts.
+
+    Its cache is `cache`; or else UV_CACHE_DIR's, unless `shared_cache` is false; or else one that is thrown away.
+    """
     given = os.environ if environment is None else environment
     binary = find_uv()
     with tempfile.TemporaryDirectory(prefix="dagy-home-") as home:
@@ -122,6 +127,8 @@ def open_uv(environment: Mapping[str, str] | None = None) -> Iterator[Uv]:
             "LANG": "C.UTF-8",
         }
         defaults = {"PATH": os.defpath, "UV_CACHE_DIR": str(Path(home, "cache"))}
+        if cache is not None or not shared_cache:
+            fixed["UV_CACHE_DIR"] = str(cache or defaults["UV_CACHE_DIR"])
         yield Uv(binary, {**defaults, **passed, **fixed})
 
 
@@ -133,6 +140,11 @@ def index_arguments(request: BuildRequest) -> list[str]:
     return [*arguments, "--keyring-provider", "disabled"]
 
 
+def runs_package_code(request: BuildRequest) -> bool:
+    """Whether source distributions may be built, which runs whatever their authors wrote."""
+    return request.source_distributions == "Allow"
+
+
 def build_arguments(request: BuildRequest) -> list[str]:
-    """uv's option against running package code, unless the request allows source distributions."""
-    return [] if request.source_distributions == "Allow" else ["--no-build"]
+    """uv's option against running package code, unless the request allows it."""
+    return [] if runs_package_code(request) else ["--no-build"]

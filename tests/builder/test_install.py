@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,33 @@ def test_what_was_there_before_is_gone(index: Index, tmp_path: Path) -> None:
     assert not (tmp_path / "tree/stale.py").exists()
 
 
-def test_the_tree_shares_nothing_with_the_cache(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _snapshot(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_build_changes_nothing_in_a_shared_cache(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    assert _install(index, tmp_path, "beta").ok
-    assert all(path.stat().st_nlink == 1 for path in (tmp_path / "tree").rglob("*") if path.is_file())
+    assert _install(index, tmp_path / "one", "beta").ok
+    before = _snapshot(tmp_path / "cache/archive-v0")
+    assert _install(index, tmp_path / "two", "beta").ok
+    assert pipeline.package(_request(index), tmp_path / "two", lambda _: None).ok
+    assert before
+    assert _snapshot(tmp_path / "cache/archive-v0") == before
+
+
+def test_where_package_code_may_run_no_cache_is_shared(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    python = "{}.{}".format(*sys.version_info)
+    request = BuildRequest(python, index_url=index.url, requirements=["beta"], source_distributions="Allow")
+    assert pipeline.install(request, _lock(request), tmp_path / "work", lambda _: None).ok
+    assert not (tmp_path / "cache").exists()
+    files = [path for path in (tmp_path / "work/tree").rglob("*") if path.is_file()]
+    assert all(path.stat().st_nlink == 1 for path in files)
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["tree"], "its own cache is gone"
 
 
 def test_another_file_than_the_locked_one_is_refused(index: Index, tmp_path: Path) -> None:

@@ -184,11 +184,20 @@ def test_hostile_trees_are_refused(tmp_path: Path, spoil: Callable[[Path], None]
     if spoil is _device and os.geteuid() != 0:
         pytest.skip("only root makes devices")
     spoil(tree)
+    request = BuildRequest("3.12", source_distributions="Allow")
     with pytest.raises(StepError, match=why) as caught:
-        _package(tree, tmp_path / "out")
+        _package(tree, tmp_path / "out", request=request)
     assert caught.value.reason is Reason.TREE_REFUSED
     assert "\n" not in caught.value.message
     assert not (tmp_path / "out/artifact.zip").exists()
+
+
+def test_links_that_uv_made_are_fine(tmp_path: Path) -> None:
+    """Where no package code ran, a link can only be uv's, to its cache."""
+    tree = _tree(tmp_path / "tree")
+    plain = _package(tree, tmp_path / "out1")
+    (tmp_path / "cached").hardlink_to(tree / "pkg/__init__.py")
+    assert _package(tree, tmp_path / "out2") == plain
 
 
 def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
