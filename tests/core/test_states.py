@@ -204,6 +204,13 @@ def test_a_corrected_list_completes_and_the_other_does_not_come_back() -> None:
     assert not world.jobs
 
 
+def test_a_malformed_list_is_corrected() -> None:
+    world = World(package(dependencies=["pandas", "requests=>2"]))
+    assert isinstance(world.run(), states.Invalid)
+    world.package["spec"]["dependencies"] = ["pandas"]
+    assert isinstance(world.run(), states.Completed)
+
+
 def test_a_failing_new_spec_keeps_the_last_good_artifact() -> None:
     world = World(package())
     world.run()

@@ -13,6 +13,9 @@ from typing import Any
 
 from mypy_boto3_s3.client import S3Client
 
+from tests.cluster.layout import current_layout
+
+STATE = current_layout().root
 _LEFT_OUT = re.compile(r"(\.pyc$)|(^|/)(uv_cache\.json|INSTALLER|REQUESTED|direct_url\.json|\.lock)$")
 
 
@@ -29,9 +32,8 @@ def keys_below(s3: S3Client, bucket: str, prefix: str) -> list[str]:
 
 
 def python(version: str) -> str:
-    """The host's interpreter of that minor version."""
-    done = subprocess.run(["uv", "python", "find", "--no-project", version], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    """An interpreter of that minor version: one of those that went into the builder image."""
+    return str(STATE / f"cache/interpreters/{version}/bin/python{version}")
 
 
 def extract(data: bytes, folder: Path) -> None:

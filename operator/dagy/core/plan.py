@@ -78,8 +78,8 @@ def plan_of(package: Mapping[str, Any]) -> BuildPlan:
     """Read the object. Raises pydantic.ValidationError when the spec isn't one that the CRD would have let in."""
     metadata = package["metadata"]
     spec = DepPackageSpec.model_validate(package["spec"])
-    normalized = requirements.normalize(spec.dependencies, spec.python_version)
     platform = spec.platform or Platform()
+    normalized = requirements.normalize(spec.dependencies, spec.python_version, architecture=platform.architecture)
     annotations = metadata.get("annotations") or {}
     return BuildPlan(
         key=Key(metadata["namespace"], metadata["name"]),
@@ -89,7 +89,7 @@ def plan_of(package: Mapping[str, Any]) -> BuildPlan:
         normalized=normalized,
         platform=platform,
         options=spec.build or BuildOptions(),
-        spec_hash=_spec_hash(spec, normalized.dependencies, platform),
+        spec_hash=_spec_hash(spec, normalized, platform),
         requested=Tokens(
             validate=annotations.get(names.REQUEST_VALIDATE, ""),
             build=annotations.get(names.REQUEST_BUILD, ""),
@@ -99,12 +99,14 @@ def plan_of(package: Mapping[str, Any]) -> BuildPlan:
     )
 
 
-def _spec_hash(spec: DepPackageSpec, dependencies: tuple[str, ...], platform: Platform) -> str:
+def _spec_hash(spec: DepPackageSpec, normalized: requirements.NormalizedList, platform: Platform) -> str:
     """Hash of what decides the lock. Order and spelling of the list, texts and policies are not part of it."""
     identity = {
         "python": spec.python_version,
         "platform": platform.to_json(),
-        "dependencies": dependencies,
+        "dependencies": normalized.dependencies,
+        # Never part of a lock, but a corrected list must not be taken for the one that was refused.
+        "unreadable": [error.text for error in normalized.errors],
         "index": spec.index.to_json() if spec.index else None,
         "sourceDistributions": spec.source_distributions,
         "excludeNewer": spec.exclude_newer.isoformat() if spec.exclude_newer else None,
