@@ -100,13 +100,12 @@ def test_a_cluster_whose_processes_were_killed_is_no_obstacle(layout: Layout, vi
 
 
 def test_a_dead_cluster_of_a_removed_checkout_is_cleared(layout: Layout) -> None:
-    first = start(layout)
+    first, ident = start(layout), layout.ident
+    assert ident in network.tables()
     first.init.kill()
     await_end(first)
-    ident = layout.ident
     shutil.rmtree(layout.root / "node")
     layout.state.unlink()
-    assert ident in network.tables()
     other = Layout(layout.root.with_name(layout.root.name + "-other"))
     node.clear(other)
     assert ident not in network.tables()
