@@ -63,7 +63,8 @@ def install_arguments(request: BuildRequest, target: Target, python: Path, lock:
         *("--python-platform", target.uv_platform),
         *("--default-index", request.index_url or PYPI),
         *("--keyring-provider", "disabled"),
-        *("--target", str(tree)),
+        # Absolute, because uv runs in a folder of its own, where no configuration of a project lies.
+        *("--target", str(tree.absolute())),
         *("--requirements", str(lock)),
     ]
 

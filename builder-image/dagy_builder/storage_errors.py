@@ -26,6 +26,7 @@ _BAD_CREDENTIALS = {
     "AuthorizationHeaderMalformed",
     "XAdminUserNotFound",  # versitygw's word for InvalidAccessKeyId
 }
+_TO_BE_CORRECTED = {Reason.STORAGE_ACCESS_DENIED, Reason.BUCKET_NOT_FOUND}
 _DENIED = {"AccessDenied", "403", "AllAccessDisabled", "AccountProblem"}
 _BUSY = {"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "Throttling", "ThrottlingException", "InternalError"}
 _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"}
@@ -34,9 +35,11 @@ _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"}
 class StorageError(Exception):
     """S3 refused or can't be reached. The message is a sentence that names the bucket and what to do."""
 
-    def __init__(self, reason: Reason, message: str, fault: Fault = Fault.INFRASTRUCTURE) -> None:
+    def __init__(self, reason: Reason, message: str, fault: Fault | None = None) -> None:
         super().__init__(message)
-        self.reason, self.message, self.fault = reason, message, fault
+        self.reason, self.message = reason, message
+        # Wrong credentials and a missing bucket stay wrong until somebody corrects them: no use in trying again.
+        self.fault = fault or (Fault.USER if reason in _TO_BE_CORRECTED else Fault.INFRASTRUCTURE)
 
 
 def classify(error: Exception, bucket: str, endpoint: str) -> StorageError:

@@ -127,9 +127,12 @@ def open_uv(
             "LANG": "C.UTF-8",
         }
         defaults = {"PATH": os.defpath, "UV_CACHE_DIR": str(Path(home, "cache"))}
+        chosen = {**defaults, **passed, **fixed}
         if cache is not None or not shared_cache:
-            fixed["UV_CACHE_DIR"] = str(cache or defaults["UV_CACHE_DIR"])
-        yield Uv(binary, {**defaults, **passed, **fixed})
+            chosen["UV_CACHE_DIR"] = str(cache or defaults["UV_CACHE_DIR"])
+        # uv runs in folders of its own, so a relative path would be another one there.
+        chosen["UV_CACHE_DIR"] = str(Path(chosen["UV_CACHE_DIR"]).absolute())
+        yield Uv(binary, chosen)
 
 
 def index_arguments(request: BuildRequest) -> list[str]:

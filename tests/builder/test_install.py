@@ -41,6 +41,15 @@ def test_install_and_package(index: Index, tmp_path: Path) -> None:
     assert packed.result["package_count"] == 3
 
 
+def test_relative_folders(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UV_CACHE_DIR", "cache")
+    assert _install(index, Path("work"), "beta").ok
+    assert (tmp_path / "work/tree/beta.py").exists()
+    assert (tmp_path / "cache").is_dir()
+    assert pipeline.package(_request(index), Path("work"), lambda _: None).ok
+
+
 def test_what_was_there_before_is_gone(index: Index, tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree/stale.py").touch()
