@@ -48,6 +48,10 @@ bootstrap-own:
 
 bootstrap-current: sync
 
+bootstrap-%:
+	@echo "error: CLUSTER=$* is unknown: say CLUSTER=own or CLUSTER=current." >&2
+	exit 1
+
 generate: sync ## Write what is generated from the models: CRDs, documents
 	@$(python) -m dagy.model
 

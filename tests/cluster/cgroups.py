@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .layout import ClusterError
+from .node_init import distribute
 
 EMPTY_WITHIN = 10.0
 """Seconds that killed processes get to leave their groups."""
@@ -70,8 +71,7 @@ def create(ident: str) -> list[str]:
     for path in map(Path, paths):
         try:
             if (path.parent / "cgroup.subtree_control").exists():
-                available = (path.parent / "cgroup.controllers").read_text().split()
-                (path.parent / "cgroup.subtree_control").write_text(" ".join(f"+{c}" for c in available))
+                distribute(path.parent)
             path.mkdir(exist_ok=True)
             for setting in ("cpuset.cpus", "cpuset.mems"):
                 # A v1 cpuset starts empty, and no process can join it until it has CPUs and memory nodes.

@@ -11,6 +11,7 @@ and with the last of them go mounts, network devices and packet filter rules.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -110,8 +111,15 @@ def finish_cgroup2() -> None:
         return
     (root / "init").mkdir(exist_ok=True)
     (root / "init" / "cgroup.procs").write_text("1")
-    controllers = (root / "cgroup.controllers").read_text().split()
-    (root / "cgroup.subtree_control").write_text(" ".join(f"+{c}" for c in controllers))
+    distribute(root)
+
+
+def distribute(group: Path) -> None:
+    """Let the groups below a cgroup v2 group use its controllers: each that the kernel will give."""
+    for controller in (group / "cgroup.controllers").read_text().split():
+        # One by one, since one refusal (`cpu`, where a process is scheduled in real time) would take the others along.
+        with contextlib.suppress(OSError):
+            (group / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def start(component: dict[str, Any]) -> subprocess.Popen[bytes]:
