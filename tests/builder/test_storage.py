@@ -56,7 +56,8 @@ REFUSALS = [
 @pytest.mark.parametrize(("error", "reason", "sentence"), REFUSALS, ids=lambda value: str(value)[:40])
 def test_refusals(error: Exception, reason: Reason, sentence: str) -> None:
     told = classify(error, "stuff", URL)
-    assert (told.reason, told.fault) == (reason, Fault.INFRASTRUCTURE)
+    lasting = reason in (Reason.STORAGE_ACCESS_DENIED, Reason.BUCKET_NOT_FOUND)
+    assert (told.reason, told.fault) == (reason, Fault.USER if lasting else Fault.INFRASTRUCTURE)
     assert sentence in told.message
     assert told.message.endswith(".")
     assert URL in told.message or "stuff" in told.message

@@ -122,7 +122,7 @@ def test_a_zip_that_changed_since_it_was_packed(build: Build, bucket: str) -> No
 
 def test_a_missing_bucket_fails_at_once(build: Build) -> None:
     outcome = build.upload(bucket="nowhere-to-be-found")
-    assert (outcome.reason, outcome.fault) == (Reason.BUCKET_NOT_FOUND, Fault.INFRASTRUCTURE)
+    assert (outcome.reason, outcome.fault) == (Reason.BUCKET_NOT_FOUND, Fault.USER)
     assert not any("trying again" in line for line in build.log)
 
 
