@@ -36,7 +36,7 @@ def main() -> int:
     print(f"Measured: {machine.description()}.\n")
     with ExitStack() as stack:
         tools = Toolbox(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dagy-bench-tools-"))))
-        taking_part = contenders.ours_and_by_hand()
+        taking_part = contenders.ours_and_by_hand(tools)
         node = None
         if "cluster" not in options.skip:
             try:

@@ -46,12 +46,14 @@ class Cluster:
 
     def __init__(self, layout: Layout, kube: Kube) -> None:
         self._layout, self._kube, self._count = layout, kube, 0
+        self._finished: Json = {}
+        """Status of the package that has just completed."""
         self.timelines: dict[str, list[Timeline]] = {}
         """By case, in the order of the rounds; the first is the warm-up."""
 
     def contender(self) -> Contender:
         """The cluster as one of the contenders."""
-        return Contender(CLUSTER, self._run, _HOW)
+        return Contender(CLUSTER, self._run, _HOW, self._after)
 
     def _run(self, case: Case, _folder: Path) -> int:
         # A new name each time, hence a new slug: the same package would only find its own artifact again.
@@ -65,9 +67,15 @@ class Cluster:
             except KubectlError as error:
                 raise CannotRunError(str(error).strip().splitlines()[0]) from error
         self.timelines.setdefault(case.name, []).append(timeline)
-        timeline.steps = _step_times(self._layout, status)
-        self._kube("delete", "dp", name, "--wait=false")
+        self._finished = status
         return int(status["artifact"]["sizeBytes"])
+
+    def _after(self) -> None:
+        """Read the logs, then delete the package: another one of the same list must find nothing to reuse."""
+        if self._finished:
+            list(self.timelines.values())[-1][-1].steps = _step_times(self._layout, self._finished)
+        self._finished = {}
+        self._kube("delete", "dp", f"bench-{self._count}", "--timeout=60s", "--ignore-not-found")
 
 
 @contextmanager

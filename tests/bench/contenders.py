@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from uv import find_uv_bin
 
 from tests.bench.cases import PEX_PLATFORM, PYTHON, UV_PLATFORM, Case
 from tests.bench.timing import CannotRunError, Contender
 from tests.bench.toolbox import Toolbox
 
 BY_HAND, DAGY_BUILD = "by hand: uv + zip", "dagy build"
-_TARGET = f"--python-version {PYTHON} --python-platform {UV_PLATFORM}"
+_TARGET = f"--python-platform {UV_PLATFORM}"
 _ZIP = "(cd tree && zip -qr ../out.zip .)"
 _BY_HAND = (
     f"uv pip compile -q {_TARGET} requirements.txt -o lock.txt"
@@ -23,7 +21,7 @@ _BY_HAND = (
 )
 _DAGY = f"dagy build requirements.txt --python {PYTHON} -o out.zip"
 _PIP = f"pip install -q -r requirements.txt --target tree && {_ZIP}"
-_PEX = f"pex -r requirements.txt --platform {PEX_PLATFORM} -o out.pex"
+_PEX = f"pex -r requirements.txt --resolver-version pip-2020-resolver --platform {PEX_PLATFORM} -o out.pex"
 _SHIV = "shiv -q -r requirements.txt -o out.pyz"
 _LAMBDA = f"lambda_build && {_ZIP}"
 
@@ -35,9 +33,14 @@ builder.build("source", "tree", "scratch", "source/requirements.txt", runtime="p
 """
 
 
-def ours_and_by_hand() -> list[Contender]:
-    """What issue-free machines can always do: our command, and uv with zip."""
-    return [Contender(BY_HAND, _by_hand, _BY_HAND), Contender(DAGY_BUILD, _dagy_build, _DAGY)]
+def ours_and_by_hand(tools: Toolbox) -> list[Contender]:
+    """Our command, and what one would do without it: uv in an activated environment of the target's Python, and zip."""
+
+    def by_hand(case: Case, folder: Path) -> int:
+        environment = tools.bin("uv", target=True).parent
+        return _shell(_BY_HAND, case, folder, path=[environment / "bin"], VIRTUAL_ENV=str(environment))
+
+    return [Contender(BY_HAND, by_hand, _BY_HAND), Contender(DAGY_BUILD, _dagy_build, _DAGY)]
 
 
 def others(tools: Toolbox) -> list[Contender]:
@@ -70,10 +73,6 @@ def others(tools: Toolbox) -> list[Contender]:
     ]
 
 
-def _by_hand(case: Case, folder: Path) -> int:
-    return _shell(_BY_HAND, case, folder, path=[Path(find_uv_bin()).parent], VIRTUAL_ENV=sys.prefix)
-
-
 def _dagy_build(case: Case, folder: Path) -> int:
     return _shell(_DAGY, case, folder, path=[Path(sys.executable).parent])
 
@@ -98,11 +97,9 @@ def _shell(command: str, case: Case, folder: Path, *, path: Sequence[Path], **va
 
 
 def _environment(path: Sequence[Path], variables: Mapping[str, str]) -> dict[str, str]:
-    import os
-
     return {**os.environ, **variables, "PATH": ":".join([*map(str, path), os.environ["PATH"]])}
 
 
 def typed(contender: Contender) -> str:
     """The commands in one line, as Markdown."""
-    return f"`{' '.join(shlex.split(contender.how, posix=False))}`"
+    return f"`{contender.how}`"

@@ -26,6 +26,8 @@ class Contender:
     """Does a case in an empty folder and returns the size of what was made, in bytes."""
     how: str
     """The commands, for the report."""
+    after: Callable[[], None] = lambda: None
+    """Cleans up after each run; its time does not count."""
 
 
 @dataclass
@@ -71,4 +73,5 @@ def _once(case: Case, contender: Contender, result: Result) -> float:
         result.size = contender.run(case, folder)
         return time.perf_counter() - started
     finally:
+        contender.after()
         shutil.rmtree(folder)

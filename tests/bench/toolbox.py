@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 from uv import find_uv_bin
@@ -29,7 +30,7 @@ class Toolbox:
             python = _target_python() if target else HOST_PYTHON
             self._uv("venv", "--python", str(python), str(environment))
             # pip as well, because shiv and aws-lambda-builders call it.
-            self._uv("pip", "install", "--python", str(environment / "bin/python"), "pip", tool)
+            self._uv("pip", "install", "--python", str(environment / "bin/python"), "pip", _pinned(tool))
             shown = self._uv("pip", "show", "--python", str(environment / "bin/python"), tool)
             fields = dict(line.split(": ", 1) for line in shown.splitlines() if ": " in line)
             self.versions[tool] = fields.get("Version", "?")
@@ -46,6 +47,11 @@ class Toolbox:
         if done.returncode:
             raise CannotRunError(f"it can't be installed: {done.stderr.strip()[-300:]}")
         return done.stdout
+
+
+def _pinned(tool: str) -> str:
+    """The tool; uv in the release that `dagy build` runs, so that the difference is ours and not uv's."""
+    return f"uv=={version('uv')}" if tool == "uv" else tool
 
 
 def _target_python() -> Path:
