@@ -89,7 +89,9 @@ class Kube:
             timer.start()
             try:
                 assert process.stdout
-                yield from _events(process.stdout)
+                for line in process.stdout:
+                    event = json.loads(line)
+                    yield event["type"], event["object"]
             finally:
                 timer.cancel()
                 process.kill()
@@ -134,18 +136,6 @@ class Recording:
             if obj["metadata"]["name"] == name and phase and (not seen or seen[-1] != phase):
                 seen.append(phase)
         return seen
-
-
-def _events(lines: Iterator[str]) -> Iterator[tuple[str, Json]]:
-    """kubectl prints JSON objects one after the other, over many lines each."""
-    decoder, buffer = json.JSONDecoder(), ""
-    for line in lines:
-        buffer += line
-        if not line.startswith("}"):
-            continue
-        event, end = decoder.raw_decode(buffer)
-        buffer = buffer[end:].lstrip()
-        yield event["type"], event["object"]
 
 
 def package(name: str, *dependencies: str, python: str = "3.12", **spec: Any) -> Json:
