@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import statistics
 import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -34,6 +33,11 @@ class Timeline:
 
     entered: dict[str, float] = field(default_factory=dict)
     steps: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        """Seconds from apply to the last phase that was seen."""
+        return max(self.entered.values())
 
     def durations(self) -> dict[str, float]:
         """Seconds in each phase, COMPLETED left out."""
@@ -141,9 +145,3 @@ def _step_times(layout: Layout, status: Json) -> dict[str, float]:
             times |= {step: float(seconds) for step, seconds in _STEP_TIME.findall(text)}
     client.close()
     return times
-
-
-def medians(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Median of each entry, in the order of the first table."""
-    names = list(tables[0]) if tables else []
-    return {name: statistics.median(one[name] for one in tables if name in one) for name in names}

@@ -45,13 +45,8 @@ class LocalResult:
 def resolve_here(request: BuildRequest, display: StepDisplay) -> LocalResult:
     """Step `resolve`. Raises BuilderMissingError."""
     _require_builder()
-    from dagy_builder import pipeline
-    from dagy_builder.resolve import lock_of_result
-
     with _users_uv_cache():
-        outcome = display.run(Step.RESOLVE, lambda say: pipeline.resolve(request, say))
-    lock = lock_of_result(outcome.result) if outcome.ok and outcome.result else None
-    return LocalResult((outcome,), lock)
+        return _resolve(request, display)
 
 
 def build_here(request: BuildRequest, output: Path, display: StepDisplay) -> LocalResult:
@@ -63,23 +58,33 @@ def build_here(request: BuildRequest, output: Path, display: StepDisplay) -> Loc
         raise InputError(f"{shown(output)}: its folder doesn't exist. Create {shown(output.parent)} first.")
     if output.is_dir():
         raise InputError(f"{shown(output)}: is a folder. Give the name of a file, such as packages.zip.")
-    resolved = resolve_here(request, display)
-    if resolved.lock is None:
-        return resolved
-    lock = resolved.lock
+    _require_builder()
+    with _users_uv_cache(), tempfile.TemporaryDirectory(prefix="dagy-build-") as work:
+        resolved = _resolve(request, display)
+        return _build(request, resolved, Path(work), output, display) if resolved.lock is not None else resolved
+
+
+def _resolve(request: BuildRequest, display: StepDisplay) -> LocalResult:
     from dagy_builder import pipeline
+    from dagy_builder.resolve import lock_of_result
 
-    with _users_uv_cache(), tempfile.TemporaryDirectory(prefix="dagy-build-") as folder:
-        work = Path(folder)
-        installed = display.run(Step.INSTALL, lambda say: pipeline.install(request, lock, work, say))
-        if not installed.ok:
-            return LocalResult((*resolved.outcomes, installed), lock)
-        packaged = display.run(Step.PACKAGE, lambda say: pipeline.package(request, work, say))
-        if packaged.ok:
-            from dagy_builder.package import ARTIFACT
+    outcome = display.run(Step.RESOLVE, lambda say: pipeline.resolve(request, say))
+    lock = lock_of_result(outcome.result) if outcome.ok and outcome.result else None
+    return LocalResult((outcome,), lock)
 
-            _place(work / "out" / ARTIFACT, output)
-        return LocalResult((*resolved.outcomes, installed, packaged), lock)
+
+def _build(request: BuildRequest, resolved: LocalResult, work: Path, output: Path, display: StepDisplay) -> LocalResult:
+    from dagy_builder import pipeline
+    from dagy_builder.package import ARTIFACT
+
+    lock = resolved.lock or ""
+    installed = display.run(Step.INSTALL, lambda say: pipeline.install(request, lock, work, say))
+    if not installed.ok:
+        return LocalResult((*resolved.outcomes, installed), lock)
+    packaged = display.run(Step.PACKAGE, lambda say: pipeline.package(request, work, say))
+    if packaged.ok:
+        _place(work / "out" / ARTIFACT, output)
+    return LocalResult((*resolved.outcomes, installed, packaged), lock)
 
 
 def _place(artifact: Path, output: Path) -> None:
