@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dagy.core.diagnose import Progress, Success, standing_of
-from dagy.core.facts import JobFact, JobKind, jobs_of
+from dagy.core.facts import JobFact, JobKind, jobs_of, occupied_slots
 from dagy.core.failure import Failure
 from dagy_builder.contract import Fault, Step
 from tests.core.worlds import outcome
@@ -133,3 +133,23 @@ def test_the_newest_pod_counts() -> None:
     assert job.kind is JobKind.BUILD
     assert job.pod
     assert job.pod.name == "p"
+
+
+def test_slots_are_taken_by_pods_that_have_not_ended_and_by_jobs_still_without_one() -> None:
+    def obj(name: str, **rest: Any) -> dict[str, Any]:
+        labels = {"dagy.io/job": "build", "dagy.io/attempt": "1", "job-name": name}
+        annotations = {"dagy.io/package": f"of-{name}/p"}
+        return {"metadata": {"name": name, "labels": labels, "annotations": annotations}, **rest}
+
+    jobs = [
+        obj("new"),
+        obj("running"),
+        obj("done", status={"conditions": [{"type": "Complete", "status": "True"}]}),
+        obj("ending"),
+    ]
+    pods = [
+        obj("running", status={"phase": "Running"}),
+        obj("ending", status={"phase": "Succeeded"}),
+        obj("orphan", status={"phase": "Running"}),  # its Job is deleted, it is being stopped
+    ]
+    assert sorted(occupied_slots(jobs, pods)) == ["of-new", "of-orphan", "of-running"]

@@ -96,7 +96,6 @@ def job(
         input_hash=input_hash,
         attempt=attempt,
         created_at=timestamp(moment, micro=False),
-        package_namespace="team-a",
         ended_at=timestamp(moment, micro=False) if ended else "",
         pod=PodFact(
             f"{kind}-{attempt}-pod", "Failed" if failure is not None else "Running", containers=tuple(containers)
@@ -169,7 +168,7 @@ class World:
             case decide.ProvideInput():
                 return False
             case decide.KeepLog(kept):
-                self.jobs[kept.name] = replace(kept, log_kept=True)
+                self.jobs[kept.name] = replace(kept, log_uri="s3://bucket/log")
                 return False
             case decide.StoreLock():
                 token = self.plan.requested.refresh

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from dagy.adapters.kube import Json, KubeApi, KubeError, deppackage_path, namespaced
-from dagy.core.facts import JobFact, jobs_of
+from dagy.core.facts import JobFact, JobKind, jobs_of, occupied_slots
 from dagy.core.plan import Key
 from dagy.core.status import timestamp
 from dagy.model import names
@@ -84,12 +84,19 @@ class Cluster:
 
     async def jobs(self, selector: Mapping[str, str]) -> tuple[JobFact, ...]:
         """Jobs with these labels, and their pods."""
+        return jobs_of(*await self._jobs_and_pods(selector))
+
+    async def occupied_slots(self, kind: JobKind) -> list[str]:
+        """The package namespaces of all that takes a slot of that kind."""
+        return occupied_slots(*await self._jobs_and_pods({names.LABEL_STEP: kind}))
+
+    async def _jobs_and_pods(self, selector: Mapping[str, str]) -> tuple[list[Json], list[Json]]:
         query = ",".join(f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items())
         (jobs, _), (pods, _) = await asyncio.gather(
             self._api.list(namespaced("jobs", self._builds), labelSelector=query),
             self._api.list(namespaced("pods", self._builds), labelSelector=query),
         )
-        return jobs_of(jobs, pods)
+        return jobs, pods
 
     async def pods_exist(self, uid: str) -> bool:
         """Whether any pod of the package is left, even one that is being stopped."""

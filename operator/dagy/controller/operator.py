@@ -24,6 +24,7 @@ from dagy_builder.storage import ObjectStore
 log = logging.getLogger(__name__)
 
 _MISSED_RESYNCS = 3
+_DEAF_SECONDS = 120.0
 
 
 def _now() -> datetime:
@@ -36,7 +37,7 @@ class Operator:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._queue: WorkQueue[Key] = WorkQueue()
-        self._last_resync = time.monotonic()
+        self._last_resync = self._last_watching = time.monotonic()
         self._ready = False
         self._watchers: list[watch.Watcher] = []
 
@@ -53,13 +54,13 @@ class Operator:
         slots = Slots(cluster, limits, self._queue.add)
         performer = Performer(cluster, store, slots, settings.job_settings())
         reconciler = Reconciler(cluster, store, slots, performer, clock=_now)
-        runner = await health.serve_health(settings.health_port, self._sick, lambda: self._ready)
+        runner = await health.serve_health(settings.health_port, self._sick, lambda: self._ready and self._watching())
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(settings.workers):
                     group.create_task(self._queue.work(lambda key: self._look(reconciler, key), _report))
                 group.create_task(self._resync(cluster, slots))
-                self._watch(reconciler)
+                self._watch(reconciler, slots)
         finally:
             for watcher in self._watchers:
                 watcher.stop()
@@ -71,19 +72,27 @@ class Operator:
         if seconds is not None:
             self._queue.add_after(key, seconds)
 
-    def _watch(self, reconciler: Reconciler) -> None:
+    def _watch(self, reconciler: Reconciler, slots: Slots) -> None:
         loop = asyncio.get_running_loop()
 
-        def announce(key: Key, version: str) -> None:
-            if not version or reconciler.written.get(key) != version:  # not the echo of our own write
+        def package_changed(key: Key, version: str) -> None:
+            if reconciler.written.get(key) != version:  # not the echo of our own write
                 loop.call_soon_threadsafe(self._queue.add, key)
+
+        def job_changed(key: Key, ended: bool) -> None:
+            loop.call_soon_threadsafe(self._queue.add, key)
+            if ended:
+                loop.call_soon_threadsafe(slots.wake)
 
         self._watchers = [
             watch.Watcher(
-                "packages", watch.package_registry(announce), watch.operator_settings(), self._settings.namespaces
+                "packages",
+                watch.package_registry(package_changed),
+                watch.operator_settings(),
+                self._settings.namespaces,
             ),
             watch.Watcher(
-                "jobs", watch.job_registry(announce), watch.job_settings(), (self._settings.build_namespace,)
+                "jobs", watch.job_registry(job_changed), watch.job_settings(), (self._settings.build_namespace,)
             ),
         ]
         for watcher in self._watchers:
@@ -108,12 +117,18 @@ class Operator:
             self._last_resync = time.monotonic()
             await asyncio.sleep(self._settings.resync_seconds)
 
+    def _watching(self) -> bool:
+        return bool(self._watchers) and all(watcher.ready for watcher in self._watchers)
+
     def _sick(self) -> str | None:
-        silent = time.monotonic() - self._last_resync
-        if silent > _MISSED_RESYNCS * self._settings.resync_seconds:
-            return f"no look at all packages for {silent:.0f} s"
-        dead = [watcher for watcher in self._watchers if not watcher.alive]
-        return f"{len(dead)} of {len(self._watchers)} watches ended" if dead else None
+        now = time.monotonic()
+        if self._watching() or not self._watchers:
+            self._last_watching = now
+        if now - self._last_resync > _MISSED_RESYNCS * self._settings.resync_seconds:
+            return f"no look at all packages for {now - self._last_resync:.0f} s"
+        if now - self._last_watching > _DEAF_SECONDS:
+            return f"no watch for {now - self._last_watching:.0f} s"
+        return None
 
 
 def _report(key: Key, error: Exception) -> None:

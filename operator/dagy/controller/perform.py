@@ -70,19 +70,16 @@ class Performer:
             case decide.StoreLock(job):
                 return await self._store_lock(plan, seen, job)
             case decide.ReadRecord(job, resolution):
-                self._slots.ended(job)
                 return await self._read_record(plan, seen, job, resolution)
             case decide.CancelJob(job):
                 effect = await self._keep_log(plan, seen, job)
                 await self._cluster.mark_job(job.name, {names.REQUEST_CANCEL: plan.requested.cancel}, suspend=True)
-                self._slots.ended(job)
-                return replace(effect, seen=await self._look_again(plan, seen))
+                return replace(effect, seen=await self._look_again(plan, seen), changed=True)
             case decide.DeleteJobs(jobs):
                 for job in jobs:
                     self._provided.discard(job.uid)
                     await self._cluster.delete_job(job.name)
-                    self._slots.ended(job)
-                gone = {job.name for job in jobs}
+                    gone = {job.name for job in jobs}
                 return Effect(replace(seen, jobs=tuple(j for j in seen.jobs if j.name not in gone)), changed=False)
             case _:
                 assert_never(action)
@@ -152,9 +149,8 @@ class Performer:
         text = "".join(f"=== {step} ===\n{_without_result(log)}\n" for step, log in parts)
         uri = await self._store.keep_log(plan, seen.slug, job.name, text)
         await self._cluster.mark_job(job.name, {names.ANNOTATION_LOG_KEPT: uri})
-        self._slots.ended(job)
         rejection = _rejection(parts[0][1]) if parts[0][0] is Step.RESOLVE else None
-        jobs = tuple(replace(j, log_kept=True) if j.name == job.name else j for j in seen.jobs)
+        jobs = tuple(replace(j, log_uri=uri) if j.name == job.name else j for j in seen.jobs)
         return Effect(replace(seen, jobs=jobs), changed=False, log_uri=uri, rejection=rejection)
 
     async def _store_lock(self, plan: BuildPlan, seen: Observed, job: JobFact) -> Effect:
@@ -165,7 +161,6 @@ class Performer:
         token = plan.requested.refresh or seen.handled.refresh
         resolution = Resolution(plan.spec_hash, lock_hash, token)
         await self._store.keep_lock(plan, seen.slug, Lock(resolution, text))
-        self._slots.ended(job)
         record = await self._store.record(plan, seen.slug, lock_hash)
         return Effect(replace(seen, resolution=resolution, record=record))
 

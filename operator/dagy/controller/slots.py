@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from dagy.adapters.cluster import Cluster
-from dagy.core.facts import JobFact, JobKind
+from dagy.core.facts import JobKind
 from dagy.core.plan import Key
 from dagy.core.turns import Limits, Waiting, position_of
-from dagy.model import names
 
 
 class Slots:
@@ -28,8 +27,7 @@ class Slots:
     def open(self) -> None:
         """Let Jobs start from now on."""
         self._open = True
-        for kind in JobKind:
-            self._wake_first(kind)
+        self.wake()
 
     def leave(self, key: Key, *, keep: JobKind | None = None) -> None:
         """The package waits no more (but for `keep`)."""
@@ -43,19 +41,18 @@ class Slots:
         if not self._open:
             return sorted(self._waiting[kind].values()).index(mine) + 1
         async with self._lock:
-            running = [job for job in await self._cluster.jobs({names.LABEL_STEP: kind}) if job.live]
-            namespaces = [job.package_namespace for job in running]
-            position = position_of(mine, self._waiting[kind].values(), namespaces, self._limits[kind])
+            occupied = await self._cluster.occupied_slots(kind)
+            position = position_of(mine, self._waiting[kind].values(), occupied, self._limits[kind])
             if position == 0:
                 await create()
                 self._waiting[kind].pop(mine.key, None)
             return position
 
-    def ended(self, job: JobFact) -> None:
-        """A Job occupies its slot no more: the next ones are looked at."""
-        self._wake_first(job.kind)
+    def wake(self) -> None:
+        """Something has ended: those who wait first are looked at again.
 
-    def _wake_first(self, kind: JobKind) -> None:
-        # Not all of them: with thousands in the queue each end of a Job would rewrite thousands of positions.
-        for waiting in sorted(self._waiting[kind].values())[: self._limits[kind].total + 10]:
-            self._wake(waiting.key)
+        Not all of them: with thousands in the queue each end of a Job would rewrite thousands of positions.
+        """
+        for kind, waiting in self._waiting.items():
+            for first in sorted(waiting.values())[: self._limits[kind].total + 10]:
+                self._wake(first.key)

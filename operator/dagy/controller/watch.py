@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 _LOGIN_LIFETIME = datetime.timedelta(minutes=10)  # tokens of service accounts change; reading them is cheap
 _RESTART_SECONDS = 2.0
 
-Announce = Callable[[Key, str], None]
-"""Called with the package and, for an event of the package itself, its resourceVersion (else an empty string)."""
+AnnouncePackage = Callable[[Key, str], None]
+"""Called with the package and its resourceVersion."""
+AnnounceJob = Callable[[Key, bool], None]
+"""Called with the package of a Job or pod, and whether that has ended, so that its slot is free."""
 
 
 class _Forever:
@@ -66,7 +68,7 @@ def _login(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo:
     return dataclasses.replace(found, expiration=expiration)
 
 
-def package_registry(announce: Announce) -> kopf.OperatorRegistry:
+def package_registry(announce: AnnouncePackage) -> kopf.OperatorRegistry:
     """Handlers for DepPackages."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
@@ -78,15 +80,16 @@ def package_registry(announce: Announce) -> kopf.OperatorRegistry:
     return registry
 
 
-def job_registry(announce: Announce) -> kopf.OperatorRegistry:
+def job_registry(announce: AnnounceJob) -> kopf.OperatorRegistry:
     """Handlers for the Jobs and pods of the build namespace."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
 
-    async def job_changed(annotations: kopf.Annotations, **_: Any) -> None:
+    async def job_changed(event: kopf.RawEvent, annotations: kopf.Annotations, status: kopf.Status, **_: Any) -> None:
         package = annotations.get(names.ANNOTATION_PACKAGE, "").split("/")
         if len(package) == 2:
-            announce(Key(*package), "")
+            ended = event["type"] == "DELETED" or status.get("phase") in ("Succeeded", "Failed")
+            announce(Key(*package), ended)
 
     ours = {names.LABEL_MANAGED_BY: names.MANAGED_BY}
     kopf.on.event("batch", "v1", "jobs", labels=ours, registry=registry)(job_changed)
@@ -114,7 +117,7 @@ class Watcher:
         namespaces: tuple[str, ...],
     ) -> None:
         self._name, self._registry, self._settings, self._namespaces = name, registry, settings, namespaces
-        self._stop = threading.Event()
+        self._stop, self._ready = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch-{name}", daemon=True)
 
     def start(self) -> None:
@@ -126,9 +129,9 @@ class Watcher:
         self._stop.set()
 
     @property
-    def alive(self) -> bool:
-        """Whether the thread is there."""
-        return self._thread.is_alive()
+    def ready(self) -> bool:
+        """Whether Kopf is up: logged in and about to watch. False between its end and its next start."""
+        return self._thread.is_alive() and self._ready.is_set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -136,6 +139,7 @@ class Watcher:
                 asyncio.run(self._operator())
             except Exception:
                 log.exception("The watch of %s ended with an error", self._name)
+            self._ready.clear()
             if not self._stop.wait(_RESTART_SECONDS * random.uniform(0.75, 1.25)):  # noqa: S311
                 log.warning("The watch of %s ended; starting it again", self._name)
 
@@ -147,4 +151,5 @@ class Watcher:
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             stop_flag=self._stop,
+            ready_flag=self._ready,
         )

@@ -115,9 +115,9 @@ def _next_steps(seen: Observed, state: State) -> tuple[Action, ...]:
         case states.Built(job, resolution):
             return (KeepLog(job), ReadRecord(job, resolution))
         case states.Retrying(job) | states.Failed(_, job):
-            return (KeepLog(job),) if job and not job.log_kept else ()
+            return (KeepLog(job),) if job and not job.log_uri else ()
         case states.Invalid(_, job):
-            return (KeepLog(job),) if job and not (job.log_kept and seen.rejected) else ()
+            return (KeepLog(job),) if job and not (job.log_uri and seen.rejected) else ()
         case states.Validating(job, progress) | states.Building(job, progress):
             return () if progress.started else (ProvideInput(job, seen.resolution),)
         case states.Suspended() | states.Saved() | states.Valid() | states.Completed() | states.Blocked():

@@ -66,15 +66,14 @@ class JobFact:
     input_hash: str
     attempt: int
     created_at: str
-    package_namespace: str = ""
-    """Namespace of the DepPackage, for the limits."""
     ended_at: str = ""
     """RFC 3339 time at which the last container, or else the Job, ended; empty while it runs."""
     finished: str = ""
     """Complete, Failed or empty."""
     finished_reason: str = ""
     cancelled: bool = False
-    log_kept: bool = False
+    log_uri: str = ""
+    """Where its log is kept, once it is."""
     deleting: bool = False
     pod: PodFact | None = None
 
@@ -86,11 +85,24 @@ class JobFact:
         return self.pod is None or self.pod.phase not in ("Succeeded", "Failed")
 
 
+def occupied_slots(jobs: Iterable[Json], pods: Iterable[Json]) -> list[str]:
+    """The package namespaces of everything that takes a slot: pods that have not ended, and Jobs still without one.
+
+    A pod counts until its phase says that it has ended, even when its Job is gone: an observer, and a ResourceQuota,
+    count in the same way.
+    """
+    pods = list(pods)
+    owners = {_owner(pod) for pod in pods}
+    live = [pod for pod in pods if (pod.get("status") or {}).get("phase", "Pending") in ("Pending", "Running")]
+    waiting = [job for job in jobs if job["metadata"]["name"] not in owners and _job(job, None).live]
+    return [_package_namespace(obj) for obj in [*live, *waiting]]
+
+
 def jobs_of(jobs: Iterable[Json], pods: Iterable[Json]) -> tuple[JobFact, ...]:
     """Facts of all Jobs, oldest attempt first. Objects without our labels are not ours and are left out."""
     newest: dict[str, Json] = {}
     for pod in pods:
-        owner = _label(pod, "batch.kubernetes.io/job-name") or _label(pod, "job-name")
+        owner = _owner(pod)
         if owner not in newest or _created(newest[owner]) <= _created(pod):
             newest[owner] = pod
     facts = [_job(job, newest.get(job["metadata"]["name"])) for job in jobs if _ours(job)]
@@ -115,12 +127,11 @@ def _job(job: Json, pod: Json | None) -> JobFact:
         input_hash=_label(job, names.LABEL_INPUT_HASH),
         attempt=int(_label(job, names.LABEL_ATTEMPT)),
         created_at=_created(job),
-        package_namespace=str(annotations.get(names.ANNOTATION_PACKAGE, "")).partition("/")[0],
         ended_at=_ended_at(pod, ended),
         finished=ended.get("type", ""),
         finished_reason=ended.get("reason", ""),
         cancelled=names.REQUEST_CANCEL in annotations,
-        log_kept=names.ANNOTATION_LOG_KEPT in annotations,
+        log_uri=str(annotations.get(names.ANNOTATION_LOG_KEPT, "")),
         deleting="deletionTimestamp" in job["metadata"],
         pod=_pod(pod, kind) if pod else None,
     )
@@ -157,6 +168,14 @@ def _container(step: Step, status: Json) -> ContainerFact:
     return ContainerFact(
         step, running="running" in state, reason=waiting.get("reason", ""), message=waiting.get("message", "")
     )
+
+
+def _owner(pod: Json) -> str:
+    return _label(pod, "batch.kubernetes.io/job-name") or _label(pod, "job-name")
+
+
+def _package_namespace(obj: Json) -> str:
+    return str((obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_PACKAGE, "")).partition("/")[0]
 
 
 def _label(obj: Json, name: str) -> str:

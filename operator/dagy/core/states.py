@@ -205,7 +205,7 @@ def _validation_state(plan: BuildPlan, seen: Observed, now: datetime) -> State:
             case Success():
                 return Validated(job)
             case Failure() as failure:
-                if seen.rejected and job.log_kept:
+                if seen.rejected and job.log_uri:
                     failure = seen.rejected  # the same one, from the log: the termination message holds less
                 again = ToValidate(input_hash, job.attempt + 1)
                 return _after_failure(plan, job, failure, again, now)

@@ -125,7 +125,7 @@ def _build(state: State, around: Surroundings, *, same: bool) -> BuildStatus:
     match state:
         case states.Building(job) | states.Built(job) | states.Retrying(job) | states.Failed(_, JobFact() as job):
             if job.kind is JobKind.BUILD:
-                log = around.build_log or (before.log_uri if before else None)
+                log = job.log_uri or around.build_log or None
                 return BuildStatus(
                     attempt=job.attempt,
                     job_name=job.name,
