@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.bench import cluster, contenders, machine, report
-from tests.bench.cases import CASES, PYTHON, SCIENCE, Case
+from tests.bench.cases import CASES, PYTHON, Case
 from tests.bench.timing import CannotRunError, Contender, compete
 from tests.bench.toolbox import Toolbox
 from tests.cluster import images
@@ -26,13 +27,13 @@ SECTIONS = ("cluster", "others", "images", "make-up", "requirements")
 
 def main() -> int:
     """Print the figures, and what was left out."""
+    # A benchmark that is stopped leaves no namespace and no folder behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = _options()
     layout = current_layout()
     skipped: list[str] = [f"{section}: as asked" for section in options.skip]
-    cases: Sequence[Case] = [SCIENCE] if options.quick else CASES
-    if options.quick:
-        options.skip.append("others")
-        skipped += ["others: --quick", "cases other than " + SCIENCE.name + ": --quick"]
+    cases = [CASES[letter] for letter in sorted(options.case or CASES)]
+    skipped += [f"{case.name}: as asked" for case in CASES.values() if case not in cases]
     print(f"Measured: {machine.description()}.\n")
     with ExitStack() as stack:
         tools = Toolbox(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dagy-bench-tools-"))))
@@ -61,12 +62,19 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"only {SCIENCE.name}, and no tools of others")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"only {CASES['b'].name}, and no tools of others: --case b --skip others"
+    )
+    listed = "; ".join(f"{letter}: {case.name}" for letter, case in CASES.items())
+    parser.add_argument("--case", action="append", choices=CASES, help=f"only this case; may be repeated ({listed})")
     parser.add_argument("--rounds", type=int, default=3, help="how often each contender runs, after a warm-up")
     parser.add_argument(
         "--skip", action="append", default=[], choices=SECTIONS, help="leave a section out; may be repeated"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.quick:
+        options.case, options.skip = ["b"], [*options.skip, "others"]
+    return options
 
 
 def _competition(case: Case, taking_part: Sequence[Contender], rounds: int, node: cluster.Cluster | None) -> None:

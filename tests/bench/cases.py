@@ -34,4 +34,4 @@ pygments pyjwt pyparsing pytest python-dateutil python-dotenv pytz uritemplate r
 sqlparse sympy tabulate tenacity tomlkit toolz tqdm tzdata urllib3 zipp
 """
 PURE = Case("60 pure-Python packages", tuple(_PURE.split()))
-CASES = (ONE, SCIENCE, PURE)
+CASES = {"a": ONE, "b": SCIENCE, "c": PURE}
