@@ -15,7 +15,7 @@ from mypy_boto3_s3.client import S3Client
 from tests.cluster import images
 from tests.cluster.layout import current_layout
 from tests.cluster.shell import run
-from tests.e2e.kube import SYSTEM, Json, Kube
+from tests.e2e.kube import SYSTEM, Kube
 
 ROOT = Path(__file__).parents[2]
 STATE = Path(os.environ.get("DAGY_CLUSTER_DIR") or ROOT / ".cluster")
@@ -66,21 +66,22 @@ def bucket(s3_env: dict[str, str]) -> str:
 
 
 def kill_operator(kube: Kube) -> None:
-    """SIGKILL to the operator's process, from outside its container; waits until the kubelet has started it again."""
-    (pod,) = kube.list("pods", "-l", "app.kubernetes.io/name=dagy-operator", namespace=SYSTEM)
-    (container,) = pod["status"]["containerStatuses"]
-    killed = container["containerID"].removeprefix("containerd://")
-    if (STATE / "node.json").exists():
-        run([*images.ctr(current_layout()), "task", "kill", "--signal", "SIGKILL", killed])
-    else:  # another cluster, whose nodes are out of reach: a kill without grace is the next best
-        kube("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force", namespace=SYSTEM)
+    """SIGKILL to the operator's process, from outside its container; waits until another one is ready.
 
-    def started_again(new: Json) -> bool:
-        statuses = new["status"].get("containerStatuses", [])
-        return any(s["ready"] and s["containerID"].removeprefix("containerd://") != killed for s in statuses)
-
-    for _, new in kube.watch("pods", "-l", "app.kubernetes.io/name=dagy-operator", seconds=120, namespace=SYSTEM):
-        if started_again(new):
+    The pod is deleted afterwards, because the kubelet waits longer and longer before it starts a killed container
+    again, and that wait is not what is tested.
+    """
+    operators = ("pods", "-l", "app.kubernetes.io/name=dagy-operator")
+    killed = [pod["metadata"]["name"] for pod in kube.list(*operators, namespace=SYSTEM)]
+    for pod in kube.list(*operators, namespace=SYSTEM):
+        for container in pod["status"].get("containerStatuses", []):
+            if (STATE / "node.json").exists() and "running" in container["state"]:
+                task = container["containerID"].removeprefix("containerd://")
+                run([*images.ctr(current_layout()), "task", "kill", "--signal", "SIGKILL", task])
+    kube("delete", "pod", *killed, "--grace-period=0", "--force", namespace=SYSTEM)
+    for _, new in kube.watch(*operators, seconds=120, namespace=SYSTEM):
+        ready = any(s["ready"] for s in new["status"].get("containerStatuses", []))
+        if ready and new["metadata"]["name"] not in killed:
             return
     pytest.fail("The operator did not come back within 120 s.")
 

@@ -68,13 +68,14 @@ class Reconciler:
         Raises KubeError and StorageError: the queue then tries again. A conflict is no error: somebody wrote in
         between, so the facts are out of date.
         """
+        now = self._clock()  # before anything is awaited: keys are taken in the order of their arrival
         package = await self._cluster.package(key)
         if package is None or "deletionTimestamp" in package["metadata"]:
             self._slots.leave(key)
             self.written.pop(key, None)
-            return await finalize(self._cluster, self._store, package, self._clock()) if package else None
+            return await finalize(self._cluster, self._store, package, now) if package else None
         try:
-            return await self._look(package)
+            return await self._look(package, now)
         except KubeError as error:
             self._slots.leave(key)
             if error.status == 409:
@@ -84,8 +85,8 @@ class Reconciler:
             self._slots.leave(key)  # who cannot start must not hold the turn of others
             raise
 
-    async def _look(self, package: dict[str, Any]) -> float | None:
-        this = Pass(package, plan_of(package), status_in(package), self._clock())
+    async def _look(self, package: dict[str, Any], now: datetime) -> float | None:
+        this = Pass(package, plan_of(package), status_in(package), now)
         slug = await slug_of(self._cluster, package)
         if isinstance(slug, Failure):
             await self._write(this, Observed(""), states.Failed(slug))
