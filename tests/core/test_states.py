@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from dagy.core import states
 from dagy.core.facts import JobKind
+from dagy.core.remembered import Look, resolution_in
 from dagy.core.states import Observed, Resolution, build_hash, state_of, validation_hash
+from dagy.core.status import Surroundings, status_of
+from dagy.model.status import DepPackageStatus
 from dagy_builder.contract import Fault, Step
 from tests.core.worlds import SLUG, START, World, artifact, job, outcome, package, plan, settled
 
@@ -240,6 +243,14 @@ def test_what_decides_nothing_starts_nothing(change: dict[str, object]) -> None:
     world.look()
     assert world.started == started
     assert world.status.artifact == artifact
+
+
+def test_what_could_not_be_asked_is_not_remembered_as_known() -> None:
+    seen = Observed(SLUG, blocked=states.Failure("BucketNotFound", "no such bucket", Fault.USER))
+    before = DepPackageStatus()
+    after = status_of(PLAN, seen, state_of(PLAN, seen, START), Surroundings(START, before))
+    assert after.phase == "FAILED"
+    assert resolution_in(after, PLAN) is Look.ASK
 
 
 def test_looking_again_changes_nothing() -> None:

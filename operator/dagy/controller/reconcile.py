@@ -124,7 +124,7 @@ class Reconciler:
                 break
         waits_for = {states.ToValidate: JobKind.VALIDATE, states.ToBuild: JobKind.BUILD}.get(type(state))
         self._slots.leave(this.plan.key, keep=waits_for)
-        return _look_again_after(state, this.now)
+        return _SAFETY_SECONDS if seen.blocked else _look_again_after(state, this.now)
 
     async def _step(self, this: Pass, seen: Observed, state: State) -> Effect:
         """Gather what the status of this state needs, write it, then act."""

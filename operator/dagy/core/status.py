@@ -58,7 +58,8 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surrounding
         dependency_count=len(plan.normalized.dependencies),
         dependencies=list(plan.normalized.dependencies),
         dropped=[DroppedRequirement(text=d.text, why=d.why) for d in plan.normalized.dropped],
-        spec_hash=plan.spec_hash,
+        # While S3 cannot be asked, nothing is known of this spec: the next look must ask again.
+        spec_hash=previous.spec_hash if seen.blocked else plan.spec_hash,
         lock_hash=seen.resolution.lock_hash if seen.resolution else None,
         artifact=artifact,
         validation=_validation(plan, seen, state, around),
