@@ -24,7 +24,7 @@ from tests.e2e.kube import Json, Kube, KubectlError, package
 CLUSTER = "apply to COMPLETED"
 _HOW = "kubectl apply && kubectl wait --for=condition=Ready"
 _STEP_TIME = re.compile(r"^(resolve|install|package|upload): .* in ([0-9.]+) s$", re.MULTILINE)
-_MOST_SECONDS = 600
+_MOST_SECONDS = 240
 
 
 @dataclass
@@ -76,10 +76,13 @@ class Cluster:
 
     def _after(self) -> None:
         """Read the logs, then delete the package: another one of the same list must find nothing to reuse."""
-        if self._finished:
+        completed = bool(self._finished)
+        if completed:
             list(self.timelines.values())[-1][-1].steps = _step_times(self._layout, self._finished)
         self._finished = {}
-        self._kube("delete", "dp", f"bench-{self._count}", "--timeout=60s", "--ignore-not-found")
+        # After a failure nothing is waited for: the namespace takes the package with it.
+        wait = "--timeout=60s" if completed else "--wait=false"
+        self._kube("delete", "dp", f"bench-{self._count}", wait, "--ignore-not-found")
 
 
 @contextmanager
