@@ -1,269 +1,129 @@
-"""Saying why requirements can't be resolved: from uv's facts to sentences that tell what to do. Pure."""
+"""Saying why requirements can't be resolved: from a diagnosis to sentences that tell what to do. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from packaging.version import InvalidVersion, Version
-
+from dagy_builder.advice import PUBLISHED_AS, distance, minor_range
 from dagy_builder.contract import Problem, Reason
-from dagy_builder.derivation import Edge, Facts, name_of
+from dagy_builder.derivation import Facts, name_of
+from dagy_builder.diagnosis import Diagnosis, from_roots, needs, problem, shown, through
+from dagy_builder.explain_files import problem_with_files
 from dagy_builder.requirement import Asked
 from dagy_builder.target import Target
 
+SUMMARY_LENGTH = 1000
+"""Characters of the message on all problems; it also becomes a Kubernetes Event, whose note holds 1024 bytes."""
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """What one derivation is about."""
-
-    reason: Reason
-    roots: tuple[Asked, ...]
-    """The user's requirements that take part; leaving them out solves this problem."""
-    subject: str
-    """The package that is the obstacle."""
-    facts: Facts
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether the obstacle is a requirement of the user and not a dependency of one."""
-        return any(root.name == self.subject for root in self.roots)
+_MAX_STEPS = 6
 
 
-def diagnose(facts: Facts, requirements: Sequence[Asked]) -> Diagnosis | None:
-    """The kind of the failure, or None when the facts name none of the requirements."""
-    roots = tuple(r for r in requirements if r.name in facts.required)
-    if not roots:
-        return None
-    reason, subject = _kind(facts, roots)
-    return Diagnosis(reason, roots, subject, facts)
+def problem_of(
+    diagnosis: Diagnosis, target: Target, *, listed: Sequence[str] = (), published: Sequence[str] = ()
+) -> Problem:
+    """The failure in sentences.
+
+    For a package that isn't found, `listed` are names of the list that look like it, and `published` are likely names
+    that an index knows.
+    """
+    if diagnosis.reason is Reason.PACKAGE_NOT_FOUND:
+        return _not_found(diagnosis, listed, published)
+    if diagnosis.reason is Reason.RESOLUTION_FAILED:
+        return _broken(diagnosis)
+    if diagnosis.available is not None:
+        return problem_with_files(diagnosis, diagnosis.available, target)
+    return _conflict(diagnosis)
 
 
-def problem_of(diagnosis: Diagnosis, newest: str | None, target: Target) -> Problem:
-    """The failure in sentences. `newest` is the newest version of the subject that fits the target, if one does."""
-    match diagnosis.reason:
-        case Reason.PACKAGE_NOT_FOUND:
-            return _not_found(diagnosis)
-        case Reason.PYTHON_INCOMPATIBLE:
-            return _python(diagnosis, newest, target)
-        case Reason.NO_WHEEL:
-            return _no_wheel(diagnosis, newest, target)
-        case Reason.NO_MATCHING_VERSION:
-            return _no_version(diagnosis, newest, target)
-        case Reason.RESOLUTION_FAILED:
-            return _broken(diagnosis)
-        case _:
-            return _conflict(diagnosis)
-
-
-def _kind(facts: Facts, roots: Sequence[Asked]) -> tuple[Reason, str]:
-    if facts.not_found:
-        return Reason.PACKAGE_NOT_FOUND, facts.not_found[0]
-    if len(roots) == 1:
-        if facts.python:
-            return Reason.PYTHON_INCOMPATIBLE, name_of(facts.python[0][0])
-        if facts.without_wheel:
-            return Reason.NO_WHEEL, name_of(facts.without_wheel[0][0])
-        if facts.broken:
-            return Reason.RESOLUTION_FAILED, name_of(facts.broken[0])
-        for known in (facts.yanked, facts.missing, facts.available):
-            if known:
-                first = known[0]
-                return Reason.NO_MATCHING_VERSION, name_of(first if isinstance(first, str) else first[0])
-    return Reason.UNSATISFIABLE_REQUIREMENTS, roots[0].name
-
-
-def _not_found(diagnosis: Diagnosis) -> Problem:
+def _not_found(diagnosis: Diagnosis, listed: Sequence[str], published: Sequence[str]) -> Problem:
     name = diagnosis.subject
-    if diagnosis.is_direct:
-        message = f"{name} is not in the package index."
-        hint = "Check the spelling, or name the index that has it in spec.index."
+    if not diagnosis.is_direct:
+        message = f"{needs(diagnosis)}, which is not in the package index."
+        hint = f"Ask for another version of {diagnosis.root.name}, or name the index that has {name} in spec.index"
+        return problem(diagnosis, message, hint, wanted=name)
+    message = f"{name} is not in the package index."
+    if name in PUBLISHED_AS:
+        hint = f"The module {name} is part of {PUBLISHED_AS[name]}: ask for that"
+    elif listed:
+        hint = f"Did you mean {' or '.join(listed)}, which the list has as well? Otherwise name its index in spec.index"
+    elif published:
+        hint = f"There is {' and '.join(published)}: check whether that is what you mean"
     else:
-        message = f"{_needs(diagnosis)}, which is not in the package index."
-        hint = f"Ask for another version of {_root(diagnosis).name}, or name the index that has {name} in spec.index."
-    return _problem(diagnosis, message, hint, wanted=name)
-
-
-def _python(diagnosis: Diagnosis, newest: str | None, target: Target) -> Problem:
-    term, wanted = next(pair for pair in diagnosis.facts.python if name_of(pair[0]) == diagnosis.subject)
-    subject = _shown(term, diagnosis)
-    message = f"{subject} needs Python {wanted}, but this package is for Python {target.python_version}."
-    hint = f"Set pythonVersion to one that is {wanted}" + _or_range(diagnosis, newest, target)
-    return _problem(diagnosis, _through(diagnosis, message), hint, wanted=f"Python {wanted}", exists=newest)
-
-
-def _no_wheel(diagnosis: Diagnosis, newest: str | None, target: Target) -> Problem:
-    term, kind = next(pair for pair in diagnosis.facts.without_wheel if name_of(pair[0]) == diagnosis.subject)
-    subject = _shown(term, diagnosis)
-    tags = dict(diagnosis.facts.found_tags).get(diagnosis.subject)
-    if kind:
-        message = f"{subject} has no wheel for {target.description}" + (
-            f" (there are wheels for {tags})." if tags else "."
-        )
-        hint = "Ask for another version"
-    else:
-        message = f"{subject} is published as source code only, without a wheel."
-        hint = "Set spec.sourceDistributions to Allow, which runs its build code, or ask for a version with wheels"
-    hint += f" (the newest that fits is {newest})" if newest else ""
-    return _problem(diagnosis, _through(diagnosis, message), hint, wanted=term, exists=newest or tags)
+        hint = "Check the spelling, or name the index that has it in spec.index"
+    return problem(diagnosis, message, hint, wanted=name, exists=", ".join(published) or None)
 
 
 def _broken(diagnosis: Diagnosis) -> Problem:
     term = next(term for term in diagnosis.facts.broken if name_of(term) == diagnosis.subject)
     message = f"The file of {term} in the package index can't be read."
     hint = "Ask for another version, or have the file replaced in the index"
-    return _problem(diagnosis, _through(diagnosis, message), hint, wanted=term)
-
-
-def _too_new(diagnosis: Diagnosis, cutoff: str) -> Problem:
-    what = _root(diagnosis).text if diagnosis.is_direct else _needs(diagnosis)
-    message = f"{what}: no matching release was uploaded before {cutoff}, as spec.excludeNewer wants."
-    return _problem(diagnosis, message, "Set spec.excludeNewer to a later time, or ask for an older version")
-
-
-def _no_version(diagnosis: Diagnosis, newest: str | None, target: Target) -> Problem:
-    facts, root = diagnosis.facts, _root(diagnosis)
-    if cutoff := dict(facts.too_new).get(diagnosis.subject):
-        return _too_new(diagnosis, cutoff)
-    yanked = {name_of(term): reason for term, reason in facts.yanked}.get(diagnosis.subject)
-    missing = _nothing_matches(root) if diagnosis.is_direct else f"{_needs(diagnosis)}, and there is no such release"
-    if yanked is not None:
-        because = f" ({yanked})" if yanked else ""
-        missing = f"{missing}, except one that its authors have withdrawn{because}"
-    known = f": the newest release for Python {target.python_version} is {newest}." if newest else "."
-    if diagnosis.is_direct:
-        hint = _range_hint(diagnosis.subject, newest) or "Ask for another version"
-    else:
-        hint = f"Ask for another version of {root.name}"
-    return _problem(diagnosis, missing + known, hint, wanted=str(root.requirement.specifier) or None, exists=newest)
-
-
-def _nothing_matches(root: Asked) -> str:
-    specifier = root.requirement.specifier
-    if not specifier:
-        return f"{root.text} has no usable release"
-    exact = any(clause.operator in ("==", "===") and "*" not in clause.version for clause in specifier)
-    return f"{root.text} does not exist" if exact else f"No release matches {root.text}"
+    return problem(diagnosis, through(diagnosis, message), hint, wanted=term)
 
 
 def _conflict(diagnosis: Diagnosis) -> Problem:
-    roots, edges = diagnosis.roots, list(diagnosis.facts.edges)
+    roots = diagnosis.roots
     asked = " and ".join(root.text for root in roots)
-    if not edges:
+    edges = from_roots(diagnosis.facts.edges, [root.name for root in roots])
+    because = [f"{shown(edge.dependent, diagnosis)} needs {edge.dependency}" for edge in edges]
+    because += _obstacles(diagnosis.facts, {root.name for root in roots})
+    if len(because) > _MAX_STEPS:
+        because[_MAX_STEPS:] = [f"and so on ({len(because) - _MAX_STEPS} more, in the log)"]
+    if not because:
         message = f"{asked} exclude each other."
+    elif len(roots) > 1:
+        message = f"{asked} can't be installed together: {', '.join(because)}."
     else:
-        edges = from_roots(edges, [root.name for root in roots])
-        needs = ", ".join(f"{_shown(edge.dependent, diagnosis)} needs {edge.dependency}" for edge in edges)
-        message = f"{asked} can't be installed together: {needs}." if len(roots) > 1 else f"{asked} fails: {needs}."
+        message = f"{asked} can't be installed: {', '.join(because)}."
     hint = "Relax one of them" if len(roots) > 1 else f"Ask for another version of {roots[0].name}"
-    return _problem(diagnosis, message, hint, wanted=asked)
+    return problem(diagnosis, message, hint, wanted=asked)
 
 
-def _problem(
-    diagnosis: Diagnosis, message: str, hint: str, *, wanted: str | None = None, exists: str | None = None
-) -> Problem:
-    hint = hint.rstrip(".") + "."
-    return Problem(
-        message=f"{message} {hint}",
-        requirement=_root(diagnosis).text,
-        wanted=wanted,
-        exists=exists,
-        why=message,
-        hint=hint,
-    )
+def _obstacles(facts: Facts, roots: set[str]) -> list[str]:
+    """What keeps requirements apart beside what packages need: releases that one would need, and can't have."""
+    told = [f"{name} is not in the package index" for name in facts.not_found]
+    told += [f"{term} has no wheel that fits" for term, _ in facts.without_wheel]
+    told += [f"{term} needs Python {wanted}" for term, wanted in facts.python]
+    told += [f"{term} was withdrawn" for term, _ in facts.yanked]
+    told += [f"there is no {term}" for term in facts.missing if name_of(term) not in roots]
+    return told
 
 
-def _through(diagnosis: Diagnosis, message: str) -> str:
-    """The message, led in by who brings the subject when the user doesn't ask for it himself."""
-    return message if diagnosis.is_direct else f"{_needs(diagnosis)}. {message}"
+def relieved(found: Problem, helping: Sequence[tuple[Asked, str]]) -> Problem:
+    """The problem with a hint that names what was tried and works: a requirement, and the version it then gets.
 
-
-def _needs(diagnosis: Diagnosis) -> str:
-    """How the user's requirement comes to the subject: "a needs b, b needs c>=2"."""
-    chain = chain_to(diagnosis.subject, {r.name for r in diagnosis.roots}, diagnosis.facts.edges)
-    if not chain:
-        return f"{_root(diagnosis).text} needs {diagnosis.subject}"
-    return ", ".join(f"{_shown(edge.dependent, diagnosis)} needs {edge.dependency}" for edge in chain)
-
-
-def chain_to(subject: str, roots: set[str], edges: Sequence[Edge]) -> list[Edge]:
-    """The edges that lead from one of `roots` to `subject`; empty when they don't."""
-    by_dependency = {name_of(edge.dependency): edge for edge in edges}
-    chain: list[Edge] = []
-    while subject not in roots:
-        edge = by_dependency.pop(subject, None)
-        if edge is None:
-            return []
-        chain.insert(0, edge)
-        subject = name_of(edge.dependent)
-    return chain
-
-
-def from_roots(edges: Sequence[Edge], roots: Sequence[str]) -> list[Edge]:
-    """The edges in the order in which one reads them: from each root along what it needs."""
-    ordered: list[Edge] = []
-
-    def follow(name: str) -> None:
-        for edge in edges:
-            if name_of(edge.dependent) == name and edge not in ordered:
-                ordered.append(edge)
-                follow(name_of(edge.dependency))
-
-    for root in roots:
-        follow(root)
-    return [*ordered, *(edge for edge in edges if edge not in ordered)]
-
-
-def _shown(term: str, diagnosis: Diagnosis) -> str:
-    """A term of uv's, in the user's words where it is one of the user's requirements."""
-    for root in diagnosis.roots:
-        if root.name == name_of(term):
-            return root.text
-    return term
-
-
-def relieved(problem: Problem, helping: Sequence[tuple[Asked, str]]) -> Problem:
-    """The problem with a hint that names what was tried and works: a requirement, and the version it then gets."""
+    The smallest change comes first.
+    """
     if not helping:
-        return problem
+        return found
     choices = [
-        f"{_minor_range(asked.name, version) or asked.name} instead of {asked.text}" for asked, version in helping
+        f"{minor_range(asked.name, version) or asked.name} instead of {asked.text}"
+        for asked, version in sorted(helping, key=lambda one: distance(one[0].requirement.specifier, one[1]))
     ]
     hint = "Ask for " + ", or for ".join(choices) + ": that was tried, and all else can stay."
-    return replace(problem, message=f"{problem.why} {hint}", hint=hint)
-
-
-def _range_hint(name: str, newest: str | None) -> str | None:
-    """ "Ask for one of 3.1.*, for example pandas>=3.1,<3.2"."""
-    example = _minor_range(name, newest)
-    return example and f"Ask for one of {example.rpartition('>=')[2].partition(',')[0]}.*, for example {example}"
-
-
-def _minor_range(name: str, version_text: str | None) -> str | None:
-    """ "pandas>=3.1,<3.2" for 3.1.4, the range that the guide recommends."""
-    try:
-        version = Version(version_text or "")
-    except InvalidVersion:
-        return None
-    epoch = f"{version.epoch}!" if version.epoch else ""
-    return f"{name}>={epoch}{version.major}.{version.minor},<{epoch}{version.major}.{version.minor + 1}"
-
-
-def _or_range(diagnosis: Diagnosis, newest: str | None, target: Target) -> str:
-    if newest is None:
-        return ""
-    asked = (
-        f"{diagnosis.subject} {newest}" if diagnosis.is_direct else f"a version that needs {diagnosis.subject} {newest}"
-    )
-    return f", or ask for {asked}, the newest release for Python {target.python_version}"
-
-
-def _root(diagnosis: Diagnosis) -> Asked:
-    return diagnosis.roots[0]
+    return replace(found, message=f"{found.why} {hint}", hint=hint)
 
 
 def summary_of(problems: Sequence[Problem]) -> str:
-    """All problems in one message of bounded length."""
+    """All problems in one message: the first ones whole, the requirements of the others, all of bounded length."""
     if len(problems) == 1:
         return problems[0].message
-    return f"{len(problems)} problems. " + " ".join(f"{n}. {p.message}" for n, p in enumerate(problems[:3], 1))
+    text = f"{len(problems)} problems:"
+    for number, one in enumerate(problems, 1):
+        told = f" {number}. {one.message}"
+        rest = _names(problems[number:])
+        if len(text) + len(told) + len(rest) > SUMMARY_LENGTH:
+            return (
+                (text + _names(problems[number - 1 :])) if number > 1 else (text + told)[: SUMMARY_LENGTH - 3] + "..."
+            )
+        text += told
+    return text
+
+
+def _names(problems: Sequence[Problem]) -> str:
+    """ " Also: b==2, c." in at most 200 characters; "" for no problems."""
+    if not problems:
+        return ""
+    named = list(dict.fromkeys(one.requirement or one.message for one in problems))
+    text = f" Also: {', '.join(named)}."
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -6,10 +6,12 @@ import base64
 import re
 import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,23 @@ from packaging.utils import canonicalize_name
 
 from dagy_builder.contract import BuildRequest, Problem, Reason
 from dagy_builder.failure import StepError
+from dagy_builder.index_client import IndexClient
+from dagy_builder.index_page import IndexFile, uploaded_before
 from dagy_builder.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.lock import Lock, LockError, WrongWheelError, canonical_lock
 from dagy_builder.requirement import Asked, check_url, parse_requirements, requirements_file
 from dagy_builder.target import Target
 from dagy_builder.unresolvable import why_not
-from dagy_builder.uv import PYPI, Log, Uv, UvResult, build_arguments, index_arguments, runs_package_code
+from dagy_builder.uv import (
+    PYPI,
+    Log,
+    Uv,
+    UvResult,
+    build_arguments,
+    index_arguments,
+    index_urls,
+    runs_package_code,
+)
 
 
 @dataclass(frozen=True)
@@ -107,32 +120,57 @@ class Compiler:
             return cls(request, target, uv, require_interpreter(target, uv))
         return cls(request, target, uv, bundled_interpreter(target) or Path(sys.executable))
 
+    @property
+    def builds_sources(self) -> bool:
+        """Whether source distributions may be built."""
+        return runs_package_code(self.request)
+
+    @cached_property
+    def _index(self) -> IndexClient:
+        return IndexClient(index_urls(self.request))
+
     def run(
-        self, lines: str, log: Log = lambda _: None, *, output: str = "pylock.toml", extra: Sequence[str] = ()
+        self,
+        lines: str,
+        log: Log = lambda _: None,
+        *,
+        output: str = "pylock.toml",
+        extra: Sequence[str] = (),
+        seconds: float | None = None,
     ) -> tuple[UvResult, str]:
         """One run: what uv said, and the output (pylock.toml or requirements.txt) if it succeeded."""
         with tempfile.TemporaryDirectory(prefix="dagy-resolve-") as folder:
             source, target = Path(folder, "requirements.in"), Path(folder, output)
             source.write_text(lines)
             arguments = [*self._arguments(output), *extra, "--output-file", str(target), str(source)]
-            answer = self.uv.run(arguments, log, Path(folder), with_stdout=False)
+            answer = self.uv.run(arguments, log, Path(folder), with_stdout=False, seconds=seconds)
             return answer, target.read_text() if target.exists() else ""
 
-    def failure_without(self, requirements: Sequence[Asked]) -> str | None:
-        """What uv says to fewer requirements; None when those can be resolved."""
-        answer, _ = self.run(requirements_file(requirements))
-        return answer.output if answer.code != 0 else None
+    def failure_without(self, requirements: Sequence[Asked], deadline: float) -> str | None:
+        """What uv says to fewer requirements; None when those can be resolved, or nothing came out in time."""
+        if (seconds := deadline - time.monotonic()) <= 0:
+            return None
+        answer, _ = self.run(requirements_file(requirements), seconds=seconds)
+        return answer.output if answer.code > 0 else None
 
-    def newest(self, name: str) -> str | None:
+    def newest(self, name: str, deadline: float) -> str | None:
         """The newest version of a package that fits the target, whatever it depends on."""
-        return self._version_of(name, f"{name}\n", extra=("--no-deps",))
+        return self._version_of(name, f"{name}\n", deadline, extra=("--no-deps",))
 
-    def version_within(self, asked: Asked, others: Sequence[Asked]) -> str | None:
+    def version_within(self, asked: Asked, others: Sequence[Asked], deadline: float) -> str | None:
         """The version that `asked` gets when it is resolved with the others; None when it can't be."""
-        return self._version_of(asked.name, requirements_file([asked, *others]))
+        return self._version_of(asked.name, requirements_file([asked, *others]), deadline)
 
-    def _version_of(self, name: str, lines: str, extra: Sequence[str] = ()) -> str | None:
-        answer, text = self.run(lines, extra=extra)
+    def files(self, name: str, deadline: float) -> list[IndexFile] | None:
+        """What the index has of a package: nothing when it doesn't know it, None when it doesn't tell."""
+        files = self._index.files(name, deadline)
+        newest = self.request.exclude_newer
+        return uploaded_before(files, datetime.fromisoformat(newest)) if files and newest else files
+
+    def _version_of(self, name: str, lines: str, deadline: float, extra: Sequence[str] = ()) -> str | None:
+        if (seconds := deadline - time.monotonic()) <= 0:
+            return None
+        answer, text = self.run(lines, extra=extra, seconds=seconds)
         if answer.code != 0:
             return None
         try:

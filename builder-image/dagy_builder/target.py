@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from packaging import tags
 
 from dagy_builder import keys
 from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
+
+PYTHON_VERSIONS = ("3.10", "3.11", "3.12", "3.13")
+"""Python versions that packages can be for."""
 
 _CPU = {"amd64": "x86_64", "arm64": "aarch64"}
 # The glibc versions that this uv knows as --python-platform.
@@ -67,6 +71,11 @@ class Target:
     def uv_platform(self) -> str:
         """Value for uv's --python-platform."""
         return f"{self.cpu}-manylinux_{self.glibc.replace('.', '_')}"
+
+    @cached_property
+    def tag_set(self) -> frozenset[tags.Tag]:
+        """All tags a wheel may have to fit."""
+        return frozenset(self.supported_tags())
 
     def supported_tags(self) -> list[tags.Tag]:
         """All tags a wheel may have to fit, the most specific first (PEP 425, PEP 600)."""

@@ -1,42 +1,52 @@
 """Finding all that is wrong with requirements, not only what uv meets first.
 
 uv stops at the first contradiction. So what it names is left out and uv is asked again, until the rest can be resolved
-or the time is up. Decisions are in `explain`; here is the loop.
+or the time is up. Decisions are in `diagnosis` and `explain`; here is the loop.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from dagy_builder.advice import near_names, variants
+from dagy_builder.availability import availability
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.derivation import is_derivation, read_derivation
+from dagy_builder.diagnosis import Diagnosis, diagnoses
 from dagy_builder.direct import direct_problem, url_dependency
-from dagy_builder.explain import diagnose, problem_of, relieved, summary_of
+from dagy_builder.explain import problem_of, relieved, summary_of
 from dagy_builder.failure import StepError
 from dagy_builder.index_failure import failure_of, first_sentence
+from dagy_builder.index_page import IndexFile
 from dagy_builder.requirement import Asked
 from dagy_builder.target import Target
 
 _MAX_ROUNDS = 40
-_MAX_SECONDS = 45.0
-# Reasons for which it helps to know what there is.
-_ASKS_NEWEST = {Reason.NO_MATCHING_VERSION, Reason.PYTHON_INCOMPATIBLE, Reason.NO_WHEEL}
+_DEFAULT_SECONDS = 30.0
 
 
 class Resolver(Protocol):
-    """Asking uv again."""
+    """Asking uv and the index again. `deadline` is always a time of `time.monotonic`."""
 
-    def failure_without(self, requirements: Sequence[Asked]) -> str | None:
-        """What uv says to these requirements; None when they can be resolved."""
+    @property
+    def builds_sources(self) -> bool:
+        """Whether source distributions may be built."""
 
-    def newest(self, name: str) -> str | None:
+    def failure_without(self, requirements: Sequence[Asked], deadline: float) -> str | None:
+        """What uv says to these requirements; None when they can be resolved, or in time nothing came out."""
+
+    def newest(self, name: str, deadline: float) -> str | None:
         """The newest version of a package that fits the target."""
 
-    def version_within(self, asked: Asked, others: Sequence[Asked]) -> str | None:
+    def version_within(self, asked: Asked, others: Sequence[Asked], deadline: float) -> str | None:
         """The version that `asked` gets when it is resolved with the others; None when it can't be."""
+
+    def files(self, name: str, deadline: float) -> Sequence[IndexFile] | None:
+        """What the index has of a package: nothing when it doesn't know it, None when it doesn't tell."""
 
 
 @dataclass(frozen=True)
@@ -44,41 +54,102 @@ class _Found:
     reason: Reason
     problem: Problem
     culprits: Sequence[Asked] = ()
+    relaxable: bool = False
+    """Whether another version of a culprit may help that nothing was said of yet."""
+
+
+def seconds_to_explain(environment: Mapping[str, str] = os.environ) -> float:
+    """How long a failure may be looked into: DAGY_EXPLAIN_SECONDS. Raises StepError when that is no time."""
+    given = environment.get("DAGY_EXPLAIN_SECONDS") or _DEFAULT_SECONDS
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if 0 <= seconds <= 3600:
+        return seconds
+    raise StepError(Reason.INTERNAL_ERROR, "DAGY_EXPLAIN_SECONDS is no number of seconds from 0 to 3600. Correct it.")
 
 
 def why_not(requirements: Sequence[Asked], output: str, resolver: Resolver, target: Target) -> StepError:
     """The failure with every problem that is found in bounded time; `output` is uv's text on all requirements."""
-    deadline = time.monotonic() + _MAX_SECONDS
-    left, said, raw = list(requirements), output, [output]
-    found: list[_Found] = []
-    while len(found) < _MAX_ROUNDS:
-        if failure := _not_about_requirements(said, left, any_found=bool(found)):
-            return failure
-        found.append(_judged(said, left, resolver, target))
-        culprits = found[-1].culprits
-        left = [requirement for requirement in left if requirement not in culprits]
-        again = resolver.failure_without(left) if left and culprits and time.monotonic() < deadline else None
-        if again is None:
-            break
-        said = again
-        raw.append(again)
-    problems = [_with_relief(one, left, resolver, deadline) for one in found]
-    return StepError(found[0].reason, summary_of(problems), problems=problems, raw="\n\n".join(raw))
+    return _Search(requirements, resolver, target, time.monotonic() + seconds_to_explain()).failure(output)
 
 
-def _with_relief(found: _Found, others: Sequence[Asked], resolver: Resolver, deadline: float) -> Problem:
-    """The problem, with the changes of one requirement that solve it; each was tried with all that is right."""
-    if found.reason is not Reason.UNSATISFIABLE_REQUIREMENTS:
-        return found.problem
-    helping: list[tuple[Asked, str]] = []
-    for culprit in found.culprits:
-        if not culprit.requirement.specifier or time.monotonic() > deadline:
-            continue
-        rest = [other for other in found.culprits if other is not culprit]
-        version = resolver.version_within(culprit.without_version(), [*rest, *others])
-        if version is not None:
-            helping.append((culprit, version))
-    return relieved(found.problem, helping)
+@dataclass(frozen=True)
+class _Search:
+    """The search for what is wrong with `requirements`, until `deadline`."""
+
+    requirements: Sequence[Asked]
+    resolver: Resolver
+    target: Target
+    deadline: float
+
+    def failure(self, output: str) -> StepError:
+        left, said, raw = list(self.requirements), output, [output]
+        found: list[_Found] = []
+        while len(found) < _MAX_ROUNDS:
+            if failure := _not_about_requirements(said, left, any_found=bool(found)):
+                return failure
+            found.append(self._judged(said, left))
+            culprits = found[-1].culprits
+            left = [requirement for requirement in left if requirement not in culprits]
+            again = self.resolver.failure_without(left, self.deadline) if left and culprits else None
+            if again is None:
+                break
+            said = again
+            raw.append(again)
+        problems = [self._with_relief(one, left) for one in found]
+        return StepError(found[0].reason, summary_of(problems), problems=problems, raw="\n\n".join(raw))
+
+    def _judged(self, said: str, left: Sequence[Asked]) -> _Found:
+        """What uv's answer is about, and which requirements to leave out of the next round."""
+        if direct := direct_problem(said, left):
+            reason, problem, culprit = direct
+            return _Found(reason, problem, [culprit])
+        possible = diagnoses(read_derivation(said), left) if is_derivation(said) else []
+        if not possible:
+            return _Found(Reason.RESOLUTION_FAILED, _unexplained(said))
+        diagnosis = self._checked(possible)
+        listed: list[str] = []
+        published: list[str] = []
+        if diagnosis.reason is Reason.PACKAGE_NOT_FOUND and diagnosis.is_direct:
+            listed = near_names(diagnosis.subject, dict.fromkeys(one.name for one in self.requirements))
+            likely = [] if listed else variants(diagnosis.subject)
+            published = [name for name in likely if self.resolver.files(name, self.deadline)]
+        problem = problem_of(diagnosis, self.target, listed=listed, published=published)
+        relaxable = diagnosis.reason is Reason.UNSATISFIABLE_REQUIREMENTS or not diagnosis.is_direct
+        return _Found(diagnosis.reason, problem, diagnosis.roots, relaxable)
+
+    def _checked(self, possible: Sequence[Diagnosis]) -> Diagnosis:
+        """The first diagnosis that the index confirms, with what the index says; else the one that needs no index."""
+        for diagnosis in possible:
+            told = diagnosis.available
+            if told is None:
+                return diagnosis
+            files = self.resolver.files(diagnosis.subject, self.deadline)
+            if not files:
+                newest = self.resolver.newest(diagnosis.subject, self.deadline)
+                return replace(diagnosis, available=replace(told, newest=newest))
+            sources = self.resolver.builds_sources
+            measured = availability(files, diagnosis.wanted(), self.target, sources=sources)
+            if measured.obstacle is not None:
+                return diagnosis.measured(measured)
+        return possible[0]
+
+    def _with_relief(self, found: _Found, others: Sequence[Asked]) -> Problem:
+        """The problem, with the changes of one requirement that solve it; each was tried with all that is right."""
+        if not found.relaxable:
+            return found.problem
+        helping: list[tuple[Asked, str]] = []
+        for culprit in found.culprits:
+            if not culprit.requirement.specifier:
+                continue
+            rest = [other for other in found.culprits if other is not culprit]
+            relaxed = culprit.without_version()
+            version = self.resolver.version_within(relaxed, [*rest, *others], self.deadline)
+            if version is not None:
+                helping.append((culprit, version))
+        return relieved(found.problem, helping)
 
 
 def _not_about_requirements(said: str, left: Sequence[Asked], *, any_found: bool) -> StepError | None:
@@ -87,18 +158,6 @@ def _not_about_requirements(said: str, left: Sequence[Asked], *, any_found: bool
         return None
     failure = failure_of(said)
     return failure if failure and (not any_found or failure.reason is Reason.INDEX_UNREACHABLE) else None
-
-
-def _judged(said: str, left: Sequence[Asked], resolver: Resolver, target: Target) -> _Found:
-    """What uv's answer is about, and which requirements to leave out of the next round."""
-    if direct := direct_problem(said, left):
-        reason, problem, culprit = direct
-        return _Found(reason, problem, [culprit])
-    diagnosis = diagnose(read_derivation(said), left) if is_derivation(said) else None
-    if diagnosis is None:
-        return _Found(Reason.RESOLUTION_FAILED, _unexplained(said))
-    newest = resolver.newest(diagnosis.subject) if diagnosis.reason in _ASKS_NEWEST else None
-    return _Found(diagnosis.reason, problem_of(diagnosis, newest, target), diagnosis.roots)
 
 
 def _unexplained(output: str) -> Problem:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,10 +55,19 @@ class Uv:
     def __init__(self, binary: str, environment: Mapping[str, str]) -> None:
         self._binary, self._environment = binary, dict(environment)
 
-    def run(self, arguments: Sequence[str], log: Log, cwd: Path | None = None, *, with_stdout: bool = True) -> UvResult:
+    def run(
+        self,
+        arguments: Sequence[str],
+        log: Log,
+        cwd: Path | None = None,
+        *,
+        with_stdout: bool = True,
+        seconds: float | None = None,
+    ) -> UvResult:
         """Run uv to its end; each line goes to `log` as it comes. The process ends with this call, whatever happens.
 
-        uv tells on stderr how it goes, and writes results to stdout as well, which `with_stdout` leaves out.
+        uv tells on stderr how it goes, and writes results to stdout as well, which `with_stdout` leaves out. After
+        `seconds` it is killed, which makes its code negative.
         """
         command = [self._binary, *arguments]
         lines: list[str] = []
@@ -73,13 +83,19 @@ class Uv:
         ) as process:
             stream = process.stdout or process.stderr
             assert stream is not None
+            alarm = threading.Timer(seconds or 0, process.kill) if seconds is not None else None
             try:
+                if alarm:
+                    alarm.start()
                 for line in stream:
                     lines.append(redact(line.rstrip("\n")))
                     log(lines[-1])
             except BaseException:
                 process.kill()
                 raise
+            finally:
+                if alarm:
+                    alarm.cancel()
         return UvResult(process.returncode, "\n".join(lines))
 
     def version(self) -> str:
@@ -141,6 +157,11 @@ def index_arguments(request: BuildRequest) -> list[str]:
     for url in request.extra_index_urls:
         arguments += ["--index", url]
     return [*arguments, "--keyring-provider", "disabled"]
+
+
+def index_urls(request: BuildRequest) -> list[str]:
+    """The request's indexes in the order in which uv asks them."""
+    return [*request.extra_index_urls, request.index_url or PYPI]
 
 
 def runs_package_code(request: BuildRequest) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.derivation import is_derivation, read_derivation
+from dagy_builder.diagnosis import Diagnosis, diagnoses
 from dagy_builder.direct import url_dependency
-from dagy_builder.explain import diagnose, problem_of
+from dagy_builder.explain import problem_of
 from dagy_builder.requirement import parse_requirements
 from dagy_builder.resolve import Compiler
 from dagy_builder.target import Target
@@ -20,6 +23,16 @@ from tests.builder.index import Index
 TARGET = Target("3.12", "amd64", "2.28")
 MESSAGES = messages()
 DERIVATIONS = {key: text for key, text in MESSAGES.items() if is_derivation(text) and "HTTP" not in key}
+
+
+def told_by_uv(output: str, *requirements: str, newest: str | None = None) -> Diagnosis | None:
+    """The likeliest diagnosis by uv's words alone, as where the index doesn't tell."""
+    found = diagnoses(read_derivation(output), parse_requirements(requirements))
+    if not found:
+        return None
+    available = found[0].available
+    return replace(found[0], available=available and replace(available, newest=newest))
+
 
 SENTENCES = [
     ("alpha | gamma", "UnsatisfiableRequirements", "alpha needs beta<2, gamma needs beta>=2"),
@@ -50,33 +63,32 @@ SENTENCES = [
     ("allyank", "NoMatchingVersion", "allyank has no usable release, except one that its authors have withdrawn:"),
     ("pandas==99.0", "NoMatchingVersion", "Ask for one of 7.8.*, for example pandas>=7.8,<7.9."),
     ("newpy", "PythonIncompatible", "newpy needs Python >=3.13, but this package is for Python 3.12"),
-    ("somepy>=2", "PythonIncompatible", "or ask for somepy 7.8.9"),
+    ("somepy>=2", "PythonIncompatible", "Ask for somepy>=7.8,<7.9 (the newest release for Python 3.12 is 7.8.9)"),
     ("needs-newpy", "PythonIncompatible", "needs-newpy needs newpy. newpy needs Python >=3.13"),
-    ("winonly", "NoWheel", "there are wheels for macosx_11_0_arm64, win_amd64"),
-    ("oldabi", "NoWheel", "there are wheels for cp39"),
-    ("armonly", "NoWheel", "there are wheels for manylinux_2_17_aarch64"),
-    ("sdistonly", "NoWheel", "Set spec.sourceDistributions to Allow"),
+    ("winonly", "NoWheel", "its wheels are for macosx_11_0_arm64, win_amd64"),
+    ("oldabi", "PythonIncompatible", "its wheels are for cp39"),
+    ("armonly", "NoWheel", "its wheels are for manylinux_2_17_aarch64"),
+    ("sdistonly", "NoWheel", "sdistonly has no wheel for Python 3.12 on x86_64 Linux with glibc 2.28. Ask for"),
     ("needs-sdist", "NoWheel", "needs-sdist needs sdistonly"),
-    ("tensorflow==1.15.0", "NoWheel", "cp27m, cp27mu, cp35m, cp36m, cp37m"),
+    ("tensorflow==1.15.0", "PythonIncompatible", "cp27m, cp27mu, cp35m, cp36m, cp37m"),
     ("numpy<1.20 | pandas>=3", "NoWheel", "numpy<1.20"),
 ]
 
 
 @pytest.mark.parametrize(("asked", "reason", "sentence"), SENTENCES, ids=[row[0] for row in SENTENCES])
 def test_sentences(asked: str, reason: str, sentence: str) -> None:
-    diagnosis = diagnose(read_derivation(MESSAGES[asked]), parse_requirements(asked.split(" | ")))
+    diagnosis = told_by_uv(MESSAGES[asked], *asked.split(" | "), newest="7.8.9")
     assert diagnosis is not None
-    problem = problem_of(diagnosis, "7.8.9", TARGET)
+    problem = problem_of(diagnosis, TARGET)
     assert (diagnosis.reason, sentence in problem.message) == (reason, True), problem.message
 
 
 @pytest.mark.parametrize("asked", DERIVATIONS)
 def test_each_derivation_is_understood(asked: str) -> None:
-    requirements = parse_requirements(asked.split(" | "))
-    diagnosis = diagnose(read_derivation(DERIVATIONS[asked]), requirements)
+    diagnosis = told_by_uv(DERIVATIONS[asked], *asked.split(" | "))
     assert diagnosis is not None, "no culprit was found"
-    problem = problem_of(diagnosis, None, TARGET)
-    assert problem.requirement in [requirement.text for requirement in requirements]
+    problem = problem_of(diagnosis, TARGET)
+    assert problem.requirement in asked.split(" | ")
     assert problem.hint
     assert problem.message.endswith(".")
     assert ".." not in problem.message.replace("...", "")
@@ -109,8 +121,8 @@ def test_the_stored_messages_are_what_this_uv_says(asked: str, index: Index, uv:
     st.text(alphabet=st.sampled_from(list("Because and you require, <>=!~.[]()`\n:alphabetaPython0129")), max_size=300)
 )
 def test_no_text_breaks_the_reader(text: str) -> None:
-    facts = read_derivation(f"error: No solution found when resolving dependencies\n  cause: {text}")
-    diagnosis = diagnose(facts, parse_requirements(["alpha", "beta>=2"]))
+    output = f"error: No solution found when resolving dependencies\n  cause: {text}"
+    diagnosis = told_by_uv(output, "alpha", "beta>=2")
     if diagnosis is not None:
-        assert problem_of(diagnosis, None, TARGET).message
+        assert problem_of(diagnosis, TARGET).message
         assert diagnosis.reason in set(Reason)

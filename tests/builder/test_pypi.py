@@ -52,18 +52,47 @@ def test_the_zip_holds_what_uv_installs(tmp_path: Path, python: str) -> None:
 
 
 UNSATISFIABLE = [
-    (["pandas==99.0"], "NoMatchingVersion", ["pandas==99.0 does not exist", "the newest release for Python 3.12 is"]),
-    (["flask==3.0.0", "werkzeug<2"], "UnsatisfiableRequirements", ["flask==3.0.0 needs werkzeug>=3.0.0"]),
-    (["tensorflow==1.15.0"], "NoWheel", ["cp37m", "no wheel for Python 3.12"]),
-    (["mysqlclient==2.2.4"], "NoWheel", ["source code only", "spec.sourceDistributions"]),
-    (["numpy>=2", "pandas<2", "scikit-learn"], "NoWheel", ["pandas<2"]),
-    (["no-such-package-dagy-test"], "PackageNotFound", ["no-such-package-dagy-test is not in the package index"]),
+    (
+        ["pandas==99.0"],
+        "3.12",
+        "NoMatchingVersion",
+        ["pandas==99.0 does not exist", "newest release for Python 3.12 is"],
+    ),
+    (
+        ["flask==3.0.0", "werkzeug<2"],
+        "3.12",
+        "UnsatisfiableRequirements",
+        ["flask==3.0.0 needs werkzeug>=3.0.0", "tried"],
+    ),
+    (["requests==2.31.0", "urllib3<1.21"], "3.12", "UnsatisfiableRequirements", ["requests==2.31.0", "urllib3<1.21"]),
+    (["tensorflow==1.15.0"], "3.12", "PythonIncompatible", ["its wheels are for Python 2.7, 3.5 to 3.7"]),
+    (
+        ["numpy==1.21.0"],
+        "3.13",
+        "PythonIncompatible",
+        ["for Python 3.13", "its wheels are for Python 3.7 to 3.9", "numpy>=2"],
+    ),
+    (["pywin32==306"], "3.12", "NoWheel", ["its wheels are for Windows"]),
+    (["uwsgi==2.0.28"], "3.12", "NoWheel", ["published as source code only", "spec.sourceDistributions"]),
+    (
+        ["numpy>=2", "pandas<2", "scikit-learn"],
+        "3.12",
+        "PythonIncompatible",
+        ["pandas<2 (newest: 1.5.3)", "3.8 to 3.11"],
+    ),
+    (
+        ["no-such-package-dagy-test"],
+        "3.12",
+        "PackageNotFound",
+        ["no-such-package-dagy-test is not in the package index"],
+    ),
+    (["sklearn"], "3.12", "NoWheel", ["The module sklearn is part of scikit-learn"]),
 ]
 
 
-@pytest.mark.parametrize(("requirements", "reason", "sentences"), UNSATISFIABLE, ids=lambda v: str(v)[:40])
-def test_failures_on_pypi(requirements: list[str], reason: str, sentences: list[str]) -> None:
-    outcome = _resolve(*requirements)
+@pytest.mark.parametrize(("requirements", "python", "reason", "sentences"), UNSATISFIABLE, ids=lambda v: str(v)[:40])
+def test_failures_on_pypi(requirements: list[str], python: str, reason: str, sentences: list[str]) -> None:
+    outcome = _resolve(*requirements, python=python)
     assert (outcome.ok, outcome.reason) == (False, reason), outcome.message
     for sentence in sentences:
         assert sentence in (outcome.message or "")

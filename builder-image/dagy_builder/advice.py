@@ -1,0 +1,65 @@
+"""What to write instead: version ranges and near names. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+# Names under which modules are imported, and those under which they are published: from the installation pages of
+# scikit-learn, OpenCV, Pillow, Beautiful Soup, PyYAML, python-dateutil, pyserial, python-dotenv and scikit-image.
+PUBLISHED_AS = {
+    "sklearn": "scikit-learn",
+    "cv2": "opencv-python-headless",
+    "pil": "pillow",
+    "bs4": "beautifulsoup4",
+    "yaml": "pyyaml",
+    "dateutil": "python-dateutil",
+    "serial": "pyserial",
+    "dotenv": "python-dotenv",
+    "skimage": "scikit-image",
+}
+
+
+def variants(name: str) -> list[str]:
+    """Other names under which a package is likely to be published, given a normalized one (PEP 503); at most four."""
+    prefixes = ("python-", "py")
+    bare = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)] or [
+        f"{prefix}{name}" for prefix in prefixes
+    ]
+    joined = [name.replace("-", "")] if "-" in name else []
+    return [variant for variant in dict.fromkeys([*bare, *joined]) if len(variant) > 1 and variant != name][:4]
+
+
+def near_names(name: str, others: Iterable[str]) -> list[str]:
+    """The other names that look like a slip of the pen away; at most two."""
+    return get_close_matches(name, [other for other in others if other != name], n=2, cutoff=0.8)
+
+
+def minor_range(name: str, version_text: str | None) -> str | None:
+    """ "pandas>=3.1,<3.2" for 3.1.4, the range that the guide recommends."""
+    try:
+        version = Version(version_text or "")
+    except InvalidVersion:
+        return None
+    epoch = f"{version.epoch}!" if version.epoch else ""
+    if version.is_prerelease:
+        return f"{name}=={version}"
+    return f"{name}>={epoch}{version.major}.{version.minor},<{epoch}{version.major}.{version.minor + 1}"
+
+
+def range_hint(name: str, newest: str | None) -> str | None:
+    """ "Ask for one of 3.1.*, for example pandas>=3.1,<3.2"."""
+    example = minor_range(name, newest)
+    if example is None or "==" in example:
+        return example and f"Ask for {example}"
+    return f"Ask for one of {example.rpartition('>=')[2].partition(',')[0]}.*, for example {example}"
+
+
+def distance(specifier: SpecifierSet, version_text: str) -> tuple[int, int]:
+    """How far a version is from those that a specifier names: in major and in minor versions."""
+    version = Version(version_text)
+    named = [Version(clause.version.removesuffix(".*")) for clause in specifier if clause.operator != "==="]
+    return min(((abs(version.major - one.major), abs(version.minor - one.minor)) for one in named), default=(0, 0))

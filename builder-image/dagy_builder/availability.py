@@ -1,0 +1,156 @@
+"""What an index has of a package, measured against a wish and a target: does a file fit, and if not, why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
+from packaging.version import Version
+
+from dagy_builder.index_page import IndexFile
+from dagy_builder.target import PYTHON_VERSIONS, Target
+from dagy_builder.wheel_words import platforms_of, pythons_of
+
+
+class Obstacle(StrEnum):
+    """Why no file of the wanted releases can be taken."""
+
+    NO_RELEASE = "no release matches"
+    PRE_RELEASE = "only pre-releases match"
+    WITHDRAWN = "all that match were yanked"
+    SOURCE_ONLY = "there are source distributions only"
+    PYTHON = "no file is for this Python"
+    PLATFORM = "no wheel is for this platform"
+    NO_WHEEL = "no wheel fits, and which ones there are is not known"
+
+
+@dataclass(frozen=True)
+class Availability:
+    """The answer. Without an obstacle, there is a file that fits."""
+
+    obstacle: Obstacle | None
+    version: str | None = None
+    """The newest release that is wanted; the following is about it."""
+    only_one: bool = False
+    """Whether no other release is wanted."""
+    pythons: str = ""
+    """The Python versions that its wheels are for, in words."""
+    platforms: str = ""
+    """The platforms that its wheels for the target's Python are for, in words."""
+    requires_python: str = ""
+    """Its Requires-Python (PEP 345), when that excludes the target's Python."""
+    reason: str = ""
+    """Why its authors withdrew it."""
+    has_source: bool = False
+    """Whether it has a source distribution."""
+    works_with: tuple[str, ...] = ()
+    """Other Python versions that packages can have, and for which a wanted release has a file that fits."""
+    newest: str | None = None
+    """The newest release of all that has a file that fits."""
+
+
+def availability(
+    files: Sequence[IndexFile], wanted: SpecifierSet, target: Target, *, sources: bool = False
+) -> Availability:
+    """Measure the files of one package. `sources` says whether source distributions may be built."""
+    newest = _newest(files, target, sources)
+    matching = set(_matching({file.version for file in files}, wanted))
+    if not matching:
+        pre = sorted(wanted.filter({file.version for file in files}, prereleases=True))
+        obstacle = Obstacle.PRE_RELEASE if pre else Obstacle.NO_RELEASE
+        return Availability(obstacle, str(pre[-1]) if pre else None, newest=newest)
+    offered = [file for file in files if file.version in matching]
+    live = [file for file in offered if file.withdrawn is None or _pins(wanted, file.version)]
+    if not live:
+        version = max(matching)
+        reason = next((file.withdrawn for file in offered if file.version == version and file.withdrawn), "")
+        return Availability(Obstacle.WITHDRAWN, str(version), len(matching) == 1, reason=reason, newest=newest)
+    if any(_fits(file, target, sources) for file in live):
+        return Availability(None, newest=newest)
+    found = _why_none_fits(live, target, sources)
+    return replace(found, works_with=_works_with(live, target, sources), newest=newest)
+
+
+def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> Availability:
+    """What is wrong with the newest release; with the newest one that has wheels, if any has."""
+    versions = {file.version for file in live}
+    with_wheels = {file.version for file in live if file.tags is not None}
+    version = max(with_wheels or versions)
+    release = [file for file in live if file.version == version]
+    excluded = next((str(f.requires_python) for f in release if _excludes(f.requires_python, target)), "")
+    wheels: set[Tag] = set().union(*(file.tags for file in release if file.tags is not None))
+    source = any(file.tags is None for file in release)
+    told = Availability(
+        Obstacle.SOURCE_ONLY, str(version), len(versions) == 1, requires_python=excluded, has_source=source
+    )
+    if sources and source:
+        return replace(told, obstacle=Obstacle.PYTHON)
+    if not wheels:
+        return told
+    languages = {(tag.interpreter, tag.abi) for tag in target.tag_set}
+    machines = {tag.platform for tag in target.tag_set}
+    for_python = {tag for tag in wheels if (tag.interpreter, tag.abi) in languages}
+    here = {tag for tag in wheels if tag.platform in machines}
+    too_new = any(_is_older(target, file.requires_python) for file in release)
+    if for_python and not too_new:
+        return replace(told, obstacle=Obstacle.PLATFORM, platforms=platforms_of(for_python, target.cpu))
+    elsewhere = "" if here else platforms_of(wheels, target.cpu)
+    pythons = "" if for_python else pythons_of(here or wheels)
+    return replace(told, obstacle=Obstacle.PYTHON, pythons=pythons, platforms=elsewhere)
+
+
+def _matching(versions: Iterable[Version], wanted: SpecifierSet) -> list[Version]:
+    """As uv chooses: pre-releases only where they are named, or where there is nothing else."""
+    all_of_them = list(versions)
+    pre = bool(wanted.prereleases) or all(version.is_prerelease for version in all_of_them)
+    return list(wanted.filter(all_of_them, prereleases=pre))
+
+
+def _pins(wanted: SpecifierSet, version: Version) -> bool:
+    """Whether just this version is asked for, which is how one gets a withdrawn release (PEP 592)."""
+    return any(clause.operator in ("==", "===") and clause.version == str(version) for clause in wanted)
+
+
+def _fits(file: IndexFile, target: Target, sources: bool) -> bool:
+    if _is_older(target, file.requires_python):
+        return False
+    return sources if file.tags is None else not file.tags.isdisjoint(target.tag_set)
+
+
+def _newest(files: Sequence[IndexFile], target: Target, sources: bool) -> str | None:
+    fitting = [
+        file.version
+        for file in files
+        if file.withdrawn is None and _fits(file, target, sources) and not _excludes(file.requires_python, target)
+    ]
+    finals = [version for version in fitting if not version.is_prerelease]
+    return str(max(finals or fitting)) if fitting else None
+
+
+def _works_with(live: Sequence[IndexFile], target: Target, sources: bool) -> tuple[str, ...]:
+    others = [replace(target, python_version=python) for python in PYTHON_VERSIONS if python != target.python_version]
+    return tuple(
+        other.python_version
+        for other in others
+        if any(_fits(file, other, sources) and not _excludes(file.requires_python, other) for file in live)
+    )
+
+
+def _excludes(requires: SpecifierSet | None, target: Target) -> bool:
+    """Whether no patch release of the target's Python is among those required."""
+    return requires is not None and not any(
+        requires.contains(f"{target.python_version}.{patch}", prereleases=True) for patch in (0, 99)
+    )
+
+
+def _is_older(target: Target, requires: SpecifierSet | None) -> bool:
+    """Whether the target's Python is too old. uv takes no notice of upper bounds of Requires-Python."""
+    own = Version(target.python_version)
+    return any(
+        clause.operator in (">=", ">", "==", "~=")
+        and Version(clause.version.removesuffix(".*")).release[:2] > own.release
+        for clause in requires or ()
+    )

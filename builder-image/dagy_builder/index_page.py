@@ -1,0 +1,132 @@
+"""Reading what an index says about one package: which files there are (PEP 503 and PEP 691). Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
+
+from dagy_builder.redact import redact
+
+
+@dataclass(frozen=True)
+class IndexFile:
+    """A wheel or a source distribution of an index."""
+
+    version: Version
+    tags: frozenset[Tag] | None = None
+    """None for a source distribution."""
+    requires_python: SpecifierSet | None = None
+    withdrawn: str | None = None
+    """Why it was yanked (PEP 592), which may be "" ; None when it was not."""
+    uploaded: datetime | None = None
+    """With a time zone; None when the index doesn't tell."""
+
+
+def files_of(name: str, body: bytes, content_type: str) -> list[IndexFile] | None:
+    """The files of a package's page, or None when it can't be read. Files of no known kind are left out."""
+    try:
+        entries = _json_entries(body) if "json" in content_type.lower() else _html_entries(body)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    return list(_files(canonicalize_name(name), entries))
+
+
+def uploaded_before(files: Iterable[IndexFile], cutoff: datetime) -> list[IndexFile]:
+    """The files that were uploaded before a time. As for uv, a file whose time is unknown was not."""
+    moment = cutoff if cutoff.tzinfo else cutoff.replace(tzinfo=UTC)
+    return [file for file in files if file.uploaded is not None and file.uploaded < moment]
+
+
+def _files(name: str, entries: Iterable[Mapping[str, object]]) -> Iterator[IndexFile]:
+    for entry in entries:
+        filename = str(entry.get("filename") or "")
+        try:
+            if filename.endswith(".whl"):
+                named, version, _, tags = parse_wheel_filename(filename)
+            else:
+                (named, version), tags = parse_sdist_filename(filename), None
+        except (InvalidWheelFilename, InvalidSdistFilename):
+            continue
+        if named == name:
+            yield IndexFile(
+                version,
+                tags,
+                _specifier(entry.get("requires-python")),
+                _withdrawn(entry.get("yanked")),
+                _time(entry.get("upload-time")),
+            )
+
+
+def _json_entries(body: bytes) -> list[Mapping[str, object]]:
+    files = json.loads(body)["files"]
+    return [entry for entry in files if isinstance(entry, Mapping)]
+
+
+def _html_entries(body: bytes) -> list[Mapping[str, object]]:
+    page = _Anchors()
+    page.feed(body.decode("utf-8", errors="replace"))
+    page.close()
+    return page.entries
+
+
+class _Anchors(HTMLParser):
+    """The links of a page of PEP 503, with the attributes of PEP 503, 592 and 700 under their names in JSON."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: list[Mapping[str, object]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # type: ignore[explicit-override] # 3.11
+        """One more file, when it is a link."""
+        given = dict(attrs)
+        if tag != "a" or not given.get("href"):
+            return
+        entry: dict[str, object] = {
+            "filename": PurePosixPath(unquote(urlsplit(given["href"] or "").path)).name,
+            "requires-python": given.get("data-requires-python"),
+            "upload-time": given.get("data-upload-time"),
+        }
+        if "data-yanked" in given:
+            entry["yanked"] = given["data-yanked"] or True
+        self.entries.append(entry)
+
+
+def _specifier(value: object) -> SpecifierSet | None:
+    """What can't be read excludes nothing, as for uv."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        return SpecifierSet(value)
+    except InvalidSpecifier:
+        return None
+
+
+def _withdrawn(value: object) -> str | None:
+    """The author's words become part of a message: one line, bounded."""
+    if isinstance(value, str) and value:
+        return " ".join(redact(value).split())[:200]
+    return "" if value is True else None
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
