@@ -15,7 +15,7 @@ python := .venv/bin/python
 cluster := $(python) -m tests.cluster
 pytest := $(python) -m pytest
 
-.PHONY: help up node images down clean sync binaries generate lint test test-unit test-apiserver test-e2e test-cluster bench
+.PHONY: help up use node images down clean sync binaries generate lint test test-unit test-apiserver test-e2e test-cluster bench
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -28,6 +28,9 @@ node: bootstrap-own ## Start Kubernetes here, and nothing in it
 
 images: bootstrap-own ## Build the images
 	@$(cluster) images
+
+use: ## Start the Python of a finished package with its files on the path: PACKAGE=name, and CODE='...' if you like
+	@$(python) -m tests.cluster.use $(PACKAGE) $(if $(CODE),'$(CODE)')
 
 down: ## Stop what `make up` started; binaries and caches stay
 	@test ! -x $(python) || $(cluster) down
@@ -52,8 +55,9 @@ bootstrap-%:
 	@echo "error: CLUSTER=$* is unknown: say CLUSTER=own or CLUSTER=current." >&2
 	exit 1
 
-generate: sync ## Write what is generated from the models: CRDs, documents
-	@$(python) -m dagy.model
+generate: sync ## Write what is generated from the code: CRDs, documents
+	@$(python) -m dagy.model crds
+	$(python) docs/generate.py
 
 lint: sync ## Format, lint, types, layers
 	@.venv/bin/ruff check

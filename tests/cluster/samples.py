@@ -19,8 +19,8 @@ from .progress import Progress
 FOLDER = REPO / "manifests" / "samples"
 NAMESPACE = "default"
 SETTLED_WITHIN = 900.0
-USE = "kubectl --kubeconfig={kubeconfig} get deppackage {name} -o jsonpath='{{.status.s3Uri}}'"
-"""The command that uses a package."""
+USE = "make use PACKAGE={name}"
+"""The command that uses a package: its Python, with the package's files on the path."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def show(layout: Layout, progress: Progress) -> None:
     for view in views:
         progress.note(f"\n{view.name}: {view.phase}, slug {view.slug}, {view.uri or view.message}")
         if view.uri:
-            progress.note("  " + USE.format(kubeconfig=layout.kubeconfig, name=view.name))
+            progress.note("  " + USE.format(name=view.name))
     failed = [v for v in views if v.phase != "COMPLETED"]
     if failed:
         raise ClusterError("; ".join(f"sample {v.name} is {v.phase or 'unseen'}: {v.message}" for v in failed))
