@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -19,7 +19,6 @@ class Obstacle(StrEnum):
     """Why no file of the wanted releases can be taken."""
 
     NO_RELEASE = "no release matches"
-    PRE_RELEASE = "only pre-releases match"
     WITHDRAWN = "all that match were yanked"
     SOURCE_ONLY = "there are source distributions only"
     PYTHON = "no file is for this Python"
@@ -57,11 +56,10 @@ def availability(
 ) -> Availability:
     """Measure the files of one package. `sources` says whether source distributions may be built."""
     newest = _newest(files, target, sources)
-    matching = set(_matching({file.version for file in files}, wanted))
+    # Pre-releases count where nothing else matches, for `packaging` as for uv.
+    matching = set(wanted.filter({file.version for file in files}))
     if not matching:
-        pre = sorted(wanted.filter({file.version for file in files}, prereleases=True))
-        obstacle = Obstacle.PRE_RELEASE if pre else Obstacle.NO_RELEASE
-        return Availability(obstacle, str(pre[-1]) if pre else None, newest=newest)
+        return Availability(Obstacle.NO_RELEASE, newest=newest)
     offered = [file for file in files if file.version in matching]
     live = [file for file in offered if file.withdrawn is None or _pins(wanted, file.version)]
     if not live:
@@ -100,13 +98,6 @@ def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> 
     elsewhere = "" if here else platforms_of(wheels, target.cpu)
     pythons = "" if for_python else pythons_of(here or wheels)
     return replace(told, obstacle=Obstacle.PYTHON, pythons=pythons, platforms=elsewhere)
-
-
-def _matching(versions: Iterable[Version], wanted: SpecifierSet) -> list[Version]:
-    """As uv chooses: pre-releases only where they are named, or where there is nothing else."""
-    all_of_them = list(versions)
-    pre = bool(wanted.prereleases) or all(version.is_prerelease for version in all_of_them)
-    return list(wanted.filter(all_of_them, prereleases=pre))
 
 
 def _pins(wanted: SpecifierSet, version: Version) -> bool:

@@ -105,7 +105,8 @@ def name_of(term: str) -> str:
 
 def _premises(text: str) -> list[str]:
     """The parts between "because" and "we can conclude that"."""
-    parts = re.split(r"(?:^|(?<=\. ))(?:And because|Because) ", text)
+    # By the capital letter, because a conclusion that ends in a list of versions has no full stop.
+    parts = re.split(r"(?:^| )(?:And because|Because) ", text)
     return [re.split(r",? we can conclude that ", part)[0] for part in parts if part]
 
 

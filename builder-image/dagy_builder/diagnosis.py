@@ -15,7 +15,6 @@ from dagy_builder.requirement import Asked
 
 _REASONS = {
     Obstacle.NO_RELEASE: Reason.NO_MATCHING_VERSION,
-    Obstacle.PRE_RELEASE: Reason.NO_MATCHING_VERSION,
     Obstacle.WITHDRAWN: Reason.NO_MATCHING_VERSION,
     Obstacle.SOURCE_ONLY: Reason.NO_WHEEL,
     Obstacle.PLATFORM: Reason.NO_WHEEL,
@@ -145,11 +144,10 @@ def needs(diagnosis: Diagnosis) -> str:
 
 
 def shown(term: str, diagnosis: Diagnosis) -> str:
-    """A term of uv's, in the user's words where it is one of the user's requirements."""
-    for root in diagnosis.roots:
-        if root.name == name_of(term):
-            return root.text
-    return term
+    """A term of uv's, in the user's words where it stands for all that one requirement of the user allows."""
+    name = name_of(term)
+    terms = {edge.dependent for edge in diagnosis.facts.edges if name_of(edge.dependent) == name}
+    return next((root.text for root in diagnosis.roots if root.name == name and len(terms) < 2), term)
 
 
 def chain_to(subject: str, roots: set[str], edges: Sequence[Edge]) -> list[Edge]:

@@ -12,7 +12,7 @@ from dagy_builder.target import Target
 def problem_with_files(diagnosis: Diagnosis, found: Availability, target: Target) -> Problem:
     """The problem with the subject's files, or with its releases."""
     match found.obstacle:
-        case Obstacle.NO_RELEASE | Obstacle.PRE_RELEASE | Obstacle.WITHDRAWN:
+        case Obstacle.NO_RELEASE | Obstacle.WITHDRAWN:
             return _no_version(diagnosis, found, target)
         case Obstacle.SOURCE_ONLY:
             return _source_only(diagnosis, found, target)
@@ -37,9 +37,6 @@ def _no_version(diagnosis: Diagnosis, found: Availability, target: Target) -> Pr
     if found.obstacle is Obstacle.WITHDRAWN:
         because = f" ({found.reason})" if found.reason else ""
         missing = f"{missing}, except one that its authors have withdrawn{because}"
-    elif found.obstacle is Obstacle.PRE_RELEASE and found.version:
-        missing = f"{missing}, except for pre-releases such as {found.version}"
-        hint += f", or for {diagnosis.subject}=={found.version} if a pre-release will do"
     known = f": the newest release for Python {target.python_version} is {found.newest}." if found.newest else "."
     return problem(diagnosis, missing + known, hint, wanted=_wanted(diagnosis), exists=found.newest)
 

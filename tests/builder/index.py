@@ -7,13 +7,16 @@ import csv
 import hashlib
 import html
 import io
+import json
+import ssl
 import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
@@ -96,6 +99,12 @@ class Index:
     releases: list[Release]
     status: int | None = None
     """Answer everything with this HTTP status."""
+    status_of: dict[str, int] = field(default_factory=dict)
+    """HTTP status for the pages of these packages."""
+    speaks_json: bool = False
+    """Pages in JSON (PEP 691), else in HTML (PEP 503)."""
+    upload_time: str | None = None
+    """When all files were uploaded, RFC 3339 (PEP 700)."""
     password: str | None = None
     """Basic auth password that is asked for."""
     replaced: dict[str, bytes] = field(default_factory=dict)
@@ -119,25 +128,49 @@ class Index:
         return 404, "text/plain", b"nothing here"
 
     def _page(self, name: str) -> tuple[int, str, bytes]:
+        if name in self.status_of:
+            return self.status_of[name], "text/plain", b"no"
         mine = [release for release in self.releases if canonicalize_name(release.name) == canonicalize_name(name)]
         if not mine:
             return 404, "text/plain", b"no such package"
-        lines = []
+        return self._json(name, mine) if self.speaks_json else _html(mine)
+
+    def _json(self, name: str, mine: Sequence[Release]) -> tuple[int, str, bytes]:
+        files = []
         for release in mine:
-            digest = hashlib.sha256(release.content()).hexdigest()
-            attributes = ""
+            entry: dict[str, object] = {
+                "filename": release.filename,
+                "url": f"../../files/{release.filename}",
+                "hashes": {"sha256": hashlib.sha256(release.content()).hexdigest()},
+                "yanked": False if release.yanked is None else release.yanked or True,
+            }
             if release.requires_python:
-                attributes += f' data-requires-python="{html.escape(release.requires_python)}"'
-            if release.yanked is not None:
-                attributes += f' data-yanked="{html.escape(release.yanked)}"'
-            file = release.filename
-            lines.append(f'<a href="../../files/{file}#sha256={digest}"{attributes}>{file}</a>')
-        return 200, "text/html", ("<!DOCTYPE html><html><body>" + "\n".join(lines) + "</body></html>").encode()
+                entry["requires-python"] = release.requires_python
+            if self.upload_time:
+                entry["upload-time"] = self.upload_time
+            files.append(entry)
+        versions = sorted({release.version for release in mine})
+        page = {"meta": {"api-version": "1.1"}, "name": name, "files": files, "versions": versions}
+        return 200, "application/vnd.pypi.simple.v1+json", json.dumps(page).encode()
+
+
+def _html(mine: Sequence[Release]) -> tuple[int, str, bytes]:
+    lines = []
+    for release in mine:
+        digest = hashlib.sha256(release.content()).hexdigest()
+        attributes = ""
+        if release.requires_python:
+            attributes += f' data-requires-python="{html.escape(release.requires_python)}"'
+        if release.yanked is not None:
+            attributes += f' data-yanked="{html.escape(release.yanked)}"'
+        file = release.filename
+        lines.append(f'<a href="../../files/{file}#sha256={digest}"{attributes}>{file}</a>')
+    return 200, "text/html", ("<!DOCTYPE html><html><body>" + "\n".join(lines) + "</body></html>").encode()
 
 
 @contextmanager
-def serve(*releases: Release) -> Iterator[Index]:
-    """An index of these releases at 127.0.0.1 while the block runs."""
+def serve(*releases: Release, tls: tuple[Path, Path] | None = None) -> Iterator[Index]:
+    """An index of these releases at 127.0.0.1 while the block runs; `tls` are a certificate and its key, in PEM."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -153,11 +186,20 @@ def serve(*releases: Release) -> Iterator[Index]:
 
         do_HEAD = do_GET  # noqa: N815 http.server's name
 
+        def handle(self) -> None:
+            with suppress(OSError):  # a client that doesn't trust the certificate hangs up
+                super().handle()
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 http.server's name
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    index = Index(f"http://127.0.0.1:{server.server_address[1]}/simple/", list(releases))
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    scheme = "https" if tls else "http"
+    index = Index(f"{scheme}://127.0.0.1:{server.server_address[1]}/simple/", list(releases))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
