@@ -60,6 +60,14 @@ def failure_of(output: str) -> StepError | None:
     if any(words in output for words in _UNREACHABLE):
         found = _FETCH.search(output)
         where = f" at {found[1]}" if found else ""
+        if "certificate" in _last_cause(output):
+            return StepError(
+                Reason.INDEX_UNREACHABLE,
+                f"The certificate of the package index{where} is not trusted ({_last_cause(output)}). Let the "
+                "cluster's administrator add its authority to the builder (DAGY_CA_DIRECTORY); it is tried again.",
+                Fault.INFRASTRUCTURE,
+                raw=output,
+            )
         return StepError(
             Reason.INDEX_UNREACHABLE,
             f"The package index{where} does not answer ({_last_cause(output)}). It is tried again; check the "

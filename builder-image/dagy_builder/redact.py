@@ -8,7 +8,9 @@ import re
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 # What is no text: C0 and C1 controls but tab and newline, and what reorders or hides text (bidi, zero width).
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-_USERINFO = re.compile(r"(?<=://)[^\s/@'\"`<>]*@")
+# To the last "@", because a password may hold "/" and "@"; a path with an "@" is masked as well.
+_USERINFO = re.compile(r"(?<=://)[^\s'\"`<>]*@")
+_USERINFO_WITHOUT_SCHEME = re.compile(r"(?<![^\s'\"`<>(])[\w.+%-]+:(?!//)[^\s:@'\"`<>]+@(?=[\w-])")
 # Values of query parameters that carry a secret, presigned URLs' among them.
 _SECRET_PARAMETER = re.compile(
     r"(?i)([?&;](?:[\w.-]*(?:token|secret|password|passwd|signature|credential|api[_-]?key)[\w.-]*)=)[^&\s'\"`<>]+"
@@ -20,4 +22,5 @@ def redact(text: str) -> str:
     text = _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     text = _CONTROLS.sub("", text)
     text = _USERINFO.sub("****@", text)
+    text = _USERINFO_WITHOUT_SCHEME.sub("****@", text)
     return _SECRET_PARAMETER.sub(r"\1****", text)

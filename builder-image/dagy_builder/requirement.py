@@ -8,7 +8,7 @@ So uv gets only what was parsed and printed again.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -88,22 +88,21 @@ def parse_requirement(text: str) -> Requirement:
         why = str(error).splitlines()[0].rstrip(".")
         raise ValueError(f"{why}. Write it as PEP 508 says, for example requests>=2.32,<3.") from None
     if requirement.url is not None:
-        check_url(requirement.url)
+        check_url(requirement.url, schemes=("https",))
         _check_file(requirement.name, requirement.url)
     return requirement
 
 
-def check_url(url: str) -> None:
+def check_url(url: str, schemes: Sequence[str] = ("https", "http")) -> None:
     """Raise ValueError unless it is a URL of the web without credentials."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
         raise ValueError("its URL can't be read. Write https://host/path.") from None
-    if parts.scheme not in ("https", "http") or not host:
+    if parts.scheme not in schemes or not host:
         raise ValueError(
-            f"{parts.scheme or 'local'} URLs are not allowed: only what a web server has can be built from. "
-            "Write https://host/path."
+            f"{parts.scheme or 'local'} URLs are not allowed: only {' and '.join(schemes)} ones are. Write https://host/path."
         )
     if parts.username is not None or parts.password is not None:
         raise ValueError("its URL holds credentials, which would be kept in the lock. Remove them from the URL.")

@@ -61,6 +61,8 @@ def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
     except LockError as error:
         reason = Reason.NO_WHEEL if isinstance(error, WrongWheelError) else Reason.RESOLUTION_FAILED
         raise StepError(reason, str(error), problems=[Problem(message=str(error))]) from error
+    for package in lock.packages:
+        log(f"{package.name}=={package.version}" if package.version else f"{package.name} @ {package.file}")
     return Resolution(lock, warnings_in(answer.output))
 
 

@@ -7,14 +7,26 @@ import pytest
 
 from dagy_builder.uv import Uv, open_uv
 from tests.builder.catalogue import CATALOGUE
-from tests.builder.index import Index, serve
+from tests.builder.index import Authority, Index, serve
 from tests.s3server import s3_server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The S3 server is built with Kubernetes' own, so what needs it is no unit test."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and "bucket" in getattr(item, "fixturenames", ()):
+            item.add_marker("apiserver")
 
 
 @pytest.fixture
 def index() -> Iterator[Index]:
     with serve(*CATALOGUE) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.made_in(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
 
+from tests.cluster.pki import issue, new_authority
+
 
 @dataclass(frozen=True)
 class Release:
@@ -168,6 +170,28 @@ def _html(mine: Sequence[Release]) -> tuple[int, str, bytes]:
     return 200, "text/html", ("<!DOCTYPE html><html><body>" + "\n".join(lines) + "</body></html>").encode()
 
 
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority of its own, and what it signed."""
+
+    certificate: Path
+    server: tuple[Path, Path]
+    """Certificate and key of a server at 127.0.0.1."""
+
+    @classmethod
+    def made_in(cls, folder: Path) -> Authority:
+        made = cls(folder / "ca.crt", (folder / "index.crt", folder / "index.key"))
+        root = new_authority("tests")
+        key, certificate = issue(root, "index", hosts=["127.0.0.1"])
+        for path, content in zip((made.certificate, *made.server), (root.pem, certificate, key), strict=True):
+            path.write_bytes(content)
+        return made
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # uv asks for 50 pages at once; those that don't fit the queue come a second later
+
+
 @contextmanager
 def serve(*releases: Release, tls: tuple[Path, Path] | None = None) -> Iterator[Index]:
     """An index of these releases at 127.0.0.1 while the block runs; `tls` are a certificate and its key, in PEM."""
@@ -193,7 +217,7 @@ def serve(*releases: Release, tls: tuple[Path, Path] | None = None) -> Iterator[
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 http.server's name
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)

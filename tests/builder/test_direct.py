@@ -8,18 +8,19 @@ import pytest
 
 from dagy_builder import pipeline
 from dagy_builder.contract import BuildRequest, StepOutcome
-from tests.builder.index import Index, Release, serve
+from tests.builder.index import Authority, Index, Release, serve
 
 
 @pytest.fixture
-def files() -> Iterator[Index]:
+def files(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
     releases = (
         Release("src", "1.0", sdist=True, files={"src-1.0/setup.py": b"raise SystemExit('it ran')"}),
         Release("win", "1.0", tag="cp312-cp312-win_amd64"),
         Release("ok", "1.0"),
         Release("broken", "1.0"),
     )
-    with serve(*releases) as index:
+    with serve(*releases, tls=authority.server) as index:
         index.replaced["broken-1.0-py3-none-any.whl"] = b"this is no zip file"
         yield index
 

@@ -10,7 +10,7 @@ from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.lock import LockError, canonical_lock, read_lock
 from dagy_builder.resolve import lock_of_result
 from dagy_builder.target import Target
-from tests.builder.index import Index, Release, serve
+from tests.builder.index import Authority, Index, Release, serve
 
 TARGET = Target("3.12", "amd64", "2.28")
 DIGEST = "0" * 64
@@ -94,9 +94,11 @@ def test_source_distributions_only_where_allowed() -> None:
         assert refused.reason == Reason.NO_WHEEL
 
 
-def test_a_direct_reference_is_locked_with_its_hash(index: Index) -> None:
-    url = index.url.replace("simple/", "files/beta-2.0-py3-none-any.whl")
-    (package,) = tomllib.loads(_lock(index, f"beta @ {url}"))["packages"]
+def test_a_direct_reference_is_locked_with_its_hash(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    with serve(Release("beta", "2.0"), tls=authority.server) as index:
+        url = index.url.replace("simple/", "files/beta-2.0-py3-none-any.whl")
+        (package,) = tomllib.loads(_lock(index, f"beta @ {url}"))["packages"]
     assert package["archive"]["url"] == url
     assert len(package["archive"]["hashes"]["sha256"]) == 64
 

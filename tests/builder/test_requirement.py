@@ -18,6 +18,7 @@ REFUSED = [
     ("requests\x00", "control character"),
     ("foo @ http://h.example/${AWS_SECRET_ACCESS_KEY}/f.whl", "'$' is not allowed"),
     ("foo @ file:///etc/passwd", "file URLs are not allowed"),
+    ("foo @ http://h.example/foo-1.0-py3-none-any.whl", "http URLs are not allowed"),
     ("foo @ git+https://github.com/a/b", "git+https URLs are not allowed"),
     ("foo @ git+ext::sh -c id", "PEP 508"),
     ("foo @ ./local", "local URLs are not allowed"),

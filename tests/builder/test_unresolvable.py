@@ -6,7 +6,13 @@ import pytest
 
 from dagy_builder import pipeline
 from dagy_builder.contract import BuildRequest, Fault, Reason, StepOutcome
-from tests.builder.index import Index, serve
+from dagy_builder.index_client import IndexClient
+from dagy_builder.requirement import parse_requirements
+from dagy_builder.resolve import Compiler
+from dagy_builder.target import Target
+from dagy_builder.unresolvable import why_not
+from dagy_builder.uv import open_uv
+from tests.builder.index import Authority, Index, Release, serve
 
 
 def _outcome(index: Index, *requirements: str) -> StepOutcome:
@@ -42,6 +48,90 @@ def test_an_index_that_refuses(index: Index, status: int, reason: str, fault: st
     assert index.url.rstrip("/") in (outcome.message or "")
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_an_index_with_a_fault_is_asked_again(index: Index, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    index.status = status
+    outcome = _outcome(index, "beta", "nowhere-at-all")
+    assert (outcome.reason, outcome.fault) == (Reason.INDEX_UNREACHABLE, Fault.INFRASTRUCTURE)
+    assert str(status) in (outcome.message or "")
+
+
+@pytest.mark.parametrize(("status", "reason"), [(500, "IndexUnreachable"), (403, "IndexAccessDenied")])
+def test_one_page_that_fails_is_no_unknown_package(
+    index: Index, status: int, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """beta, which alpha needs, is there; the index just doesn't tell."""
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    index.status_of["beta"] = status
+    assert _outcome(index, "alpha").reason == reason
+
+
+def test_an_index_that_fails_while_others_are_looked_for(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is not called invalid before all of it was looked at."""
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    index.status_of["deep3"] = 500
+    assert _outcome(index, "nowhere-at-all", "deep1").fault == Fault.INFRASTRUCTURE
+
+
+def test_a_certificate_that_is_not_trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    with serve(tls=authority.server) as index:
+        outcome = _outcome(index, "beta")
+    assert (outcome.reason, outcome.fault) == (Reason.INDEX_UNREACHABLE, Fault.INFRASTRUCTURE)
+    assert "is not trusted" in (outcome.message or "")
+    assert "DAGY_CA_DIRECTORY" in (outcome.message or "")
+
+
+def test_what_an_index_behind_an_own_authority_has(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    with serve(Release("winonly", "1.0", tag="cp312-cp312-win_amd64"), tls=authority.server) as index:
+        assert "its wheels are for Windows." in (_outcome(index, "winonly").message or "")
+
+
+def test_an_index_that_only_uv_can_read(index: Index) -> None:
+    """Where the page can't be had, uv's words have to do, and nothing is claimed that they don't say."""
+    index.releases = [release for release in index.releases if release.name == "sdistonly"]
+    client = IndexClient(["http://127.0.0.1:1/simple"])
+    with open_uv() as uv:
+        request = BuildRequest("3.12", index_url=index.url)
+        compiler = Compiler.of(request, Target.of(request), uv)
+        compiler.__dict__["_index"] = client
+        asked = parse_requirements(["sdistonly"])
+        failure = why_not(asked, compiler.run("sdistonly\n")[0].output, compiler, compiler.target)
+    assert failure.reason is Reason.NO_WHEEL
+    assert "sdistonly has no wheel for Python 3.12" in failure.message
+    assert "source code only" not in failure.message
+
+
+def test_no_time_to_explain(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first failure is told whatever the time."""
+    monkeypatch.setenv("DAGY_EXPLAIN_SECONDS", "0")
+    outcome = _outcome(index, "alpha", "beta>=2", "missing1")
+    assert len(outcome.problems or []) == 1
+    monkeypatch.setenv("DAGY_EXPLAIN_SECONDS", "soon")
+    assert "DAGY_EXPLAIN_SECONDS" in (_outcome(index, "beta==9").message or "")
+
+
+def test_many_problems_make_a_message_of_bounded_length(index: Index) -> None:
+    missing = [f"there-is-no-such-package-{number}" for number in range(25)]
+    outcome = _outcome(index, *missing, "beta")
+    assert len(outcome.problems or []) == 25
+    message = outcome.message or ""
+    assert len(message) <= 1024
+    assert message.startswith("25 problems: 1. there-is-no-such-package-")
+    assert " Also: there-is-no-such-package-" in message
+
+
+def test_the_log_tells_what_was_resolved(index: Index) -> None:
+    said: list[str] = []
+    request = BuildRequest("3.12", index_url=index.url, requirements=["deep1", "alpha"])
+    assert pipeline.resolve(request, said.append).ok
+    names = ["alpha==1.1", "beta==1.0", "deep1==1.0", "deep2==1.0", "deep3==1.0"]
+    start = said.index(names[0])
+    assert said[start : start + 5] == names
+
+
 def test_an_index_that_is_away_is_nobodys_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     with serve() as index:
@@ -52,8 +142,6 @@ def test_an_index_that_is_away_is_nobodys_mistake(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_wheel_cannot_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.builder.index import Release
-
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")
     evil = Release("evil", "1.0", ["beta @ http://127.0.0.1:1/${AWS_SECRET_ACCESS_KEY}/beta.whl"])
     with serve(evil) as index:
