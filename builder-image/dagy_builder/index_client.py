@@ -62,9 +62,9 @@ class IndexClient:
             with self._opener.open(request, timeout=left) as answer:
                 return _body(answer, deadline), answer.headers.get("Content-Type", "")
         except HTTPError as error:
-            with error:
-                if error.code in _GONE:
-                    return None
+            error.close()
+            if error.code in _GONE:
+                return None
             raise
 
 
@@ -87,6 +87,7 @@ def _opener() -> urllib.request.OpenerDirector:
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(proxies),
+        urllib.request.UnknownHandler(),
         urllib.request.HTTPHandler(),
         urllib.request.HTTPSHandler(),
         urllib.request.HTTPDefaultErrorHandler(),

@@ -42,7 +42,7 @@ def files_of(name: str, body: bytes, content_type: str) -> list[IndexFile] | Non
     """The files of a package's page, or None when it can't be read. Files of no known kind are left out."""
     try:
         entries = _json_entries(body) if "json" in content_type.lower() else _html_entries(body)
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         return None
     return list(_files(canonicalize_name(name), entries))
 

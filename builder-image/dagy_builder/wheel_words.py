@@ -37,18 +37,15 @@ def pythons_of(tags: Iterable[Tag]) -> str:
 def platforms_of(tags: Iterable[Tag], cpu: str) -> str:
     """The platforms of these tags, e.g. "Windows, macOS (arm64)"; `cpu` is the target's, whose Linux comes first."""
     platforms = {tag.platform for tag in tags}
-    words: dict[str, None] = {}
+    words: list[str] = []
     for expression, library in ((_GLIBC, "glibc"), (_MUSL, "musl")):
         oldest: dict[str, tuple[int, int]] = {}
         for match in filter(None, (expression.fullmatch(_modern(platform)) for platform in platforms)):
             version = (int(match[1]), int(match[2]))
             oldest[match[3]] = min(version, oldest.get(match[3], version))
         for machine in sorted(oldest, key=lambda one: (one != cpu, one)):
-            words[f"{machine} Linux with {library} {'{}.{}'.format(*oldest[machine])} or newer"] = None
-    for platform in sorted(platforms):
-        if word := _platform(platform):
-            words[word] = None
-    return ", ".join(words)
+            words.append(f"{machine} Linux with {library} {'{}.{}'.format(*oldest[machine])} or newer")
+    return ", ".join([*words, *sorted({word for platform in platforms if (word := _platform(platform))})])
 
 
 def _ranges(minors: Iterable[tuple[int, int]]) -> list[str]:
