@@ -78,7 +78,7 @@ def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> 
     with_wheels = {file.version for file in live if file.tags is not None}
     version = max(with_wheels or versions)
     release = [file for file in live if file.version == version]
-    excluded = next((str(f.requires_python) for f in release if _excludes(f.requires_python, target)), "")
+    excluded = next((str(f.requires_python) for f in release if excludes(f.requires_python, target)), "")
     wheels: set[Tag] = set().union(*(file.tags for file in release if file.tags is not None))
     source = any(file.tags is None for file in release)
     told = Availability(
@@ -115,7 +115,7 @@ def _newest(files: Sequence[IndexFile], target: Target, sources: bool) -> str | 
     fitting = [
         file.version
         for file in files
-        if file.withdrawn is None and _fits(file, target, sources) and not _excludes(file.requires_python, target)
+        if file.withdrawn is None and _fits(file, target, sources) and not excludes(file.requires_python, target)
     ]
     finals = [version for version in fitting if not version.is_prerelease]
     return str(max(finals or fitting)) if fitting else None
@@ -126,11 +126,11 @@ def _works_with(live: Sequence[IndexFile], target: Target, sources: bool) -> tup
     return tuple(
         other.python_version
         for other in others
-        if any(_fits(file, other, sources) and not _excludes(file.requires_python, other) for file in live)
+        if any(_fits(file, other, sources) and not excludes(file.requires_python, other) for file in live)
     )
 
 
-def _excludes(requires: SpecifierSet | None, target: Target) -> bool:
+def excludes(requires: SpecifierSet | None, target: Target) -> bool:
     """Whether no patch release of the target's Python is among those required."""
     return requires is not None and not any(
         requires.contains(f"{target.python_version}.{patch}", prereleases=True) for patch in (0, 99)

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from dagy_builder.advice import near_names, variants
 from dagy_builder.availability import availability
+from dagy_builder.build_failure import failed_build, problem_with_build
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.derivation import is_derivation, read_derivation
 from dagy_builder.diagnosis import Diagnosis, diagnoses
@@ -106,6 +107,11 @@ class _Search:
         if direct := direct_problem(said, left):
             reason, problem, culprit = direct
             return _Found(reason, problem, [culprit])
+        if build := failed_build(said, left):
+            reason, problem = problem_with_build(
+                build, self.resolver.files(build.name, self.deadline) or (), self.target
+            )
+            return _Found(reason, problem, build.roots)
         possible = diagnoses(read_derivation(said), left) if is_derivation(said) else []
         if not possible:
             return _Found(Reason.RESOLUTION_FAILED, _unexplained(said))
@@ -154,7 +160,7 @@ class _Search:
 
 def _not_about_requirements(said: str, left: Sequence[Asked], *, any_found: bool) -> StepError | None:
     """An index that is away or shut makes everything else a guess; later it only ends the search."""
-    if direct_problem(said, left):
+    if direct_problem(said, left) or failed_build(said, left):
         return None
     failure = failure_of(said)
     return failure if failure and (not any_found or failure.reason is Reason.INDEX_UNREACHABLE) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import gzip
 import hashlib
 import html
 import io
@@ -75,7 +76,11 @@ class Release:
     def _sdist(self) -> bytes:
         stem = f"{self.name.replace('-', '_')}-{self.version}"
         out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        # Without the time, so that the bytes are those that the page gives the hash of.
+        with (
+            gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w") as archive,
+        ):
             for path, data in {f"{stem}/PKG-INFO": self.metadata(), **self.files}.items():
                 info = tarfile.TarInfo(path)
                 info.size = len(data)

@@ -82,3 +82,40 @@ def test_a_missing_interpreter_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         outcome = pipeline.resolve(request, lambda _: None)
     assert (outcome.reason, outcome.fault) == (Reason.PYTHON_MISSING, Fault.INFRASTRUCTURE)
     assert f"CPython {other} is not on this machine" in (outcome.message or "")
+
+
+BROKEN = {
+    # Without [project], so that uv has to run the backend to learn what it needs.
+    "broken-1.0/pyproject.toml": SPY.files["spy-1.0/pyproject.toml"].partition(b"[project]")[0],
+    # It says what uv says when an index is away, which would have it tried again and again.
+    "broken-1.0/backend.py": b"def build_wheel(*a, **k): raise SystemExit('error sending request: Connection refused')",
+}
+
+
+@pytest.mark.parametrize(
+    ("requires_python", "sentence"),
+    [
+        ("<3.8", f"built from source for Python {PYTHON}: it asks for Python <3.8."),
+        (None, "broken==1.0 can't be built from source: its own build code failed"),
+    ],
+)
+def test_what_can_not_be_built(requires_python: str | None, sentence: str) -> None:
+    """uv takes no notice of upper bounds of Requires-Python; where one is the cause, that is said."""
+    broken = Release("broken", "1.0", sdist=True, files=BROKEN, requires_python=requires_python)
+    with serve(broken, Release("user", "1.0", ["broken"])) as index:
+        request = BuildRequest(
+            PYTHON, index_url=index.url, requirements=["user", "missing"], source_distributions="Allow"
+        )
+        outcome = pipeline.resolve(request, lambda _: None)
+    told = {problem["requirement"]: problem["message"] for problem in outcome.problems or []}
+    assert outcome.fault == Fault.USER
+    assert told.keys() == {"user", "missing"}
+    assert told["user"].startswith("user brings broken==1.0. broken==1.0 can't be built")
+    assert sentence in told["user"]
+
+
+def test_a_build_that_fails_is_not_tried_again() -> None:
+    with serve(Release("broken", "1.0", sdist=True, files=BROKEN, requires_python="<3.8")) as index:
+        request = BuildRequest(PYTHON, index_url=index.url, requirements=["broken"], source_distributions="Allow")
+        outcome = pipeline.resolve(request, lambda _: None)
+    assert (outcome.reason, outcome.fault) == (Reason.PYTHON_INCOMPATIBLE, Fault.USER)

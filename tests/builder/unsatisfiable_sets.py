@@ -151,7 +151,7 @@ CASES = (
     _case("ancient | fine", PYTHON, ("ancient", "Python 2")),
     _case("nogil | fine", PYTHON, ("nogil", "3.12 without the GIL")),
     _case("windows-of-old | fine", PYTHON, ("windows-of-old", "Python 3.9 on Windows (32 bits)")),
-    _case("desktop | fine", WHEEL, ("desktop", "macOS (arm64), Windows")),
+    _case("desktop | fine", WHEEL, ("desktop", "Windows, macOS (arm64)")),
     _case("uses-desktop | fine", WHEEL, ("uses-desktop needs desktop", "Windows")),
     _case("alpine | fine", WHEEL, ("alpine", "x86_64 Linux with musl 1.2")),
     _case("arm | fine", WHEEL, ("arm", "aarch64 Linux with glibc 2.17")),
