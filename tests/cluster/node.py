@@ -194,6 +194,8 @@ def await_ready(layout: Layout, progress: Progress) -> None:
         try:
             kubectl(layout, *wait, "--for=create", f"node/{NODE_NAME}")
             kubectl(layout, *wait, "--for=condition=Ready", f"node/{NODE_NAME}")
+            # The controller manager makes it a moment later, and no pod is let in before.
+            kubectl(layout, *wait, "--for=create", "serviceaccount/default", "--namespace=default")
         except ClusterError as e:
             raise ClusterError(f"{e}\n{layout.logs}/kubelet.log ends with:\n{tail(layout.logs / 'kubelet.log')}") from e
         step.done(NODE_NAME)
