@@ -13,19 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
 from dagy_builder.contract import BuildRequest, Problem, Reason
 from dagy_builder.failure import StepError
-from dagy_builder.index_client import IndexClient
 from dagy_builder.index_page import IndexFile, uploaded_before
 from dagy_builder.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.lock import Lock, LockError, WrongWheelError, canonical_lock
 from dagy_builder.requirement import Asked, check_url, parse_requirements, requirements_file
 from dagy_builder.target import Target
-from dagy_builder.unresolvable import why_not
 from dagy_builder.uv import (
     PYPI,
     Log,
@@ -36,6 +34,9 @@ from dagy_builder.uv import (
     index_urls,
     runs_package_code,
 )
+
+if TYPE_CHECKING:
+    from dagy_builder.index_client import IndexClient
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
     compiler = Compiler.of(request, target, uv)
     answer, text = compiler.run(lines, log)
     if answer.code != 0:
+        # Here, because half of this module's import time would be spent for failures.
+        from dagy_builder.unresolvable import why_not
+
         raise why_not(requirements, answer.output, compiler, target)
     try:
         lock = canonical_lock(text, target, _origins(lines, compiler))
@@ -129,6 +133,8 @@ class Compiler:
 
     @cached_property
     def _index(self) -> IndexClient:
+        from dagy_builder.index_client import IndexClient
+
         return IndexClient(index_urls(self.request))
 
     def run(
