@@ -99,8 +99,37 @@ class _Search:
                 break
             said = again
             raw.append(again)
+        found += self._hidden(found, left, raw)
         problems = [self._with_relief(one, left) for one in found]
         return StepError(found[0].reason, summary_of(problems), problems=problems, raw="\n\n".join(raw))
+
+    def _hidden(self, found: Sequence[_Found], left: Sequence[Asked], raw: list[str]) -> list[_Found]:
+        """What else is wrong with requirements that were left out together, because they exclude each other.
+
+        `left` can be resolved. It is grown by one of them after the other, and what stands in the way of those that
+        can't be added are problems of their own.
+        """
+        hidden: list[_Found] = []
+        known = {frozenset(asked.text for asked in one.culprits) for one in found}
+        kept = list(left)
+        for culprit in (asked for one in found if len(one.culprits) > 1 for asked in one.culprits):
+            rest = list(kept)
+            said = self.resolver.failure_without([*rest, culprit], self.deadline)
+            if said is None:
+                kept.append(culprit)
+            while said and not _not_about_requirements(said, rest, any_found=False):
+                judged = self._judged(said, [*rest, culprit])
+                names = frozenset(asked.text for asked in judged.culprits)
+                if names and names not in known:
+                    known.add(names)
+                    hidden.append(judged)
+                    raw.append(said)
+                fewer = [asked for asked in rest if asked not in judged.culprits]
+                if len(fewer) == len(rest) or len(found) + len(hidden) >= _MAX_ROUNDS:
+                    break
+                rest = fewer
+                said = self.resolver.failure_without([*rest, culprit], self.deadline)
+        return hidden
 
     def _judged(self, said: str, left: Sequence[Asked]) -> _Found:
         """What uv's answer is about, and which requirements to leave out of the next round."""
@@ -150,9 +179,8 @@ class _Search:
         for culprit in found.culprits:
             if not culprit.requirement.specifier:
                 continue
-            rest = [other for other in found.culprits if other is not culprit]
-            relaxed = culprit.without_version()
-            version = self.resolver.version_within(relaxed, [*rest, *others], self.deadline)
+            rest = [other for other in (*found.culprits, *others) if other != culprit]
+            version = self.resolver.version_within(culprit.without_version(), rest, self.deadline)
             if version is not None:
                 helping.append((culprit, version))
         return relieved(found.problem, helping)

@@ -161,6 +161,19 @@ CASES = (
     _case("old-sources | fine", WHEEL, ("old-sources", "source code only", "asks for Python <3.11")),
     # All at once.
     _case(
+        "legacy | bridge | modern | legacy-suite | fine",
+        EXCLUDE,
+        ("legacy needs http-core<2", "bridge needs http-core>=2,<3"),
+        ("modern needs http-core>=3", "legacy-suite needs legacy"),
+        ("legacy needs http-core<2", "modern needs http-core>=3"),
+    ),
+    _case(
+        "plugin>=2 | old-plugin-user | extras[old] | fine",
+        EXCLUDE,
+        ("plugin>=2", "old-plugin-user needs plugin<2"),
+        ("plugin>=2 needs markup>=2", "extras[old] needs markup<2"),
+    ),
+    _case(
         "nowhere-a | nowhere-b>2 | markup==7 | fine",
         MISSING,
         ("nowhere-a",),
@@ -172,6 +185,7 @@ CASES = (
         EXCLUDE,
         ("legacy", "modern"),
         ("admin", "theme"),
+        ("legacy needs http-core<2", "admin needs web>=2"),
         ("desktop",),
         ("sources",),
         ("future",),
