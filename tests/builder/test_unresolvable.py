@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 import pytest
 
 from dagy_builder import pipeline
@@ -111,6 +114,20 @@ def test_no_time_to_explain(index: Index, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(outcome.problems or []) == 1
     monkeypatch.setenv("DAGY_EXPLAIN_SECONDS", "soon")
     assert "DAGY_EXPLAIN_SECONDS" in (_outcome(index, "beta==9").message or "")
+
+
+def test_looking_for_more_ends_at_the_deadline() -> None:
+    """uv is stopped, and the index not waited for, when a server takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, open_uv() as uv:
+        request = BuildRequest("3.12", index_url=f"http://127.0.0.1:{silent.getsockname()[1]}/simple")
+        compiler = Compiler.of(request, Target.of(request), uv)
+        asked = parse_requirements(["beta==1"])
+        started = time.monotonic()
+        assert compiler.failure_without(asked, started + 0.4) is None
+        assert compiler.version_within(asked[0], [], time.monotonic() + 0.4) is None
+        assert compiler.newest("beta", time.monotonic() + 0.4) is None
+        assert compiler.files("beta", time.monotonic() + 0.4) is None
+        assert time.monotonic() - started < 10, "UV_HTTP_TIMEOUT is 30 s"
 
 
 def test_many_problems_make_a_message_of_bounded_length(index: Index) -> None:
