@@ -79,7 +79,7 @@ class Performer:
                 for job in jobs:
                     self._provided.discard(job.uid)
                     await self._cluster.delete_job(job.name)
-                    gone = {job.name for job in jobs}
+                gone = {job.name for job in jobs}
                 return Effect(replace(seen, jobs=tuple(j for j in seen.jobs if j.name not in gone)), changed=False)
             case _:
                 assert_never(action)
