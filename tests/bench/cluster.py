@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-import boto3
-
 from tests.bench.cases import PYTHON, Case
 from tests.bench.timing import CannotRunError, Contender
 from tests.cluster import kube as cluster_kube
+from tests.cluster import s3
 from tests.cluster.layout import Layout
 from tests.e2e.kube import Json, Kube, KubectlError, package
 
@@ -132,14 +131,7 @@ def _watched(kube: Kube, name: str, timeline: Timeline) -> Iterator[None]:
 
 def _step_times(layout: Layout, status: Json) -> dict[str, float]:
     """Seconds of each step by its own account, from the logs in S3."""
-    values = dict(line.split("=", 1) for line in layout.s3_env.read_text().splitlines() if "=" in line)
-    client = boto3.client(
-        "s3",
-        endpoint_url=values["AWS_ENDPOINT_URL"],
-        region_name=values["AWS_REGION"],
-        aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
-    )
+    client = s3.connect(s3.read_environment(layout))
     times: dict[str, float] = {}
     for uri in (status["validation"].get("logUri"), status["artifact"].get("logUri")):
         if uri:

@@ -67,16 +67,26 @@ def environment_file(values: Mapping[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def create_bucket(values: Mapping[str, str]) -> None:
-    """Make the bucket if it isn't there. Raises ClusterError when S3 can't be reached from the host."""
-    client = boto3.client(
+def read_environment(layout: Layout) -> dict[str, str]:
+    """The values of `s3.env`."""
+    return dict(line.split("=", 1) for line in layout.s3_env.read_text().splitlines())
+
+
+def connect(values: Mapping[str, str], config: botocore.config.Config | None = None) -> S3Client:
+    """A client of the cluster's S3, by the values of `s3.env`."""
+    return boto3.client(
         "s3",
         endpoint_url=values["AWS_ENDPOINT_URL"],
         region_name=values["AWS_REGION"],
         aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
-        config=botocore.config.Config(connect_timeout=5, retries={"total_max_attempts": 1}),
+        config=config,
     )
+
+
+def create_bucket(values: Mapping[str, str]) -> None:
+    """Make the bucket if it isn't there. Raises ClusterError when S3 can't be reached from the host."""
+    client = connect(values, botocore.config.Config(connect_timeout=5, retries={"total_max_attempts": 1}))
     try:
         _create(client, values["DAGY_S3_BUCKET"])
     except (client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):

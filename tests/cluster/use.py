@@ -16,8 +16,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import boto3
-
+from . import s3
 from .kube import kubectl
 from .layout import ClusterError, Layout, current_layout
 from .samples import NAMESPACE
@@ -45,14 +44,7 @@ def extracted(layout: Layout, package: dict[str, Any]) -> Path:
 
 
 def _fetch(layout: Layout, uri: str) -> bytes:
-    values = dict(line.split("=", 1) for line in layout.s3_env.read_text().splitlines())
-    client = boto3.client(
-        "s3",
-        endpoint_url=values["AWS_ENDPOINT_URL"],
-        region_name=values["AWS_REGION"],
-        aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
-    )
+    client = s3.connect(s3.read_environment(layout))
     bucket, key = uri.removeprefix("s3://").split("/", 1)
     return client.get_object(Bucket=bucket, Key=key)["Body"].read()
 

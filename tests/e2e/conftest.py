@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import boto3
 import pytest
 from mypy_boto3_s3.client import S3Client
 
 from tests.cluster import images
+from tests.cluster import s3 as cluster_s3
 from tests.cluster.layout import current_layout
 from tests.cluster.shell import run
 from tests.e2e.kube import SYSTEM, Kube
@@ -42,21 +42,13 @@ def kube(admin: Kube, request: pytest.FixtureRequest) -> Iterator[Kube]:
 @pytest.fixture(scope="session")
 def s3_env() -> dict[str, str]:
     """The variables of s3.env, as the host sees the cluster's S3."""
-    lines = (STATE / "s3.env").read_text().splitlines()
-    pairs = (line.removeprefix("export ").split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return {key: value.strip("'\"") for key, value in pairs}
+    return cluster_s3.read_environment(current_layout())
 
 
 @pytest.fixture(scope="session")
 def s3(s3_env: dict[str, str]) -> S3Client:
     """A client of the cluster's S3."""
-    return boto3.client(
-        "s3",
-        endpoint_url=s3_env["AWS_ENDPOINT_URL"],
-        aws_access_key_id=s3_env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=s3_env["AWS_SECRET_ACCESS_KEY"],
-        region_name=s3_env["AWS_REGION"],
-    )
+    return cluster_s3.connect(s3_env)
 
 
 @pytest.fixture(scope="session")
