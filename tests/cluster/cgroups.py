@@ -7,9 +7,11 @@ command that started it is.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,8 +88,18 @@ def create(ident: str) -> list[str]:
 
 
 def members(path: Path) -> list[int]:
-    """The processes in a group and in those below."""
-    return [int(pid) for procs in path.rglob("cgroup.procs") for pid in procs.read_text().split()]
+    """The processes in a group and in those below; groups that vanish meanwhile have none."""
+    found: list[int] = []
+    for group in _below(path):
+        # The kernel says "no such device" where a group went after its file was opened.
+        with suppress(OSError):
+            found += map(int, (group / "cgroup.procs").read_text().split())
+    return found
+
+
+def _below(path: Path) -> Iterator[Path]:
+    """A group and those below it, parents first. Other clusters' pods come and go, and os.walk skips what has gone."""
+    return (Path(folder) for folder, _, _ in os.walk(path))
 
 
 def remove(paths: Iterable[Path]) -> None:
@@ -96,11 +108,10 @@ def remove(paths: Iterable[Path]) -> None:
     for path in paths:
         while path.exists():
             try:
-                for below in sorted(path.rglob("*/"), reverse=True):
-                    below.rmdir()
-                path.rmdir()
+                for group in sorted(_below(path), reverse=True):
+                    group.rmdir()
             except OSError as e:
-                if e.errno != errno.EBUSY or time.monotonic() > deadline:
+                if e.errno not in {errno.EBUSY, errno.ENOENT} or time.monotonic() > deadline:
                     raise ClusterError(
                         f"The control group {path} still has the processes {members(path)}: end them, then try again."
                     ) from e
@@ -109,4 +120,4 @@ def remove(paths: Iterable[Path]) -> None:
 
 def leftovers(ident: re.Pattern[str]) -> list[Path]:
     """Groups below /sys/fs/cgroup whose name matches."""
-    return [p for p in Path("/sys/fs/cgroup").rglob("dagy-*/") if ident.fullmatch(p.name)]
+    return [p for p in _below(Path("/sys/fs/cgroup")) if ident.fullmatch(p.name)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -190,3 +191,20 @@ def test_a_failing_program_is_told_with_its_last_words(tmp_path: Path) -> None:
         shell.run(["sh", "-c", "echo no luck >&2; exit 3"])
     with pytest.raises(ClusterError, match=r"(?s)exit code 4.*All of its output: .*out\.log"):
         shell.follow(["sh", "-c", "echo working; exit 4"], log=tmp_path / "out.log", say=lambda _: None)
+
+
+def test_groups_that_vanish_while_they_are_looked_at_are_no_error(tmp_path: Path) -> None:
+    def churn(rounds: int) -> None:
+        for n in range(rounds):
+            group = tmp_path / "dagy-0" / f"pod{n % 7}" / "container"
+            group.mkdir(parents=True)
+            (group / "cgroup.procs").write_text("1\n")
+            (group / "cgroup.procs").unlink()
+            group.rmdir()
+            group.parent.rmdir()
+
+    with ThreadPoolExecutor() as pool:
+        churning = pool.submit(churn, 3000)
+        while not churning.done():
+            assert set(cgroups.members(tmp_path)) <= {1}
+        churning.result()
