@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,12 +27,13 @@ class Cluster:
         """The DepPackage as it is now."""
         return await self._api.get(deppackage_path(key.namespace, key.name))
 
-    async def packages(self, namespaces: tuple[str, ...]) -> list[Json]:
+    async def package_keys(self, namespaces: tuple[str, ...]) -> list[Key]:
         """All DepPackages, or those of some namespaces."""
-        if not namespaces:
-            return (await self._api.list(f"/apis/{names.API_VERSION}/{names.DEPPACKAGE_PLURAL}"))[0]
-        paths = [deppackage_path(namespace, "").rstrip("/") for namespace in namespaces]
-        return [item for path in paths for item in (await self._api.list(path))[0]]
+        everywhere = [f"/apis/{names.API_VERSION}/{names.DEPPACKAGE_PLURAL}"]
+        paths = [deppackage_path(namespace, "").rstrip("/") for namespace in namespaces] or everywhere
+        return [
+            Key(found["namespace"], found["name"]) for path in paths for found in await self._api.list_metadata(path)
+        ]
 
     async def write_status(self, package: Json, status: Mapping[str, Any]) -> Json:
         """Replace the status. Raises KubeError 409 when the object has changed since it was read."""
@@ -92,10 +92,10 @@ class Cluster:
 
     async def _jobs_and_pods(self, selector: Mapping[str, str]) -> tuple[list[Json], list[Json]]:
         query = ",".join(f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items())
-        (jobs, _), (pods, _) = await asyncio.gather(
-            self._api.list(namespaced("jobs", self._builds), labelSelector=query),
-            self._api.list(namespaced("pods", self._builds), labelSelector=query),
-        )
+        jobs, _ = await self._api.list(namespaced("jobs", self._builds), labelSelector=query)
+        if not jobs:  # so it is with nearly every package of a cluster, when all are looked at
+            return [], []
+        pods, _ = await self._api.list(namespaced("pods", self._builds), labelSelector=query)
         return jobs, pods
 
     async def pods_exist(self, uid: str) -> bool:

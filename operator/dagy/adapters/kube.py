@@ -7,7 +7,7 @@ its typed models are left aside, because turning each object into a tree of Pyth
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ from dagy.model import names
 TIMEOUT_SECONDS = 30
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Json = dict[str, Any]
 
@@ -58,9 +59,10 @@ class KubeApi:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> bytes:
         """One call. Raises KubeError for an answer that isn't a success, and aiohttp's or OS errors for none."""
-        headers = {"Accept": "application/json", "User-Agent": names.FIELD_MANAGER}
+        headers = {"Accept": accept, "User-Agent": names.FIELD_MANAGER}
         if body is not None:
             headers["Content-Type"] = content_type
         verb, url, sent_headers, sent_body, _ = await self._client.param_serialize(
@@ -90,17 +92,29 @@ class KubeApi:
             raise
         return found
 
+    async def list_metadata(self, path: str, **query: Any) -> list[Json]:
+        """The metadata of all items: of many large objects it is a small part (PartialObjectMetadataList)."""
+        pages = self._pages(path, query, _METADATA_ONLY)
+        return [item["metadata"] async for page in pages for item in page.get("items") or []]
+
     async def list(self, path: str, **query: Any) -> tuple[list[Json], str]:
         """All items, page by page, and the list's resourceVersion."""
         items: list[Json] = []
+        version = ""
+        async for page in self._pages(path, query, "application/json"):
+            items += page.get("items") or []
+            version = page["metadata"].get("resourceVersion", "")
+        return items, version
+
+    async def _pages(self, path: str, query: Mapping[str, Any], accept: str) -> AsyncIterator[Json]:
         token = ""
         while True:
             page_query = {**query, "limit": 500, **({"continue": token} if token else {})}
-            page = json.loads(await self.request("GET", path, query=page_query))
-            items += page.get("items") or []
+            page: Json = json.loads(await self.request("GET", path, query=page_query, accept=accept))
+            yield page
             token = page["metadata"].get("continue", "")
             if not token:
-                return items, page["metadata"].get("resourceVersion", "")
+                return
 
     async def create(self, path: str, body: Json) -> Json | None:
         """The new object, or None when one of that name exists."""

@@ -102,18 +102,18 @@ class Operator:
         """Look at every package at the start and at intervals, whatever events came or did not."""
         while True:
             try:
-                packages = await cluster.packages(self._settings.namespaces)
+                keys = await cluster.package_keys(self._settings.namespaces)
             except Exception:
                 log.exception("Listing all packages failed; trying again")
                 await asyncio.sleep(5)
                 continue
-            for package in packages:
-                self._queue.add(Key(package["metadata"]["namespace"], package["metadata"]["name"]))
+            for key in keys:
+                self._queue.add(key)
             if not self._ready:
                 await self._queue.idle()  # the order of arrival is known now
                 slots.open()
                 self._ready = True
-                log.info("Ready: looked at %d packages", len(packages))
+                log.info("Ready: looked at %d packages", len(keys))
             self._last_resync = time.monotonic()
             await asyncio.sleep(self._settings.resync_seconds)
 
