@@ -116,6 +116,8 @@ class BuildRequest(_Json):
     """sha256 of the lock (hex), for `package` and `upload`."""
     build_token: str = ""
     """The build request that this answers; it is kept in build.json, and a build of another token is not reused."""
+    attempt: int = 1
+    """Number of the attempt, from 1. Each one uploads under a name of its own."""
     bucket: str = ""
     key_prefix: str = ""
     """Where this package's objects live in the bucket: ends with a slash, or is empty."""
@@ -156,6 +158,10 @@ class Artifact(_Json):
     zip_importable: bool
     """Whether the ZIP can stand on sys.path as it is: no native modules, and no zip64 before Python 3.13."""
     lock_uri: str
+    compression: str = "fast"
+    """fast or small."""
+    contents_uri: str | None = None
+    """The lines that `content_sha256` hashes, as a gzip file."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,13 +1,34 @@
 """Names of the objects of one build in the bucket. Pure.
 
-A ZIP's key holds its own hash, so a key never gets other bytes. The record's key doesn't: it is where everybody looks
-for the build of a lock, and it is written last.
+A ZIP's name is known before its bytes, so that its upload can begin while it is packed: it names one attempt of one
+build. The record's name leaves the attempt out: it is where everybody looks for the build of a lock, and it is written
+last.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Protocol, Self
+
 _HASH_DIGITS = 16  # 64 bits: enough to tell apart the builds below one package's prefix
 _PLATFORM_CPU = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+class _Described(Protocol):
+    """A request or an artifact: both say what decides a build."""
+
+    @property
+    def lock_hash(self) -> str: ...
+    @property
+    def python_version(self) -> str: ...
+    @property
+    def architecture(self) -> str: ...
+    @property
+    def glibc(self) -> str: ...
+    @property
+    def compression(self) -> str: ...
 
 
 def target_name(python_version: str, architecture: str, glibc: str) -> str:
@@ -16,21 +37,44 @@ def target_name(python_version: str, architecture: str, glibc: str) -> str:
     return f"{interpreter}-manylinux_{glibc.replace('.', '_')}_{_PLATFORM_CPU[architecture]}"
 
 
-def record_key(key_prefix: str, lock_hash: str, python_version: str, architecture: str, glibc: str) -> str:
-    """Where the record of the finished build of a lock lies; `key_prefix` is empty or ends with a slash."""
-    return f"{key_prefix}{_build_name(lock_hash, python_version, architecture, glibc)}.build.json"
+@dataclass(frozen=True)
+class BuildKeys:
+    """The names for one lock, target and compression; `prefix` is empty or ends with a slash."""
 
+    prefix: str
+    lock_hash: str
+    target: str
+    compression: str
 
-def artifact_key(
-    key_prefix: str, lock_hash: str, python_version: str, architecture: str, glibc: str, *, sha256: str
-) -> str:
-    """Where the ZIP with that sha256 lies."""
-    return f"{key_prefix}{_build_name(lock_hash, python_version, architecture, glibc)}-{sha256[:_HASH_DIGITS]}.zip"
+    @classmethod
+    def of(cls, prefix: str, build: _Described) -> Self:
+        """The names for what a request asks for, or for what an artifact is."""
+        target = target_name(build.python_version, build.architecture, build.glibc)
+        return cls(prefix, build.lock_hash, target, build.compression)
+
+    @property
+    def record(self) -> str:
+        """Where the record of the finished build lies."""
+        return f"{self._stem}-{self.compression}.build.json"
+
+    def artifact(self, build_token: str, attempt: int) -> str:
+        """Where that attempt puts its ZIP; `build_token` is the request that it answers."""
+        identity = json.dumps([self.lock_hash, self.target, self.compression, build_token, attempt])
+        return f"{self._stem}-{hashlib.sha256(identity.encode()).hexdigest()[:_HASH_DIGITS]}.zip"
+
+    @property
+    def _stem(self) -> str:
+        return f"{self.prefix}{self.lock_hash[:_HASH_DIGITS]}-{self.target}"
 
 
 def sidecar_key(artifact: str, name: str) -> str:
     """Where a file that belongs to a ZIP lies, e.g. its pylock.toml: beside it."""
-    return f"{artifact.removesuffix('.zip')}.{name}"
+    return f"{family(artifact)}{name}"
+
+
+def family(artifact: str) -> str:
+    """What the names of a ZIP and of all that lies beside it begin with, and no other names do."""
+    return artifact.removesuffix("zip")
 
 
 def uri(bucket: str, key: str) -> str:
@@ -38,5 +82,6 @@ def uri(bucket: str, key: str) -> str:
     return f"s3://{bucket}/{key}"
 
 
-def _build_name(lock_hash: str, python_version: str, architecture: str, glibc: str) -> str:
-    return f"{lock_hash[:_HASH_DIGITS]}-{target_name(python_version, architecture, glibc)}"
+def key_of(uri: str) -> str:
+    """The key in an s3:// URI."""
+    return uri.removeprefix("s3://").partition("/")[2]

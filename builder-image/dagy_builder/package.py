@@ -21,7 +21,7 @@ from dagy_builder.tree import TreeFile, read_file, scan
 from dagy_builder.uv import runs_package_code
 from dagy_builder.zipwriter import DEFLATED, STORED, Member, ZipWriter
 
-ARTIFACT, SUMMARY = "artifact.zip", "package.json"
+ARTIFACT, CONTENTS, SUMMARY = "artifact.zip", "contents.txt.gz", "package.json"
 # libdeflate's levels, chosen by measurement (docs/decisions/2026-11-21-deflate.md).
 _LEVELS = {"fast": 3, "small": 8}
 _BATCH_BYTES, _BATCH_FILES = 1 << 20, 64
@@ -51,7 +51,7 @@ class _Packed:
 
 
 def package(request: BuildRequest, tree: Path, out: Path, limits: Limits) -> PackageSummary:
-    """Write out/artifact.zip and out/package.json. Raises StepError for a tree that is refused or too large."""
+    """Write the ZIP, its contents' list and its summary. Raises StepError for a tree that is refused or too large."""
     files = [
         file
         for file in scan(tree, limits, may_link=not runs_package_code(request))
@@ -87,7 +87,7 @@ def _write_zip(
 ) -> PackageSummary:
     level = _LEVELS.get(request.compression, _LEVELS["fast"])
     replaced = _replaced_contents(root_fd, files)
-    digest, native, total = hashlib.sha256(), False, 0
+    lines, native, total = list[str](), False, 0
 
     def pack(file: TreeFile) -> _Packed:
         data = replaced[file.path] if file.path in replaced else read_file(root_fd, file)
@@ -104,14 +104,17 @@ def _write_zip(
                 most = human_size(limits.compressed_bytes)
                 raise too_large(f"The ZIP has more than {most}", most)
             mode = "0755" if member.executable else "0644"
-            digest.update(f"{mode} {packed.sha256} {member.path}\n".encode())
+            lines.append(f"{mode} {packed.sha256} {member.path}\n")
             native |= packed.native
             total += member.size
         writer.finish()
+    contents = "".join(lines).encode()
+    # The file names no time and no machine, so that the same contents give the same bytes here, too.
+    (target.parent / CONTENTS).write_bytes(deflate.gzip_compress(contents, _LEVELS["small"]))
     can_read_zip64 = tuple(map(int, request.python_version.split("."))) >= _FIRST_PYTHON_WITH_ZIP64_IMPORT
     return PackageSummary(
         sha256=writer.sha256,
-        content_sha256=digest.hexdigest(),
+        content_sha256=hashlib.sha256(contents).hexdigest(),
         size_bytes=writer.size,
         uncompressed_bytes=total,
         file_count=len(files),

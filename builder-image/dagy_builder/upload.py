@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from dagy_builder import keys
 from dagy_builder.contract import Artifact, BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.limits import human_size
-from dagy_builder.package import ARTIFACT, PackageSummary
+from dagy_builder.package import ARTIFACT, CONTENTS, PackageSummary
 from dagy_builder.retry import while_unreachable
 from dagy_builder.storage import ObjectStore
 from dagy_builder.uv import Log
@@ -42,14 +42,15 @@ def upload(what: Upload, store: ObjectStore, log: Log, retry_seconds: float) -> 
 
 
 def _upload(what: Upload, store: ObjectStore, log: Log) -> Artifact:
-    request, lock_hash = what.request, hashlib.sha256(what.lock_text.encode()).hexdigest()
-    build = (request.key_prefix, lock_hash, request.python_version, request.architecture, request.glibc)
-    record_key = keys.record_key(*build)
+    lock_hash = hashlib.sha256(what.lock_text.encode()).hexdigest()
+    request = replace(what.request, lock_hash=lock_hash)
+    names = keys.BuildKeys.of(request.key_prefix, request)
+    record_key = names.record
     if kept := _reusable(store, record_key, request.build_token):
         log(f"{kept.uri} is there already, with its record: nothing to upload")
         return kept
-    zip_key = keys.artifact_key(*build, sha256=what.summary.sha256)
-    lock_key = keys.sidecar_key(zip_key, "pylock.toml")
+    zip_key = names.artifact(request.build_token, request.attempt)
+    lock_key, contents_key = (keys.sidecar_key(zip_key, name) for name in ("pylock.toml", CONTENTS))
     metadata = {"lock-sha256": lock_hash, "content-sha256": what.summary.content_sha256}
     fresh = store.upload_file(what.out / ARTIFACT, zip_key, what.summary.sha256, metadata)
     _verify(store, zip_key, what.summary)
@@ -57,7 +58,11 @@ def _upload(what: Upload, store: ObjectStore, log: Log) -> Artifact:
     uri = keys.uri(store.bucket, zip_key)
     log(f"{uri} ({size}) is complete" if fresh else f"{uri} ({size}) was there already")
     store.put(lock_key, what.lock_text.encode(), "application/toml")
-    artifact = _artifact(what, lock_hash, uri, keys.uri(store.bucket, lock_key))
+    store.put(contents_key, (what.out / CONTENTS).read_bytes(), "application/gzip")
+    artifact = replace(
+        _artifact(what, lock_hash, uri, keys.uri(store.bucket, lock_key)),
+        contents_uri=keys.uri(store.bucket, contents_key),
+    )
     record = {**artifact.to_json(), "buildToken": request.build_token, "slug": request.slug, **what.built_with}
     store.put(record_key, json.dumps(record, indent=1).encode(), "application/json")
     return artifact
@@ -130,4 +135,5 @@ def _artifact(what: Upload, lock_hash: str, uri: str, lock_uri: str) -> Artifact
         built_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         zip_importable=summary.zip_importable,
         lock_uri=lock_uri,
+        compression=request.compression,
     )

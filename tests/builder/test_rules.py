@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -18,12 +19,30 @@ from dagy_builder.target import Target
 
 
 def test_keys() -> None:
-    build = ("ns/SLUG/", "0123456789abcdef" * 4, "3.12", "amd64", "2.28")
-    assert keys.record_key(*build) == "ns/SLUG/0123456789abcdef-cp312-manylinux_2_28_x86_64.build.json"
-    key = keys.artifact_key(*build, sha256="f" * 64)
-    assert key == "ns/SLUG/0123456789abcdef-cp312-manylinux_2_28_x86_64-ffffffffffffffff.zip"
-    assert keys.sidecar_key(key, "pylock.toml").endswith("-ffffffffffffffff.pylock.toml")
-    assert keys.uri("b", key) == f"s3://b/{key}"
+    build = BuildRequest("3.12", lock_hash="0123456789abcdef" * 4)
+    names = keys.BuildKeys.of("ns/SLUG/", build)
+    assert names.record == "ns/SLUG/0123456789abcdef-cp312-manylinux_2_28_x86_64-fast.build.json"
+    key = names.artifact("", 1)
+    assert re.fullmatch(r"ns/SLUG/0123456789abcdef-cp312-manylinux_2_28_x86_64-[0-9a-f]{16}\.zip", key)
+    assert keys.sidecar_key(key, "pylock.toml") == key.replace(".zip", ".pylock.toml")
+    assert keys.key_of(keys.uri("b", key)) == key
+
+
+def test_each_attempt_of_each_build_has_a_zip_of_its_own() -> None:
+    builds = [
+        (lock * 64, python, compression, token, attempt)
+        for lock in "ab"
+        for python in ("3.10", "3.12")
+        for compression in ("fast", "small")
+        for token in ("", "t")
+        for attempt in (1, 2)
+    ]
+    named = [
+        keys.BuildKeys.of("p/", BuildRequest(python, lock_hash=lock, compression=compression)).artifact(token, attempt)
+        for lock, python, compression, token, attempt in builds
+    ]
+    assert len(set(named)) == len(builds)
+    assert not [(one, other) for one in named for other in named if one != other and other.startswith(keys.family(one))]
 
 
 def test_target_tags_are_the_best_first() -> None:

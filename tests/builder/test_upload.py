@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
+import hashlib
 import io
 import json
 import subprocess
@@ -74,7 +76,7 @@ def test_the_zip_in_s3_runs(build: Build, bucket: str, tmp_path: Path) -> None:
 def test_the_record_tells_all(build: Build, bucket: str) -> None:
     artifact = _artifact(build.upload(build_token="t1"))
     request = build.request
-    key = keys.record_key(request.key_prefix, request.lock_hash, "3.12", "amd64", "2.28")
+    key = keys.BuildKeys.of(request.key_prefix, request).record
     record = json.loads(ObjectStore(bucket).get(key) or b"")
     assert Artifact.from_json(record) == artifact
     assert (record["buildToken"], record["builtWith"]) == ("t1", "a test")
@@ -89,10 +91,21 @@ def test_what_is_there_is_used_again(build: Build) -> None:
     assert any("nothing to upload" in line for line in build.log)
 
 
-def test_a_new_request_makes_a_new_record_for_the_same_zip(build: Build) -> None:
+def test_a_new_request_gives_a_new_object_with_the_same_bytes(build: Build) -> None:
     first, second = _artifact(build.upload(build_token="one")), _artifact(build.upload(build_token="two"))
-    assert first.uri == second.uri
-    assert any("was there already" in line for line in build.log)
+    assert first.uri != second.uri
+    assert (first.sha256, first.content_sha256) == (second.sha256, second.content_sha256)
+
+
+def test_the_list_of_contents_is_what_its_hash_says(build: Build, bucket: str) -> None:
+    artifact = _artifact(build.upload())
+    assert artifact.contents_uri == artifact.uri.removesuffix(".zip") + ".contents.txt.gz"
+    listed = gzip.decompress(ObjectStore(bucket).get(keys.key_of(artifact.contents_uri)) or b"")
+    assert hashlib.sha256(listed).hexdigest() == artifact.content_sha256
+    mode, digest, path = listed.decode().splitlines()[0].split(" ", 2)
+    with zipfile.ZipFile(build.work / "out/artifact.zip") as archive:
+        assert (mode, digest) == ("0644", hashlib.sha256(archive.read(path)).hexdigest())
+        assert [line.split(" ", 2)[2] for line in listed.decode().splitlines()] == archive.namelist()
 
 
 def test_a_record_without_its_zip_is_not_believed(build: Build, bucket: str) -> None:

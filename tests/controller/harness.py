@@ -167,18 +167,19 @@ class Kubelet:
         return StepOutcome(step, ok=True)
 
     def _upload(self, request: BuildRequest) -> None:
-        build = (request.key_prefix, request.lock_hash, request.python_version, request.architecture, request.glibc)
+        build = keys.BuildKeys.of(request.key_prefix, request)
         data = b"a ZIP"
-        key = keys.artifact_key(*build, sha256=hashlib.sha256(data).hexdigest())
+        key = build.artifact(request.build_token, request.attempt)
         self._objects.put(key, data, "application/zip")
         artifact = Artifact(
             uri=keys.uri(BUCKET, key), sha256="ab" * 32, content_sha256="cd" * 32, size_bytes=len(data),
             uncompressed_bytes=9, file_count=1, package_count=1, python_version=request.python_version,
             architecture=request.architecture, glibc=request.glibc, lock_hash=request.lock_hash,
             built_at="2026-11-21T12:00:00Z", zip_importable=True, lock_uri="s3://dagy/lock",
+            compression=request.compression,
         )  # fmt: skip
         record = {**artifact.to_json(), "buildToken": request.build_token}
-        self._objects.put(keys.record_key(*build), json.dumps(record).encode(), "application/json")
+        self._objects.put(build.record, json.dumps(record).encode(), "application/json")
 
     async def _report(self, pod: str, statuses: list[dict[str, Any]], phase: str) -> None:
         filled = [{"image": "i", "imageID": "i", "ready": False, "restartCount": 0, **s} for s in statuses]

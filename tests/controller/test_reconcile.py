@@ -233,3 +233,18 @@ def test_history_is_bounded_and_what_it_forgets_is_deleted(kubeconfig: str, obje
         assert {f"s3://dagy/{key}" for key in stored} == set(uris[1:])
 
     run(kubeconfig, objects, test)
+
+
+def test_what_history_forgets_of_a_rebuilt_lock_takes_no_record_with_it(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig, revisionHistoryLimit=0), rig.reconciler()
+        first = await rig.settle(key, operator.reconcile)
+        again = {"metadata": {"annotations": {"dagy.io/build": "again"}}}
+        await rig.admin.merge(deppackage_path(NAMESPACE, key.name), again)
+        done = await rig.settle(key, operator.reconcile)
+        assert done["status"]["s3Uri"] != first["status"]["s3Uri"]
+        stored = list(objects.list(f"{rig.prefix}/"))
+        assert [f"s3://dagy/{key}" for key in stored if key.endswith(".zip")] == [done["status"]["s3Uri"]]
+        assert len([key for key in stored if key.endswith(".build.json")]) == 1
+
+    run(kubeconfig, objects, test)

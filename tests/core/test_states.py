@@ -214,6 +214,22 @@ def test_a_malformed_list_is_corrected() -> None:
     assert isinstance(world.run(), states.Completed)
 
 
+def test_another_compression_is_built_from_the_same_lock_and_the_way_back_is_free() -> None:
+    world = World(package())
+    world.run()
+    world.phases.clear()
+    world.package["spec"]["build"] = {"compression": "small"}
+    assert isinstance(world.run(), states.Completed)
+    assert "VALIDATING" not in world.phases
+    assert len(world.started) == 3
+    assert world.status.artifact
+    assert world.status.artifact.compression == "small"
+    del world.package["spec"]["build"]
+    assert isinstance(world.run(), states.Completed)
+    assert len(world.started) == 3
+    assert world.status.artifact.compression == "fast"
+
+
 def test_a_failing_new_spec_keeps_the_last_good_artifact() -> None:
     world = World(package())
     world.run()

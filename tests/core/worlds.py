@@ -44,7 +44,7 @@ def plan(**spec: Any) -> BuildPlan:
     return plan_of(package(**spec))
 
 
-def artifact(lock_hash: str, python: str = "3.12", number: int = 0) -> Artifact:
+def artifact(lock_hash: str, python: str = "3.12", number: int = 0, compression: str = "fast") -> Artifact:
     """An artifact of that lock."""
     return Artifact(
         uri=f"s3://bucket/{lock_hash[:8]}-{number}.zip",
@@ -61,6 +61,7 @@ def artifact(lock_hash: str, python: str = "3.12", number: int = 0) -> Artifact:
         built_at=f"2026-11-21T12:00:{number:02d}Z",
         zip_importable=False,
         lock_uri=f"s3://bucket/{lock_hash[:8]}.pylock.toml",
+        compression=compression,
     )
 
 
@@ -111,7 +112,7 @@ class World:
     now: datetime = START
     jobs: dict[str, JobFact] = field(default_factory=dict)
     resolutions: dict[str, Resolution] = field(default_factory=dict)
-    records: dict[tuple[str, str], Record] = field(default_factory=dict)
+    records: dict[tuple[str, str, str], Record] = field(default_factory=dict)
     status: DepPackageStatus = field(default_factory=DepPackageStatus)
     started: list[str] = field(default_factory=list)
     phases: list[str] = field(default_factory=list)
@@ -124,7 +125,9 @@ class World:
 
     def observed(self) -> Observed:
         plan, found = self.plan, self.resolutions.get(self.plan.spec_hash)
-        record = self.records.get((found.lock_hash, plan.spec.python_version)) if found else None
+        record = None
+        if found:
+            record = self.records.get((found.lock_hash, plan.spec.python_version, plan.options.compression))
         return Observed(
             slug=SLUG,
             jobs=tuple(self.jobs.values()),
@@ -176,9 +179,9 @@ class World:
                 self.resolutions[self.plan.spec_hash] = Resolution(self.plan.spec_hash, lock_hash, token)
                 return True
             case decide.ReadRecord(_, resolution):
-                built = artifact(resolution.lock_hash, self.plan.spec.python_version, len(self.records))
-                record = Record(built, self.plan.requested.build)
-                self.records[resolution.lock_hash, self.plan.spec.python_version] = record
+                identity = (resolution.lock_hash, self.plan.spec.python_version, self.plan.options.compression)
+                built = artifact(*identity[:2], number=len(self.records), compression=identity[2])
+                self.records[identity] = Record(built, self.plan.requested.build)
                 return True
             case decide.CancelJob(running):
                 self.jobs[running.name] = replace(running, cancelled=True, pod=None)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dagy.core import keys
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan
 from dagy.core.states import Record, Resolution
 from dagy_builder.contract import Artifact, Fault
-from dagy_builder.keys import record_key
+from dagy_builder.keys import BuildKeys, family, key_of
 from dagy_builder.storage import ObjectStore, StorageError
 
 _RECORD_SUFFIX = ".build.json"
@@ -71,14 +71,9 @@ class ArtifactStore:
         await asyncio.to_thread(self._objects.put, key, json.dumps(kept).encode(), "application/json")
 
     async def record(self, plan: BuildPlan, slug: str, lock_hash: str) -> Record | None:
-        """The finished build of that lock for the plan's target."""
-        key = record_key(
-            self.package_prefix(plan, slug),
-            lock_hash,
-            plan.spec.python_version,
-            plan.platform.architecture,
-            plan.platform.glibc,
-        )
+        """The finished build of that lock for the plan's target and compression."""
+        build = replace(plan.request(), lock_hash=lock_hash)
+        key = BuildKeys.of(self.package_prefix(plan, slug), build).record
         data = await asyncio.to_thread(self._objects.get, key)
         return _record(data) if data else None
 
@@ -102,16 +97,12 @@ class ArtifactStore:
         return await asyncio.to_thread(self._objects.delete_prefix, prefix)
 
     async def delete_artifact(self, plan: BuildPlan, slug: str, artifact: Artifact) -> None:
-        """Delete one artifact's ZIP and record; its lock may serve another target and stays."""
-        record = record_key(
-            self.package_prefix(plan, slug),
-            artifact.lock_hash,
-            artifact.python_version,
-            artifact.architecture,
-            artifact.glibc,
-        )
-        archive = artifact.uri.removeprefix(f"s3://{self.bucket}/")
-        for key in (record, archive):  # the record first: nothing may point at a ZIP that is gone
+        """Delete one artifact's ZIP and what lies beside it; the record as well, unless a later build has taken it."""
+        record_key = BuildKeys.of(self.package_prefix(plan, slug), artifact).record
+        data = await asyncio.to_thread(self._objects.get, record_key)
+        if data and _record(data).artifact.uri == artifact.uri:  # first: nothing may point at a ZIP that is gone
+            await asyncio.to_thread(self._objects.delete, record_key)
+        for key in await asyncio.to_thread(lambda: list(self._objects.list(family(key_of(artifact.uri))))):
             await asyncio.to_thread(self._objects.delete, key)
 
 

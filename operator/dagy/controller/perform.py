@@ -117,6 +117,7 @@ class Performer:
                 lock_hash=resolution.lock_hash,
                 key_prefix=self._store.package_prefix(plan, seen.slug),
                 build_token=plan.requested.build or seen.handled.build,
+                attempt=which.attempt,
             )
         files = input_files(request, lock.text if lock else None)
         await self._cluster.create_config_map(input_config_map(plan, which, job_uid, self._settings, files))

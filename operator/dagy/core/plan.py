@@ -71,6 +71,7 @@ class BuildPlan:
             exclude_newer=newer.isoformat().replace("+00:00", "Z") if newer else None,
             index_url=index.url,
             extra_index_urls=list(index.extra_urls),
+            compression=self.options.compression,
         )
 
 

@@ -53,7 +53,7 @@ def resolution_in(status: DepPackageStatus, plan: BuildPlan) -> Resolution | Loo
 def record_in(status: DepPackageStatus, plan: BuildPlan, resolution: Resolution) -> Record | Look | None:
     """The finished build of that lock; None when there is known to be none."""
     for kept in [*([status.artifact] if status.artifact else []), *status.history]:
-        if kept.lock_hash == resolution.lock_hash and _same_target(kept, plan):
+        if kept.lock_hash == resolution.lock_hash and _same_build(kept, plan):
             return Record(artifact_of(kept), status.last_handled_build or "")
     if status.spec_hash == plan.spec_hash and status.lock_hash == resolution.lock_hash:
         return None
@@ -77,6 +77,6 @@ def artifact_of(status: ArtifactStatus) -> Artifact:
     return Artifact.from_json(status.to_json())
 
 
-def _same_target(artifact: ArtifactStatus, plan: BuildPlan) -> bool:
-    target = (plan.spec.python_version, plan.platform.architecture, plan.platform.glibc)
-    return (artifact.python_version, artifact.architecture, artifact.glibc) == target
+def _same_build(artifact: ArtifactStatus, plan: BuildPlan) -> bool:
+    wanted = (plan.spec.python_version, plan.platform.architecture, plan.platform.glibc, plan.options.compression)
+    return (artifact.python_version, artifact.architecture, artifact.glibc, artifact.compression) == wanted

@@ -171,9 +171,9 @@ def validation_hash(plan: BuildPlan, handled: Tokens) -> str:
 
 
 def build_hash(plan: BuildPlan, lock_hash: str, handled: Tokens) -> str:
-    """Identity of a build: the lock, the target, and the request that asked for it anew."""
+    """Identity of a build: the lock, the target, the compression, and the request that asked for it anew."""
     target = [plan.spec.python_version, plan.platform.architecture, plan.platform.glibc]
-    return digest([lock_hash, target, plan.requested.build or handled.build])[:16]
+    return digest([lock_hash, target, plan.options.compression, plan.requested.build or handled.build])[:16]
 
 
 def state_of(plan: BuildPlan, seen: Observed, now: datetime) -> State:

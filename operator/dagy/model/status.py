@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dagy.model.base import ApiModel, cel
-from dagy.model.spec import SLUG_PATTERN
+from dagy.model.spec import SLUG_PATTERN, Compression
 
 Text = Annotated[str, Field(max_length=4096)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, max_length=40)]
@@ -126,6 +126,10 @@ class ArtifactStatus(ApiModel):
     """SHA-256 of the lock that it was installed from."""
     lock_uri: Text
     """The lock (pylock.toml, PEP 751) in S3."""
+    compression: Compression = Compression.FAST
+    """spec.build.compression that it was built with."""
+    contents_uri: Text | None = None
+    """Mode, SHA-256 and path of each file inside, the lines that contentSha256 hashes, gzip'd, in S3."""
     log_uri: Text | None = None
     """The build's log in S3."""
     built_at: Time
