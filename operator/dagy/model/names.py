@@ -15,6 +15,7 @@ SLUGCLAIM_PLURAL = "slugclaims"
 PYTHON_VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 MAX_DEPENDENCIES = 200
 MAX_REQUIREMENT_LENGTH = 512
+MAX_ATTACHED_PACKAGES = 20
 
 FINALIZER = f"{GROUP}/artifacts"
 FIELD_MANAGER = "dagy-operator"
@@ -36,3 +37,18 @@ REQUEST_VALIDATE = f"{GROUP}/validate"
 REQUEST_BUILD = f"{GROUP}/build"
 REQUEST_REFRESH = f"{GROUP}/refresh"
 REQUEST_CANCEL = f"{GROUP}/cancel"
+
+ATTACH_PACKAGES = f"{GROUP}/dep-packages"
+"""On a pod: slugs separated by commas, each optionally pinned as SLUG@sha256; the first takes precedence."""
+ATTACH_FLOW = f"{GROUP}/flow-artifact"
+"""On a pod: JSON {deployment, sha256, sizeBytes} of the flow's own code, of a FlowDeployment in the same namespace."""
+ATTACH_PYTHON_VERSION = f"{GROUP}/python-version"
+"""On a pod: Python minor version of its images, where their tags don't tell."""
+ATTACH_PYTHONPATH = f"{GROUP}/pythonpath"
+"""On a pod: the PYTHONPATH that its images set themselves, which can't be seen from outside; kept, as the last."""
+ATTACHED = f"{GROUP}/attached"
+"""On a pod, written at admission: JSON of what was attached."""
+ATTACH_CONTAINER = "dagy-attach"
+"""Name of the init container, of its volumes' prefix, and of the webhook's configuration."""
+API_AUDIENCE = f"{GROUP}/api"
+"""Audience of the service account tokens with which pods authenticate at the API."""

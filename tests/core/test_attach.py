@@ -1,0 +1,329 @@
+"""The rules of attaching: a table of refusals with their sentences, and properties that hold for any packages."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagy.core.attach import (
+    Attachment,
+    AttachReason,
+    AttachRequest,
+    Candidate,
+    Contents,
+    ImageFact,
+    Refusal,
+    Wanted,
+    plan_attachment,
+    request_of_pod,
+    wanted_packages,
+)
+from dagy.core.attach_contents import ContentsError, files_of_list, versions_of_lock
+from dagy.core.attach_request import image_fact
+from dagy.core.plan import Key
+from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
+
+A, B = "A1B2C3D4", "X9Y8Z7W6"
+ONE, TWO, OLD = "1" * 64, "2" * 64, "0" * 64
+
+
+def artifact(
+    sha256: str = ONE, python: str = "3.12", architecture: str = "amd64", *, native: bool = True
+) -> ArtifactStatus:
+    return ArtifactStatus(
+        uri=f"s3://b/{sha256[:8]}.zip", sha256=sha256, content_sha256=sha256, size_bytes=10, uncompressed_bytes=20, file_count=2,
+        package_count=1, python_version=python, architecture=architecture, glibc="2.28", zip_importable=not native,
+        lock_hash="3" * 64, lock_uri="s3://b/lock", built_at="2026-11-21T12:00:00Z",
+    )  # fmt: skip
+
+
+def candidate(
+    slug: str = A,
+    name: str = "ml",
+    present: ArtifactStatus | None = None,
+    phase: Phase = Phase.COMPLETED,
+    **status: Any,
+) -> Candidate:
+    return Candidate(slug, Key("team-a", name), DepPackageStatus(artifact=present, phase=phase, **status))
+
+
+def request(*wanted: str, **more: Any) -> AttachRequest:
+    read = wanted_packages(",".join(wanted))
+    assert isinstance(read, tuple), read
+    return AttachRequest("team-a", read, **more)
+
+
+ML, NLP = candidate(A, "ml", artifact(ONE)), candidate(B, "nlp", artifact(TWO))
+EMPTY = {ONE: Contents({}, {}), TWO: Contents({}, {})}
+ALPINE = image_fact("main", "python:3.12-alpine")
+
+REFUSED: list[tuple[AttachReason, AttachRequest, list[Candidate], dict[str, Contents], str]] = [
+    (
+        AttachReason.UNKNOWN_SLUG, request(A, B), [NLP], EMPTY,
+        f"No package that namespace team-a may use has the slug {A}. Check it with `kubectl get deppackages -A`; a package of "
+        "another namespace can be used when the service account team-a/default may get it.",
+    ),
+    (AttachReason.UNKNOWN_SLUG, request(A, B), [], EMPTY, f"has the slugs {A}, {B}."),
+    (
+        AttachReason.NOT_COMPLETED, request(A), [candidate(phase=Phase.INVALID, message="pandas==99 does not exist. Ask for 2.3.")], EMPTY,
+        f"Package team-a/ml ({A}) is INVALID, not COMPLETED, so there is nothing to attach: pandas==99 does not exist. Ask for 2.3. "
+        "Once it is ready, try again: `kubectl -n team-a wait --for=condition=Ready deppackage/ml`.",
+    ),
+    (AttachReason.NOT_COMPLETED, request(A), [Candidate(A, Key("team-a", "new"), DepPackageStatus())], EMPTY, "team-a/new (A1B2C3D4) is PENDING"),
+    (
+        AttachReason.ARTIFACT_GONE, request(f"{A}@{OLD}"), [ML], EMPTY,
+        f"Package team-a/ml ({A}) no longer keeps the artifact {OLD}; its present one is {ONE}. Deploy again to use the present "
+        "one, or raise spec.revisionHistoryLimit to keep earlier ones for longer.",
+    ),
+    (
+        AttachReason.PYTHON_MISMATCH, request(A, images=(image_fact("main", "docker.io/library/python:3.11.4-slim"),)), [ML], EMPTY,
+        f"Package team-a/ml ({A}) is for Python 3.12, but image docker.io/library/python:3.11.4-slim of container main has Python "
+        "3.11. Build the package for 3.11, or use an image with Python 3.12 (annotation dagy.io/python-version says what an "
+        "image has).",
+    ),
+    (
+        AttachReason.PYTHON_MISMATCH, request(A, B), [ML, candidate(B, "nlp", artifact(TWO, "3.13"))], EMPTY,
+        f"Package team-a/ml ({A}) is for Python 3.12 and team-a/nlp ({B}) for Python 3.13; a pod has one Python. Build both for "
+        "the same one.",
+    ),
+    (
+        AttachReason.ARCHITECTURE_MISMATCH, request(A, architecture="arm64"), [ML], EMPTY,
+        f"Package team-a/ml ({A}) is for amd64, but the pod asks for nodes with arm64. Build the package with "
+        "spec.platform.architecture arm64, or select amd64 nodes.",
+    ),
+    (AttachReason.ARCHITECTURE_MISMATCH, request(A, B), [ML, candidate(B, "nlp", artifact(TWO, architecture="arm64"))], EMPTY, "is for arm64"),
+    (AttachReason.IMAGE_INCOMPATIBLE, request(A, images=(ALPINE,)), [ML], EMPTY, "python:3.12-alpine (Alpine, musl) can't load"),
+    (
+        AttachReason.VERSION_CONFLICT, request(A, B), [ML, NLP], {ONE: Contents({"idna": "3.6"}, {}), TWO: Contents({"idna": "3.7"}, {})},
+        f"Package team-a/ml ({A}) brings idna 3.6 and team-a/nlp ({B}) brings idna 3.7; only one can be imported. Ask for the same "
+        "version in both, or put their dependencies into one package.",
+    ),
+    (
+        AttachReason.FILE_CONFLICT, request(A, B), [ML, NLP],
+        {ONE: Contents({"jwt": "1"}, {"jwt/a.py": "a", "jwt/b.py": "b", "c": "c"}), TWO: Contents({"pyjwt": "2"}, {"jwt/a.py": "x", "jwt/b.py": "y", "c": "c"})},
+        f"Packages team-a/ml ({A}) and team-a/nlp ({B}) both bring the file jwt/a.py (and 1 more), with different content; only one "
+        "can be imported. Leave one of the distributions that bring it out.",
+    ),
+    (
+        AttachReason.CONTENTS_UNKNOWN, request(A, B), [ML, NLP], {ONE: Contents({}, {})},
+        f"What package team-a/nlp ({B}) contains is not recorded, so it can't be compared with the others. Build it again: "
+        "`kubectl -n team-a annotate deppackage nlp dagy.io/build=again`.",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reason", "asked", "known", "contents", "sentence"), REFUSED, ids=[f"{r[0]}-{i}" for i, r in enumerate(REFUSED)]
+)
+def test_refused(
+    reason: AttachReason, asked: AttachRequest, known: list[Candidate], contents: dict[str, Contents], sentence: str
+) -> None:
+    found = plan_attachment(asked, {c.slug: c for c in known}, contents)
+    assert isinstance(found, Refusal)
+    assert found.reason == reason
+    assert sentence in found.message
+
+
+def test_at_most_twenty() -> None:
+    slugs = [f"PACKAG{i:02d}" for i in range(21)]
+    known = {slug: candidate(slug, slug.lower(), artifact(f"{i:064x}")) for i, slug in enumerate(slugs)}
+    contents = {c.status.artifact.sha256: Contents({}, {}) for c in known.values() if c.status.artifact}
+    assert isinstance(plan_attachment(request(*slugs[:20]), known, contents), Attachment)
+    refused = plan_attachment(request(*slugs), known, contents)
+    assert isinstance(refused, Refusal)
+    assert refused.message == (
+        "21 packages are asked for, and a pod takes at most 20. Put their dependencies into fewer packages."
+    )
+
+
+def test_one_package_needs_no_list_of_what_is_in_it() -> None:
+    found = plan_attachment(request(A), {A: ML}, {})
+    assert isinstance(found, Attachment)
+    assert [p.pin for p in found.packages] == [f"{A}@{ONE}"]
+    assert not found.warnings
+
+
+def test_the_same_distribution_and_the_same_file_are_fine() -> None:
+    same = Contents({"idna": "3.7"}, {"idna/__init__.py": "a"})
+    found = plan_attachment(request(B, A), {A: ML, B: NLP}, {ONE: same, TWO: same})
+    assert isinstance(found, Attachment)
+    assert [p.slug for p in found.packages] == [B, A], "the order of the annotation is the precedence"
+
+
+def test_the_last_good_artifact_is_used_while_a_package_is_built_anew() -> None:
+    building = candidate(A, "ml", artifact(ONE), Phase.INSTALLING)
+    found = plan_attachment(request(A), {A: building}, {})
+    assert isinstance(found, Attachment)
+    assert found.warnings == (
+        f"Package team-a/ml ({A}) is INSTALLING; its last good artifact, of 2026-11-21T12:00:00Z, is attached.",
+    )
+    deployed = plan_attachment(request(A), {A: building}, {}, only_current=True)
+    assert isinstance(deployed, Refusal)
+    assert deployed.reason == AttachReason.NOT_COMPLETED
+    pinned = plan_attachment(request(f"{A}@{ONE}"), {A: building}, {}, only_current=True)
+    assert isinstance(pinned, Attachment), "what is pinned doesn't change with the package"
+    assert not pinned.warnings
+
+
+def test_a_pinned_artifact_may_be_an_earlier_one() -> None:
+    rebuilt = candidate(A, "ml", artifact(ONE), history=[artifact(OLD)])
+    found = plan_attachment(request(f"{A}@{OLD}"), {A: rebuilt}, {})
+    assert isinstance(found, Attachment)
+    assert found.packages[0].artifact.sha256 == OLD
+
+
+def test_pure_python_runs_anywhere() -> None:
+    pure = candidate(A, "ml", artifact(ONE, native=False))
+    found = plan_attachment(request(A, images=(ALPINE,), architecture="arm64"), {A: pure}, {})
+    assert isinstance(found, Attachment)
+    assert found.architecture is None
+    native = plan_attachment(request(A), {A: ML}, {})
+    assert isinstance(native, Attachment)
+    assert native.architecture == "amd64"
+
+
+@pytest.mark.parametrize(
+    ("image", "version", "musl"),
+    [
+        ("python:3.12", "3.12", False),
+        ("python:3.12-slim@sha256:abcd", "3.12", False),
+        ("docker.io/library/python:3.10.14-bookworm", "3.10", False),
+        ("localhost:5000/python:3.13-alpine", "3.13", True),
+        ("public.ecr.aws/docker/library/python:3.9", "3.9", False),
+        ("python:3", None, False),
+        ("python:3.120", None, False),
+        ("python:latest", None, False),
+        ("python@sha256:abcd", None, False),
+        ("localhost:3.12/python", None, False),
+        ("team/my-python:3.12", None, False),
+        ("apache/airflow:2.9-python3.12", None, False),
+        ("", None, False),
+    ],
+)
+def test_what_an_images_name_tells(image: str, version: str | None, musl: bool) -> None:
+    fact = image_fact("main", image)
+    assert (fact.python_version, fact.musl) == (version, musl)
+
+
+def pod(annotations: dict[str, str], **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"annotations": annotations},
+        "spec": {"containers": [{"name": "main", "image": "python:3.11"}], **spec},
+    }
+
+
+def test_a_pod_is_read() -> None:
+    read = request_of_pod(
+        pod(
+            {
+                "dagy.io/dep-packages": f" {A} , {B}@{ONE}",
+                "dagy.io/python-version": "3.12",
+                "dagy.io/flow-artifact": json.dumps({"deployment": "etl", "sha256": TWO, "sizeBytes": 5}),
+            },
+            serviceAccountName="flows",
+            nodeSelector={"kubernetes.io/arch": "arm64"},
+        ),
+        "team-a",
+    )
+    assert isinstance(read, AttachRequest)
+    assert read.wanted == (Wanted(A), Wanted(B, ONE))
+    assert (read.namespace, read.service_account, read.architecture) == ("team-a", "flows", "arm64")
+    assert read.images == (ImageFact("python:3.11", "3.12", "annotation dagy.io/python-version says that the pod has"),)
+    assert read.flow
+    assert (read.flow.deployment, read.flow.sha256, read.flow.size_bytes) == ("etl", TWO, 5)
+
+
+def test_the_architecture_can_stand_in_the_affinity() -> None:
+    def affinity(*values: str) -> dict[str, Any]:
+        term = {"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": list(values)}]}
+        return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
+
+    for values, found in ((("arm64",), "arm64"), (("arm64", "amd64"), None)):
+        read = request_of_pod(pod({"dagy.io/dep-packages": A}, affinity=affinity(*values)), "team-a")
+        assert isinstance(read, AttachRequest)
+        assert read.architecture == found
+
+
+@pytest.mark.parametrize(
+    ("annotations", "sentence"),
+    [
+        ({"dagy.io/dep-packages": "a1b2c3d4"}, 'Annotation dagy.io/dep-packages: "a1b2c3d4" is no slug (A1B2C3D4 is). Write slugs'),
+        ({"dagy.io/dep-packages": f"{A},,{B}"}, '"" is no slug.'),
+        ({"dagy.io/dep-packages": f"{A} {B}"}, f'"{A} {B}" is no slug.'),
+        ({"dagy.io/dep-packages": f"{A}@abc"}, f'"{A}@abc" is pinned to no SHA-256.'),
+        ({"dagy.io/dep-packages": f"{A},{A}@{ONE}"}, f"{A} is named twice. Name it once."),
+        ({"dagy.io/dep-packages": "x" * 200}, '..."'),
+        ({"dagy.io/dep-packages": A, "dagy.io/python-version": "3.9"}, '"3.9" is none of 3.10, 3.11, 3.12, 3.13.'),
+        ({"dagy.io/flow-artifact": "{"}, "Annotation dagy.io/flow-artifact: it can't be read."),
+        ({"dagy.io/flow-artifact": "[]"}, "it can't be read."),
+        ({"dagy.io/flow-artifact": json.dumps({"deployment": "../x", "sha256": ONE, "sizeBytes": 1})}, "a field is not as it must be."),
+        ({"dagy.io/flow-artifact": json.dumps({"deployment": "x", "sha256": ONE, "sizeBytes": True})}, "a field is not as it must be."),
+    ],
+)  # fmt: skip
+def test_annotations_that_cant_be_read(annotations: dict[str, str], sentence: str) -> None:
+    refused = request_of_pod(pod(annotations), "team-a")
+    assert isinstance(refused, Refusal)
+    assert refused.reason == AttachReason.INVALID_ANNOTATION
+    assert sentence in refused.message
+    assert len(refused.message) < 400
+
+
+@given(st.text(max_size=300))
+def test_any_annotation_is_read_or_refused(text: str) -> None:
+    read = request_of_pod(pod({"dagy.io/dep-packages": text, "dagy.io/flow-artifact": text}), "team-a")
+    assert isinstance(read, AttachRequest | Refusal)
+
+
+SMALL = st.dictionaries(st.sampled_from("abcd"), st.sampled_from("12"), max_size=4)
+
+
+@given(st.lists(st.tuples(SMALL, SMALL), min_size=2, max_size=5))
+def test_conflicts_are_found_in_any_order_and_only_real_ones(
+    contents: list[tuple[dict[str, str], dict[str, str]]],
+) -> None:
+    slugs = [f"PACKAG{i:02d}" for i in range(len(contents))]
+    known = {slug: candidate(slug, slug.lower(), artifact(f"{i:064x}")) for i, slug in enumerate(slugs)}
+    inside = {f"{i:064x}": Contents(versions, files) for i, (versions, files) in enumerate(contents)}
+    agree = all(
+        len({part[key] for part in parts if key in part}) < 2
+        for parts in ([v for v, _ in contents], [f for _, f in contents])
+        for key in "abcd"
+    )
+    for order in (slugs, slugs[::-1]):
+        assert isinstance(plan_attachment(request(*order), known, inside), Attachment) == agree
+
+
+def test_a_lock_tells_versions() -> None:
+    text = """lock-version = "1.0"
+[[packages]]
+name = "idna"
+version = "3.7"
+wheels = [{url = "https://e/idna.whl", hashes = {sha256 = "aa"}}]
+[[packages]]
+name = "mine"
+archive = {url = "https://e/mine.whl", hashes = {sha256 = "bb"}}
+"""
+    assert versions_of_lock(text) == {"idna": "3.7", "mine": "of the file with SHA-256 bb"}
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1), st.just(ONE)))
+def test_a_list_of_files_is_read_back(files: dict[str, str]) -> None:
+    lines = "".join(f"644 {sha256} {path}\n" for path, sha256 in sorted(files.items()))
+    assert files_of_list(gzip.compress(lines.encode())) == files
+
+
+@pytest.mark.parametrize("data", [b"", b"not gzip", gzip.compress(b"one\n"), gzip.compress(b"644 a b\n")[:-9]])
+def test_a_damaged_list_is_said_to_be_one(data: bytes) -> None:
+    with pytest.raises(ContentsError):
+        files_of_list(data)
+
+
+@pytest.mark.parametrize("text", ["", "[[", "packages = 3", "[[packages]]\nversion = '1'", "[[packages]]\nname = 'a'"])
+def test_a_damaged_lock_is_said_to_be_one(text: str) -> None:
+    with pytest.raises(ContentsError):
+        versions_of_lock(text)
