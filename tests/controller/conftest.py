@@ -32,7 +32,9 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
         kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
         kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        kubectl("get", "deppackages,slugclaims", "--all-namespaces")  # waits while their storage is being set up
+        kubectl(
+            "get", "deppackages,flowdeployments,slugclaims", "--all-namespaces"
+        )  # waits while their storage is being set up
         for namespace in ("team-a", "dagy-builds"):
             kubectl("create", "namespace", namespace)
         yield str(path)

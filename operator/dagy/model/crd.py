@@ -9,6 +9,8 @@ from typing import Any
 
 from dagy.model import names
 from dagy.model.base import ApiModel, cel
+from dagy.model.flowdeployment import ROOT_RULE, SPEC_RULES, FlowDeploymentSpec
+from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.slugclaim import SlugClaimSpec
 from dagy.model.spec import DepPackageSpec
 from dagy.model.status import DepPackageStatus
@@ -61,6 +63,19 @@ def _column(name: str, path: str, *, kind: str = "string", description: str, wid
 
 _READY = '.status.conditions[?(@.type=="Ready")]'
 
+FLOWDEPLOYMENT_COLUMNS = [
+    _column("Flow", ".spec.flowName", description="Name of the flow"),
+    _column("Version", ".status.flowVersion", description="Version of the flow that is deployed"),
+    _column("Revision", ".status.revision", kind="integer", description="Revision that is deployed"),
+    _column("Ready", f"{_READY}.status", description="Whether the present spec is deployed"),
+    _column("Schedule", ".spec.schedule", description="When it runs"),
+    _column("Last Run", ".status.lastRun.phase", description="How the last run stands"),
+    _column("Age", ".metadata.creationTimestamp", kind="date", description="Time since creation"),
+    _column("Reason", f"{_READY}.reason", description="Why it is ready or not", wide=True),
+    _column("Packages", ".spec.depPackageSlugs", description="Slugs of its packages", wide=True),
+    _column("Suspended", ".spec.suspend", kind="boolean", description="Whether the schedule is stopped", wide=True),
+]
+
 DEPPACKAGE_COLUMNS = [
     _column("Slug", ".status.slug", description="Identifier to attach the package by"),
     _column("Python", ".spec.pythonVersion", description="Python version of the flows"),
@@ -102,6 +117,39 @@ def deppackage_crd() -> dict[str, Any]:
     return _crd(
         names.DEPPACKAGE_KIND, names.DEPPACKAGE_PLURAL, version, scope="Namespaced", short_names=["dp", "deppkg"]
     )
+
+
+def flowdeployment_crd() -> dict[str, Any]:
+    """The FlowDeployment CRD."""
+    spec, status = structural_schema(FlowDeploymentSpec), structural_schema(FlowDeploymentStatus)
+    spec["x-kubernetes-validations"] = SPEC_RULES
+    status = _without_rules(status)  # what it repeats of the spec was judged there
+    status["default"] = {"observedGeneration": -1}
+    version = {
+        "name": names.VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": FLOWDEPLOYMENT_COLUMNS,
+        "schema": {
+            "openAPIV3Schema": {
+                "type": "object",
+                "description": "A flow that runs in the cluster, on a schedule or on request, with the code and the "
+                "dependency packages of its revision.",
+                "required": ["spec"],
+                "properties": {"spec": spec, "status": status},
+                **ROOT_RULE,
+            }
+        },
+    }
+    kind, plural = names.FLOWDEPLOYMENT_KIND, names.FLOWDEPLOYMENT_PLURAL
+    return _crd(kind, plural, version, scope="Namespaced", short_names=["fd", "flowdep"])
+
+
+def _without_rules(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {k: _without_rules(v) for k, v in node.items() if k != "x-kubernetes-validations"}
+    return [_without_rules(item) for item in node] if isinstance(node, list) else node
 
 
 def slugclaim_crd() -> dict[str, Any]:
@@ -150,4 +198,8 @@ def _crd(kind: str, plural: str, version: dict[str, Any], *, scope: str, short_n
 
 def crd_files() -> dict[str, dict[str, Any]]:
     """File name below crds/ to CRD."""
-    return {f"{names.DEPPACKAGE_PLURAL}.yaml": deppackage_crd(), f"{names.SLUGCLAIM_PLURAL}.yaml": slugclaim_crd()}
+    return {
+        f"{names.DEPPACKAGE_PLURAL}.yaml": deppackage_crd(),
+        f"{names.FLOWDEPLOYMENT_PLURAL}.yaml": flowdeployment_crd(),
+        f"{names.SLUGCLAIM_PLURAL}.yaml": slugclaim_crd(),
+    }
