@@ -45,7 +45,7 @@ class RestFlowArtifact(FlowArtifact, RestModel):
 class DeploymentOptions(FlowDeploymentSpec, RestModel):
     """All that a user decides about a deployment, but for the artifact."""
 
-    artifact: ClassVar[None] = None  # type: ignore[assignment]  # takes the field away: uploading is what decides it
+    artifact: ClassVar[None] = None  # type: ignore[misc,assignment]  # takes the field away: uploading is what decides it
     env: Annotated[list[RestEnvVar], Field(max_length=100)] = []  # type: ignore[assignment]  # frozen
     """Environment variables of a run."""
     resources: RestResources | None = None
