@@ -17,13 +17,13 @@ from dagy_builder import content
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.limits import Limits, human_size, too_large
-from dagy_builder.tree import TreeFile, read_file, scan
+from dagy_builder.tree import TreeFile, TreeReader, scan
 from dagy_builder.uv import runs_package_code
 from dagy_builder.zipwriter import DEFLATED, STORED, Member, ZipWriter
 
 ARTIFACT, CONTENTS, SUMMARY = "artifact.zip", "contents.txt.gz", "package.json"
 # libdeflate's levels, chosen by measurement (docs/decisions/2026-11-21-deflate.md).
-_LEVELS = {"fast": 3, "small": 8}
+_LEVELS = {"fast": 1, "small": 6}
 _BATCH_BYTES, _BATCH_FILES = 1 << 20, 64
 # Bytes of files that are in memory at one time; a larger file is packed alone.
 _IN_FLIGHT_BYTES = 128 << 20
@@ -46,7 +46,8 @@ class PackageSummary:
 @dataclass(frozen=True)
 class _Packed:
     member: Member
-    sha256: str
+    line: str
+    """Its line in the list of contents."""
     native: bool
 
 
@@ -89,24 +90,23 @@ def _write_zip(
     replaced = _replaced_contents(root_fd, files)
     lines, native, total = list[str](), False, 0
 
-    def pack(file: TreeFile) -> _Packed:
-        data = replaced[file.path] if file.path in replaced else read_file(root_fd, file)
-        method, stored = compress(data, level)
-        member = Member(file.path, file.executable, method, deflate.crc32(data), len(data), stored)
-        return _Packed(member, hashlib.sha256(data).hexdigest(), content.is_native(file.path, data))
+    def pack(batch: Sequence[TreeFile]) -> list[_Packed]:
+        with TreeReader(root_fd) as reader:
+            return [
+                _pack(file, replaced[file.path] if file.path in replaced else reader.read(file), level)
+                for file in batch
+            ]
 
     with target.open("wb") as file:
         writer = ZipWriter(file)
-        for packed in _in_parallel(pack, files):
-            member = packed.member
-            writer.add(member)
+        for batch in _in_parallel(pack, files):
+            writer.add(*(packed.member for packed in batch))
             if writer.size > limits.compressed_bytes:
                 most = human_size(limits.compressed_bytes)
                 raise too_large(f"The ZIP has more than {most}", most)
-            mode = "0755" if member.executable else "0644"
-            lines.append(f"{mode} {packed.sha256} {member.path}\n")
-            native |= packed.native
-            total += member.size
+            lines += [packed.line for packed in batch]
+            native |= any(packed.native for packed in batch)
+            total += sum(packed.member.size for packed in batch)
         writer.finish()
     contents = "".join(lines).encode()
     # The file names no time and no machine, so that the same contents give the same bytes here, too.
@@ -123,23 +123,27 @@ def _write_zip(
     )
 
 
+def _pack(file: TreeFile, data: bytes, level: int) -> _Packed:
+    method, stored = compress(data, level)
+    member = Member(file.path, file.executable, method, deflate.crc32(data), len(data), stored)
+    mode = "0755" if file.executable else "0644"
+    line = f"{mode} {hashlib.sha256(data).hexdigest()} {file.path}\n"
+    return _Packed(member, line, content.is_native(file.path, data))
+
+
 def _replaced_contents(root_fd: int, files: Sequence[TreeFile]) -> dict[str, bytes]:
     """The new contents of the files that aren't packed as they are: scripts and RECORDs."""
-    replaced: dict[str, bytes] = {}
-    for file in files:
-        if content.is_script(file.path):
-            before = read_file(root_fd, file)
-            after = content.portable_script(before)
-            if after != before:
-                replaced[file.path] = after
-    scripts = dict(replaced)
-    for file in files:
-        if content.is_record(file.path):
-            replaced[file.path] = content.rewritten_record(read_file(root_fd, file), scripts)
-    return replaced
+    with TreeReader(root_fd) as reader:
+        scripts = {file.path: reader.read(file) for file in files if content.is_script(file.path)}
+        portable = {path: content.portable_script(before) for path, before in scripts.items()}
+        changed = {path: after for path, after in portable.items() if after != scripts[path]}
+        records = [file for file in files if content.is_record(file.path)]
+        return changed | {file.path: content.rewritten_record(reader.read(file), changed) for file in records}
 
 
-def _in_parallel(pack: Callable[[TreeFile], _Packed], files: Sequence[TreeFile]) -> Iterator[_Packed]:
+def _in_parallel(
+    pack: Callable[[Sequence[TreeFile]], list[_Packed]], files: Sequence[TreeFile]
+) -> Iterator[list[_Packed]]:
     """Pack with a thread for each CPU (libdeflate and hashlib release the GIL); results in the order of `files`."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         waiting: deque[tuple[Future[list[_Packed]], int]] = deque()
@@ -149,18 +153,14 @@ def _in_parallel(pack: Callable[[TreeFile], _Packed], files: Sequence[TreeFile])
                 size = sum(file.size for file in batch)
                 while waiting and in_flight + size > _IN_FLIGHT_BYTES:
                     done, freed = waiting.popleft()
-                    yield from done.result()
+                    yield done.result()
                     in_flight -= freed
-                waiting.append((pool.submit(_pack_all, pack, batch), size))
+                waiting.append((pool.submit(pack, batch), size))
                 in_flight += size
             while waiting:
-                yield from waiting.popleft()[0].result()
+                yield waiting.popleft()[0].result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _pack_all(pack: Callable[[TreeFile], _Packed], batch: Sequence[TreeFile]) -> list[_Packed]:
-    return [pack(file) for file in batch]
 
 
 def _batches(files: Sequence[TreeFile]) -> Iterator[list[TreeFile]]:

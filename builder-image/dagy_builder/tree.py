@@ -10,9 +10,9 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from dagy_builder.contract import Reason
 from dagy_builder.failure import StepError
@@ -20,6 +20,8 @@ from dagy_builder.limits import Limits, human_size, too_large
 
 _STARTUP_MODULES = ("sitecustomize", "usercustomize")
 _MAX_PATH_BYTES = 1024
+_MOST_AT_ONCE = 1 << 24  # of one file, in bytes
+_NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISFIFO, "a FIFO"),
@@ -66,32 +68,80 @@ def scan(root: Path, limits: Limits, *, may_link: bool = False) -> list[TreeFile
     return files
 
 
-def read_file(root_fd: int, file: TreeFile) -> bytes:
-    """The file's bytes. Raises StepError when it is no longer what `scan` saw."""
-    with _open_beneath(root_fd, file.path) as fd:
-        now = os.fstat(fd)
-        if not stat.S_ISREG(now.st_mode) or (now.st_ino, now.st_size) != (file.inode, file.size):
-            raise refused(file.path, "it changed while it was packed")
-        content = bytearray()
-        while block := os.read(fd, min(file.size - len(content) + 1, 1 << 24)):
-            content += block
-            if len(content) > file.size:
-                raise refused(file.path, "it grew while it was packed")
-        if len(content) != file.size or os.fstat(fd).st_mtime_ns != file.modified_ns:
-            raise refused(file.path, "it changed while it was packed")
-        return bytes(content)
+class TreeReader:
+    """Reads the files of a tree, whose folder is `root_fd`. For one thread: neighbours share the open folder."""
+
+    def __init__(self, root_fd: int) -> None:
+        self._root_fd, self._folder, self._fd = root_fd, "", -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def read(self, file: TreeFile) -> bytes:
+        """The file's bytes. Raises StepError when it is no longer what `scan` saw."""
+        folder, _, name = file.path.rpartition("/")
+        try:
+            # Without O_NONBLOCK a FIFO that takes the file's place would block for ever.
+            fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _NO_LINK, dir_fd=self._open(folder))
+        except OSError as error:
+            raise refused(file.path, f"it changed while it was packed ({error.strerror})") from error
+        try:
+            return _content(fd, file)
+        finally:
+            os.close(fd)
+
+    def _open(self, folder: str) -> int:
+        """The folder's descriptor; no part of its path is a link."""
+        if not folder:
+            return self._root_fd
+        if self._fd < 0 or folder != self._folder:
+            self._leave()
+            parent = os.dup(self._root_fd)
+            for part in folder.split("/"):
+                try:
+                    child = os.open(part, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=parent)
+                finally:
+                    os.close(parent)
+                parent = child
+            self._folder, self._fd = folder, parent
+        return self._fd
+
+    def _leave(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _content(fd: int, file: TreeFile) -> bytes:
+    now = os.fstat(fd)
+    if not stat.S_ISREG(now.st_mode) or (now.st_ino, now.st_size) != (file.inode, file.size):
+        raise refused(file.path, "it changed while it was packed")
+    blocks, left = list[bytes](), file.size
+    while block := os.read(fd, min(left + 1, _MOST_AT_ONCE)):
+        blocks.append(block)
+        left -= len(block)
+        if left < 0:
+            raise refused(file.path, "it grew while it was packed")
+    if left or os.fstat(fd).st_mtime_ns != file.modified_ns:
+        raise refused(file.path, "it changed while it was packed")
+    return b"".join(blocks)
 
 
 def refuse_case_twins(paths: Iterable[str]) -> None:
     """Refuse paths that are one on file systems that ignore case; folders count as well."""
     seen: dict[str, str] = {}
     for path in paths:
-        parts = path.split("/")
-        for depth in range(1, len(parts) + 1):
-            prefix = "/".join(parts[:depth])
+        prefix = path
+        while prefix:
             other = seen.setdefault(prefix.casefold(), prefix)
             if other != prefix:
                 raise refused(prefix, f"it differs from {other!r} only in the case of letters")
+            prefix = prefix.rpartition("/")[0]
+            if seen.get(prefix.casefold()) == prefix:  # and so are the folders above it
+                break
 
 
 def refused(path: str, why: str) -> StepError:
@@ -109,33 +159,46 @@ def check_name(path: str) -> None:
     name = path.rpartition("/")[2]
     if name in ("", ".", "..") or "\\" in name or ":" in name:
         raise refused(path, "the name is no portable file name")
+    if not (name.isascii() and name.isprintable()):
+        _check_characters(path, name)
+    if len(path.encode()) > _MAX_PATH_BYTES:
+        raise refused(path, f"the path is longer than {_MAX_PATH_BYTES} bytes")
+    if "/" not in path and name.split(".")[0] in _STARTUP_MODULES:
+        raise refused(path, "Python would run it at the start of every program")
+
+
+def _check_characters(path: str, name: str) -> None:
     try:
-        encoded = path.encode()
+        name.encode()
     except UnicodeEncodeError:
         raise refused(path, "the name is no UTF-8") from None
     if any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in name):
         raise refused(path, "the name contains control characters")
     if not unicodedata.is_normalized("NFC", name):
         raise refused(path, "the name is not in Unicode's normal form C")
-    if len(encoded) > _MAX_PATH_BYTES:
-        raise refused(path, f"the path is longer than {_MAX_PATH_BYTES} bytes")
-    if "/" not in path and name.split(".")[0] in _STARTUP_MODULES:
-        raise refused(path, "Python would run it at the start of every program")
 
 
 def _walk(root: Path, *, may_link: bool) -> Iterator[tuple[str, os.stat_result]]:
     """Everything below root, each as path and lstat; names and kinds are checked."""
-    device = os.lstat(root).st_dev
-    for folder, _, _, fd in os.fwalk(root, follow_symlinks=False, onerror=_raise):
-        relative = os.path.relpath(folder, root)
-        prefix = "" if relative == "." else relative.replace(os.sep, "/") + "/"
-        with os.scandir(fd) as entries:
-            for entry in entries:
-                path = prefix + entry.name
-                check_name(path)
-                found = entry.stat(follow_symlinks=False)
-                _check_kind(path, found, device, may_link=may_link)
-                yield path, found
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)
+    device = os.fstat(fd).st_dev
+
+    def below(folder_fd: int, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+        try:
+            with os.scandir(folder_fd) as entries:
+                for entry in entries:
+                    path = prefix + entry.name
+                    check_name(path)
+                    found = entry.stat(follow_symlinks=False)
+                    _check_kind(path, found, device, may_link=may_link)
+                    yield path, found
+                    if stat.S_ISDIR(found.st_mode):
+                        child = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=folder_fd)
+                        yield from below(child, f"{path}/")
+        finally:
+            os.close(folder_fd)
+
+    yield from below(fd, "")
 
 
 def _check_kind(path: str, found: os.stat_result, device: int, *, may_link: bool) -> None:
@@ -146,27 +209,3 @@ def _check_kind(path: str, found: os.stat_result, device: int, *, may_link: bool
         raise refused(path, "it lies on another file system")
     if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 and not may_link:
         raise refused(path, "it is a hard link")
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-@contextmanager
-def _open_beneath(root_fd: int, path: str) -> Iterator[int]:
-    """An open file descriptor for `path`, no part of which is a link."""
-    *folders, name = path.split("/")
-    opened: list[int] = []
-    try:
-        parent = root_fd
-        for folder in folders:
-            parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-            opened.append(parent)
-        # Without O_NONBLOCK a FIFO that takes the file's place would block for ever.
-        opened.append(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent))
-        yield opened[-1]
-    except OSError as error:
-        raise refused(path, f"it changed while it was packed ({error.strerror})") from error
-    finally:
-        for fd in opened:
-            os.close(fd)

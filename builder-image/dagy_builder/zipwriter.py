@@ -60,11 +60,22 @@ class ZipWriter:
         """sha256 (hex) of all bytes written until now."""
         return self._hash.hexdigest()
 
-    def add(self, member: Member) -> None:
-        """Write one member."""
-        name = member.path.encode()
-        stored = len(member.data)
-        placed = _Placed(name, member.executable, member.method, member.crc32, member.size, stored, offset=self.size)
+    def add(self, *members: Member) -> None:
+        """Write members, all at once."""
+        pieces = list[bytes | bytearray]()
+        offset = self.size
+        for member in members:
+            name, stored = member.path.encode(), len(member.data)
+            header = self._local(member, name, stored)
+            pieces += [header, member.data]
+            self._placed.append(
+                _Placed(name, member.executable, member.method, member.crc32, member.size, stored, offset)
+            )
+            offset += len(header) + stored
+        self._write(b"".join(pieces))
+
+    @staticmethod
+    def _local(member: Member, name: bytes, stored: int) -> bytes:
         extra = b""
         if max(member.size, stored) >= _MAX32:
             extra = struct.pack("<HHQQ", 1, 16, member.size, stored)
@@ -81,15 +92,12 @@ class ZipWriter:
             len(name),
             len(extra),
         )
-        self._write(header + name + extra)
-        self._write(member.data)
-        self._placed.append(placed)
+        return header + name + extra
 
     def finish(self) -> None:
         """Write the central directory. Nothing can be added afterwards."""
         start, count = self.size, len(self._placed)
-        for placed in self._placed:
-            self._write(self._central(placed))
+        self._write(b"".join(map(self._central, self._placed)))
         size = self.size - start
         if self.is_zip64 or count >= _MAX16 or max(start, size) >= _MAX32:
             self.is_zip64 = True
