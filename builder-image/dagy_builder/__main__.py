@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(_UMASK)
     try:
         with tempfile.TemporaryDirectory(prefix="dagy-trust-") as scratch:
-            trust_added_authorities(Path(scratch))
+            trust_added_authorities(Path(scratch), None if given.step is Step.UPLOAD else given.input)
             outcome = _run(given.step, given.input, given.work)
     except _Terminated:
         _say(f"{given.step}: stopped by SIGTERM")

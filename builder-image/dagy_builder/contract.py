@@ -53,6 +53,7 @@ class Reason(StrEnum):
     RESOLUTION_FAILED = "ResolutionFailed"
     INDEX_UNREACHABLE = "IndexUnreachable"
     INDEX_ACCESS_DENIED = "IndexAccessDenied"
+    INDEX_NOT_TRUSTED = "IndexNotTrusted"
     HASH_MISMATCH = "HashMismatch"
     INSTALL_FAILED = "InstallFailed"
     TREE_REFUSED = "TreeRefused"

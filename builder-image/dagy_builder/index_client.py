@@ -26,9 +26,10 @@ _GONE = (404, 410)
 class IndexClient:
     """The indexes of one request, in the order in which they are asked; the first one that knows a name wins."""
 
-    def __init__(self, urls: Sequence[str]) -> None:
+    def __init__(self, urls: Sequence[str], *, direct: bool = False) -> None:
+        """`direct` takes no proxy on the way: the URLs are an index gateway's."""
         self._urls = tuple(urls)
-        self._opener = _opener()
+        self._opener = _opener({} if direct else urllib.request.getproxies())
         self._known: dict[str, list[IndexFile] | None] = {}
 
     def files(self, name: str, deadline: float) -> list[IndexFile] | None:
@@ -78,9 +79,8 @@ def _body(answer: http.client.HTTPResponse, deadline: float) -> bytes:
     return bytes(body)
 
 
-def _opener() -> urllib.request.OpenerDirector:
+def _opener(proxies: dict[str, str]) -> urllib.request.OpenerDirector:
     """Like `urllib.request.build_opener`, but without its handlers for files and FTP: an index may redirect there."""
-    proxies = urllib.request.getproxies()
     for scheme in ("http", "https"):
         if "all" in proxies:
             proxies.setdefault(scheme, proxies["all"])

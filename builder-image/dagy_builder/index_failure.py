@@ -11,6 +11,8 @@ _DENIED = re.compile(
     r"\(?(https?://[^\s)]+)\)? (?:returned a (403)|could not be queried[^(]*\((401|403))"
     r"|HTTP status client error \((401|403)[^)]*\) for url \(([^)]+)\)"
 )
+# The index gateway's words: whose credentials were refused.
+_REFUSED = re.compile(r"^index: (\S+) answered \d+ to the credentials of (.+)$", re.MULTILINE)
 _GONE = re.compile(r"HTTP status client error \((404|410)[^)]*\) for url \(([^)]+)\)")
 _FETCH = re.compile(r"(?:Failed to fetch:? |for url \()`?(https?://[^\s`)]+)")
 _UNREACHABLE = (
@@ -47,12 +49,7 @@ def failure_of(output: str) -> StepError | None:
         )
     if match := _DENIED.search(output):
         url, status = match[1] or match[5], match[2] or match[3] or match[4]
-        return StepError(
-            Reason.INDEX_ACCESS_DENIED,
-            f"The package index at {url} refuses access (HTTP {status}). Check its URL in spec.index "
-            "and the credentials for it.",
-            raw=output,
-        )
+        return StepError(Reason.INDEX_ACCESS_DENIED, _denied(url, status, output), raw=output)
     if match := _GONE.search(output):
         return StepError(
             Reason.PACKAGE_NOT_FOUND, f"There is no file at {match[2]} (HTTP {match[1]}). Correct that URL.", raw=output
@@ -62,10 +59,10 @@ def failure_of(output: str) -> StepError | None:
         where = f" at {found[1]}" if found else ""
         if "certificate" in _last_cause(output):
             return StepError(
-                Reason.INDEX_UNREACHABLE,
-                f"The certificate of the package index{where} is not trusted ({_last_cause(output)}). Let the "
-                "cluster's administrator add its authority to the builder (DAGY_CA_DIRECTORY); it is tried again.",
-                Fault.INFRASTRUCTURE,
+                Reason.INDEX_NOT_TRUSTED,
+                f"The certificate of the package index{where} is not trusted ({_last_cause(output)}). Name its "
+                "authority in spec.index.caBundle, or let the cluster's administrator add it for all packages "
+                "(DAGY_CA_CONFIG_MAP).",
                 raw=output,
             )
         return StepError(
@@ -76,6 +73,19 @@ def failure_of(output: str) -> StepError | None:
             raw=output,
         )
     return None
+
+
+def _denied(url: str, status: str, output: str) -> str:
+    for refused, source in _REFUSED.findall(output):
+        if refused.startswith(url):
+            return (
+                f"The package index at {url} refuses the credentials of {source} (HTTP {status}). Correct them, then "
+                "ask for a validation."
+            )
+    return (
+        f"The package index at {url} refuses access (HTTP {status}), and no credentials were sent to it. Check its URL "
+        "in spec.index, and that a Secret in spec.index.secretNames is for that URL."
+    )
 
 
 def first_sentence(output: str) -> str:

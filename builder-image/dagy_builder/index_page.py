@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag
@@ -78,6 +78,21 @@ def _json_entries(body: bytes) -> list[Mapping[str, object]]:
     return [entry for entry in files if isinstance(entry, Mapping)]
 
 
+def with_other_links(body: bytes, content_type: str, page_url: str, link: Callable[[str], str]) -> dict[str, object]:
+    """The page as JSON (PEP 691) whose absolute file URLs went through `link`. Raises ValueError when it is no page."""
+    try:
+        if "json" in content_type.lower():
+            page = dict(json.loads(body))
+            entries = _json_entries(body)
+        else:
+            page = {"meta": {"api-version": "1.1"}, "name": urlsplit(page_url).path.rstrip("/").rpartition("/")[2]}
+            entries = _html_entries(body)
+        page["files"] = [{**entry, "url": link(urljoin(page_url, str(entry["url"])))} for entry in entries]
+    except (TypeError, LookupError, RecursionError) as error:
+        raise ValueError(f"no page of a package index: {error}") from error
+    return page
+
+
 def _html_entries(body: bytes) -> list[Mapping[str, object]]:
     page = _Anchors()
     page.feed(body.decode("utf-8", errors="replace"))
@@ -86,24 +101,36 @@ def _html_entries(body: bytes) -> list[Mapping[str, object]]:
 
 
 class _Anchors(HTMLParser):
-    """The links of a page of PEP 503, with the attributes of PEP 503, 592 and 700 under their names in JSON."""
+    """The links of a page of PEP 503, with the attributes of PEP 503, 592, 700 and 714 under their names in JSON."""
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Mapping[str, object]] = []
+        self._base = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # type: ignore[explicit-override] # 3.11
         """One more file, when it is a link."""
         given = dict(attrs)
-        if tag != "a" or not given.get("href"):
+        href = given.get("href")
+        if tag == "base" and href and not self._base:
+            self._base = href
+        if tag != "a" or not href:
             return
+        url, fragment = urldefrag(urljoin(self._base, href))
+        algorithm, _, value = fragment.partition("=")
         entry: dict[str, object] = {
-            "filename": PurePosixPath(unquote(urlsplit(given["href"] or "").path)).name,
-            "requires-python": given.get("data-requires-python"),
-            "upload-time": given.get("data-upload-time"),
+            "filename": PurePosixPath(unquote(urlsplit(url).path)).name,
+            "url": url,
+            "hashes": {algorithm: value} if value else {},
         }
+        for name in ("requires-python", "upload-time"):
+            if text := given.get(f"data-{name}"):
+                entry[name] = text
         if "data-yanked" in given:
             entry["yanked"] = given["data-yanked"] or True
+        if metadata := given.get("data-core-metadata") or given.get("data-dist-info-metadata"):
+            algorithm, _, value = metadata.partition("=")
+            entry["core-metadata"] = {algorithm: value} if value else True
         self.entries.append(entry)
 
 

@@ -30,8 +30,10 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
     _empty(tree)
     with tempfile.TemporaryDirectory(prefix="dagy-install-") as folder:
         file = Path(folder, "pylock.toml")
-        file.write_text(lock_text)
-        answer = uv.run(install_arguments(request, target, python, file, tree), log, cwd=Path(folder))
+        file.write_text(uv.route.local_lock(lock_text) if uv.route else lock_text)
+        arguments = install_arguments(request, target, python, file, tree)
+        arguments += ["--default-index", uv.local(request.index_url or PYPI)]
+        answer = uv.run(arguments, log, cwd=Path(folder))
     if answer.code != 0:
         raise failure_of(answer.output) or StepError(
             Reason.INSTALL_FAILED,
@@ -42,7 +44,7 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
 
 
 def install_arguments(request: BuildRequest, target: Target, python: Path, lock: Path, tree: Path) -> list[str]:
-    """uv's arguments.
+    """uv's arguments, but for the index.
 
     Copying takes ten times as long as linking on a busy disk. Where package code runs, it could change a cache through
     a tree that shares files with it; wheels alone are only read.
@@ -61,7 +63,6 @@ def install_arguments(request: BuildRequest, target: Target, python: Path, lock:
         *("--python", str(python)),
         *("--python-version", target.python_version),
         *("--python-platform", target.uv_platform),
-        *("--default-index", request.index_url or PYPI),
         *("--keyring-provider", "disabled"),
         # Absolute, because uv runs in a folder of its own, where no configuration of a project lies.
         *("--target", str(tree.absolute())),

@@ -27,6 +27,7 @@ from dagy_builder.redact import redact
 from dagy_builder.uv import Log, open_uv, runs_package_code
 
 if TYPE_CHECKING:
+    from dagy_builder.index_route import Route
     from dagy_builder.storage import ObjectStore
 
 _Work = Callable[[], tuple[str, dict[str, Any]]]
@@ -36,7 +37,8 @@ def resolve(request: BuildRequest, log: Log = print) -> StepOutcome:
     """Find the lock: result {lock, lockHash, packages, warnings}; `dagy_builder.resolve.lock_of_result` unpacks it."""
 
     def work() -> tuple[str, dict[str, Any]]:
-        with open_uv(shared_cache=not runs_package_code(request)) as uv:
+        route = _route()
+        with open_uv(shared_cache=not (runs_package_code(request) or route), route=route) as uv:
             found = resolution.resolve(request, uv, log)
         return _counted(len(found.lock.packages), "package"), resolution.lock_result(found)
 
@@ -48,7 +50,8 @@ def install(request: BuildRequest, lock_text: str, work_dir: Path, log: Log = pr
 
     def work() -> tuple[str, dict[str, Any]]:
         work_dir.mkdir(parents=True, exist_ok=True)
-        with _install_cache(request, work_dir) as cache, open_uv(cache=cache) as uv:
+        route = _route()
+        with _install_cache(request, work_dir, route) as cache, open_uv(cache=cache, route=route) as uv:
             lock = install_tree(request, lock_text, work_dir / "tree", uv, log)
         return _counted(len(lock.packages), "package"), {"packageCount": len(lock.packages)}
 
@@ -66,13 +69,26 @@ def package(request: BuildRequest, work_dir: Path, log: Log = print) -> StepOutc
     return _run(Step.PACKAGE, work, log)
 
 
+def _route() -> Route | None:
+    """The index gateway, where DAGY_INDEX_GATEWAY names one, once it serves."""
+    base = os.environ.get("DAGY_INDEX_GATEWAY")
+    if not base:
+        return None
+    from dagy_builder.index_route import Route
+
+    route = Route(base)
+    route.wait()
+    return route
+
+
 @contextmanager
-def _install_cache(request: BuildRequest, work_dir: Path) -> Iterator[Path | None]:
+def _install_cache(request: BuildRequest, work_dir: Path, route: Route | None) -> Iterator[Path | None]:
     """None for the machine's cache (UV_CACHE_DIR); otherwise one beside the tree, so that uv can link instead of copy.
 
-    Package code must never write to a cache that others read.
+    Package code must never write to a cache that others read, and who has no credentials must not find in it what
+    others got with theirs.
     """
-    if "UV_CACHE_DIR" in os.environ and not runs_package_code(request):
+    if "UV_CACHE_DIR" in os.environ and not runs_package_code(request) and route is None:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="cache-", dir=work_dir) as folder:

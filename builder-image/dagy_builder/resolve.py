@@ -135,7 +135,7 @@ class Compiler:
     def _index(self) -> IndexClient:
         from dagy_builder.index_client import IndexClient
 
-        return IndexClient(index_urls(self.request))
+        return IndexClient([self.uv.local(url) for url in index_urls(self.request)], direct=self.uv.route is not None)
 
     def run(
         self,
@@ -149,10 +149,10 @@ class Compiler:
         """One run: what uv said, and the output (pylock.toml or requirements.txt) if it succeeded."""
         with tempfile.TemporaryDirectory(prefix="dagy-resolve-") as folder:
             source, target = Path(folder, "requirements.in"), Path(folder, output)
-            source.write_text(lines)
+            source.write_text(self.uv.route.local_requirements(lines) if self.uv.route else lines)
             arguments = [*self._arguments(output), *extra, "--output-file", str(target), str(source)]
             answer = self.uv.run(arguments, log, Path(folder), with_stdout=False, seconds=seconds)
-            return answer, target.read_text() if target.exists() else ""
+            return answer, self.uv.public(target.read_text()) if target.exists() else ""
 
     def failure_without(self, requirements: Sequence[Asked], deadline: float) -> str | None:
         """What uv says to fewer requirements; None when those can be resolved, or nothing came out in time."""
@@ -200,7 +200,7 @@ class Compiler:
             *("--python", str(self.python)),
             *("--python-version", self.target.python_version),
             *("--python-platform", self.target.uv_platform),
-            *index_arguments(self.request),
+            *index_arguments(self.request, self.uv),
             *(("--exclude-newer", newest) if newest else ()),
         ]
 

@@ -10,17 +10,23 @@ ADDED_NAME = "ca-certificates.crt"
 _SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def trust_added_authorities(scratch: Path) -> None:
-    """Make uv and boto3 trust DAGY_CA_DIRECTORY/ca-certificates.crt as well, when it is there.
+PACKAGE_NAME = "index-ca.crt"
+"""Authorities of a package's own indexes (spec.index.caBundle), beside its request."""
 
-    Both take one bundle in place of their own, so one is made in `scratch`, out of the system's and the added one.
+
+def trust_added_authorities(scratch: Path, input_dir: Path | None = None) -> None:
+    """Make uv and boto3 trust DAGY_CA_DIRECTORY/ca-certificates.crt as well, and those of the package in `input_dir`.
+
+    Each takes one bundle in place of its own, so one is made in `scratch`, out of the system's and the added ones.
+    What speaks to S3 must not trust a package's authorities: leave `input_dir` out there.
     """
     folder = os.environ.get("DAGY_CA_DIRECTORY")
-    added = Path(folder, ADDED_NAME) if folder else None
-    if added is None or not added.is_file():
+    places = [Path(folder, ADDED_NAME) if folder else None, input_dir / PACKAGE_NAME if input_dir else None]
+    added = [place.read_bytes() for place in places if place and place.is_file()]
+    if not added:
         return
     given = Path(os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile or _SYSTEM_BUNDLE)
     system = given.read_bytes() if given.is_file() else b""
     bundle = scratch / "ca-bundle.crt"
-    bundle.write_bytes(system.rstrip(b"\n") + b"\n" + added.read_bytes())
+    bundle.write_bytes(b"\n".join(part.strip(b"\n") for part in [system, *added]) + b"\n")
     os.environ["SSL_CERT_FILE"] = os.environ["AWS_CA_BUNDLE"] = str(bundle)

@@ -14,19 +14,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.redact import redact
 
+if TYPE_CHECKING:
+    from dagy_builder.index_route import Route
+
 PYPI = "https://pypi.org/simple"
 Log = Callable[[str], None]
 
-_PASSED_ON = (
-    "PATH",
-    "TMPDIR",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
+_PROXIES = (
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -35,6 +35,12 @@ _PASSED_ON = (
     "https_proxy",
     "all_proxy",
     "no_proxy",
+)
+_PASSED_ON = (
+    "PATH",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
     "UV_CACHE_DIR",
     "UV_HTTP_TIMEOUT",
     "UV_HTTP_RETRIES",
@@ -52,8 +58,16 @@ class UvResult:
 class Uv:
     """uv in an environment of its own. Use `open_uv`."""
 
-    def __init__(self, binary: str, environment: Mapping[str, str]) -> None:
-        self._binary, self._environment = binary, dict(environment)
+    def __init__(self, binary: str, environment: Mapping[str, str], route: Route | None = None) -> None:
+        self._binary, self._environment, self.route = binary, dict(environment), route
+
+    def local(self, url: str) -> str:
+        """Where uv finds what lies at the URL."""
+        return self.route.local(url) if self.route else url
+
+    def public(self, text: str) -> str:
+        """What uv wrote, with the URLs that everybody knows."""
+        return self.route.public(text) if self.route else text
 
     def run(
         self,
@@ -88,7 +102,7 @@ class Uv:
                 if alarm:
                     alarm.start()
                 for line in stream:
-                    lines.append(redact(line.rstrip("\n")))
+                    lines.append(redact(self.public(line.rstrip("\n"))))
                     log(lines[-1])
             except BaseException:
                 process.kill()
@@ -96,6 +110,11 @@ class Uv:
             finally:
                 if alarm:
                     alarm.cancel()
+        if process.returncode > 0 and self.route:
+            told = [redact(f"index: {line}") for line in self.route.failures()]
+            for line in told:
+                log(line)
+            lines += told
         return UvResult(process.returncode, "\n".join(lines))
 
     def version(self) -> str:
@@ -123,16 +142,23 @@ def find_uv() -> str:
 
 @contextmanager
 def open_uv(
-    environment: Mapping[str, str] | None = None, *, cache: Path | None = None, shared_cache: bool = True
+    environment: Mapping[str, str] | None = None,
+    *,
+    cache: Path | None = None,
+    shared_cache: bool = True,
+    route: Route | None = None,
 ) -> Iterator[Uv]:
     """A `Uv` with an empty home folder, so that no configuration, netrc or keyring of this machine counts.
+
+    With a `route`, it reaches nothing but the index gateway.
 
     Its cache is `cache`; or else UV_CACHE_DIR's, unless `shared_cache` is false; or else one that is thrown away.
     """
     given = os.environ if environment is None else environment
     binary = find_uv()
     with tempfile.TemporaryDirectory(prefix="dagy-home-") as home:
-        passed = {name: given[name] for name in _PASSED_ON if given.get(name)}
+        names = _PASSED_ON if route else _PASSED_ON + _PROXIES
+        passed = {name: given[name] for name in names if given.get(name)}
         fixed = {
             "HOME": home,
             "NETRC": os.devnull,
@@ -148,14 +174,14 @@ def open_uv(
             chosen["UV_CACHE_DIR"] = str(cache or defaults["UV_CACHE_DIR"])
         # uv runs in folders of its own, so a relative path would be another one there.
         chosen["UV_CACHE_DIR"] = str(Path(chosen["UV_CACHE_DIR"]).absolute())
-        yield Uv(binary, chosen)
+        yield Uv(binary, chosen, route)
 
 
-def index_arguments(request: BuildRequest) -> list[str]:
+def index_arguments(request: BuildRequest, uv: Uv) -> list[str]:
     """uv's options for the request's indexes: the first one that knows a name wins (no dependency confusion)."""
-    arguments = ["--default-index", request.index_url or PYPI, "--index-strategy", "first-index"]
+    arguments = ["--default-index", uv.local(request.index_url or PYPI), "--index-strategy", "first-index"]
     for url in request.extra_index_urls:
-        arguments += ["--index", url]
+        arguments += ["--index", uv.local(url)]
     return [*arguments, "--keyring-provider", "disabled"]
 
 

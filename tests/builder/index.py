@@ -117,9 +117,16 @@ class Index:
     replaced: dict[str, bytes] = field(default_factory=dict)
     """File name to other bytes than the hash in the index says."""
     requests: list[str] = field(default_factory=list)
+    sent: dict[str, str] = field(default_factory=dict)
+    """Path to the header Authorization that came with it last."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """Path to the URL that it redirects to."""
 
     def answer(self, path: str, authorization: str) -> tuple[int, str, bytes]:
         self.requests.append(path)
+        self.sent[path] = authorization
+        if path in self.moved:
+            return 302, "text/plain", self.moved[path].encode()
         if self.status:
             return self.status, "text/plain", b"no"
         if self.password is not None:
@@ -207,6 +214,8 @@ def serve(*releases: Release, tls: tuple[Path, Path] | None = None) -> Iterator[
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+            if status == 302:
+                self.send_header("Location", body.decode())
             if status == 401:
                 self.send_header("WWW-Authenticate", 'Basic realm="index"')
             self.end_headers()

@@ -81,9 +81,9 @@ def test_a_certificate_that_is_not_trusted(authority: Authority, monkeypatch: py
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     with serve(tls=authority.server) as index:
         outcome = _outcome(index, "beta")
-    assert (outcome.reason, outcome.fault) == (Reason.INDEX_UNREACHABLE, Fault.INFRASTRUCTURE)
+    assert (outcome.reason, outcome.fault) == (Reason.INDEX_NOT_TRUSTED, Fault.USER)
     assert "is not trusted" in (outcome.message or "")
-    assert "DAGY_CA_DIRECTORY" in (outcome.message or "")
+    assert "spec.index.caBundle" in (outcome.message or "")
 
 
 def test_what_an_index_behind_an_own_authority_has(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:

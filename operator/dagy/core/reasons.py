@@ -124,7 +124,16 @@ CATALOGUE: dict[StrEnum, Entry] = {
     ),
     Reason.INDEX_UNREACHABLE: Entry(Phase.FAILED, "The package index does not answer.", _INFRA),
     Reason.INDEX_ACCESS_DENIED: Entry(
-        Phase.FAILED, "The package index refuses access.", _USER, "Correct the index's credentials."
+        Phase.FAILED,
+        "The package index refuses access.",
+        _USER,
+        "Correct the Secret that spec.index.secretNames names, then request a validation.",
+    ),
+    Reason.INDEX_NOT_TRUSTED: Entry(
+        Phase.FAILED,
+        "The package index's certificate is of an authority that is not trusted.",
+        _USER,
+        "Name the authority in spec.index.caBundle, then request a validation.",
     ),
     Reason.HASH_MISMATCH: Entry(
         Phase.FAILED, "A file is not the one in the lock.", _USER, "Request a refresh; if it stays, distrust the index."

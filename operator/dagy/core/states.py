@@ -259,6 +259,7 @@ def _blames_requirements(job: JobFact, failure: Failure) -> bool:
         StateReason.DEADLINE_EXCEEDED,
         Reason.DISK_FULL,
         Reason.INDEX_ACCESS_DENIED,
+        Reason.INDEX_NOT_TRUSTED,
     }
     return job.kind is JobKind.VALIDATE and failure.reason not in not_judged
 

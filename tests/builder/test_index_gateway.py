@@ -1,0 +1,259 @@
+"""uv gets packages of an index that asks for a password, and never sees the password."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from dagy_builder import pipeline
+from dagy_builder.contract import BuildRequest, Fault, Reason, StepOutcome
+from dagy_builder.index_credentials import Credential
+from dagy_builder.index_gateway import Gateway, files_of_build, serving
+from dagy_builder.index_page import with_other_links
+from dagy_builder.index_route import FAILURES_PATH, Route
+from dagy_builder.resolve import lock_of_result
+from tests.builder.index import Authority, Index, Release, serve
+
+PASSWORD = "hunter2-hunter2"
+PYTHON = "{}.{}".format(*sys.version_info)
+CPYTHON = f"cp{PYTHON.replace('.', '')}"
+BASIC = "Basic " + base64.b64encode(f"ci:{PASSWORD}".encode()).decode()
+
+
+@contextmanager
+def gateway(
+    monkeypatch: pytest.MonkeyPatch,
+    indexes: Sequence[str],
+    *credentials: Credential,
+    files: Iterable[str] = (),
+) -> Iterator[Route]:
+    """The gateway in a thread, which the steps find as they would in a pod."""
+    said: list[str] = []
+    with serving(Gateway(indexes, files, credentials, said.append)) as route:
+        monkeypatch.setenv("DAGY_INDEX_GATEWAY", route.base)
+        monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+        yield route
+    assert PASSWORD not in "\n".join(said)
+
+
+def ci(index: Index, password: str = PASSWORD, prefix: str = "/") -> Credential:
+    parts = urlsplit(index.url)
+    return Credential("Secret team-index", f"{parts.scheme}://{parts.netloc}{prefix}", "ci", password)
+
+
+def ask(route: Route, path: str, method: str = "GET") -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(urlsplit(route.base).netloc, timeout=10)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def resolve(index: Index, *requirements: str, lines: list[str] | None = None, **more: object) -> StepOutcome:
+    request = BuildRequest(PYTHON, index_url=index.url, requirements=list(requirements), **more)  # type: ignore[arg-type]
+    return pipeline.resolve(request, (lines if lines is not None else []).append)
+
+
+@pytest.mark.parametrize("speaks_json", [False, True])
+def test_a_private_index_by_way_of_the_gateway(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, speaks_json: bool
+) -> None:
+    """Resolve, install; the lock names the index and its files, and nothing shows the password."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    lines: list[str] = []
+    with serve(Release("alpha", "1.0", ["beta"]), Release("beta", "2.0"), tls=authority.server) as index:
+        index.password, index.speaks_json = PASSWORD, speaks_json
+        with gateway(monkeypatch, [index.url], ci(index)):
+            resolved = resolve(index, "alpha", lines=lines)
+            assert resolved.result, resolved.message
+        lock = lock_of_result(resolved.result)
+        request = BuildRequest(PYTHON, index_url=index.url)
+        with gateway(monkeypatch, [index.url], ci(index), files=files_of_build(request, lock)) as route:
+            installed = pipeline.install(request, lock, tmp_path, lines.append)
+        assert installed.ok, installed.message
+    packages = tomllib.loads(lock)["packages"]
+    host = urlsplit(index.url).netloc
+    assert {p["index"] for p in packages} == {index.url}
+    assert [p["wheels"][0]["url"] for p in packages] == [
+        f"https://{host}/files/{name}-py3-none-any.whl" for name in ("alpha-1.0", "beta-2.0")
+    ]
+    assert (tmp_path / "tree/alpha.py").read_text() == "VERSION = '1.0'\n"
+    assert set(index.sent.values()) == {BASIC}
+    told = "\n".join([*lines, lock, resolved.to_text(), installed.to_text()])
+    assert PASSWORD not in told
+    assert route.base not in told
+
+
+def test_a_wrong_password_is_told_with_its_secret_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Release("alpha", "1.0")) as index:
+        index.password = "another one"
+        with gateway(monkeypatch, [index.url], ci(index)) as route:
+            outcome = resolve(index, "alpha")
+    assert (outcome.reason, outcome.fault) == (Reason.INDEX_ACCESS_DENIED, Fault.USER)
+    assert f"{index.url} refuses the credentials of Secret team-index (HTTP 401)" in (outcome.message or "")
+    assert route.base not in outcome.to_text()
+
+
+def test_no_credentials_for_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Release("alpha", "1.0")) as index:
+        index.password = PASSWORD
+        with gateway(monkeypatch, [index.url], ci(index, prefix="/elsewhere/")):
+            outcome = resolve(index, "alpha")
+    assert outcome.reason == Reason.INDEX_ACCESS_DENIED
+    assert "no credentials were sent to it" in (outcome.message or "")
+    assert set(index.sent.values()) == {""}
+
+
+def test_an_authority_that_is_missing_is_named_as_the_cause(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(Release("alpha", "1.0"), tls=authority.server) as index, gateway(monkeypatch, [index.url], ci(index)):
+        outcome = resolve(index, "alpha")
+    assert (outcome.reason, outcome.fault) == (Reason.INDEX_NOT_TRUSTED, Fault.USER)
+    assert "spec.index.caBundle" in (outcome.message or "")
+    assert index.sent == {}
+
+
+def test_an_index_that_nobody_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = BuildRequest(PYTHON, index_url="http://127.0.0.1:1/simple", requirements=["alpha"])
+    with gateway(monkeypatch, [request.index_url or ""]):
+        outcome = pipeline.resolve(request, lambda _: None)
+    assert (outcome.reason, outcome.fault) == (Reason.INDEX_UNREACHABLE, Fault.INFRASTRUCTURE)
+    assert "Connection refused" in (outcome.message or "")
+
+
+def test_a_name_on_two_indexes_comes_from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dependency confusion: a higher version on the public index changes nothing, even when the first has none that fits."""
+    with serve(Release("alpha", "1.0")) as private, serve(Release("alpha", "99.0"), Release("beta", "1.0")) as public:
+        private.password = PASSWORD
+        with gateway(monkeypatch, [private.url, public.url], ci(private)):
+            both = resolve(public, "alpha", "beta", extra_index_urls=[private.url])
+            missing = resolve(public, "alpha>1", extra_index_urls=[private.url])
+    assert both.result, both.message
+    packages = tomllib.loads(lock_of_result(both.result))["packages"]
+    assert [(p["name"], p["version"], p["index"]) for p in packages] == [
+        ("alpha", "1.0", private.url),
+        ("beta", "1.0", public.url),
+    ]
+    assert (missing.ok, missing.reason) == (False, Reason.NO_MATCHING_VERSION)
+    assert "/simple/alpha/" not in public.requests
+    assert set(public.sent.values()) == {""}
+
+
+def test_a_failure_is_explained_with_the_private_indexs_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Release("winonly", "1.0", tag=f"{CPYTHON}-{CPYTHON}-win_amd64")) as index:
+        index.password = PASSWORD
+        with gateway(monkeypatch, [index.url], ci(index)):
+            outcome = resolve(index, "winonly")
+    assert outcome.reason == Reason.NO_WHEEL
+    assert "its wheels are for Windows." in (outcome.message or "")
+
+
+def test_a_direct_reference_below_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = Release("alpha", "1.0")
+    with serve(release) as index:
+        index.password = PASSWORD
+        url = index.url.replace("/simple/", f"/files/{release.filename}")
+        with gateway(monkeypatch, [index.url], ci(index), files=[url]) as route:
+            assert route.local_requirements(f"alpha @ {url}\n") == f"alpha @ {route.local(url)}\n"
+            assert ask(route, urlsplit(route.local(url)).path) == (200, release.content())
+
+
+def test_credentials_do_not_follow_a_redirect_out_of_their_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Release("alpha", "1.0")) as private, serve(Release("alpha", "1.0")) as other:
+        private.password = PASSWORD
+        private.moved["/simple/alpha/"] = f"{other.url}alpha/"
+        with gateway(monkeypatch, [private.url], ci(private)):
+            outcome = resolve(private, "alpha")
+    assert outcome.ok, outcome.message
+    assert private.sent["/simple/alpha/"] == BASIC
+    assert set(other.sent.values()) == {""}
+
+
+def test_an_index_that_repeats_what_it_was_sent_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    reflecting = Release("alpha", "1.0", yanked=f"you said {PASSWORD} and {BASIC}")
+    with serve(reflecting) as index, gateway(monkeypatch, [index.url], ci(index)):
+        outcome = resolve(index, "alpha==1.0", lines=lines)
+    assert "you said ****" in "\n".join(lines)
+    assert PASSWORD not in "\n".join([*lines, outcome.to_text()])
+    assert BASIC not in "\n".join([*lines, outcome.to_text()])
+
+
+def test_what_the_gateway_does_not_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Release("alpha", "1.0")) as index:
+        index.password = PASSWORD
+        host = urlsplit(index.url).netloc
+        with gateway(monkeypatch, [index.url], ci(index)) as route:
+            before = list(index.requests)
+            for path in (
+                "/",
+                f"/http/{host}/",
+                f"/http/{host}/simple/",
+                f"/http/{host}/simple/alpha/../../admin",
+                f"/http/{host}/simple/Alpha/",
+                f"/http/{host}/simple/alpha/?x=1",
+                f"/http/{host}/files/alpha-1.0-py3-none-any.whl",
+                "/http/169.254.169.254/latest/meta-data/",
+                f"http://{host}/simple/alpha/",
+            ):
+                assert ask(route, path)[0] == 404, path
+            for method in ("POST", "PUT", "DELETE", "CONNECT"):
+                assert ask(route, f"/http/{host}/simple/alpha/", method)[0] == 501
+            assert index.requests == before
+            assert ask(route, f"/http/{host}/simple/alpha/")[0] == 200
+            assert ask(route, f"/http/{host}/files/alpha-1.0-py3-none-any.whl")[0] == 200
+            assert ask(route, f"/http/{host}/files/alpha-1.0-py3-none-any.whl.metadata")[0] == 404
+            assert json.loads(ask(route, FAILURES_PATH)[1]) == []
+
+
+def test_a_proxy_is_used_with_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy for http: it gets absolute URLs, and its own credentials."""
+    with serve(Release("alpha", "1.0")) as proxy:
+        host = urlsplit(proxy.url).netloc
+        monkeypatch.setenv("http_proxy", f"http://me:{PASSWORD}@{host}")
+        monkeypatch.setenv("no_proxy", "127.0.0.1:1")
+        target = "http://index.invalid/simple"
+        with gateway(monkeypatch, [target]) as route:
+            status, _ = ask(route, "/http/index.invalid/simple/alpha/")
+    assert status == 404  # the stand-in for a proxy knows no such path; what counts is that it was asked
+    assert proxy.requests == ["http://index.invalid/simple/alpha/"]
+    assert PASSWORD not in str(proxy.sent)
+    assert route.base not in proxy.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("page", "kind", "urls"),
+    [
+        (b'<a href="../../f/a-1.whl#sha256=ab">a</a>', "text/html", ["https://h/f/a-1.whl"]),
+        (b'<a href="/f/a-1.whl">a</a>', "text/html", ["https://h/f/a-1.whl"]),
+        (b'<base href="https://cdn/x/"><a href="a-1.whl">a</a>', "text/html", ["https://cdn/x/a-1.whl"]),
+        (
+            b'{"files": [{"filename": "a-1.whl", "url": "../a-1.whl"}]}',
+            "application/json",
+            ["https://h/simple/a-1.whl"],
+        ),
+        (b'{"files": []}', "application/vnd.pypi.simple.v1+json", []),
+    ],
+)
+def test_links_of_pages(page: bytes, kind: str, urls: list[str]) -> None:
+    found: list[str] = []
+    with_other_links(page, kind, "https://h/simple/a/", lambda url: found.append(url) or url)  # type: ignore[func-returns-value]
+    assert [url.partition("#")[0] for url in found] == urls
+
+
+@pytest.mark.parametrize("page", [b"[]", b"null", b"{}", b'{"files": [{}]}', b"nonsense", b'{"files": 1}'])
+def test_pages_that_are_none(page: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        with_other_links(page, "application/json", "https://h/simple/a/", lambda url: url)
