@@ -1,0 +1,192 @@
+"""A ZIP, hostile until proved otherwise, into a folder: several threads, libdeflate, and never outside the folder."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import stat
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from struct import Struct
+from typing import BinaryIO
+
+import deflate
+
+from dagy.attach.failure import AttachError
+
+MAX_FILES = 1_000_000
+_MAX_PATH, _MAX_NAME = 4000, 255
+_LOCAL = Struct("<4s22xHH")
+_ENCRYPTED = 1
+_WHOLE_BYTES = 64 << 20
+"""Larger files are inflated piece by piece, because libdeflate takes a file whole, and memory is limited."""
+_PIECE_BYTES = 4 << 20
+_FILE, _EXECUTABLE, _FOLDER = 0o644, 0o755, 0o755
+
+
+def extract(file: BinaryIO, target: Path, limit: int) -> int:
+    """Extract all of a ZIP into `target`, which must not exist yet; the number of files.
+
+    `limit`: the most bytes that may come out. Raises AttachError for a ZIP that isn't as it must be: links, paths that
+    lead elsewhere, names that occur twice, too much. The folder appears with all files or not at all.
+    """
+    members = _members(file, limit)
+    data = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    files = [member for member in members if not member.is_dir()]
+    folders = _folders(member.filename for member in members)
+    both = {member.filename for member in files}.intersection(folders)
+    if both:
+        raise AttachError(f"The ZIP has {min(both)[:200]!r} both as a file and as a folder, and is refused.")
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a container that was killed
+    partial.mkdir(_FOLDER, parents=True)
+    root = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            os.mkdir(folder, _FOLDER, dir_fd=root)
+        _write_all(data, files, root)
+    finally:
+        os.close(root)
+    partial.rename(target)
+    return len(files)
+
+
+def _members(file: BinaryIO, limit: int) -> list[zipfile.ZipInfo]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError) as error:
+        raise AttachError(f"The artifact is no ZIP that can be read ({error}).") from error
+    names: set[str] = set()
+    for member in members:
+        problem = _problem(member) or ("a name that occurs twice" if member.filename in names else "")
+        if problem:
+            raise AttachError(f"The ZIP has {problem}, {member.filename[:200]!r}, and is refused.")
+        names.add(member.filename)
+    size = sum(member.file_size for member in members)
+    if size > limit or len(members) > MAX_FILES:
+        raise AttachError(
+            f"The ZIP holds {size} bytes in {len(members)} files; {limit} bytes were announced. It is refused."
+        )
+    return members
+
+
+def _problem(member: zipfile.ZipInfo) -> str:
+    path = member.filename
+    parts = path.removesuffix("/").split("/")
+    if path.startswith("/") or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        return "a path that leads elsewhere"
+    if len(path.encode(errors="replace")) > _MAX_PATH or any(
+        len(part.encode(errors="replace")) > _MAX_NAME for part in parts
+    ):
+        return "a path that is too long"
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFDIR if member.is_dir() else stat.S_IFREG):
+        return "a link or a device"
+    if member.flag_bits & _ENCRYPTED or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "a member that is encrypted or compressed in an unusual way"
+    return "a folder with content" if member.is_dir() and member.file_size else ""
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    """All folders that the paths need, parents first."""
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return sorted(found)
+
+
+def _write_all(data: mmap.mmap, members: list[zipfile.ZipInfo], root: int) -> None:
+    """Write the files, the large ones first, so that no thread has one left when the others are done."""
+    waiting = iter(sorted(members, key=lambda member: member.file_size, reverse=True))
+    lock = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                member = next(waiting, None)
+            if member is None:
+                return
+            _write(data, member, root)
+
+    count = min(8, len(os.sched_getaffinity(0)))
+    with ThreadPoolExecutor(count) as pool:
+        for future in [pool.submit(work) for _ in range(count)]:
+            future.result()
+
+
+def _write(data: mmap.mmap, member: zipfile.ZipInfo, root: int) -> None:
+    mode = _EXECUTABLE if (member.external_attr >> 16) & 0o111 else _FILE
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
+    file = os.open(member.filename, flags, mode, dir_fd=root)
+    try:
+        for piece in _content(data, member):
+            _write_fully(file, piece)
+    except (deflate.DeflateError, zlib.error) as error:
+        raise AttachError(f"The ZIP's {member.filename[:200]!r} is damaged ({error}), and is refused.") from error
+    except OSError as error:
+        raise AttachError(
+            f"{member.filename[:200]} can't be written: {error.strerror}. Free disk on the node."
+        ) from error
+    finally:
+        os.close(file)
+
+
+def _content(data: mmap.mmap, member: zipfile.ZipInfo) -> Iterator[bytes | memoryview]:
+    """The file's bytes; exactly as many as the directory says, or AttachError."""
+    start = _start(data, member)
+    with memoryview(data) as view, view[start : start + member.compress_size] as packed:
+        if len(packed) != member.compress_size:
+            raise AttachError(f"The ZIP's {member.filename[:200]!r} lies outside of it, and is refused.")
+        if member.compress_type == zipfile.ZIP_STORED:
+            if member.compress_size != member.file_size:
+                raise AttachError(f"The ZIP gives two sizes for {member.filename[:200]!r}, and is refused.")
+            yield packed
+        elif member.file_size <= _WHOLE_BYTES:
+            content = deflate.deflate_decompress(packed, member.file_size)
+            if len(content) != member.file_size:
+                raise AttachError(f"The ZIP gives a wrong size for {member.filename[:200]!r}, and is refused.")
+            yield memoryview(content)
+        else:
+            yield from _pieces(packed, member)
+
+
+def _pieces(packed: memoryview, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    reader, left, at = zlib.decompressobj(-zlib.MAX_WBITS), member.file_size, 0
+    while not reader.eof and at < len(packed):
+        rest: bytes | memoryview = packed[at : at + _PIECE_BYTES]
+        at += len(rest)
+        while rest and not reader.eof:
+            piece = reader.decompress(rest, _PIECE_BYTES)
+            rest = reader.unconsumed_tail
+            left -= len(piece)
+            if left < 0:
+                break
+            yield piece
+    if left or not reader.eof:
+        raise AttachError(f"The ZIP gives a wrong size for {member.filename[:200]!r}, and is refused.")
+
+
+def _start(data: mmap.mmap, member: zipfile.ZipInfo) -> int:
+    """Where a member's bytes begin: after its local header."""
+    if member.header_offset + _LOCAL.size > len(data):
+        raise AttachError(f"The ZIP's {member.filename[:200]!r} lies outside of it, and is refused.")
+    signature, name, extra = _LOCAL.unpack_from(data, member.header_offset)
+    if signature != b"PK\x03\x04":
+        raise AttachError(f"The ZIP has no header for {member.filename[:200]!r}, and is refused.")
+    return member.header_offset + _LOCAL.size + int(name) + int(extra)
+
+
+def _write_fully(file: int, content: bytes | memoryview) -> None:
+    with memoryview(content) as left:
+        written = os.write(file, left)
+        while written < len(left):
+            written += os.write(file, left[written:])

@@ -1,0 +1,102 @@
+"""All packages of a pod: URLs from the API, artifacts from the store, files into the volume."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from dagy.attach.download import downloaded
+from dagy.attach.extract import extract
+from dagy.attach.failure import AttachError, UnavailableError
+from dagy.attach.http import Client, ExpiredError
+from dagy.attach.order import SIGN_PATH, Item, Order
+
+T = TypeVar("T")
+_AT_ONCE = 2
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+PATIENCE_SECONDS = 120.0
+"""How long the infrastructure may be away before the container fails; the kubelet then starts it again, if it may."""
+
+Log = Callable[[str], None]
+
+
+class Fetcher:
+    """One pod's order. `token`: reads the service account token, which the kubelet replaces now and then."""
+
+    def __init__(self, order: Order, client: Client, token: Callable[[], str], log: Log, patience: float) -> None:
+        self._order, self._client, self._token, self._log = order, client, token, log
+        self._deadline = time.monotonic() + patience
+        self._lock = threading.Lock()
+        self._urls: Mapping[str, str] = {}
+
+    def fetch(self, root: Path) -> None:
+        """Bring what isn't there yet. Raises AttachError, of which UnavailableError is worth starting again."""
+        missing = [item for item in self._order.items if not item.folder(root).exists()]
+        if not missing:
+            return
+        self._sign(used="")
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            running = [pool.submit(self._bring, item, root) for item in missing]
+            try:
+                for future in running:
+                    future.result()
+            except BaseException:
+                self._deadline = 0.0
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _bring(self, item: Item, root: Path) -> None:
+        started = time.monotonic()
+
+        def read_range(into: memoryview, start: int) -> None:
+            self._patiently(lambda: self._read(item, into, start))
+
+        with downloaded(item, read_range, root) as data:
+            fetched = time.monotonic()
+            count = extract(data, item.folder(root), item.uncompressed_bytes)
+        done = time.monotonic()
+        self._log(
+            f"{item.label}: {item.size_bytes / 1e6:.1f} MB fetched and verified in {fetched - started:.2f} s, "
+            f"{count} files extracted in {done - fetched:.2f} s"
+        )
+
+    def _read(self, item: Item, into: memoryview, start: int) -> None:
+        url = self._urls[item.sha256]
+        try:
+            self._client.read_range(url, into, start, item.size_bytes)
+        except ExpiredError:
+            self._sign(used=url)
+            raise
+
+    def _sign(self, used: str) -> None:
+        """Get URLs, unless another thread has replaced the `used` one already."""
+        with self._lock:
+            if used and used not in self._urls.values():
+                return
+            url = self._order.api_url.rstrip("/") + SIGN_PATH
+            answer = self._patiently(lambda: self._client.ask_api(url, self._token(), self._order.sign_request()))
+            try:
+                self._urls = {str(one["sha256"]): str(one["url"]) for one in answer["artifacts"]}
+                self._client.added_authorities = str(answer.get("certificate_authorities") or "")
+            except (KeyError, TypeError, AttributeError) as error:
+                raise AttachError("The API's answer has no URLs; it is of another release than this image.") from error
+            for item in self._order.items:
+                if item.sha256 not in self._urls:
+                    raise AttachError(f"The API's answer has no URL for {item.label}.")
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Repeat the call with growing pauses while the infrastructure is away and patience lasts."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return call()
+            except UnavailableError as error:
+                if time.monotonic() + pause > self._deadline:
+                    raise
+                self._log(f"{error} Trying again in {pause:.1f} s.")
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)

@@ -1,0 +1,117 @@
+"""HTTP for the init container: URLs from the API, and parts of objects straight into memory. A connection per call."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from dagy.attach.failure import AttachError, UnavailableError
+
+_TIMEOUT_SECONDS = 20
+_ANSWER_BYTES = 1 << 20
+_TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+
+
+class ExpiredError(UnavailableError):
+    """The store refuses a URL, most likely because its time is over."""
+
+
+class Client:
+    """Whom to trust, and how to ask. `authority`: PEM certificates for the API, which trusts nobody else."""
+
+    def __init__(self, authority: str) -> None:
+        self._authority = authority
+        self.added_authorities = ""
+        """PEM certificates that are trusted for the store, beside the image's."""
+
+    @cached_property
+    def _api_trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cadata=self._authority)
+
+    @cached_property
+    def _store_trust(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self.added_authorities:
+            context.load_verify_locations(cadata=self.added_authorities)
+        return context
+
+    def ask_api(self, url: str, token: str, body: Mapping[str, Any]) -> Any:
+        """POST JSON to the API; its answer. Raises UnavailableError, or AttachError with the API's own sentence."""
+        parts = urlsplit(url)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        try:
+            with _answer(parts, self._api_trust, "POST", headers, json.dumps(body)) as answer:
+                data = answer.read(_ANSWER_BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            raise UnavailableError(f"The API at {parts.netloc} does not answer ({_said(error)}).") from error
+        if answer.status in _TRY_AGAIN:
+            raise UnavailableError(f"The API at {parts.netloc} answers {answer.status}: {_detail(data)}")
+        if answer.status != 200:
+            raise AttachError(f"The API refuses the packages ({answer.status}): {_detail(data)}")
+        try:
+            return json.loads(data)
+        except ValueError as error:
+            raise UnavailableError(f"The API at {parts.netloc} gives an answer that can't be read.") from error
+
+    def read_range(self, url: str, into: memoryview, start: int, whole: int) -> None:
+        """Fill `into` with an object's bytes from `start`. `whole`: the object's size. Raises UnavailableError."""
+        parts = urlsplit(url)
+        end = start + len(into)
+        trust = self._store_trust if parts.scheme == "https" else None
+        try:
+            with _answer(parts, trust, "GET", {"Range": f"bytes={start}-{end - 1}"}) as answer:
+                if answer.status in (401, 403):
+                    raise ExpiredError(f"The store at {parts.netloc} refuses the URL ({answer.status}).")
+                said = answer.headers.get("Content-Range", "")
+                if answer.status != 206 or said != f"bytes {start}-{end - 1}/{whole}":
+                    size = f", {said}" if said else ""
+                    raise UnavailableError(f"The store at {parts.netloc} answers {answer.status}{size}.")
+                _fill(answer, into)
+        except (OSError, http.client.HTTPException) as error:
+            raise UnavailableError(f"The store at {parts.netloc} does not answer ({_said(error)}).") from error
+
+
+@contextmanager
+def _answer(
+    parts: SplitResult, trust: ssl.SSLContext | None, method: str, headers: Mapping[str, str], body: str | None = None
+) -> Iterator[http.client.HTTPResponse]:
+    host, target = parts.hostname or "", f"{parts.path}?{parts.query}" if parts.query else parts.path
+    if parts.scheme == "https":
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, parts.port, timeout=_TIMEOUT_SECONDS, context=trust
+        )
+    else:
+        connection = http.client.HTTPConnection(host, parts.port, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request(method, target, body, dict(headers))
+        with connection.getresponse() as answer:
+            yield answer
+    finally:
+        connection.close()
+
+
+def _fill(answer: http.client.HTTPResponse, into: memoryview) -> None:
+    filled = 0
+    while filled < len(into):
+        count = answer.readinto(into[filled:])
+        if not count:
+            raise UnavailableError(f"The store ended the transfer {len(into) - filled} bytes early.")
+        filled += count
+
+
+def _detail(data: bytes) -> str:
+    """The sentence of problem details (RFC 9457), or the beginning of whatever else it is."""
+    try:
+        return str(json.loads(data)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return data[:200].decode(errors="replace")
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,71 @@
+"""What the init container is asked to do, and where: the words that admission and the init container share."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = "/dagy"
+PACKAGES = f"{ROOT}/packages"
+FLOW = f"{ROOT}/flow"
+TOKEN_FOLDER = "/var/run/secrets/dagy.io"  # noqa: S105 a folder, no token
+TOKEN_FILE = "token"  # noqa: S105
+ORDER_VARIABLE = "DAGY_ATTACH"
+AUTHORITY_VARIABLE = "DAGY_API_CA"
+SIGN_PATH = "/artifacts:sign"
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """One ZIP to bring. `slug` is empty for the flow's own code."""
+
+    slug: str
+    sha256: str
+    size_bytes: int
+    uncompressed_bytes: int
+    """At most so much comes out of it."""
+
+    def folder(self, root: Path) -> Path:
+        """Where its files go."""
+        return root / "packages" / self.slug if self.slug else root / "flow"
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"package {self.slug}" if self.slug else "the flow's own code"
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """Everything that a pod needs. No credential is part of it."""
+
+    api_url: str
+    items: tuple[Item, ...]
+    namespace: str = ""
+    """Namespace of the flow's deployment."""
+    deployment: str = ""
+    """Name of the flow's deployment."""
+
+    def to_text(self) -> str:
+        """As the value of an environment variable."""
+        return json.dumps(dataclasses.asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read what `to_text` wrote. Raises ValueError, TypeError or KeyError for anything else."""
+        data: dict[str, Any] = json.loads(text)
+        return cls(**{**data, "items": tuple(Item(**item) for item in data["items"])})
+
+    def sign_request(self) -> Mapping[str, Any]:
+        """The body of the API's request for URLs."""
+        body: dict[str, Any] = {
+            "artifacts": [{"slug": item.slug, "sha256": item.sha256} for item in self.items if item.slug]
+        }
+        for item in self.items:
+            if not item.slug:
+                where = {"namespace": self.namespace, "deployment": self.deployment}
+                body["flow_artifact"] = {**where, "sha256": item.sha256}
+        return body
