@@ -1,0 +1,95 @@
+"""What can be done with flow deployments, as operations over calls. No I/O."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from dagy.client.calls import Call, Operation, Pause, answer, nothing, path, query
+from dagy.client.errors import NotSettledError
+from dagy.client.references import ObjectKey
+from dagy.model.flowstatus import RunPhase
+from dagy.model.rest_deployments import (
+    DeploymentPage,
+    DeploymentResponse,
+    RestRun,
+    RollbackRequest,
+    RunPage,
+    RunResponse,
+)
+
+ROOT = "deployments"
+Clock = Callable[[], float]
+Watcher = Callable[[DeploymentResponse], None]
+ENDED = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED})
+_LOOK_AGAIN_SECONDS = 0.5
+
+
+def page(namespace: str | None, cursor: str | None) -> Call[DeploymentPage]:
+    """One page of a list; `namespace` None is all that the caller may list."""
+    return Call("GET", path(ROOT), answer(DeploymentPage), query(namespace=namespace, cursor=cursor))
+
+
+def get(key: ObjectKey) -> Call[DeploymentResponse]:
+    """One deployment."""
+    return Call("GET", _of(key), answer(DeploymentResponse))
+
+
+def delete(key: ObjectKey) -> Call[None]:
+    """Delete it, with its runs."""
+    return Call("DELETE", _of(key), nothing)
+
+
+def run(key: ObjectKey) -> Call[RunResponse]:
+    """Start a run. Not repeatable: two requests are two runs."""
+    return Call("POST", _of(key, verb="run"), answer(RunResponse), repeatable=False)
+
+
+def rollback(key: ObjectKey, revision: int) -> Call[DeploymentResponse]:
+    """Deploy an earlier revision again."""
+    body = RollbackRequest(revision=revision).model_dump()
+    return Call("POST", _of(key, verb="rollback"), answer(DeploymentResponse), body=body)
+
+
+def runs(key: ObjectKey) -> Call[RunPage]:
+    """The runs that are kept, the newest first."""
+    return Call("GET", _of(key, "runs"), answer(RunPage))
+
+
+def run_log(key: ObjectKey, job_name: str, *, follow: bool) -> Call[bytes]:
+    """The log of a run, as text."""
+    parameters = query(follow="true" if follow else None)
+    return Call("GET", _of(key, "runs", job_name, "logs"), bytes, parameters, headers={"Accept": "text/plain"})
+
+
+def wait(
+    key: ObjectKey, timeout: float, watcher: Watcher | None, clock: Clock = time.monotonic
+) -> Operation[DeploymentResponse]:
+    """Look until the present version is deployed, or someone must act. Raises NotSettledError."""
+    deadline = clock() + timeout
+    while True:
+        found: DeploymentResponse = yield get(key)
+        if watcher:
+            watcher(found)
+        if found.settled:
+            return found
+        if clock() + _LOOK_AGAIN_SECONDS > deadline:
+            raise NotSettledError(
+                f"Deployment {key} is not ready after {timeout:.0f} s: {found.message or 'no news yet.'} It goes on by "
+                f"itself; look again with `dagy deployments show {key}`."
+            )
+        yield Pause(_LOOK_AGAIN_SECONDS)
+
+
+def wait_for_run(key: ObjectKey, job_name: str) -> Operation[RestRun | None]:
+    """Look until a run has ended; None when it isn't kept any more."""
+    while True:
+        listed: RunPage = yield runs(key)
+        found = next((one for one in listed.items if one.job_name == job_name), None)
+        if found is None or found.phase in ENDED:
+            return found
+        yield Pause(_LOOK_AGAIN_SECONDS)
+
+
+def _of(key: ObjectKey, *more: str, verb: str = "") -> str:
+    return path(ROOT, key.namespace, key.name, *more, verb=verb)

@@ -1,0 +1,73 @@
+"""The client for synchronous code."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from dagy.client.deployments import Deployments
+from dagy.client.packages import Packages
+from dagy.client.resume import Hints
+from dagy.client.session import Session
+from dagy.client.transport import setup, store_arguments, unauthenticated
+from dagy.client.uploads import Uploads
+
+
+class Client:
+    """DAGY's API. Use it as a context manager, or close it; it may be shared between threads.
+
+    `url` is taken from DAGY_API_URL when absent; `token` from DAGY_API_TOKEN, the pod's service account, or the
+    kubeconfig. `namespace` is that of names without one. `timeout`: seconds for an answer. `ca_file`: certificates to
+    trust beside the usual ones, else DAGY_CA_FILE. All methods raise `DagyError`, whose message says what happened and
+    what to do next.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        token: str | None = None,
+        namespace: str = "default",
+        timeout: float = 30.0,
+        ca_file: str | os.PathLike[str] | None = None,
+    ) -> None:
+        prepared = setup(url, token, ca_file, timeout)
+        self._start(
+            httpx.Client(verify=prepared.verify, **prepared.arguments()),
+            httpx.Client(verify=prepared.verify, **store_arguments(timeout)),
+            namespace,
+        )
+
+    @classmethod
+    def over(cls, transport: httpx.BaseTransport, *, namespace: str = "default", timeout: float = 30.0) -> Self:
+        """A client of an API that a transport reaches by itself, such as one in this process: no URL, no token."""
+        client = cls.__new__(cls)
+        prepared = unauthenticated(timeout)
+        client._start(
+            httpx.Client(transport=transport, **prepared.arguments()),
+            httpx.Client(verify=prepared.verify, **store_arguments(timeout)),
+            namespace,
+        )
+        return client
+
+    def _start(self, http: httpx.Client, store: httpx.Client, namespace: str) -> None:
+        self._session = Session(http, store, namespace)
+        self.packages = Packages(self._session)
+        self.deployments = Deployments(self._session)
+        self.uploads = Uploads(self._session, Hints.of_user())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.http.close()
+        self._session.store.close()
