@@ -9,7 +9,7 @@ import platform
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -62,9 +62,9 @@ def _run(step: Step, input_dir: Path, work: Path) -> StepOutcome:
         except StepError as failure:
             return failure.outcome(step, 0.0)
     handover = Handover(work / "handover")
-    with handover.running(step):
+    with handover.running(step) as tick:
         try:
-            outcome = _build_step(step, _request(input_dir), _lock(input_dir), work, handover)
+            outcome = _build_step(step, input_dir, work, handover, tick)
         except StepError as failure:
             _say(f"{step}: {failure.message}")
             outcome = failure.outcome(step, 0.0)
@@ -72,18 +72,26 @@ def _run(step: Step, input_dir: Path, work: Path) -> StepOutcome:
     return outcome
 
 
-def _build_step(step: Step, request: BuildRequest, lock: str, work: Path, handover: Handover) -> StepOutcome:
+def _build_step(step: Step, input_dir: Path, work: Path, handover: Handover, tick: Callable[[], None]) -> StepOutcome:
+    request, lock = _request(input_dir), _lock(input_dir)
     match step:
         case Step.INSTALL:
             _say(_versions())
             return pipeline.install(request, lock, work, _say)
         case Step.PACKAGE:
             _wait(step, Step.INSTALL, handover)
-            return pipeline.package(request, work, _say)
+            return pipeline.package(request, work, _say, tick=tick)
         case _:
-            store = pipeline.open_store(request)
-            _wait(step, Step.PACKAGE, handover)
-            return pipeline.upload(request, lock, work, _say, built_with=_built_with(handover), store=store)
+            return pipeline.upload(
+                request,
+                lock,
+                work,
+                _say,
+                built_with=lambda: _built_with(handover),
+                store=pipeline.open_store(request),
+                ticks=handover.follow(Step.PACKAGE),
+                packed=lambda: _wait(step, Step.PACKAGE, handover),
+            )
 
 
 def _wait(step: Step, previous: Step, handover: Handover) -> None:

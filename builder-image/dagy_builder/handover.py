@@ -2,7 +2,8 @@
 
 All start together. A step holds a lock (flock) on its file from its start to its death, and leaves its outcome in
 another file. The next step waits for the lock. Since a step may wait for one that has not started yet, each start is
-also announced through a FIFO, which keeps a byte for a reader that opened it earlier.
+also announced through a FIFO, which keeps a byte for a reader that opened it earlier. Through the same FIFO a running
+step tells who follows it that there is more to see.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import fcntl
 import json
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,8 +29,8 @@ class Handover:
         self._folder = folder
 
     @contextmanager
-    def running(self, step: Step) -> Iterator[None]:
-        """Mark `step` as running until the block or this process ends."""
+    def running(self, step: Step) -> Iterator[Callable[[], None]]:
+        """Mark `step` as running until the block or this process ends; call what it yields to wake who follows it."""
         self._make()
         with self._lock_file(step) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -37,8 +38,8 @@ class Handover:
             # Read and write, because opening a FIFO for writing alone blocks or fails while nobody reads.
             fifo = os.open(self._fifo(step), os.O_RDWR | os.O_NONBLOCK)
             try:
-                os.write(fifo, b".")
-                yield
+                self._wake(fifo)
+                yield lambda: self._wake(fifo)
             finally:
                 os.close(fifo)
 
@@ -62,10 +63,37 @@ class Handover:
             os.close(fifo)
         return self._outcome(step)
 
-    def _ended(self, step: Step) -> bool:
-        """False when the step has not started; otherwise wait for its end."""
+    def follow(self, step: Step) -> Iterator[None]:
+        """Yield when `step` starts and whenever it calls to be looked at, until it has ended."""
+        self._make()
+        # Opened before the first look: from here on no call can be missed.
+        fifo = os.open(self._fifo(step), os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            waiter = select.poll()
+            waiter.register(fifo, select.POLLIN)
+            while not self._ended(step, wait=False):
+                events = waiter.poll()
+                if events[0][1] & select.POLLIN:
+                    os.read(fifo, select.PIPE_BUF)
+                elif self._ended(step):  # it let go of the FIFO; its lock follows
+                    return
+                yield
+        finally:
+            os.close(fifo)
+
+    @staticmethod
+    def _wake(fifo: int) -> None:
+        # A full FIFO wakes its reader as well.
+        with suppress(BlockingIOError):
+            os.write(fifo, b".")
+
+    def _ended(self, step: Step, *, wait: bool = True) -> bool:
+        """False when the step has not started; otherwise wait for its end, or don't and tell whether it has come."""
         with self._lock_file(step) as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                return False
             return self._started(step).exists()
 
     def _outcome(self, step: Step) -> StepOutcome | None:

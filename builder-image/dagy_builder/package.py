@@ -6,9 +6,9 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import deflate
@@ -25,6 +25,7 @@ ARTIFACT, CONTENTS, SUMMARY = "artifact.zip", "contents.txt.gz", "package.json"
 # libdeflate's levels, chosen by measurement (docs/decisions/2026-11-21-deflate.md).
 _LEVELS = {"fast": 1, "small": 6}
 _BATCH_BYTES, _BATCH_FILES = 1 << 20, 64
+_TICK_BYTES = 4 << 20
 # Bytes of files that are in memory at one time; a larger file is packed alone.
 _IN_FLIGHT_BYTES = 128 << 20
 _FIRST_PYTHON_WITH_ZIP64_IMPORT = (3, 13)
@@ -51,8 +52,13 @@ class _Packed:
     native: bool
 
 
-def package(request: BuildRequest, tree: Path, out: Path, limits: Limits) -> PackageSummary:
-    """Write the ZIP, its contents' list and its summary. Raises StepError for a tree that is refused or too large."""
+def package(
+    request: BuildRequest, tree: Path, out: Path, limits: Limits, tick: Callable[[], None] = lambda: None
+) -> PackageSummary:
+    """Write the ZIP, its contents' list and its summary. Raises StepError for a tree that is refused or too large.
+
+    `tick` is called now and then when there is more of the ZIP, for somebody who already reads it.
+    """
     files = [
         file
         for file in scan(tree, limits, may_link=not runs_package_code(request))
@@ -61,13 +67,28 @@ def package(request: BuildRequest, tree: Path, out: Path, limits: Limits) -> Pac
     if not any(content.is_record(file.path) for file in files):
         raise StepError(Reason.TREE_REFUSED, "Nothing is installed, so there is nothing to package. Add a dependency.")
     out.mkdir(parents=True, exist_ok=True)
-    partial = out / f"{ARTIFACT}.partial"
     root_fd = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        summary = _write_zip(request, root_fd, files, partial, limits)
+        packed = _packed(files, root_fd, _LEVELS.get(request.compression, _LEVELS["fast"]))
+        written = _write_zip(packed, out / ARTIFACT, limits.compressed_bytes, tick)
+    except BaseException:
+        (out / ARTIFACT).unlink(missing_ok=True)
+        raise
     finally:
         os.close(root_fd)
-    partial.replace(out / ARTIFACT)
+    contents = "".join(written.lines).encode()
+    # A gzip header can name a time and a system; libdeflate leaves both out, so that this file is reproducible, too.
+    (out / CONTENTS).write_bytes(deflate.gzip_compress(contents, _LEVELS["small"]))
+    can_read_zip64 = tuple(map(int, request.python_version.split("."))) >= _FIRST_PYTHON_WITH_ZIP64_IMPORT
+    summary = PackageSummary(
+        sha256=written.zip.sha256,
+        content_sha256=hashlib.sha256(contents).hexdigest(),
+        size_bytes=written.zip.size,
+        uncompressed_bytes=written.uncompressed_bytes,
+        file_count=len(files),
+        package_count=sum(content.is_record(file.path) for file in files),
+        zip_importable=not written.native and (can_read_zip64 or not written.zip.is_zip64),
+    )
     (out / SUMMARY).write_text(json.dumps(asdict(summary)))
     return summary
 
@@ -83,12 +104,35 @@ def compress(data: bytes, level: int) -> tuple[int, bytes | bytearray]:
     return (DEFLATED, packed) if len(packed) < len(data) else (STORED, data)
 
 
-def _write_zip(
-    request: BuildRequest, root_fd: int, files: Sequence[TreeFile], target: Path, limits: Limits
-) -> PackageSummary:
-    level = _LEVELS.get(request.compression, _LEVELS["fast"])
+@dataclass
+class _Written:
+    zip: ZipWriter
+    lines: list[str] = field(default_factory=list)
+    uncompressed_bytes: int = 0
+    native: bool = False
+
+
+def _write_zip(batches: Iterable[list[_Packed]], target: Path, limit: int, tick: Callable[[], None]) -> _Written:
+    with target.open("wb") as file:
+        written, told = _Written(ZipWriter(file)), 0
+        for batch in batches:
+            written.zip.add(*(packed.member for packed in batch))
+            if written.zip.size > limit:
+                raise too_large(f"The ZIP has more than {human_size(limit)}", human_size(limit))
+            if written.zip.size - told >= _TICK_BYTES:
+                file.flush()
+                tick()
+                told = written.zip.size
+            written.lines += [packed.line for packed in batch]
+            written.native |= any(packed.native for packed in batch)
+            written.uncompressed_bytes += sum(packed.member.size for packed in batch)
+        written.zip.finish()
+    return written
+
+
+def _packed(files: Sequence[TreeFile], root_fd: int, level: int) -> Iterator[list[_Packed]]:
+    """All files in their order, in batches."""
     replaced = _replaced_contents(root_fd, files)
-    lines, native, total = list[str](), False, 0
 
     def pack(batch: Sequence[TreeFile]) -> list[_Packed]:
         with TreeReader(root_fd) as reader:
@@ -97,30 +141,7 @@ def _write_zip(
                 for file in batch
             ]
 
-    with target.open("wb") as file:
-        writer = ZipWriter(file)
-        for batch in _in_parallel(pack, files):
-            writer.add(*(packed.member for packed in batch))
-            if writer.size > limits.compressed_bytes:
-                most = human_size(limits.compressed_bytes)
-                raise too_large(f"The ZIP has more than {most}", most)
-            lines += [packed.line for packed in batch]
-            native |= any(packed.native for packed in batch)
-            total += sum(packed.member.size for packed in batch)
-        writer.finish()
-    contents = "".join(lines).encode()
-    # The file names no time and no machine, so that the same contents give the same bytes here, too.
-    (target.parent / CONTENTS).write_bytes(deflate.gzip_compress(contents, _LEVELS["small"]))
-    can_read_zip64 = tuple(map(int, request.python_version.split("."))) >= _FIRST_PYTHON_WITH_ZIP64_IMPORT
-    return PackageSummary(
-        sha256=writer.sha256,
-        content_sha256=hashlib.sha256(contents).hexdigest(),
-        size_bytes=writer.size,
-        uncompressed_bytes=total,
-        file_count=len(files),
-        package_count=sum(content.is_record(file.path) for file in files),
-        zip_importable=not native and (can_read_zip64 or not writer.is_zip64),
-    )
+    return _in_parallel(pack, files)
 
 
 def _pack(file: TreeFile, data: bytes, level: int) -> _Packed:

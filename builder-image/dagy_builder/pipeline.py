@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,8 +21,8 @@ from dagy_builder.contract import BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError
 from dagy_builder.install import install as install_tree
 from dagy_builder.limits import Limits, human_size
+from dagy_builder.package import PackageSummary, read_summary
 from dagy_builder.package import package as package_tree
-from dagy_builder.package import read_summary
 from dagy_builder.redact import redact
 from dagy_builder.uv import Log, open_uv, runs_package_code
 
@@ -58,11 +58,13 @@ def install(request: BuildRequest, lock_text: str, work_dir: Path, log: Log = pr
     return _run(Step.INSTALL, work, log)
 
 
-def package(request: BuildRequest, work_dir: Path, log: Log = print) -> StepOutcome:
-    """Pack work_dir/tree into work_dir/out/artifact.zip: result as `PackageSummary`."""
+def package(
+    request: BuildRequest, work_dir: Path, log: Log = print, *, tick: Callable[[], None] = lambda: None
+) -> StepOutcome:
+    """Pack work_dir/tree into work_dir/out/artifact.zip: result as `PackageSummary`. `tick` is called as it grows."""
 
     def work() -> tuple[str, dict[str, Any]]:
-        summary = package_tree(request, work_dir / "tree", work_dir / "out", Limits.of())
+        summary = package_tree(request, work_dir / "tree", work_dir / "out", Limits.of(), tick)
         sizes = f"{human_size(summary.uncompressed_bytes)} to {human_size(summary.size_bytes)}"
         return f"{_counted(summary.file_count, 'file')}, {sizes}", asdict(summary)
 
@@ -108,10 +110,17 @@ def upload(
     work_dir: Path,
     log: Log = print,
     *,
-    built_with: Mapping[str, Any] | None = None,
+    built_with: Callable[[], Mapping[str, Any]] = dict,
     store: ObjectStore | None = None,
+    ticks: Iterable[None] = (),
+    packed: Callable[[], None] = lambda: None,
 ) -> StepOutcome:
-    """Upload work_dir/out/artifact.zip: result is an `Artifact`."""
+    """Upload work_dir/out/artifact.zip: result is an `Artifact`.
+
+    It may still be growing, as long as `ticks` yields; `packed` waits for the end and raises StepError when it was not
+    a good one. The seconds count from then on.
+    """
+    clock = _Clock()
 
     def work() -> tuple[str, dict[str, Any]]:
         from dagy_builder.retry import retry_budget
@@ -120,35 +129,58 @@ def upload(
         from dagy_builder.upload import upload as upload_files
 
         out = work_dir / "out"
-        what = Upload(request, out, read_summary(out), lock_text, built_with or {})
+
+        def summary() -> PackageSummary:
+            packed()
+            clock.restart()
+            return read_summary(out)
+
+        what = Upload(request, out, lock_text, summary, ticks, built_with)
         try:
             artifact = upload_files(
                 what, store or open_store(request), lambda line: log(f"{Step.UPLOAD}: {line}"), retry_budget()
             )
         except StorageError as error:
+            packed()  # where packing failed, that is what is to be told
             raise StepError(error.reason, error.message, error.fault) from error
         return human_size(artifact.size_bytes), artifact.to_json()
 
-    return _run(Step.UPLOAD, work, log)
+    return _run(Step.UPLOAD, work, log, clock)
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def _run(step: Step, work: _Work, log: Log) -> StepOutcome:
+class _Clock:
+    """How long a step takes, in seconds."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """What was until now does not count."""
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds until now."""
+        return time.monotonic() - self._start
+
+
+def _run(step: Step, work: _Work, log: Log, clock: _Clock | None = None) -> StepOutcome:
     log(f"{step}: started")
-    start = time.monotonic()
+    clock = clock or _Clock()
     try:
         done, result = work()
     except StepError as failure:
-        outcome = failure.outcome(step, time.monotonic() - start)
+        outcome = failure.outcome(step, clock.seconds)
     except OSError as error:
-        outcome = _of_os_error(step, error, log).outcome(step, time.monotonic() - start)
+        outcome = _of_os_error(step, error, log).outcome(step, clock.seconds)
     except Exception as error:
-        outcome = _unexpected(step, error, log).outcome(step, time.monotonic() - start)
+        outcome = _unexpected(step, error, log).outcome(step, clock.seconds)
     else:
-        seconds = time.monotonic() - start
+        seconds = clock.seconds
         log(f"{step}: {done} in {seconds:.1f} s")
         return StepOutcome(step=step, ok=True, seconds=round(seconds, 3), result=result)
     log(f"{step}: failed after {outcome.seconds:.1f} s: {outcome.reason}: {outcome.message}")

@@ -5,12 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -26,19 +23,23 @@ if TYPE_CHECKING:
 __all__ = ["ObjectInfo", "ObjectStore", "StorageError"]
 
 T = TypeVar("T")
-_PART_BYTES = 16 << 20
-_UPLOAD_THREADS = 4
 _DELETE_AT_ONCE = 1000  # S3's limit
 _MISSING = {"NoSuchKey", "404", "NotFound"}
+_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
 _SHA256_METADATA = "sha256"
 
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """Size in bytes, and the SHA-256 (hex) that `upload_file` or `put` wrote beside the object."""
+    """Size in bytes, and the metadata that was written with the object."""
 
     size: int
-    sha256: str | None
+    metadata: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 (hex), of objects that were written as a whole."""
+        return self.metadata.get(_SHA256_METADATA)
 
 
 class ObjectStore:
@@ -70,35 +71,43 @@ class ObjectStore:
 
     def get(self, key: str) -> bytes | None:
         """The object's bytes, or None when there is no such object."""
+        found = self.get_tagged(key)
+        return found and found[0]
 
-        def read() -> bytes:
-            return self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+    def get_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """The object's bytes and its ETag, which changes with them; None when there is no such object."""
+
+        def read() -> tuple[bytes, str]:
+            found = self._s3.get_object(Bucket=self.bucket, Key=key)
+            return found["Body"].read(), found["ETag"]
 
         return self._or_none(read)
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Write a small object, over whatever is there."""
-        self._call(lambda: self._put(key, data, content_type, {}, only_new=False))
+        self._call(lambda: self._put(key, data, content_type, {}, {}))
+
+    def put_new(self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str] | None = None) -> bool:
+        """Write a small object where there is none. False when there is one, which is left alone."""
+        return self.if_absent(lambda _, condition: self._put(key, data, content_type, metadata or {}, condition))
+
+    def replace(self, key: str, data: bytes, content_type: str, etag: str | None) -> bool:
+        """Write a small object over the one with that ETag, or where there is none; False when it is another by now."""
+        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        return self._unless_taken(lambda: self._put(key, data, content_type, {}, condition))
+
+    def if_absent(self, write: Callable[[S3Client, dict[str, Any]], object]) -> bool:
+        """Do a write that takes conditions, on the condition that the name is free. False when it is not."""
+        return self._unless_taken(lambda: write(self._s3, {"IfNoneMatch": "*"}))
+
+    def call(self, request: Callable[[S3Client], T]) -> T:
+        """Any other request."""
+        return self._call(lambda: request(self._s3))
 
     def head(self, key: str) -> ObjectInfo | None:
         """What is known of the object, or None when there is none."""
         found = self._or_none(lambda: self._s3.head_object(Bucket=self.bucket, Key=key))
-        return found and ObjectInfo(found["ContentLength"], found.get("Metadata", {}).get(_SHA256_METADATA))
-
-    def upload_file(self, path: Path, key: str, sha256: str, metadata: Mapping[str, str] | None = None) -> bool:
-        """Upload in parts, only where there is no object yet. False when there was one, which is left alone.
-
-        `sha256` (hex) is kept beside the object; each part is checked by the store on arrival.
-        """
-        try:
-            if path.stat().st_size <= _PART_BYTES:
-                data = path.read_bytes()
-                self._call(lambda: self._put(key, data, "application/zip", metadata or {}, only_new=True))
-            else:
-                self._multipart(path, key, {**(metadata or {}), _SHA256_METADATA: sha256})
-        except _AlreadyThereError:
-            return False
-        return True
+        return found and ObjectInfo(found["ContentLength"], found.get("Metadata", {}))
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object inside the bucket, with its metadata; the store does the work."""
@@ -134,54 +143,23 @@ class ObjectStore:
         """Raise StorageError unless the bucket exists and the credentials may list it."""
         self._call(lambda: self._s3.list_objects_v2(Bucket=self.bucket, MaxKeys=1))
 
-    def _put(self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], *, only_new: bool) -> None:
+    def abort_uploads(self, prefix: str, keys: Container[str]) -> None:
+        """Give up the unfinished uploads of objects with those keys, which begin with the prefix."""
+        self._call(lambda: self._abort_uploads(prefix, keys))
+
+    def _put(
+        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], condition: Mapping[str, Any]
+    ) -> None:
         digest = hashlib.sha256(data)
-        condition: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
         self._s3.put_object(
             Bucket=self.bucket,
             Key=key,
             Body=data,
             ContentType=content_type,
-            ChecksumSHA256=_base64(digest.digest()),
+            ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
             Metadata={**metadata, _SHA256_METADATA: digest.hexdigest()},
             **condition,
         )
-
-    def _multipart(self, path: Path, key: str, metadata: Mapping[str, str]) -> None:
-        where: dict[str, Any] = {"Bucket": self.bucket, "Key": key}
-        about: dict[str, Any] = {"ContentType": "application/zip", "Metadata": metadata}
-        created = self._call(
-            lambda: self._s3.create_multipart_upload(**where, **about, ChecksumAlgorithm="SHA256"),
-        )
-        upload: dict[str, Any] = {**where, "UploadId": created["UploadId"]}
-        try:
-            parts = self._upload_parts(path, upload)
-            self._call(
-                lambda: self._s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
-            )
-        except BaseException:
-            # Parts of an unfinished upload cost money until somebody aborts it; the first error is the one to tell.
-            with suppress(ClientError, BotoCoreError):
-                self._s3.abort_multipart_upload(**upload)
-            raise
-
-    def _upload_parts(self, path: Path, upload: Mapping[str, Any]) -> Sequence[Any]:
-        def send(number: int) -> dict[str, Any]:
-            with path.open("rb") as file:
-                file.seek((number - 1) * _PART_BYTES)
-                data = file.read(_PART_BYTES)
-            checksum = _base64(hashlib.sha256(data).digest())
-            sent = self._s3.upload_part(**upload, PartNumber=number, Body=data, ChecksumSHA256=checksum)
-            return {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": checksum}
-
-        count = -(-path.stat().st_size // _PART_BYTES)
-        with ThreadPoolExecutor(_UPLOAD_THREADS) as pool:
-            futures = [pool.submit(send, number) for number in range(1, count + 1)]
-            try:
-                return [self._call(future.result) for future in futures]
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
 
     def _delete(self, keys: Sequence[str]) -> None:
         objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
@@ -190,18 +168,27 @@ class ObjectStore:
             said: Any = {"Code": error.get("Code", ""), "Message": error.get("Message", "")}
             raise ClientError({"Error": said}, "DeleteObjects")
 
-    def _abort_uploads(self, prefix: str) -> None:
+    def _abort_uploads(self, prefix: str, keys: Container[str] | None = None) -> None:
         for page in self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix):
             for upload in page.get("Uploads", ()):
+                if keys is not None and upload["Key"] not in keys:
+                    continue
                 self._s3.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
     def _call(self, call: Callable[[], T]) -> T:
         try:
             return call()
         except (ClientError, BotoCoreError) as error:
-            if _code(error) in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
-                raise _AlreadyThereError from error
             raise classify(error, self.bucket, self.endpoint) from error
+
+    def _unless_taken(self, call: Callable[[], object]) -> bool:
+        try:
+            call()
+        except (ClientError, BotoCoreError) as error:
+            if _code(error) in _TAKEN:
+                return False
+            raise classify(error, self.bucket, self.endpoint) from error
+        return True
 
     def _or_none(self, call: Callable[[], T]) -> T | None:
         try:
@@ -212,16 +199,8 @@ class ObjectStore:
             raise classify(error, self.bucket, self.endpoint) from error
 
 
-class _AlreadyThereError(Exception):
-    """If-None-Match did not hold."""
-
-
 def _code(error: Exception) -> str:
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
-
-
-def _base64(digest: bytes) -> str:
-    return base64.b64encode(digest).decode()
 
 
 def bucket_of(environment: Mapping[str, str] | None = None) -> str:

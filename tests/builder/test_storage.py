@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import (
@@ -115,17 +113,16 @@ def test_small_objects(store: ObjectStore) -> None:
 
 
 @pytest.mark.apiserver
-@pytest.mark.parametrize("size", [0, 1000, (16 << 20), (40 << 20) + 7])
-def test_files_are_uploaded_once(store: ObjectStore, tmp_path: Path, size: int) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(os.urandom(size))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert store.upload_file(path, "p/x.zip", digest, {"lock-sha256": "abc"})
-    assert not store.upload_file(path, "p/x.zip", digest), "If-None-Match holds"
-    info = store.head("p/x.zip")
-    assert info
-    assert (info.size, info.sha256) == (size, digest)
-    assert hashlib.sha256(store.get("p/x.zip") or b"").hexdigest() == digest
+def test_what_is_there_is_replaced_only_knowingly(store: ObjectStore) -> None:
+    assert store.put_new("a", b"one", "text/plain")
+    assert not store.put_new("a", b"two", "text/plain")
+    assert not store.replace("a", b"two", "text/plain", None)
+    data, tag = store.get_tagged("a") or (b"", "")
+    assert data == b"one"
+    assert store.replace("a", b"two", "text/plain", tag)
+    assert not store.replace("a", b"three", "text/plain", tag)
+    assert store.get("a") == b"two"
+    assert store.replace("b", b"new", "text/plain", None)
 
 
 @pytest.mark.apiserver

@@ -7,16 +7,25 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from dagy_builder import keys, pipeline
-from dagy_builder.contract import Artifact, BuildRequest, Fault, Reason, StepOutcome
+from dagy_builder.contract import Artifact, BuildRequest, Fault, Reason, Step, StepOutcome
+from dagy_builder.failure import StepError
+from dagy_builder.handover import Handover
+from dagy_builder.multipart import PART_BYTES, MultipartUpload
+from dagy_builder.package import PackageSummary
 from dagy_builder.resolve import lock_of_result
 from dagy_builder.storage import ObjectStore
 from tests.builder.gate import Gate
@@ -32,9 +41,18 @@ class Build:
     work: Path
     log: list[str]
 
+    def attempt(self, number: int) -> Build:
+        return dataclasses.replace(self, request=dataclasses.replace(self.request, attempt=number))
+
+    @property
+    def names(self) -> keys.BuildKeys:
+        return keys.BuildKeys.of(self.request.key_prefix, self.request)
+
     def upload(self, **changes: str) -> StepOutcome:
         request = dataclasses.replace(self.request, **changes)  # type: ignore[arg-type]
-        return pipeline.upload(request, self.lock, self.work, self.log.append, built_with={"builtWith": "a test"})
+        return pipeline.upload(
+            request, self.lock, self.work, self.log.append, built_with=lambda: {"builtWith": "a test"}
+        )
 
 
 @pytest.fixture
@@ -75,8 +93,7 @@ def test_the_zip_in_s3_runs(build: Build, bucket: str, tmp_path: Path) -> None:
 
 def test_the_record_tells_all(build: Build, bucket: str) -> None:
     artifact = _artifact(build.upload(build_token="t1"))
-    request = build.request
-    key = keys.BuildKeys.of(request.key_prefix, request).record
+    key = build.names.record
     record = json.loads(ObjectStore(bucket).get(key) or b"")
     assert Artifact.from_json(record) == artifact
     assert (record["buildToken"], record["builtWith"]) == ("t1", "a test")
@@ -116,13 +133,18 @@ def test_a_record_without_its_zip_is_not_believed(build: Build, bucket: str) -> 
     assert store.head(_key(artifact))
 
 
-def test_a_foreign_object_in_the_way(build: Build, bucket: str) -> None:
+def test_a_foreign_object_in_the_way_is_left_there_and_the_next_attempt_goes_around_it(
+    build: Build, bucket: str
+) -> None:
     artifact = _artifact(build.upload())
     store = ObjectStore(bucket)
     store.put(_key(artifact), b"something else", "application/zip")
     outcome = build.upload()
-    assert (outcome.ok, outcome.reason) == (False, Reason.UPLOAD_FAILED)
+    assert (outcome.ok, outcome.reason, outcome.fault) == (False, Reason.UPLOAD_FAILED, Fault.INFRASTRUCTURE)
     assert artifact.uri in (outcome.message or "")
+    second = _artifact(build.attempt(2).upload())
+    assert second.uri != artifact.uri
+    assert second.sha256 == artifact.sha256
 
 
 def test_a_zip_that_changed_since_it_was_packed(build: Build, bucket: str) -> None:
@@ -166,3 +188,133 @@ def test_s3_that_stays_away(build: Build, monkeypatch: pytest.MonkeyPatch) -> No
     outcome = pipeline.upload(build.request, build.lock, build.work, build.log.append)
     gate.close()
     assert (outcome.reason, outcome.fault) == (Reason.STORAGE_UNREACHABLE, Fault.INFRASTRUCTURE)
+
+
+def test_what_a_dead_attempt_left_goes_when_the_next_one_has_recorded(build: Build, bucket: str) -> None:
+    """It died between the ZIP and the record; another one while it sent parts."""
+    store, first, second = ObjectStore(bucket), build.names.artifact("", 1), build.names.artifact("", 2)
+    store.put(first, b"whole", "application/zip")
+    store.put(keys.sidecar_key(first, "pylock.toml"), b"its lock", "application/toml")
+    MultipartUpload(store, second, "application/zip", {}).send([b"a part"])
+    artifact = _artifact(build.attempt(3).upload())
+    assert sorted(store.list("ns/")) == sorted(
+        [_key(artifact), build.names.record, *(keys.sidecar_key(_key(artifact), name) for name in SIDECARS)]
+    )
+    assert not _unfinished(store)
+
+
+SIDECARS = ("pylock.toml", "contents.txt.gz")
+
+
+def _unfinished(store: ObjectStore) -> list[Any]:
+    return store.call(lambda s3: s3.list_multipart_uploads(Bucket=store.bucket)).get("Uploads", [])
+
+
+def test_of_two_attempts_at_once_the_first_to_record_wins(build: Build, bucket: str) -> None:
+    """The first attempt's node was lost but still runs: it records while the second one uploads."""
+    store, winners = ObjectStore(bucket), list[Artifact]()
+
+    def meanwhile() -> Mapping[str, Any]:
+        winners.append(_artifact(build.upload()))
+        return {}
+
+    second = build.attempt(2)
+    outcome = pipeline.upload(second.request, build.lock, build.work, build.log.append, built_with=meanwhile)
+    assert _artifact(outcome) == winners[0]
+    assert [key for key in store.list("ns/") if key.endswith(".zip")] == [_key(winners[0])]
+
+
+class Packer:
+    """Lets a ZIP of `size` bytes grow while `ticks` is read; `seen` hears of each tick."""
+
+    def __init__(self, out: Path, size: int, seen: Callable[[int], None] = lambda _: None) -> None:
+        self.out, self.data, self.seen = out, os.urandom(size), seen
+        for name in ("artifact.zip", "package.json"):
+            (out / name).unlink()
+
+    def ticks(self) -> Iterator[None]:
+        with (self.out / "artifact.zip").open("ab", buffering=0) as file:
+            for start in range(0, len(self.data), 4 << 20):
+                file.write(self.data[start : start + (4 << 20)])
+                self.seen(start)
+                yield
+        self.end()
+
+    def end(self) -> None:
+        told = PackageSummary(hashlib.sha256(self.data).hexdigest(), "ab" * 32, len(self.data), 1, 1, 1, False)
+        (self.out / "package.json").write_text(json.dumps(dataclasses.asdict(told)))
+
+    def upload(self, build: Build, packed: Callable[[], None] = lambda: None) -> StepOutcome:
+        return pipeline.upload(
+            build.request, build.lock, build.work, build.log.append, ticks=self.ticks(), packed=packed
+        )
+
+
+def test_parts_are_sent_while_the_zip_grows(build: Build, bucket: str) -> None:
+    store, sent = ObjectStore(bucket), [0]
+
+    def seen(start: int) -> None:
+        """Don't go on before the parts that are there have arrived."""
+        deadline = time.monotonic() + 30
+        while sent[0] < start // PART_BYTES and time.monotonic() < deadline:
+            for one in _unfinished(store):
+                where = {"Bucket": bucket, "Key": one["Key"], "UploadId": one["UploadId"]}
+                sent[0] = len(store.call(lambda s3, where=where: s3.list_parts(**where)).get("Parts", []))
+        assert sent[0] >= start // PART_BYTES
+
+    packer = Packer(build.work / "out", (30 << 20) + 5, seen)
+    artifact = _artifact(packer.upload(build))
+    assert sent[0] >= 3
+    assert store.get(_key(artifact)) == packer.data
+    assert not _unfinished(store)
+
+
+def test_a_packer_that_fails_after_parts_were_sent(build: Build, bucket: str) -> None:
+    packer = Packer(build.work / "out", 20 << 20)
+
+    def failed() -> None:
+        raise StepError(Reason.PREVIOUS_STEP_ENDED, "Step package failed.", Fault.INFRASTRUCTURE)
+
+    outcome = packer.upload(build, failed)
+    assert (outcome.ok, outcome.reason) == (False, Reason.PREVIOUS_STEP_ENDED)
+    assert list(ObjectStore(bucket).list("")) == []
+    assert not _unfinished(ObjectStore(bucket))
+
+
+def test_bytes_that_are_not_what_the_packer_says(build: Build, bucket: str) -> None:
+    packer = Packer(build.work / "out", 20 << 20)
+
+    def spoil() -> None:
+        packer.data = packer.data[:-1] + b"x"
+        packer.end()
+
+    outcome = packer.upload(build, spoil)
+    assert (outcome.ok, outcome.reason) == (False, Reason.UPLOAD_FAILED)
+    assert "changed after it was packed" in (outcome.message or "")
+    assert list(ObjectStore(bucket).list("")) == []
+    assert not _unfinished(ObjectStore(bucket))
+
+
+def test_a_cancelled_upload_leaves_no_parts(build: Build, bucket: str) -> None:
+    """The containers as processes: package has packed half of it and lives, upload gets SIGTERM."""
+    store, folder = ObjectStore(bucket), build.work.parent
+    (folder / "input").mkdir()
+    (folder / "input/request.json").write_text(json.dumps(build.request.to_json()))
+    (folder / "input/pylock.toml").write_text(build.lock)
+    (build.work / "out/artifact.zip").write_bytes(os.urandom(20 << 20))
+    arguments = ["upload", "--input", str(folder / "input"), "--work", str(build.work)]
+    handover = Handover(build.work / "handover")
+    with (
+        handover.running(Step.PACKAGE) as tick,
+        subprocess.Popen([sys.executable, "-m", "dagy_builder", *arguments], stdout=subprocess.PIPE) as process,
+    ):
+        tick()
+        deadline = time.monotonic() + 60
+        while not _unfinished(store) and time.monotonic() < deadline and process.poll() is None:
+            pass
+        assert _unfinished(store)
+        process.send_signal(signal.SIGTERM)
+        text, _ = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM, text
+    assert not _unfinished(store)
+    assert list(store.list("")) == []
