@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from dagy.adapters.events import record_event
 from dagy.adapters.kube import Json, KubeApi, KubeError, deppackage_path, namespaced
 from dagy.core.facts import JobFact, JobKind, jobs_of, occupied_slots
 from dagy.core.plan import Key
-from dagy.core.status import timestamp
 from dagy.model import names
 
 _CLAIMS = f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}"
@@ -145,31 +144,6 @@ class Cluster:
         return data.decode("utf-8", errors="replace")
 
     async def record_event(self, package: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
-        """One Event for the package; the same one twice is kept once, because its name is its content."""
-        metadata = package["metadata"]
-        second = timestamp(now, micro=False)
-        identity = f"{metadata['uid']}/{metadata.get('generation')}/{reason}/{message}/{second}"
-        name = f"{metadata['name'][:200]}.{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-        event = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": name, "namespace": metadata["namespace"]},
-            "involvedObject": {
-                "apiVersion": names.API_VERSION,
-                "kind": names.DEPPACKAGE_KIND,
-                "name": metadata["name"],
-                "namespace": metadata["namespace"],
-                "uid": metadata["uid"],
-                "resourceVersion": metadata["resourceVersion"],
-            },
-            "type": "Warning" if warning else "Normal",
-            "reason": reason,
-            "message": message[:1024],
-            "source": {"component": names.FIELD_MANAGER},
-            "reportingComponent": names.FIELD_MANAGER,
-            "reportingInstance": names.FIELD_MANAGER,
-            "firstTimestamp": second,
-            "lastTimestamp": second,
-            "count": 1,
-        }
-        await self._api.create(namespaced("events", metadata["namespace"]), event)
+        """One Event for the package."""
+        kind = names.DEPPACKAGE_KIND
+        await record_event(self._api, kind, package, warning=warning, reason=reason, message=message, now=now)

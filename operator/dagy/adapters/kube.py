@@ -22,6 +22,9 @@ _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=
 
 Json = dict[str, Any]
 
+GROUP_PATHS = {"jobs": "/apis/batch/v1", "cronjobs": "/apis/batch/v1", "controllerrevisions": "/apis/apps/v1"}
+"""Where the API server serves built-in resources that are not of the core group."""
+
 
 class KubeError(Exception):
     """The API server's refusal: `status` is the HTTP status, `reason` Kubernetes' own word for it."""
@@ -140,9 +143,12 @@ class KubeApi:
         merged: Json = json.loads(await self.request("PATCH", path, query=query, body=body, content_type=_MERGE))
         return merged
 
-    async def delete(self, path: str, *, uid: str | None = None) -> None:
-        """Delete in the background; an object that is gone already is fine. With `uid`, that object and no namesake."""
-        body: Json = {"propagationPolicy": "Background"}
+    async def delete(self, path: str, *, uid: str | None = None, propagation: str = "Background") -> None:
+        """Delete; an object that is gone already is fine. With `uid`, that object and no namesake.
+
+        `propagation`: what becomes of the objects that it owns, by default deleted in the background.
+        """
+        body: Json = {"propagationPolicy": propagation}
         if uid:
             body["preconditions"] = {"uid": uid}
         try:
@@ -162,12 +168,24 @@ def _kube_error(status: int | None, body: bytes | str | None, reason: str | None
 
 def deppackage_path(namespace: str, name: str, subresource: str = "") -> str:
     """API path of a DepPackage."""
-    path = f"/apis/{names.API_VERSION}/namespaces/{quote(namespace)}/{names.DEPPACKAGE_PLURAL}/{quote(name)}"
+    return _ours(names.DEPPACKAGE_PLURAL, namespace, name, subresource)
+
+
+def flowdeployment_path(namespace: str, name: str = "", subresource: str = "") -> str:
+    """API path of a FlowDeployment, or of all of a namespace."""
+    return _ours(names.FLOWDEPLOYMENT_PLURAL, namespace, name, subresource).rstrip("/")
+
+
+def _ours(plural: str, namespace: str, name: str, subresource: str) -> str:
+    path = f"/apis/{names.API_VERSION}/namespaces/{quote(namespace)}/{plural}/{quote(name)}"
     return f"{path}/{subresource}" if subresource else path
 
 
 def namespaced(resource: str, namespace: str, name: str = "", subresource: str = "") -> str:
     """API path of a built-in object, e.g. `namespaced("jobs", "dagy-builds")`."""
-    prefix = "/apis/batch/v1" if resource == "jobs" else "/api/v1"
-    parts = [f"{prefix}/namespaces/{quote(namespace)}/{resource}", quote(name), subresource]
+    parts = [
+        f"{GROUP_PATHS.get(resource, '/api/v1')}/namespaces/{quote(namespace)}/{resource}",
+        quote(name),
+        subresource,
+    ]
     return "/".join(part for part in parts if part)

@@ -16,3 +16,13 @@ def resolution_key(package: str, spec_hash: str) -> str:
 def log_key(package: str, job: str) -> str:
     """The log of one Job."""
     return f"{package}logs/{job}.log"
+
+
+def flows_prefix(prefix: str, namespace: str) -> str:
+    """The code of all flow deployments of a namespace. No slug is spelled like that: they are upper case."""
+    return package_prefix(prefix, namespace, "flows")
+
+
+def flow_prefix(prefix: str, namespace: str, deployment: str) -> str:
+    """What was uploaded for one flow deployment. Ends with a slash."""
+    return f"{flows_prefix(prefix, namespace)}{deployment}/"

@@ -1,0 +1,166 @@
+"""The cluster as FlowDeployments use it: deployments, revisions, CronJobs, runs, and the packages behind slugs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from dagy.adapters.events import record_event
+from dagy.adapters.kube import GROUP_PATHS, Json, KubeApi, KubeError, deppackage_path, flowdeployment_path, namespaced
+from dagy.core.attach import Candidate
+from dagy.core.flow_facts import RunFact, is_owned, runs_of
+from dagy.core.flow_revisions import KeptRevision, Pin, pins_in, revisions_in, users_of
+from dagy.core.plan import Key
+from dagy.model import names
+
+_CLAIMS = f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}"
+_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+
+
+class FlowCluster:
+    """The Kubernetes objects around FlowDeployments. Each method is a few API calls and may raise KubeError."""
+
+    def __init__(self, api: KubeApi) -> None:
+        self._api = api
+
+    async def deployment(self, key: Key) -> Json | None:
+        """The FlowDeployment as it is now."""
+        return await self._api.get(flowdeployment_path(key.namespace, key.name))
+
+    async def deployment_keys(self, namespaces: tuple[str, ...]) -> list[Key]:
+        """All FlowDeployments, or those of some namespaces."""
+        everywhere = [f"/apis/{names.API_VERSION}/{names.FLOWDEPLOYMENT_PLURAL}"]
+        paths = [flowdeployment_path(namespace) for namespace in namespaces] or everywhere
+        return [
+            Key(found["namespace"], found["name"]) for path in paths for found in await self._api.list_metadata(path)
+        ]
+
+    async def deployments_of(self, namespace: str) -> list[Json]:
+        """All FlowDeployments of a namespace."""
+        return (await self._api.list(flowdeployment_path(namespace)))[0]
+
+    async def write_status(self, deployment: Json, status: Mapping[str, Any]) -> Json:
+        """Replace the status. Raises KubeError 409 when the object has changed since it was read."""
+        return await self._apply(deployment, {"status": dict(status)}, "status")
+
+    async def write_finalizer(self, deployment: Json, *, present: bool) -> Json:
+        """Set our finalizer or take it away. Raises KubeError 409 as above."""
+        return await self._apply(deployment, {}, "", {"finalizers": [names.FINALIZER]} if present else {})
+
+    async def _apply(self, obj: Json, fields: Json, subresource: str, metadata: Json | None = None) -> Json:
+        known = {key: obj["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
+        kind = {"apiVersion": names.API_VERSION, "kind": names.FLOWDEPLOYMENT_KIND}
+        path = flowdeployment_path(known["namespace"], known["name"], subresource)
+        return await self._api.apply(path, {**kind, "metadata": {**known, **(metadata or {})}, **fields})
+
+    async def record_event(self, deployment: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
+        """One Event for the deployment."""
+        kind = names.FLOWDEPLOYMENT_KIND
+        await record_event(self._api, kind, deployment, warning=warning, reason=reason, message=message, now=now)
+
+    async def revisions(self, key: Key, uid: str) -> tuple[KeptRevision, ...]:
+        """The deployment's revisions, newest first."""
+        items = await self._revisions(key.namespace, f"{names.LABEL_FLOW}={key.name}")
+        return revisions_in(items, uid)
+
+    async def other_revisions(self, namespace: str, uid: str) -> tuple[KeptRevision, ...]:
+        """The revisions of all other deployments of a namespace."""
+        items = await self._revisions(namespace, names.LABEL_FLOW)
+        others = {o["uid"] for item in items for o in item["metadata"].get("ownerReferences") or []} - {uid}
+        return tuple(kept for other in others for kept in revisions_in(items, other))
+
+    async def create_revision(self, revision: Json) -> bool:
+        """Keep a revision. False when there is one of that number: somebody was faster."""
+        path = namespaced("controllerrevisions", revision["metadata"]["namespace"])
+        return await self._api.create(path, revision) is not None
+
+    async def delete_revision(self, namespace: str, name: str) -> None:
+        """Forget a revision."""
+        await self._api.delete(namespaced("controllerrevisions", namespace, name))
+
+    async def pins(self, slug: str) -> tuple[Pin, ...]:
+        """Every artifact of the package that a kept revision of any deployment refers to."""
+        return pins_in(await self._revisions("", f"{names.LABEL_USES_PREFIX}{slug}"), slug)
+
+    async def users(self, slug: str) -> list[str]:
+        """Deployments whose newest revision uses the package, as namespace/name."""
+        pins = await self.pins(slug)
+        latest = {}
+        for namespace, name in {(p.namespace, p.deployment) for p in pins}:
+            deployment = await self.deployment(Key(namespace, name))
+            if deployment and "deletionTimestamp" not in deployment["metadata"]:
+                kept = await self.revisions(Key(namespace, name), deployment["metadata"]["uid"])
+                latest[namespace, name] = kept[0].number if kept else 0
+        return users_of(slug, pins, latest)
+
+    async def cron_job(self, key: Key) -> Json | None:
+        """The CronJob of the deployment's name, whoever it belongs to."""
+        return await self._api.get(namespaced("cronjobs", key.namespace, key.name))
+
+    async def apply_cron_job(self, manifest: Json) -> Json:
+        """Create or change the CronJob."""
+        metadata = manifest["metadata"]
+        return await self._api.apply(namespaced("cronjobs", metadata["namespace"], metadata["name"]), manifest)
+
+    async def delete_cron_job(self, key: Key, uid: str) -> None:
+        """Delete the CronJob and leave its Jobs alone."""
+        path = namespaced("cronjobs", key.namespace, key.name)
+        await self._api.delete(path, uid=uid, propagation="Orphan")
+
+    async def runs(self, key: Key, uid: str) -> tuple[RunFact, ...]:
+        """The deployment's runs, newest first."""
+        path, selector = namespaced("jobs", key.namespace), f"{names.LABEL_FLOW}={key.name}"
+        return runs_of((await self._api.list(path, labelSelector=selector))[0], uid)
+
+    async def start_run(self, job: Json) -> bool:
+        """Create a run's Job. False when it exists. Raises KubeError 409 when the name is somebody else's."""
+        namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
+        if await self._api.create(namespaced("jobs", namespace), job):
+            return True
+        found = await self._api.get(namespaced("jobs", namespace, name))
+        if found is None or not is_owned(found, job["metadata"]["ownerReferences"][0]["uid"]):
+            raise KubeError(409, "Conflict", f"Job {namespace}/{name} exists and is not this deployment's")
+        return False
+
+    async def delete_run(self, namespace: str, name: str) -> None:
+        """Delete a run's Job with its pods."""
+        await self._api.delete(namespaced("jobs", namespace, name))
+
+    async def candidate(self, slug: str, namespace: str, account: str) -> Candidate | None:
+        """The package with that slug, if there is one that pods of this service account may use.
+
+        Every package of the pod's own namespace may be used; one of another namespace if the account may get it.
+        """
+        claim = await self._api.get(f"{_CLAIMS}/{slug.lower()}")
+        if claim is None:
+            return None
+        key = Key(claim["spec"]["namespace"], claim["spec"]["name"])
+        if key.namespace != namespace and not await self._may_get(key, namespace, account):
+            return None
+        package = await self._api.get(deppackage_path(key.namespace, key.name))
+        found = Candidate.from_object(slug, package) if package else None
+        return found if found and found.status.slug == slug else None
+
+    async def _may_get(self, package: Key, namespace: str, account: str) -> bool:
+        wanted = {
+            "group": names.GROUP,
+            "resource": names.DEPPACKAGE_PLURAL,
+            "verb": "get",
+            "namespace": package.namespace,
+            "name": package.name,
+        }
+        groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
+        spec = {
+            "user": f"system:serviceaccount:{namespace}:{account}",
+            "groups": groups,
+            "resourceAttributes": wanted,
+        }
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        answer = await self._api.create(_REVIEWS, review)
+        return bool(answer and answer["status"].get("allowed"))
+
+    async def _revisions(self, namespace: str, selector: str) -> list[Json]:
+        everywhere = f"{GROUP_PATHS['controllerrevisions']}/controllerrevisions"
+        path = namespaced("controllerrevisions", namespace) if namespace else everywhere
+        return (await self._api.list(path, labelSelector=selector))[0]

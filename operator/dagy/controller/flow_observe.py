@@ -1,0 +1,77 @@
+"""Looking: what is there in the cluster and in S3 for one deployment, and what its packages allow."""
+
+from __future__ import annotations
+
+import asyncio
+
+from dagy.adapters.artifact_contents import ArtifactContents
+from dagy.adapters.flow_cluster import FlowCluster
+from dagy.adapters.flow_store import FlowStore
+from dagy.core import flow_artifact
+from dagy.core.attach import Attachment, AttachRequest, Candidate, Contents, Refusal, conflicts, pin
+from dagy.core.flow_plan import FlowPlan, is_deployed, request_for
+from dagy.core.flow_reasons import FlowReason, FlowRefusal
+from dagy.core.flow_revisions import KeptRevision
+from dagy.core.flow_states import Seen, refused_by
+from dagy.model.flowstatus import FlowDeploymentStatus
+from dagy_builder.storage import StorageError
+
+
+class FlowObserver:
+    """Gathers facts. Raises KubeError; what S3 says becomes part of the facts."""
+
+    def __init__(self, cluster: FlowCluster, store: FlowStore, contents: ArtifactContents) -> None:
+        self._cluster, self._store, self._contents = cluster, store, contents
+
+    async def observe(self, plan: FlowPlan, status: FlowDeploymentStatus) -> Seen:
+        """All facts about the deployment."""
+        revisions, runs, cron_job = await asyncio.gather(
+            self._cluster.revisions(plan.key, plan.uid),
+            self._cluster.runs(plan.key, plan.uid),
+            self._cluster.cron_job(plan.key),
+        )
+        refreshed = status.last_handled_refresh or ""
+        try:
+            judged = await self._judge(plan, revisions[0] if revisions else None, refreshed)
+        except StorageError as error:
+            judged = FlowRefusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
+        return Seen(
+            revisions=revisions,
+            runs=runs,
+            cron_job=cron_job,
+            judged=judged,
+            handled_run=status.last_handled_run or "",
+            handled_refresh=refreshed,
+        )
+
+    async def _judge(self, plan: FlowPlan, present: KeptRevision | None, refreshed: str) -> Attachment | FlowRefusal:
+        deployed = present if is_deployed(plan, present, refreshed) else None
+        if deployed is None:
+            refusal = await self._judge_code(plan)
+            if refusal:
+                return refusal
+        request = request_for(plan, deployed.revision if deployed else None)
+        candidates = await self._candidates(request)
+        pinned = pin(request, candidates, only_current=True)
+        if isinstance(pinned, Refusal):
+            return refused_by(pinned, candidates)
+        conflict = None if deployed else conflicts(pinned.packages, await self._contents_of(pinned))
+        return refused_by(conflict, candidates) if conflict else pinned
+
+    async def _judge_code(self, plan: FlowPlan) -> FlowRefusal | None:
+        artifact = plan.source.artifact
+        key = self._store.own_key(artifact.uri, plan.key.namespace)
+        if key is None:
+            return flow_artifact.foreign(artifact.uri, plan.key.namespace)
+        size = await self._store.size(key)
+        return None if size == artifact.size_bytes else flow_artifact.missing(artifact.uri, artifact.size_bytes, size)
+
+    async def _candidates(self, request: AttachRequest) -> dict[str, Candidate]:
+        asked = [self._cluster.candidate(w.slug, request.namespace, request.service_account) for w in request.wanted]
+        found = await asyncio.gather(*asked)
+        return {candidate.slug: candidate for candidate in found if candidate}
+
+    async def _contents_of(self, attachment: Attachment) -> dict[str, Contents]:
+        artifacts = [package.artifact for package in attachment.packages] if len(attachment.packages) > 1 else []
+        read = [(artifact.sha256, await self._contents.of(artifact)) for artifact in artifacts]
+        return {sha256: contents for sha256, contents in read if contents}

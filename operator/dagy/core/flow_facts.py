@@ -1,0 +1,91 @@
+"""From a deployment's Jobs and CronJob to facts about runs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dagy.model import names
+from dagy.model.flowstatus import Run, RunPhase
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunFact:
+    """One run. `token`: the request that it answers; empty for a scheduled one, which its CronJob cleans up."""
+
+    run: Run
+    created_at: str
+    token: str = ""
+    owned: bool = False
+    """Whether the deployment itself sees to it, not its CronJob: one that was asked for, or one of a former schedule."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it may still start a pod."""
+        return self.run.phase in (RunPhase.PENDING, RunPhase.RUNNING)
+
+
+def runs_of(jobs: Iterable[Json], uid: str) -> tuple[RunFact, ...]:
+    """All runs, newest first, but for those that are being deleted. `uid` is the deployment's."""
+    ours = [job for job in jobs if _label(job, names.LABEL_REVISION).isdigit()]
+    runs = [_run(job, uid) for job in ours if "deletionTimestamp" not in job["metadata"]]
+    return tuple(sorted(runs, key=lambda run: (run.created_at, run.run.job_name), reverse=True))
+
+
+def surplus_runs(runs: Iterable[RunFact], limit: int, token: str) -> tuple[RunFact, ...]:
+    """Finished runs to delete: past `limit` of those that succeeded, and of those that failed.
+
+    The one that answers the present request stays: it is the proof that the request has been answered.
+    """
+    finished = [run for run in runs if run.owned and not run.live]
+    surplus: list[RunFact] = []
+    for phase in (RunPhase.SUCCEEDED, RunPhase.FAILED):
+        surplus += [run for run in finished if run.run.phase is phase][limit:]
+    return tuple(run for run in surplus if not (token and run.token == token))
+
+
+def is_owned(obj: Json, uid: str) -> bool:
+    """Whether the object belongs to the deployment with that uid."""
+    return any(owner.get("uid") == uid for owner in obj["metadata"].get("ownerReferences") or [])
+
+
+def holds(desired: Any, found: Any) -> bool:
+    """Whether `found` has everything that `desired` asks for; the API server adds defaults of its own."""
+    if isinstance(desired, Mapping):
+        return isinstance(found, Mapping) and all(k in found and holds(v, found[k]) for k, v in desired.items())
+    if isinstance(desired, list):
+        same = isinstance(found, list) and len(desired) == len(found)
+        return same and all(holds(*pair) for pair in zip(desired, found, strict=True))
+    return bool(desired == found)
+
+
+def _run(job: Json, uid: str) -> RunFact:
+    metadata, status = job["metadata"], job.get("status") or {}
+    ended = {c["type"]: c for c in status.get("conditions") or [] if c.get("status") == "True"}
+    if "Complete" in ended:
+        phase, finished = RunPhase.SUCCEEDED, status.get("completionTime")
+    elif "Failed" in ended:
+        phase, finished = RunPhase.FAILED, ended["Failed"].get("lastTransitionTime")
+    else:
+        phase, finished = (RunPhase.RUNNING if status.get("ready") or status.get("active") else RunPhase.PENDING), None
+    run = Run(
+        job_name=metadata["name"],
+        revision=int(_label(job, names.LABEL_REVISION)),
+        phase=phase,
+        started_at=status.get("startTime"),
+        finished_at=finished,
+    )
+    token = str((metadata.get("annotations") or {}).get(names.ANNOTATION_RUN, ""))
+    return RunFact(
+        run,
+        str(metadata.get("creationTimestamp", "")),
+        token,
+        owned=is_owned(job, uid) or not metadata.get("ownerReferences"),
+    )
+
+
+def _label(obj: Json, name: str) -> str:
+    return str((obj["metadata"].get("labels") or {}).get(name, ""))
