@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from dagy.adapters.events import record_event
+from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.kube import Json, KubeApi, KubeError, deppackage_path, namespaced
 from dagy.core.facts import JobFact, JobKind, jobs_of, occupied_slots
 from dagy.core.plan import Key
@@ -21,6 +22,8 @@ class Cluster:
 
     def __init__(self, api: KubeApi, build_namespace: str) -> None:
         self._api, self._builds = api, build_namespace
+        self.flows = FlowCluster(api)
+        """Who uses a package."""
 
     async def package(self, key: Key) -> Json | None:
         """The DepPackage as it is now."""

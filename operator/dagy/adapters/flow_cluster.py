@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -64,11 +64,10 @@ class FlowCluster:
         items = await self._revisions(key.namespace, f"{names.LABEL_FLOW}={key.name}")
         return revisions_in(items, uid)
 
-    async def other_revisions(self, namespace: str, uid: str) -> tuple[KeptRevision, ...]:
-        """The revisions of all other deployments of a namespace."""
+    async def revisions_of(self, namespace: str, uids: Iterable[str]) -> tuple[KeptRevision, ...]:
+        """The revisions of several deployments of a namespace."""
         items = await self._revisions(namespace, names.LABEL_FLOW)
-        others = {o["uid"] for item in items for o in item["metadata"].get("ownerReferences") or []} - {uid}
-        return tuple(kept for other in others for kept in revisions_in(items, other))
+        return tuple(kept for uid in uids for kept in revisions_in(items, uid))
 
     async def create_revision(self, revision: Json) -> bool:
         """Keep a revision. False when there is one of that number: somebody was faster."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dagy.core.flow_plan import FlowSettings
 from dagy.core.jobs import JobSettings
 
 PREFIX = "DAGY_"
@@ -52,6 +53,12 @@ class Settings(BaseModel):
     """Memory request of each container of a Job."""
     memory_limit: str = "2Gi"
     """Memory limit of each container of a Job."""
+    flow_image: str = "docker.io/library/python:{python}-slim"
+    """Image of runs whose FlowDeployment names none; `{python}` stands for its Python version."""
+    flow_cpu_request: str = "100m"
+    """CPU request of runs whose FlowDeployment has no resources; none when "0"."""
+    flow_memory_request: str = "128Mi"
+    """Memory request of runs whose FlowDeployment has no resources; none when "0"."""
     queue_name: str = ""
     """Kueue LocalQueue for the Jobs; past one machine the queueing is Kueue's."""
     resync_seconds: Annotated[int, Field(ge=10)] = 600
@@ -77,6 +84,11 @@ class Settings(BaseModel):
     def namespaces(self) -> tuple[str, ...]:
         """Namespaces to serve; empty for all."""
         return tuple(n.strip() for n in self.watch_namespaces.split(",") if n.strip())
+
+    def flow_settings(self) -> FlowSettings:
+        """What runs need of the settings."""
+        asked = {"cpu": self.flow_cpu_request, "memory": self.flow_memory_request}
+        return FlowSettings(self.flow_image, {k: v for k, v in asked.items() if v != "0"})
 
     def job_settings(self) -> JobSettings:
         """What the Jobs' manifests need of the settings."""

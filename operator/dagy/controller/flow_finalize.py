@@ -76,7 +76,7 @@ class FlowCleaner:
 
     async def _unused(self, key: Key, uid: str, released: Iterable[str], mine: Iterable[str]) -> list[str]:
         others = [d for d in await self._cluster.deployments_of(key.namespace) if d["metadata"]["uid"] != uid]
-        used = [*mine, *_uris(await self._cluster.other_revisions(key.namespace, uid))]
+        used = [*mine, *_uris(await self._cluster.revisions_of(key.namespace, [d["metadata"]["uid"] for d in others]))]
         used += [d["spec"]["artifact"]["uri"] for d in others]
         living = [d["metadata"]["name"] for d in others]
         in_use = self._store.own_keys(used, key.namespace)

@@ -87,7 +87,7 @@ class FlowReconciler:
             seen = await self._observer.observe(this.plan, this.status)
             state = flow_state_of(this.plan, seen)
             actions = flow_actions(this.plan, seen, state, this.deployment, self._settings)
-            if actions == done:
+            if not actions or actions == done:
                 break
             refused = await self._act(this, seen, actions)
             if refused:

@@ -12,6 +12,7 @@ from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import KubeApi
 from dagy.adapters.settings import Settings
 from dagy.controller import health, watch
+from dagy.controller.flow_operator import Flows
 from dagy.controller.perform import Performer
 from dagy.controller.queue import WorkQueue
 from dagy.controller.reconcile import Reconciler
@@ -46,7 +47,8 @@ class Operator:
         settings = self._settings
         api = await KubeApi.connect()
         cluster = Cluster(api, settings.build_namespace)
-        store = ArtifactStore(ObjectStore(settings.s3_bucket), settings.s3_prefix)
+        objects = ObjectStore(settings.s3_bucket)
+        store = ArtifactStore(objects, settings.s3_prefix)
         limits = {
             JobKind.VALIDATE: Limits(settings.max_validations, settings.max_validations),
             JobKind.BUILD: Limits(settings.max_builds, settings.max_builds_per_namespace),
@@ -54,13 +56,15 @@ class Operator:
         slots = Slots(cluster, limits, self._queue.add)
         performer = Performer(cluster, store, slots, settings.job_settings())
         reconciler = Reconciler(cluster, store, slots, performer, clock=_now)
+        flows = Flows(api, objects, settings, self._queue.add)
         runner = await health.serve_health(settings.health_port, self._sick, lambda: self._ready and self._watching())
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(settings.workers):
                     group.create_task(self._queue.work(lambda key: self._look(reconciler, key), _report))
                 group.create_task(self._resync(cluster, slots))
-                self._watch(reconciler, slots)
+                flows.start(group)
+                self._watch(reconciler, slots, flows)
         finally:
             for watcher in self._watchers:
                 watcher.stop()
@@ -72,10 +76,11 @@ class Operator:
         if seconds is not None:
             self._queue.add_after(key, seconds)
 
-    def _watch(self, reconciler: Reconciler, slots: Slots) -> None:
+    def _watch(self, reconciler: Reconciler, slots: Slots, flows: Flows) -> None:
         loop = asyncio.get_running_loop()
 
-        def package_changed(key: Key, version: str) -> None:
+        def package_changed(key: Key, version: str, slug: str) -> None:
+            loop.call_soon_threadsafe(flows.package_changed, slug)
             if reconciler.written.get(key) != version:  # not the echo of our own write
                 loop.call_soon_threadsafe(self._queue.add, key)
 
@@ -94,6 +99,7 @@ class Operator:
             watch.Watcher(
                 "jobs", watch.job_registry(job_changed), watch.job_settings(), (self._settings.build_namespace,)
             ),
+            flows.watcher(),
         ]
         for watcher in self._watchers:
             watcher.start()

@@ -22,7 +22,7 @@ from dagy.core.plan import BuildPlan, Key, plan_of
 from dagy.core.reasons import StateReason
 from dagy.core.remembered import artifact_of, status_in
 from dagy.core.states import Observed, State, state_of
-from dagy.core.status import Surroundings, phases_between, status_of, timestamp
+from dagy.core.status import Surroundings, forgotten, phases_between, status_of, timestamp
 from dagy.model import names
 from dagy.model.status import ConditionType, DepPackageStatus
 from dagy_builder.contract import Fault
@@ -178,6 +178,9 @@ class Reconciler:
             build_log=this.logs.get(JobKind.BUILD),
         )
         status = status_of(this.plan, seen, state, around)
+        if forgotten(this.status, status):
+            pinned = frozenset(pin.uri for pin in await self._cluster.flows.pins(seen.slug))
+            status = status_of(this.plan, seen, state, replace(around, pinned=pinned))
         before, this.status = this.status, status
         if status.to_json() == this.package.get("status"):
             return
@@ -194,10 +197,8 @@ class Reconciler:
 
     async def _prune(self, this: Pass, seen: Observed, before: DepPackageStatus, after: DepPackageStatus) -> None:
         """Delete artifacts that history has no more room for, before the status that forgets them is written."""
-        kept = {a.uri for a in [after.artifact, *after.history] if a}
-        for old in [before.artifact, *before.history]:
-            if old and old.uri not in kept:
-                await self._store.delete_artifact(this.plan, seen.slug, artifact_of(old))
+        for old in forgotten(before, after):
+            await self._store.delete_artifact(this.plan, seen.slug, artifact_of(old))
 
 
 def _headline(status: DepPackageStatus) -> tuple[str | None, str]:

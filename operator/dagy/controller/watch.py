@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 _LOGIN_LIFETIME = datetime.timedelta(minutes=10)  # tokens of service accounts change; reading them is cheap
 _RESTART_SECONDS = 2.0
 
-AnnouncePackage = Callable[[Key, str], None]
-"""Called with the package and its resourceVersion."""
+AnnouncePackage = Callable[[Key, str, str], None]
+"""Called with the package, its resourceVersion and its slug, as far as it has one."""
+AnnounceFlow = Callable[[Key, str], None]
+"""Called with the flow deployment and its resourceVersion; that is empty when one of its objects changed."""
 AnnounceJob = Callable[[Key, bool], None]
 """Called with the package of a Job or pod, and whether that has ended, so that its slot is free."""
 
@@ -75,9 +77,36 @@ def package_registry(announce: AnnouncePackage) -> kopf.OperatorRegistry:
 
     @kopf.on.event(names.GROUP, names.VERSION, names.DEPPACKAGE_PLURAL, registry=registry)
     async def package_changed(namespace: str | None, name: str | None, meta: kopf.Meta, **_: Any) -> None:
-        announce(Key(namespace or "", name or ""), str(meta.get("resourceVersion", "")))
+        slug = str((meta.get("labels") or {}).get(names.LABEL_SLUG, ""))
+        announce(Key(namespace or "", name or ""), str(meta.get("resourceVersion", "")), slug)
 
     return registry
+
+
+def flow_registry(announce: AnnounceFlow) -> kopf.OperatorRegistry:
+    """Handlers for FlowDeployments, their CronJobs and their runs."""
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login)
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.FLOWDEPLOYMENT_PLURAL, registry=registry)
+    async def flow_changed(namespace: str | None, name: str | None, meta: kopf.Meta, **_: Any) -> None:
+        announce(Key(namespace or "", name or ""), str(meta.get("resourceVersion", "")))
+
+    async def object_changed(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
+        announce(Key(namespace or "", labels.get(names.LABEL_FLOW, "")), "")
+
+    ours = {names.LABEL_FLOW: kopf.PRESENT}
+    kopf.on.event("batch", "v1", "jobs", labels=ours, registry=registry)(object_changed)
+    kopf.on.event("batch", "v1", "cronjobs", labels=ours, registry=registry)(object_changed)
+    return registry
+
+
+def flow_settings() -> kopf.OperatorSettings:
+    """As `operator_settings`, with the labels filtered by the API server instead of here."""
+    settings = operator_settings()
+    settings.watching.label_selectors["batch", "v1", "jobs"] = names.LABEL_FLOW
+    settings.watching.label_selectors["batch", "v1", "cronjobs"] = names.LABEL_FLOW
+    return settings
 
 
 def job_registry(announce: AnnounceJob) -> kopf.OperatorRegistry:

@@ -20,7 +20,7 @@ class RunFact:
     created_at: str
     token: str = ""
     owned: bool = False
-    """Whether the deployment itself sees to it, not its CronJob: one that was asked for, or one of a former schedule."""
+    """Whether the deployment itself sees to it and no CronJob: it was asked for, or its schedule is gone."""
 
     @property
     def live(self) -> bool:
@@ -32,7 +32,8 @@ def runs_of(jobs: Iterable[Json], uid: str) -> tuple[RunFact, ...]:
     """All runs, newest first, but for those that are being deleted. `uid` is the deployment's."""
     ours = [job for job in jobs if _label(job, names.LABEL_REVISION).isdigit()]
     runs = [_run(job, uid) for job in ours if "deletionTimestamp" not in job["metadata"]]
-    return tuple(sorted(runs, key=lambda run: (run.created_at, run.run.job_name), reverse=True))
+    # Times of creation are whole seconds: of two in one second, the one that still runs is the newer one.
+    return tuple(sorted(runs, key=lambda run: (run.created_at, run.live, run.run.job_name), reverse=True))
 
 
 def surplus_runs(runs: Iterable[RunFact], limit: int, token: str) -> tuple[RunFact, ...]:
@@ -41,6 +42,7 @@ def surplus_runs(runs: Iterable[RunFact], limit: int, token: str) -> tuple[RunFa
     The one that answers the present request stays: it is the proof that the request has been answered.
     """
     finished = [run for run in runs if run.owned and not run.live]
+    finished.sort(key=lambda run: not (token and run.token == token))
     surplus: list[RunFact] = []
     for phase in (RunPhase.SUCCEEDED, RunPhase.FAILED):
         surplus += [run for run in finished if run.run.phase is phase][limit:]

@@ -5,8 +5,13 @@ Reasons are API: people automate on them, so they are added to, never renamed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from dagy.model import names
+
+_SHOWN = 5
 
 
 class FlowReason(StrEnum):
@@ -35,6 +40,16 @@ class FlowRefusal:
     reason: str
     message: str
     waiting: bool = False
+
+
+def used_by(users: Sequence[str]) -> str:
+    """Why a package is not deleted. `users`: the deployments, as namespace/name."""
+    shown = ", ".join(users[:_SHOWN]) + (f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else "")
+    return (
+        f"The package is being deleted, but flow deployments use it: {shown}. It goes when they are deleted or "
+        f"deployed without it. To delete it all the same, annotate it with {names.FORCE_DELETE}=true; their runs will "
+        "not start any more."
+    )
 
 
 MEANINGS: dict[FlowReason, str] = {

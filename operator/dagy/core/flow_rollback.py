@@ -29,6 +29,6 @@ def rollback_patch(deployment: Mapping[str, Any], number: int) -> dict[str, Any]
             f"Flow deployment {metadata['namespace']}/{metadata['name']} keeps no revision {number}; kept are: {kept}.",
         )
     absent = dict.fromkeys(field.alias or name for name, field in FlowSource.model_fields.items())
-    spec = {**absent, **found.spec.to_json()}
+    spec = {**absent, **{name: value for name, value in found.spec.to_json().items() if value != []}}
     spec["depPackageSlugs"] = [f"{package.slug}@{package.sha256}" for package in found.packages]
     return {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "spec": spec}

@@ -38,6 +38,7 @@ class StateReason(StrEnum):
     SLUG_TAKEN = "SlugTaken"
     API_SERVER_REFUSED = "ApiServerRefused"
     DELETION_BLOCKED = "DeletionBlocked"
+    IN_USE = "InUse"
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,12 @@ CATALOGUE: dict[StrEnum, Entry] = {
         "The package is being deleted, but its objects in S3 cannot be.",
         _INFRA,
         "Repair S3, or set spec.deletionPolicy to Retain.",
+    ),
+    StateReason.IN_USE: Entry(
+        None,
+        "Of the condition DeletionBlocked: the package is being deleted, but flow deployments use it.",
+        _USER,
+        "Delete the flows that the message names, or deploy them without it.",
     ),
     Reason.MALFORMED_REQUIREMENT: Entry(
         Phase.INVALID, "A requirement cannot be read or is not allowed.", _USER, "Correct the requirement."

@@ -15,6 +15,7 @@ from dagy.core.reasons import StateReason
 from dagy.core.states import Observed, State
 from dagy.core.summary import Summary, human_size, summarize
 from dagy.model.status import (
+    HISTORY_SHOWN,
     ArtifactStatus,
     BuildStatus,
     Condition,
@@ -41,6 +42,8 @@ class Surroundings:
     validation_log: str | None = None
     build_log: str | None = None
     """URIs of logs that were kept in this pass."""
+    pinned: frozenset[str] = frozenset()
+    """URIs of artifacts that deployed flows refer to: history keeps them past its limit."""
 
 
 def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surroundings) -> DepPackageStatus:
@@ -64,7 +67,7 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surrounding
         artifact=artifact,
         validation=_validation(plan, seen, state, around),
         build=_build(state, around, same=same),
-        history=_history(previous, artifact, plan.spec.revision_history_limit),
+        history=_history(around, artifact, plan.spec.revision_history_limit),
         conditions=_conditions(plan, seen, summary, around),
         last_handled_validate=handled.validate or None,
         last_handled_build=handled.build or None,
@@ -91,9 +94,17 @@ def artifact_status(artifact: Artifact, log_uri: str | None) -> ArtifactStatus:
     return ArtifactStatus.model_validate({**artifact.to_json(), "size": size, "logUri": log_uri})
 
 
-def _history(previous: DepPackageStatus, current: ArtifactStatus | None, limit: int) -> list[ArtifactStatus]:
+def _history(around: Surroundings, current: ArtifactStatus | None, limit: int) -> list[ArtifactStatus]:
+    previous = around.previous
     before = ([previous.artifact] if previous.artifact else []) + previous.history
-    return [a for a in before if current is None or a.uri != current.uri][:limit]
+    earlier = [a for a in before if current is None or a.uri != current.uri]
+    return [a for place, a in enumerate(earlier) if place < limit or a.uri in around.pinned][:HISTORY_SHOWN]
+
+
+def forgotten(before: DepPackageStatus, after: DepPackageStatus) -> list[ArtifactStatus]:
+    """Artifacts that the new status speaks of no more."""
+    kept = {a.uri for a in [after.artifact, *after.history] if a}
+    return [a for a in [before.artifact, *before.history] if a and a.uri not in kept]
 
 
 def _validation(plan: BuildPlan, seen: Observed, state: State, around: Surroundings) -> Validation | None:

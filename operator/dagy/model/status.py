@@ -8,6 +8,8 @@ from pydantic import Field
 from dagy.model.base import ApiModel, cel
 from dagy.model.spec import SLUG_PATTERN, Compression
 
+HISTORY_SHOWN = 100
+"""Earlier artifacts that status lists at most: 20 of its own, and what flows have pinned."""
 Text = Annotated[str, Field(max_length=4096)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, max_length=40)]
 
@@ -35,13 +37,14 @@ class ConditionType(StrEnum):
     SETTLED = "Settled"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    DELETION_BLOCKED = "DeletionBlocked"
 
 
 class Condition(ApiModel):
     """One aspect of the package's state (metav1.Condition)."""
 
     type: Annotated[str, Field(max_length=64)]
-    """Ready: an artifact of the present spec can be used. Validated: the requirements resolve. Settled: nothing more will happen by itself, for better or worse. Reconciling: work is under way. Stalled: it failed and someone must act."""  # noqa: E501
+    """Ready: an artifact of the present spec can be used. Validated: the requirements resolve. Settled: nothing more will happen by itself, for better or worse. Reconciling: work is under way. Stalled: it failed and someone must act. DeletionBlocked: it is being deleted, and something prevents it."""  # noqa: E501
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: Annotated[str, Field(max_length=128)]
@@ -191,8 +194,8 @@ class DepPackageStatus(ApiModel):
     """The last validation."""
     build: BuildStatus | None = None
     """The build under way, or the last one."""
-    history: Annotated[list[ArtifactStatus], Field(max_length=20)] = []
-    """Earlier artifacts that are still in S3, newest first."""
+    history: Annotated[list[ArtifactStatus], Field(max_length=HISTORY_SHOWN)] = []
+    """Earlier artifacts that are still in S3, newest first: as many as spec.revisionHistoryLimit says, and those that deployed flows use."""  # noqa: E501
     conditions: Annotated[
         list[Condition],
         Field(
@@ -200,7 +203,7 @@ class DepPackageStatus(ApiModel):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
     ] = []
-    """Ready, Validated, Settled, Reconciling and Stalled."""
+    """Ready, Validated, Settled, Reconciling and Stalled, and DeletionBlocked while a deletion waits."""
     last_handled_validate: Text | None = None
     """Value of the annotation dagy.io/validate that was acted upon last."""
     last_handled_build: Text | None = None
