@@ -7,10 +7,11 @@ its typed models are left aside, because turning each object into a tree of Pyth
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, cast
 from urllib.parse import quote
 
+import aiohttp
 from kubernetes.aio import client, config
 
 from dagy.model import names
@@ -29,26 +30,48 @@ GROUP_PATHS = {"jobs": "/apis/batch/v1", "cronjobs": "/apis/batch/v1", "controll
 class KubeError(Exception):
     """The API server's refusal: `status` is the HTTP status, `reason` Kubernetes' own word for it."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, causes: tuple[Json, ...] = ()) -> None:
         super().__init__(message)
         self.status, self.reason = status, reason
+        self.causes = causes
+        """Each {reason, message, field} (metav1.StatusCause)."""
 
 
 class KubeApi:
-    """Requests to one API server."""
+    """Requests to one API server.
 
-    def __init__(self, api_client: client.ApiClient) -> None:
-        self._client = api_client
+    With a `token` they are made as its owner and as nobody else; the connections are shared with the client's others.
+    """
+
+    _token: str | None = None
+    _manager: str = names.FIELD_MANAGER
+
+    def __init__(
+        self, api_client: client.ApiClient, *, token: str | None = None, manager: str = names.FIELD_MANAGER
+    ) -> None:
+        self._client, self._token, self._manager = api_client, token, manager
 
     @classmethod
-    async def connect(cls) -> KubeApi:
-        """Use the pod's service account, or else the present kubeconfig."""
-        configuration = client.Configuration()
-        try:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except config.ConfigException:
-            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        return cls(client.ApiClient(configuration))
+    async def connect(cls, manager: str = names.FIELD_MANAGER, kubeconfig: str | None = None) -> KubeApi:
+        """Use that kubeconfig, or the pod's service account, or else the present kubeconfig.
+
+        `manager`: whose the fields are that are written.
+        """
+        return cls(client.ApiClient(await _configuration(kubeconfig)), manager=manager)
+
+    @classmethod
+    async def connect_without_identity(cls, manager: str, kubeconfig: str | None = None) -> KubeApi:
+        """The same API server, for requests `as_caller` only.
+
+        The certificate and the token of this process are left out: a request must never be made with more rights than
+        its caller's.
+        """
+        configuration = _without_identity(await _configuration(kubeconfig))
+        return cls(client.ApiClient(configuration), token="", manager=manager)
+
+    def as_caller(self, token: str) -> KubeApi:
+        """Requests with somebody's bearer token, on the connections of this one."""
+        return KubeApi(self._client, token=token, manager=self._manager)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -65,25 +88,54 @@ class KubeApi:
         accept: str = "application/json",
     ) -> bytes:
         """One call. Raises KubeError for an answer that isn't a success, and aiohttp's or OS errors for none."""
-        headers = {"Accept": accept, "User-Agent": names.FIELD_MANAGER}
+        headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
-        verb, url, sent_headers, sent_body, _ = await self._client.param_serialize(
-            method=method,
-            resource_path=path,
-            query_params=list((query or {}).items()),
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
+        response = await self._send(
+            method, path, query=query or {}, headers=headers, body=body, patience=TIMEOUT_SECONDS
         )
-        try:
-            response = await self._client.call_api(verb, url, sent_headers, sent_body, _request_timeout=TIMEOUT_SECONDS)
-        except client.ApiException as error:
-            raise _kube_error(error.status, error.body, error.reason) from None
-        data: bytes = await response.read()  # type: ignore[no-untyped-call]
+        data: bytes = await response.read()
         if response.status >= 400:
             raise _kube_error(response.status, data, response.reason)
         return data
+
+    async def stream(self, path: str, *, query: Mapping[str, Any], idle_seconds: float) -> AsyncIterator[bytes]:
+        """The bytes of an answer as they come, until it ends. As `request`; TimeoutError when it stands still."""
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT_SECONDS, sock_read=idle_seconds)
+        response = (await self._send("GET", path, query=query, headers={"Accept": "*/*"}, patience=patience)).response
+        try:
+            if response.status >= 400:
+                raise _kube_error(response.status, await response.read(), response.reason)
+            async for chunk in response.content.iter_any():
+                yield chunk
+        finally:
+            response.close()
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any],
+        headers: dict[str, str],
+        patience: float | aiohttp.ClientTimeout,
+        body: Any = None,
+    ) -> Any:
+        headers["User-Agent"] = self._manager
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        verb, url, sent_headers, sent_body, _ = await self._client.param_serialize(
+            method=method,
+            resource_path=path,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"] if self._token is None else [],
+        )
+        try:
+            return await self._client.call_api(verb, url, sent_headers, sent_body, _request_timeout=patience)
+        except client.ApiException as error:
+            raise _kube_error(error.status, error.body, error.reason) from None
 
     async def get(self, path: str, **query: Any) -> Json | None:
         """The object, or None when there is none."""
@@ -119,11 +171,17 @@ class KubeApi:
             if not token:
                 return
 
+    async def page(self, path: str, limit: int, token: str, **query: Any) -> tuple[Sequence[Json], str]:
+        """At most `limit` items from where `token` points to, and the next page's. KubeError 410: too old."""
+        asked = {**query, "limit": limit, **({"continue": token} if token else {})}
+        found = json.loads(await self.request("GET", path, query=asked))
+        return found.get("items") or [], found["metadata"].get("continue", "")
+
     async def create(self, path: str, body: Json) -> Json | None:
         """The new object, or None when one of that name exists."""
         try:
             created: Json = json.loads(
-                await self.request("POST", path, body=body, query={"fieldManager": names.FIELD_MANAGER})
+                await self.request("POST", path, body=body, query={"fieldManager": self._manager})
             )
         except KubeError as error:
             if error.status == 409 and error.reason == "AlreadyExists":
@@ -133,13 +191,25 @@ class KubeApi:
 
     async def apply(self, path: str, body: Json) -> Json:
         """Server-side apply of the fields in `body`, all of which become ours."""
-        query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": self._manager, "force": "true"}
         applied: Json = json.loads(await self.request("PATCH", path, query=query, body=body, content_type=_APPLY))
         return applied
 
+    async def replace(self, path: str, body: Json) -> Json:
+        """Put the whole object in the place of the one with the same resourceVersion. Raises KubeError 409 as above."""
+        query = {"fieldManager": self._manager, "fieldValidation": "Strict"}
+        replaced: Json = json.loads(await self.request("PUT", path, query=query, body=body))
+        return replaced
+
+    async def post(self, path: str, body: Json) -> Json:
+        """Create an object, or ask one of the virtual ones that are answered and not kept (reviews)."""
+        return cast(
+            Json, json.loads(await self.request("POST", path, body=body, query={"fieldManager": self._manager}))
+        )
+
     async def merge(self, path: str, body: Json) -> Json:
         """JSON merge patch (RFC 7396)."""
-        query = {"fieldManager": names.FIELD_MANAGER}
+        query = {"fieldManager": self._manager}
         merged: Json = json.loads(await self.request("PATCH", path, query=query, body=body, content_type=_MERGE))
         return merged
 
@@ -158,10 +228,34 @@ class KubeApi:
                 raise
 
 
+async def _configuration(kubeconfig: str | None) -> client.Configuration:
+    configuration = client.Configuration()
+    if kubeconfig:
+        await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        return configuration
+    try:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    return configuration
+
+
+def _without_identity(whole: client.Configuration) -> client.Configuration:
+    """Where the server is and whom to trust, copied by name, so that nothing else can come along."""
+    bare = client.Configuration()
+    for setting in ("host", "ssl_ca_cert", "ca_cert_data", "verify_ssl", "disable_strict_ssl_verification",
+                    "tls_server_name", "proxy", "proxy_headers"):  # fmt: skip
+        setattr(bare, setting, getattr(whole, setting))
+    # Callers share the connections, and must not share a cookie that some proxy before the API server hands out.
+    bare.client_session_kwargs = {"cookie_jar": aiohttp.DummyCookieJar()}
+    return bare
+
+
 def _kube_error(status: int | None, body: bytes | str | None, reason: str | None) -> KubeError:
     try:
         data = json.loads(body or "")
-        return KubeError(status or 0, str(data.get("reason", "")), str(data.get("message", "")))
+        causes = tuple((data.get("details") or {}).get("causes") or ())
+        return KubeError(status or 0, str(data.get("reason", "")), str(data.get("message", "")), causes)
     except (ValueError, AttributeError):
         return KubeError(status or 0, reason or "", f"{status} {reason}")
 
@@ -177,8 +271,14 @@ def flowdeployment_path(namespace: str, name: str = "", subresource: str = "") -
 
 
 def _ours(plural: str, namespace: str, name: str, subresource: str) -> str:
-    path = f"/apis/{names.API_VERSION}/namespaces/{quote(namespace)}/{plural}/{quote(name)}"
+    path = custom_path(plural, namespace, name)
     return f"{path}/{subresource}" if subresource else path
+
+
+def custom_path(plural: str, namespace: str | None = None, name: str = "") -> str:
+    """API path of one of our kinds: one object, a namespace's collection, or (without namespace) all of them."""
+    place = f"/namespaces/{quote(namespace)}" if namespace else ""
+    return f"/apis/{names.API_VERSION}{place}/{plural}" + (f"/{quote(name)}" if name else "")
 
 
 def namespaced(resource: str, namespace: str, name: str = "", subresource: str = "") -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dagy.core.flow_plan import FlowSettings
 from dagy.core.jobs import JobSettings
@@ -14,10 +14,24 @@ from dagy.core.jobs import JobSettings
 PREFIX = "DAGY_"
 
 
-class Settings(BaseModel):
+class EnvironmentSettings(BaseModel):
     """Each field is read from the environment variable DAGY_<FIELD>; an empty one counts as absent."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings. Raises pydantic.ValidationError, which names each wrong variable's field."""
+        values: dict[str, Any] = {}
+        for name in cls.model_fields:
+            value = environ.get(variable(name), "")
+            if value:
+                values[name] = value
+        return cls.model_validate(values)
+
+
+class Settings(EnvironmentSettings):
+    """Settings of the operator."""
 
     s3_bucket: Annotated[str, Field(min_length=3)]
     """Bucket for artifacts, locks and logs. Required. The endpoint and the credentials come from the AWS variables (AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, ...) or from the pod's identity."""  # noqa: E501
@@ -70,16 +84,6 @@ class Settings(BaseModel):
     log_level: str = "INFO"
     """Level of the operator's log."""
 
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings. Raises pydantic.ValidationError, which names each wrong variable's field."""
-        values: dict[str, Any] = {}
-        for name in cls.model_fields:
-            value = environ.get(variable(name), "")
-            if value:
-                values[name] = value
-        return cls.model_validate(values)
-
     @property
     def namespaces(self) -> tuple[str, ...]:
         """Namespaces to serve; empty for all."""
@@ -114,10 +118,20 @@ def variable(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def settings_table() -> str:
+def wrong_settings(kind: type[EnvironmentSettings], error: ValidationError) -> list[str]:
+    """What is wrong with the environment: one line for each variable."""
+    fields = [str(problem["loc"][0]) for problem in error.errors()]
+    messages = [problem["msg"] for problem in error.errors()]
+    return [
+        f"{variable(field)}: {message}. {kind.model_fields[field].description}"
+        for field, message in zip(fields, messages, strict=True)
+    ]
+
+
+def settings_table(kind: type[EnvironmentSettings] = Settings) -> str:
     """The settings as a Markdown table."""
     rows = ["| Variable | Default | What it does |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
+    for name, field in kind.model_fields.items():
         default = "(required)" if field.is_required() else f"`{field.default}`" if field.default != "" else "(empty)"
         rows.append(f"| `{variable(name)}` | {default} | {field.description} |")
     return "\n".join(rows) + "\n"

@@ -9,7 +9,7 @@ import sys
 
 import pydantic
 
-from dagy.adapters.settings import Settings, variable
+from dagy.adapters.settings import Settings, wrong_settings
 from dagy.controller.operator import Operator
 
 
@@ -18,9 +18,7 @@ def main() -> int:
     try:
         settings = Settings.from_environment()
     except pydantic.ValidationError as error:
-        for problem in error.errors():
-            field = str(problem["loc"][0])
-            print(f"{variable(field)}: {problem['msg']}. {Settings.model_fields[field].description}", file=sys.stderr)
+        print(*wrong_settings(Settings, error), sep="\n", file=sys.stderr)
         return 2
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kopf").setLevel(logging.WARNING)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_SHA256 = re.compile("[0-9a-f]{64}$")
+
 
 def package_prefix(prefix: str, namespace: str, slug: str) -> str:
     """Everything of one package: what deleting the package deletes. Ends with a slash."""
@@ -26,3 +30,14 @@ def flows_prefix(prefix: str, namespace: str) -> str:
 def flow_prefix(prefix: str, namespace: str, deployment: str) -> str:
     """What was uploaded for one flow deployment. Ends with a slash."""
     return f"{flows_prefix(prefix, namespace)}{deployment}/"
+
+
+def flow_artifact_key(prefix: str, namespace: str, deployment: str, sha256: str) -> str:
+    """A flow's own code."""
+    return f"{flow_prefix(prefix, namespace, deployment)}{sha256}.zip"
+
+
+def sha256_of_flow_artifact(prefix: str, namespace: str, deployment: str, key: str) -> str | None:
+    """The SHA-256 that a key of that deployment names; None for every other key."""
+    sha256 = key.rpartition("/")[2].removesuffix(".zip")
+    return sha256 if key == flow_artifact_key(prefix, namespace, deployment, sha256) and _SHA256.match(sha256) else None

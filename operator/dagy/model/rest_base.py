@@ -43,7 +43,7 @@ class Problem(RestModel):
     """Every error of the API (RFC 9457, `application/problem+json`)."""
 
     type: str = "about:blank"
-    """URI of the kind of problem: `/problems#<code>` of the documentation."""
+    """URI of the kind of problem: `urn:dagy:problem:<code>`."""
     title: str
     """The kind of problem in a few words; the same for each problem with this code."""
     status: Annotated[int, Field(ge=400, le=599)]

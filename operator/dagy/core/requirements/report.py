@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dagy.core.requirements.dependency import Dependency
-from dagy.core.requirements.merge import Merge, excess, resolve
+from dagy.core.requirements.merge import Choice, Merge, excess, resolve
 from dagy.core.requirements.requirements_file import Conflict, Kept, Malformed, Outcome, Skipped
 from dagy.core.requirements.version_mode import recognize
 
 
-def as_json(merged: Merge, python_version: str) -> dict[str, Any]:
-    """Counts, every line, and the list that results when each conflict keeps what the list has."""
-    dependencies = resolve(merged)
+def as_json(
+    merged: Merge, python_version: str, choices: Mapping[str, Choice] | Choice = Choice.KEEP_EXISTING
+) -> dict[str, Any]:
+    """Counts, every line, and the list that results when the conflicts are settled so."""
+    dependencies = resolve(merged, choices)
     return {
         "pythonVersion": python_version,
         "summary": summary(merged),

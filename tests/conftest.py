@@ -1,4 +1,4 @@
-"""A private API server with the CRDs, and a private S3 server, for all tests of this folder."""
+"""A private API server with the CRDs, and a private S3 server, for all tests that need one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.cluster.layout import current_layout
 from tests.controller.harness import BUCKET
 from tests.s3server import s3_server
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An API server with our CRDs and the namespaces that tests use."""
+    """An API server with our CRDs, our roles and the namespaces that tests use."""
     layout = current_layout()
     with ExitStack() as running:
         path = running.enter_context(control_plane(layout, tmp_path_factory.mktemp("control-plane")))
@@ -31,11 +31,11 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             )
 
         kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
+        kubectl("apply", "--server-side", "-f", str(ROOT / "manifests/base/user-roles.yaml"))
         kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        kubectl(
-            "get", "deppackages,flowdeployments,slugclaims", "--all-namespaces"
-        )  # waits while their storage is being set up
-        for namespace in ("team-a", "dagy-builds"):
+        # These wait while their storage is being set up.
+        kubectl("get", "deppackages,slugclaims,flowdeployments", "--all-namespaces")
+        for namespace in ("team-a", "team-b", "dagy-builds", "dagy-system"):
             kubectl("create", "namespace", namespace)
         yield str(path)
 

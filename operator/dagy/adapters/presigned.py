@@ -1,0 +1,180 @@
+"""Files straight between S3 and clients: presigned downloads, and uploads in parts. None passes through the API.
+
+A key holds the SHA-256 that the client announced, and is used only after the whole object was read and found to have
+it; so what lies at a key in use never changes. boto3 blocks: call from a thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dagy_builder.storage import StorageError
+from dagy_builder.storage_errors import classify
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+T = TypeVar("T")
+_READ_BYTES = 1 << 20
+_MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchUpload"}
+_WRONG_PARTS = {
+    "InvalidPart",
+    "InvalidPartOrder",
+    "EntityTooSmall",
+    "InvalidRequest",
+    "MalformedXML",
+    "InvalidArgument",
+}
+_THERE_ALREADY = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
+
+
+class UploadGoneError(Exception):
+    """S3 knows no upload of that identifier: it was completed or aborted, or never was."""
+
+
+class WrongPartsError(Exception):
+    """Parts are missing, in the wrong order, too small, or not those that S3 has. The text is S3's."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part that S3 has."""
+
+    number: int
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A whole object, read to its end."""
+
+    size: int
+    sha256: str
+
+
+class PresignedStore:
+    """Uploads and downloads in one bucket. Every method raises StorageError when S3 refuses or is away."""
+
+    def __init__(self, bucket: str, public_url: str = "") -> None:
+        self.bucket = bucket
+        self._s3 = _client(None)
+        self._signer = _client(public_url) if public_url else self._s3
+
+    def start(self, key: str) -> str:
+        """Begin an upload; its identifier."""
+        return self._call(
+            lambda: self._s3.create_multipart_upload(Bucket=self.bucket, Key=key, ContentType="application/zip")
+        )["UploadId"]
+
+    def part_url(self, key: str, upload_id: str, number: int, seconds: int) -> str:
+        """Where one part goes, for whoever has the URL."""
+        where: dict[str, Any] = {"Bucket": self.bucket, "Key": key, "UploadId": upload_id, "PartNumber": number}
+        return self._call(lambda: self._signer.generate_presigned_url("upload_part", where, ExpiresIn=seconds))
+
+    def parts(self, key: str, upload_id: str) -> list[Part]:
+        """The parts that S3 has. Raises UploadGoneError."""
+        pages = self._s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
+        found = self._call(lambda: [part for page in pages for part in page.get("Parts", ())])
+        return [Part(part["PartNumber"], part["ETag"].strip('"'), part["Size"]) for part in found]
+
+    def complete(self, key: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> None:
+        """Make the parts one object, unless there is one at that key. Raises UploadGoneError, WrongPartsError."""
+        listed: Any = {"Parts": [{"PartNumber": number, "ETag": etag} for number, etag in parts]}
+        try:
+            self._s3.complete_multipart_upload(
+                Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload=listed, IfNoneMatch="*"
+            )
+        except (ClientError, BotoCoreError) as error:
+            if _code(error) in _THERE_ALREADY:
+                return
+            if _code(error) in _WRONG_PARTS:
+                said = error.response.get("Error", {}).get("Message", "") if isinstance(error, ClientError) else ""
+                raise WrongPartsError(f"{_code(error)}: {said}".rstrip(": ")) from None
+            raise self._refusal(error) from error
+
+    def abort(self, key: str, upload_id: str) -> None:
+        """Forget an upload and its parts; one that is gone is fine."""
+        try:
+            self._call(lambda: self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id))
+        except UploadGoneError:
+            return
+
+    def read(self, key: str, limit: int) -> Stored | None:
+        """Read the object at a key to its end (at most `limit` bytes and a little); None when there is none."""
+        try:
+            body = self._call(lambda: self._s3.get_object(Bucket=self.bucket, Key=key))["Body"]
+        except UploadGoneError:
+            return None
+        digest, size = hashlib.sha256(), 0
+        with body:
+            while size <= limit and (chunk := self._call(lambda: body.read(_READ_BYTES))):
+                digest.update(chunk)
+                size += len(chunk)
+        return Stored(size, digest.hexdigest())
+
+    def size(self, key: str) -> int | None:
+        """Size of the object in bytes; None when there is none."""
+        try:
+            return self._call(lambda: self._s3.head_object(Bucket=self.bucket, Key=key))["ContentLength"]
+        except UploadGoneError:
+            return None
+
+    def delete(self, key: str) -> None:
+        """Delete the object at a key."""
+        self._call(lambda: self._s3.delete_object(Bucket=self.bucket, Key=key))
+
+    def download_url(self, key: str, seconds: int, *, filename: str = "", public: bool) -> str:
+        """Where an object can be read by whoever has the URL: `public` for users, else for pods of the cluster."""
+        what: dict[str, Any] = {"Bucket": self.bucket, "Key": key}
+        if filename:
+            what["ResponseContentDisposition"] = f'attachment; filename="{filename}"'
+        signer = self._signer if public else self._s3
+        return self._call(lambda: signer.generate_presigned_url("get_object", what, ExpiresIn=seconds))
+
+    def text(self, key: str) -> str | None:
+        """A small object as text (UTF-8); None when there is none."""
+        try:
+            body = self._call(lambda: self._s3.get_object(Bucket=self.bucket, Key=key))["Body"]
+        except UploadGoneError:
+            return None
+        return self._call(body.read).decode("utf-8", errors="replace")
+
+    def _call(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except (ClientError, BotoCoreError) as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: ClientError | BotoCoreError) -> UploadGoneError | StorageError:
+        if _code(error) in _MISSING:
+            return UploadGoneError()
+        return classify(error, self.bucket, str(self._s3.meta.endpoint_url))
+
+
+def _client(endpoint: str | None) -> S3Client:
+    config = Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        signature_version="s3v4",
+        # Stores other than AWS know no CRC trailers; and a URL that asks for a checksum could be used by boto3 alone.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        max_pool_connections=32,
+    )
+    session = boto3.session.Session()
+    region = session.region_name or "us-east-1"
+    client: S3Client = session.client("s3", config=config, region_name=region, endpoint_url=endpoint)
+    return client
+
+
+def _code(error: Exception) -> str:
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""

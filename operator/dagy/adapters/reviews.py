@@ -1,0 +1,84 @@
+"""Questions to the API server: whose token is this, and who may do what (authentication and authorization reviews)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dagy.adapters.kube import KubeApi
+from dagy.model import names
+
+_SELF_ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+_SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_TOKEN = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 a path
+_PREFIX = "system:serviceaccount:"
+_POD_NAME = "authentication.kubernetes.io/pod-name"
+
+
+@dataclass(frozen=True)
+class PodIdentity:
+    """The service account and the pod that a bound token was made for."""
+
+    namespace: str
+    service_account: str
+    pod: str
+    user: dict[str, Any]
+    """username, uid, groups and extra, as the token review gave them."""
+
+
+async def may(api: KubeApi, verb: str, plural: str, namespace: str, name: str = "") -> bool:
+    """Whether the owner of `api`'s token may do that to one of our kinds."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": _attributes(verb, plural, namespace, name)},
+    }
+    return bool((await api.post(_SELF_ACCESS, review))["status"].get("allowed"))
+
+
+async def check_token(api: KubeApi) -> None:
+    """Raise KubeError (401) unless the API server knows whose `api`'s token is."""
+    await api.post(_SELF, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
+
+
+async def pod_of(api: KubeApi, token: str) -> PodIdentity | None:
+    """Which pod a token for our audience belongs to; None for any other token.
+
+    The API server checks signature, audience, expiry, and that pod and service account still exist.
+    """
+    review = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenReview",
+        "spec": {"token": token, "audiences": [names.API_AUDIENCE]},
+    }
+    status = (await api.post(_TOKEN, review)).get("status") or {}
+    user = status.get("user") or {}
+    pods = (user.get("extra") or {}).get(_POD_NAME) or []
+    namespace, _, account = str(user.get("username", "")).removeprefix(_PREFIX).partition(":")
+    # A server that knows no audiences would accept any token: it must say that it checked ours.
+    audience_checked = names.API_AUDIENCE in (status.get("audiences") or [])
+    known = status.get("authenticated") and audience_checked and str(user.get("username", "")).startswith(_PREFIX)
+    return PodIdentity(namespace, account, str(pods[0]), user) if known and pods else None
+
+
+async def account_may_get(api: KubeApi, identity: PodIdentity, namespace: str, name: str) -> bool:
+    """Whether a pod's service account may get that DepPackage."""
+    user = identity.user
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": user.get("username"),
+            "uid": user.get("uid"),
+            "groups": user.get("groups") or [],
+            "extra": user.get("extra") or {},
+            "resourceAttributes": _attributes("get", names.DEPPACKAGE_PLURAL, namespace, name),
+        },
+    }
+    return bool((await api.post(_ACCESS, review))["status"].get("allowed"))
+
+
+def _attributes(verb: str, plural: str, namespace: str, name: str) -> dict[str, str]:
+    place = {"group": names.GROUP, "version": names.VERSION, "resource": plural, "namespace": namespace, "verb": verb}
+    return {**place, "name": name} if name else place

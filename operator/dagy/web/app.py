@@ -1,0 +1,68 @@
+"""The app: routes, errors, and the OpenAPI document. `create_app` is what servers, commands and tests run."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI
+
+from dagy.adapters.kube import KubeApi
+from dagy.model.rest_base import Health
+from dagy.web import openapi, package_requests, packages, problems
+from dagy.web.limits import LimitBody
+from dagy.web.parameters import problems as problem_answers
+from dagy.web.services import Services
+
+_ROUTERS = (package_requests.router, packages.router)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The API over these services, which the caller closes."""
+    app = FastAPI(
+        title="DAGY",
+        version=_version(),
+        summary="Python dependency packages for flows on Kubernetes.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        # One path is one resource: a redirect from another spelling would lose a PUT's body with many clients.
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    problems.install(app)
+    app.add_middleware(LimitBody, limit=services.settings.api_body_max_bytes)
+    for router in _ROUTERS:
+        app.include_router(router)
+
+    @app.get("/healthz", tags=["process"])
+    async def healthz() -> Health:
+        """Whether the process answers."""
+        return Health()
+
+    @app.get("/readyz", tags=["process"], responses=problem_answers())
+    async def readyz() -> Health:
+        """Whether the cluster answers, too."""
+        await _ask_cluster(services.reader)
+        return Health()
+
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _ask_cluster(api: KubeApi) -> None:
+    await api.request("GET", "/version")
+
+
+def _version() -> str:
+    try:
+        return version("dagy")
+    except PackageNotFoundError:  # in the image the code lies there without its metadata
+        return "0.1.0"
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document, without any connection."""
+    from dagy.adapters.api_settings import ApiSettings
+
+    return create_app(Services(ApiSettings(), None, None, None)).openapi()  # type: ignore[arg-type]

@@ -1,0 +1,52 @@
+"""Parameters and promised answers that several routes share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Header, Path, Query
+
+from dagy.core.api_reasons import API_CATALOGUE, ApiReason
+from dagy.model.rest import NAME_PATTERN, NAMESPACE_PATTERN
+from dagy.model.rest_uploads import DEPLOYMENT_PATTERN
+from dagy.web.problems import MEDIA_TYPE
+
+NamespacePath = Annotated[str, Path(pattern=NAMESPACE_PATTERN, max_length=63, description="Kubernetes namespace.")]
+NamePath = Annotated[str, Path(pattern=NAME_PATTERN, max_length=253, description="Kubernetes name.")]
+DeploymentPath = Annotated[str, Path(pattern=DEPLOYMENT_PATTERN, max_length=52, description="Name of the deployment.")]
+NamespaceQuery = Annotated[
+    str | None,
+    Query(
+        pattern=NAMESPACE_PATTERN, max_length=63, description="Kubernetes namespace; all that you may list when absent."
+    ),
+]
+TargetNamespace = Annotated[str, Query(pattern=NAMESPACE_PATTERN, max_length=63, description="Kubernetes namespace.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="How many items a page has at most.")]
+CursorQuery = Annotated[str, Query(max_length=8192, description="`next_cursor` of the page before.")]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        max_length=1024, description="ETag of the state that you know: a change by others since is not overwritten."
+    ),
+]
+
+_ALWAYS = (
+    ApiReason.UNAUTHENTICATED,
+    ApiReason.NOT_FOUND,
+    ApiReason.INVALID_REQUEST,
+    ApiReason.TOO_LARGE,
+    ApiReason.CLUSTER_UNREACHABLE,
+    ApiReason.INTERNAL_ERROR,
+)
+
+
+def problems(*reasons: ApiReason) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may answer with, beside those of every route, for its OpenAPI."""
+    by_status: dict[int, list[ApiReason]] = {}
+    for reason in (*_ALWAYS, *reasons):
+        by_status.setdefault(API_CATALOGUE[reason].status, []).append(reason)
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": "; ".join(API_CATALOGUE[r].title for r in dict.fromkeys(found)), "content": content}
+        for status, found in sorted(by_status.items())
+    }

@@ -1,0 +1,124 @@
+"""What the API works with: connections to the cluster and to S3, and whose rights a request has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from dagy.adapters import reviews
+from dagy.adapters.api_settings import ApiSettings
+from dagy.adapters.cluster import Cluster
+from dagy.adapters.kube import KubeApi
+from dagy.adapters.presigned import PresignedStore
+from dagy.core.api_reasons import ApiReason
+from dagy.web.problems import ProblemError, unauthenticated
+
+MANAGER = "dagy-api"
+"""Field manager of what the API writes."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Connections, shared by all requests."""
+
+    settings: ApiSettings
+    callers: KubeApi
+    """Without an identity, for requests with the callers' tokens; in process, with the kubeconfig's."""
+    own: KubeApi | None
+    """With the API's own service account; None in process, where everything is done with the kubeconfig."""
+    files: PresignedStore | None
+    """None without S3 settings."""
+
+    @classmethod
+    def over(cls, settings: ApiSettings, callers: KubeApi, own: KubeApi | None) -> Services:
+        """Over connections that there are."""
+        files = PresignedStore(settings.s3_bucket, settings.s3_public_url) if settings.s3_bucket else None
+        return cls(settings, callers, own, files)
+
+    @classmethod
+    async def in_cluster(cls, settings: ApiSettings) -> Services:
+        """For a server: it has a service account, and each caller has a token."""
+        callers = await KubeApi.connect_without_identity(MANAGER)
+        return cls.over(settings, callers, await KubeApi.connect(MANAGER))
+
+    @classmethod
+    async def in_process(cls, settings: ApiSettings, kubeconfig: str | None = None) -> Services:
+        """For a command on somebody's machine: all is done with the rights of the (present) kubeconfig."""
+        return cls.over(settings, await KubeApi.connect(MANAGER, kubeconfig), None)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.callers.close()
+        if self.own:
+            await self.own.close()
+
+    @property
+    def builds(self) -> Cluster:
+        """The build namespace, which callers may not read: asked only for packages that they may get."""
+        return Cluster(self.own or self.callers, self.settings.build_namespace)
+
+    @property
+    def reader(self) -> KubeApi:
+        """For what every caller may be told once the rest of the request was allowed, such as who owns a slug."""
+        return self.own or self.callers
+
+    def identity(self) -> KubeApi:
+        """The API's own service account. Raises ProblemError in process."""
+        if self.own is None:
+            raise ProblemError(
+                ApiReason.NO_IDENTITY,
+                "Only the API in the cluster can vouch for pods; this one runs inside a command. Ask "
+                "https://dagy-api.dagy-system.svc.",
+            )
+        return self.own
+
+    def storage(self) -> PresignedStore:
+        """S3. Raises ProblemError without settings."""
+        if self.files is None:
+            raise ProblemError(
+                ApiReason.STORAGE_NOT_CONFIGURED,
+                "This needs S3, and the API that runs inside this command has no S3 settings. Name the API of the "
+                "cluster with --url or DAGY_API_URL, or set DAGY_S3_BUCKET and the AWS variables.",
+            )
+        return self.files
+
+
+_BEARER = HTTPBearer(auto_error=False, description="A token of the cluster, e.g. from `kubectl create token ACCOUNT`.")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+
+
+def services_of(request: Request) -> Services:
+    """The app's services."""
+    return cast(Services, request.app.state.services)
+
+
+Provided = Annotated[Services, Depends(services_of)]
+
+
+def bearer_token(credentials: Credentials) -> str:
+    """The token that the request carries. Raises ProblemError (401) without one."""
+    token = credentials.credentials.strip() if credentials else ""
+    # Of a token only visible ASCII reaches a header of ours.
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise unauthenticated(
+            "The request has no bearer token. Send `Authorization: Bearer TOKEN` with a token of the cluster, e.g. "
+            "from `kubectl create token ACCOUNT`."
+        )
+    return token
+
+
+def caller_of(services: Provided, credentials: Credentials) -> KubeApi:
+    """The cluster with the caller's rights."""
+    return services.callers if services.own is None else services.callers.as_caller(bearer_token(credentials))
+
+
+Caller = Annotated[KubeApi, Depends(caller_of)]
+
+
+async def known_caller(services: Provided, caller: Caller) -> None:
+    """Raise KubeError (401) for a token that the cluster does not accept, where nothing else would ask the cluster."""
+    if services.own is not None:
+        await reviews.check_token(caller)

@@ -1,0 +1,126 @@
+"""What tests of the API share: users, the served app, packages as the operator would leave them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+import yaml
+
+from dagy.adapters.api_settings import ApiSettings
+from dagy.adapters.kube import KubeApi
+from dagy.web.app import create_app
+from dagy.web.services import Services
+from tests.cluster.doctor import free_port
+from tests.cluster.layout import current_layout
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "rest"
+
+
+class Users:
+    """Service accounts of the namespace `default`, with a kubeconfig that knows how to make their tokens."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self.kubeconfig = kubeconfig
+        self._tokens: dict[str, str] = {}
+
+    def kubectl(self, *arguments: str, stdin: Any = None) -> str:
+        """kubectl as the administrator; what it printed."""
+        argv = [str(current_layout().bin / "kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
+        text = None if stdin is None else json.dumps(stdin)
+        done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60)
+        assert not done.returncode, done.stderr
+        return done.stdout
+
+    def create(self, name: str, *, edits: str | None = None, views: str | None = None) -> None:
+        """A user who may edit or view one namespace."""
+        self.kubectl("create", "serviceaccount", name)
+        # Aggregation into `view` and `edit` needs the controller manager, which is not part of this tier.
+        for namespace, roles in ((edits, ("dagy-view", "dagy-edit")), (views, ("dagy-view",))):
+            for role in roles if namespace else ():
+                grant = f"--clusterrole={role}", f"--serviceaccount=default:{name}", f"--namespace={namespace}"
+                self.kubectl("create", "rolebinding", f"{name}-{role}", *grant)
+
+    def create_api(self) -> None:
+        """The API's own account with the rights that its manifest gives it, and nothing more."""
+        documents = [d for d in yaml.safe_load_all((ROOT / "manifests/base/api-rbac.yaml").read_text()) if d]
+        self.kubectl(
+            "apply", "--server-side", "-f", "-", stdin={"apiVersion": "v1", "kind": "List", "items": documents}
+        )
+
+    def token(self, name: str, namespace: str = "default") -> str:
+        """The user's token."""
+        if name not in self._tokens:
+            made = self.kubectl("create", "token", name, f"--namespace={namespace}", "--duration=2h")
+            self._tokens[name] = made.strip()
+        return self._tokens[name]
+
+
+@dataclass
+class Api:
+    """The served app."""
+
+    url: str
+    users: Users
+
+    def client(self, user: str | None, **headers: str) -> httpx.Client:
+        """A client with the user's token, or with none."""
+        token = {"Authorization": f"Bearer {self.users.token(user)}"} if user else {}
+        return httpx.Client(base_url=self.url, headers={**token, **headers}, timeout=60)
+
+
+def api_kubeconfig(users: Users, folder: Path) -> Path:
+    """A kubeconfig of the API's service account. It carries the administrator's certificate, too, which the connection
+    for callers must leave out."""
+    config = json.loads(Path(users.kubeconfig).read_text())
+    path = folder / "api-kubeconfig"
+    config["users"][0]["user"] = {"token": users.token("dagy-api", "dagy-system")}
+    path.write_text(json.dumps(config))
+    return path
+
+
+@contextmanager
+def serving(kubeconfig: str, users: Users, bucket: str) -> Iterator[Api]:
+    """uvicorn with the app, as `python -m dagy.web` runs it, but for TLS."""
+    folder = Path(kubeconfig).parent
+    port = free_port()
+    settings = ApiSettings(s3_bucket=bucket, s3_prefix=PREFIX, api_host="127.0.0.1", api_port=port)
+    server: list[uvicorn.Server] = []
+    started = threading.Event()
+
+    async def run() -> None:
+        callers = await KubeApi.connect_without_identity("dagy-api", kubeconfig)
+        own = await KubeApi.connect("dagy-api", str(api_kubeconfig(users, folder)))
+        services = Services.over(settings, callers, own)
+        config = uvicorn.Config(create_app(services), host="127.0.0.1", port=port, log_level="warning", lifespan="off")
+        server.append(uvicorn.Server(config))
+        server[0].install_signal_handlers = lambda: None  # type: ignore[method-assign]
+        task = asyncio.create_task(server[0].serve())
+        while not server[0].started and not task.done():
+            await asyncio.sleep(0.01)
+        started.set()
+        await task
+        await services.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+    thread.start()
+    assert started.wait(30), "the API does not start"
+    yield Api(f"http://127.0.0.1:{port}", users)
+    server[0].should_exit = True
+    thread.join(20)
+
+
+def unique(prefix: str = "p") -> str:
+    """A name that no other test has."""
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
