@@ -100,6 +100,15 @@ def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Re
     )
 
 
+def template_of(workload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The pod template of a Deployment, Job, CronJob or the like; empty for anything else."""
+    spec = workload.get("spec") or {}
+    if "jobTemplate" in spec:
+        spec = (spec["jobTemplate"] or {}).get("spec") or {}
+    template: Mapping[str, Any] = spec.get("template") or {}
+    return template
+
+
 def image_fact(container: str, image: str) -> ImageFact:
     """What an image's name tells: the Python minor in the tag of an image called python, and whether it is Alpine's."""
     name, _, _digest = image.partition("@")

@@ -1,0 +1,33 @@
+"""One API server, one bucket and one replica for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dagy.adapters.attach_settings import AttachSettings
+from dagy_builder.storage import ObjectStore
+from tests.admission.rig import BUCKET, Replica, Server, World
+from tests.cluster.controlplane import control_plane
+from tests.cluster.doctor import free_port
+from tests.cluster.layout import current_layout
+from tests.s3server import s3_server
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The world, with the packages AAAAAAA1 to AAAAAAA6 in it."""
+    folder, port = tmp_path_factory.mktemp("admission"), free_port()
+    with (
+        control_plane(current_layout(), folder) as kubeconfig,
+        s3_server(tmp_path_factory.mktemp("admission-s3"), BUCKET) as variables,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        server, bucket = Server(kubeconfig), ObjectStore(BUCKET)
+        server.set_up(f"https://127.0.0.1:{port}")
+        replica = Replica(AttachSettings(), server.account(folder), bucket, port)
+        with replica.serving() as keeper:
+            yield World(server, bucket, replica, keeper)
