@@ -13,6 +13,7 @@ import io
 import posixpath
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 # Beside a package's metadata: who installed it, when and from where (PEP 376, PEP 610, and uv's own notes).
 _INSTALLATION_NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
@@ -71,6 +72,20 @@ def rewritten_record(content: bytes, rewritten: Mapping[str, bytes]) -> bytes:
             continue
         writer.writerow([row[0], *_digest_and_size(rewritten[path])] if path in rewritten else row)
     return text.getvalue().encode()
+
+
+def recorded_hashes(content: bytes) -> dict[str, str]:
+    """Paths and SHA-256 (hex) of the files that a RECORD lists with one."""
+    try:
+        rows = list(csv.reader(io.StringIO(content.decode()), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return {}
+    found: dict[str, str] = {}
+    for path, algorithm, digest in ((row[0], *row[1].partition("=")[::2]) for row in rows if len(row) > 1):
+        if algorithm == "sha256":
+            with suppress(ValueError):
+                found[posixpath.normpath(path)] = base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
+    return found
 
 
 def _digest_and_size(content: bytes) -> tuple[str, str]:

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 TERMINATION_MESSAGE_LIMIT = 4096
 RESULT_PREFIX = "dagy-result: "
+CACHED_TREE_VARIABLE = "DAGY_CACHED_TREE"
+"""In the environment of `install` and `package`: where the tree lies, when it lies beside a cache that builds share."""
 
 
 class Step(StrEnum):

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from dagy_builder import shared_cache
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.index_failure import failure_of, first_sentence
@@ -27,6 +28,7 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
         python = bundled_interpreter(target) or Path(sys.executable)
     else:
         python = require_interpreter(target, uv)
+    shared_cache.prepare(request, [package.name for package in lock.packages], uv, log)
     _empty(tree)
     with tempfile.TemporaryDirectory(prefix="dagy-install-") as folder:
         file = Path(folder, "pylock.toml")

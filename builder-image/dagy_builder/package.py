@@ -13,8 +13,8 @@ from pathlib import Path
 
 import deflate
 
-from dagy_builder import content
-from dagy_builder.contract import BuildRequest, Reason
+from dagy_builder import content, shared_cache
+from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.limits import Limits, human_size, too_large
 from dagy_builder.tree import TreeFile, TreeReader, scan
@@ -69,7 +69,8 @@ def package(
     out.mkdir(parents=True, exist_ok=True)
     root_fd = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        packed = _packed(files, root_fd, _LEVELS.get(request.compression, _LEVELS["fast"]))
+        level = _LEVELS.get(request.compression, _LEVELS["fast"])
+        packed = _packed(files, root_fd, level, checked=shared_cache.must_be_checked(request))
         written = _write_zip(packed, out / ARTIFACT, limits.compressed_bytes, tick)
     except BaseException:
         (out / ARTIFACT).unlink(missing_ok=True)
@@ -130,26 +131,46 @@ def _write_zip(batches: Iterable[list[_Packed]], target: Path, limit: int, tick:
     return written
 
 
-def _packed(files: Sequence[TreeFile], root_fd: int, level: int) -> Iterator[list[_Packed]]:
-    """All files in their order, in batches."""
+def _packed(files: Sequence[TreeFile], root_fd: int, level: int, *, checked: bool) -> Iterator[list[_Packed]]:
+    """All files in their order, in batches; `checked` against their RECORDs."""
     replaced = _replaced_contents(root_fd, files)
+    recorded = _recorded_hashes(root_fd, files) if checked else {}
 
     def pack(batch: Sequence[TreeFile]) -> list[_Packed]:
         with TreeReader(root_fd) as reader:
             return [
-                _pack(file, replaced[file.path] if file.path in replaced else reader.read(file), level)
+                _pack(file, replaced[file.path], level)
+                if file.path in replaced
+                else _pack(file, reader.read(file), level, recorded.get(file.path))
                 for file in batch
             ]
 
     return _in_parallel(pack, files)
 
 
-def _pack(file: TreeFile, data: bytes, level: int) -> _Packed:
+def _pack(file: TreeFile, data: bytes, level: int, recorded: str | None = None) -> _Packed:
+    digest = hashlib.sha256(data).hexdigest()
+    if recorded not in (None, digest):
+        raise StepError(
+            Reason.HASH_MISMATCH,
+            f"{file.path} is not what its package's RECORD says, most likely because the wheel cache is damaged. "
+            "It is built again, and the package fetched anew.",
+            Fault.INFRASTRUCTURE,
+        )
     method, stored = compress(data, level)
     member = Member(file.path, file.executable, method, deflate.crc32(data), len(data), stored)
     mode = "0755" if file.executable else "0644"
-    line = f"{mode} {hashlib.sha256(data).hexdigest()} {file.path}\n"
+    line = f"{mode} {digest} {file.path}\n"
     return _Packed(member, line, content.is_native(file.path, data))
+
+
+def _recorded_hashes(root_fd: int, files: Sequence[TreeFile]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    with TreeReader(root_fd) as reader:
+        for file in files:
+            if content.is_record(file.path):
+                found |= content.recorded_hashes(reader.read(file))
+    return found
 
 
 def _replaced_contents(root_fd: int, files: Sequence[TreeFile]) -> dict[str, bytes]:

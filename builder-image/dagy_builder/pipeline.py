@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagy_builder import resolve as resolution
+from dagy_builder import shared_cache
 from dagy_builder.contract import BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError
 from dagy_builder.install import install as install_tree
@@ -52,7 +53,7 @@ def install(request: BuildRequest, lock_text: str, work_dir: Path, log: Log = pr
         work_dir.mkdir(parents=True, exist_ok=True)
         route = _route()
         with _install_cache(request, work_dir, route) as cache, open_uv(cache=cache, route=route) as uv:
-            lock = install_tree(request, lock_text, work_dir / "tree", uv, log)
+            lock = install_tree(request, lock_text, shared_cache.cached_tree() or work_dir / "tree", uv, log)
         return _counted(len(lock.packages), "package"), {"packageCount": len(lock.packages)}
 
     return _run(Step.INSTALL, work, log)
@@ -64,7 +65,11 @@ def package(
     """Pack work_dir/tree into work_dir/out/artifact.zip: result as `PackageSummary`. `tick` is called as it grows."""
 
     def work() -> tuple[str, dict[str, Any]]:
-        summary = package_tree(request, work_dir / "tree", work_dir / "out", Limits.of(), tick)
+        tree = shared_cache.cached_tree() or work_dir / "tree"
+        try:
+            summary = package_tree(request, tree, work_dir / "out", Limits.of(), tick)
+        finally:
+            shared_cache.discard()
         sizes = f"{human_size(summary.uncompressed_bytes)} to {human_size(summary.size_bytes)}"
         return f"{_counted(summary.file_count, 'file')}, {sizes}", asdict(summary)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dagy.adapters.settings import Settings
 from dagy.core.facts import JobKind
-from dagy.core.jobs import JobInput, input_config_map, input_files, job_manifest, job_name
+from dagy.core.jobs import JobInput, JobSettings, input_config_map, input_files, job_manifest, job_name
 from tests.core.worlds import SLUG, plan
 
 SETTINGS = Settings(s3_bucket="artifacts", builder_image="builder:1").job_settings()
@@ -48,6 +48,21 @@ def test_restricted_pod_security() -> None:
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert context["allowPrivilegeEscalation"] is False
         assert context["readOnlyRootFilesystem"] is True
+
+
+def test_only_builds_that_run_no_package_code_share_the_cache() -> None:
+    with_cache = Settings(s3_bucket="artifacts", builder_image="builder:1", cache_claim="wheels").job_settings()
+
+    def mounted(kind: JobKind, settings: JobSettings, **spec: Any) -> list[str]:
+        job = job_manifest(plan(**spec), JobInput(kind, SLUG, "0123456789abcdef", 1), settings)
+        pod = job["spec"]["template"]["spec"]
+        assert ("wheels" in str(pod["volumes"])) == ("/cache" in str(pod["containers"]))
+        return [c["name"] for c in pod["containers"] if "/cache" in str(c)]
+
+    assert mounted(JobKind.BUILD, with_cache) == ["install", "package"]
+    assert mounted(JobKind.BUILD, SETTINGS) == []
+    assert mounted(JobKind.VALIDATE, with_cache) == []
+    assert mounted(JobKind.BUILD, with_cache, sourceDistributions="Allow") == []
 
 
 def test_the_users_text_is_in_no_argument_and_no_environment() -> None:

@@ -73,6 +73,8 @@ class Settings(EnvironmentSettings):
     """CPU request of runs whose FlowDeployment has no resources; none when "0"."""
     flow_memory_request: str = "128Mi"
     """Memory request of runs whose FlowDeployment has no resources; none when "0"."""
+    cache_claim: str = ""
+    """PersistentVolumeClaim in the build namespace with a wheel cache that builds share, so that no wheel is downloaded twice; none when empty. With more than one node it must be ReadWriteMany. Builds that may run package code, or that use credentials of an index, never see it."""  # noqa: E501
     queue_name: str = ""
     """Kueue LocalQueue for the Jobs; past one machine the queueing is Kueue's."""
     resync_seconds: Annotated[int, Field(ge=10)] = 600
@@ -110,6 +112,7 @@ class Settings(EnvironmentSettings):
                 "limits": {k: v for k, v in limits.items() if v},
             },
             queue_name=self.queue_name,
+            cache_claim=self.cache_claim,
         )
 
 

@@ -14,10 +14,12 @@ from typing import Any
 from dagy.core.facts import STEPS, JobKind
 from dagy.core.plan import BuildPlan, digest
 from dagy.model import names
-from dagy.model.spec import Resources
-from dagy_builder.contract import BuildRequest, Step
+from dagy.model.spec import Resources, SourceDistributions
+from dagy_builder.contract import CACHED_TREE_VARIABLE, BuildRequest, Step
 
 INPUT, WORK = "/input", "/work"
+_CACHE = "/cache"
+_CACHED_STEPS = (Step.INSTALL, Step.PACKAGE)
 CA_FILE = "ca-certificates.crt"
 _USER = 65532
 _GRACE_SECONDS = 5
@@ -40,6 +42,8 @@ class JobSettings:
     """Kubernetes resources of a container, used where the package asks for none."""
     queue_name: str = ""
     """Kueue's queue for these Jobs, when there is one."""
+    cache_claim: str = ""
+    """PersistentVolumeClaim with the wheel cache that builds share, when there is one."""
 
 
 @dataclass(frozen=True)
@@ -139,9 +143,36 @@ def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manife
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "volumes": _volumes(job_name(plan.uid, which), which, settings),
-        "containers": [_container(step, which, settings, asked) for step in STEPS[which.kind]],
+        "volumes": _volumes(job_name(plan.uid, which), which, settings) + _cache_volumes(plan, which, settings),
+        "containers": [
+            _with_cache(_container(step, which, settings, asked), plan, which, settings) for step in STEPS[which.kind]
+        ],
     }
+
+
+def _shares_cache(plan: BuildPlan, which: JobInput, settings: JobSettings) -> bool:
+    """Only where no package code runs, which could spoil for others what it finds there."""
+    forbidden = plan.spec.source_distributions is SourceDistributions.FORBID
+    return bool(settings.cache_claim) and which.kind is JobKind.BUILD and forbidden
+
+
+def _cache_volumes(plan: BuildPlan, which: JobInput, settings: JobSettings) -> list[Manifest]:
+    if not _shares_cache(plan, which, settings):
+        return []
+    return [{"name": "cache", "persistentVolumeClaim": {"claimName": settings.cache_claim}}]
+
+
+def _with_cache(container: Manifest, plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
+    """The tree lies beside the cache, because uv can link files only within one mount, and copying them is slow."""
+    if container["name"] not in _CACHED_STEPS or not _shares_cache(plan, which, settings):
+        return container
+    env = [
+        {"name": "DAGY_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+        {"name": CACHED_TREE_VARIABLE, "value": f"{_CACHE}/trees/$(DAGY_POD_UID)"},
+        {"name": "UV_CACHE_DIR", "value": f"{_CACHE}/uv"},
+    ]
+    mount = {"name": "cache", "mountPath": _CACHE}
+    return {**container, "env": [*container["env"], *env], "volumeMounts": [*container["volumeMounts"], mount]}
 
 
 def _volumes(input_name: str, which: JobInput, settings: JobSettings) -> list[Manifest]:
