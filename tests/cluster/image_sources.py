@@ -125,6 +125,23 @@ def _interpreters(layout: Layout, say: Say) -> dict[str, Path]:
     return {"interpreters": folder}
 
 
+def _python(version: str) -> Image:
+    """An image like upstream's of that name: the same interpreter as in the builder's image, without uv."""
+
+    def fill(_layout: Layout, context: Path, _say: Say) -> None:
+        libraries = "libbz2-1.0 libffi8 liblzma5 libsqlite3-0 libssl3 zlib1g"
+        (context / "Dockerfile").write_text(
+            f"FROM {BASE.name}\n"
+            f"RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates {libraries}"
+            " && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*\n"
+            f"COPY --from=interpreters /{version} /opt/python/{version}\n"
+            f"RUN echo /opt/python/{version}/lib > /etc/ld.so.conf.d/python.conf && ldconfig\n"
+            f'ENV PATH=/opt/python/{version}/bin:/usr/bin:/bin\nCMD ["python3"]\n'
+        )
+
+    return Image(f"docker.io/library/python:{version}-slim", fill, named_contexts=_interpreters)
+
+
 def _s3_release() -> str:
     return required_version((GO_MODULES / "versitygw" / "go.mod").read_text(), "github.com/versity/versitygw")
 
@@ -141,5 +158,7 @@ OPERATOR = Image(
     _sources(*LOCK, "operator", "builder-image/dagy_builder"),
     "operator/Dockerfile",
 )
-IMAGES = (PAUSE, BASE, S3, BUILDER, OPERATOR)
+# What DAGY_FLOW_IMAGE names, for flows that name no image.
+PYTHONS = tuple(_python(version) for version in ("3.10", "3.11", "3.12", "3.13"))
+IMAGES = (PAUSE, BASE, S3, BUILDER, OPERATOR, *PYTHONS)
 """All images of the cluster, bases first."""

@@ -79,19 +79,23 @@ class FlowCluster:
         await self._api.delete(namespaced("controllerrevisions", namespace, name))
 
     async def pins(self, slug: str) -> tuple[Pin, ...]:
-        """Every artifact of the package that a kept revision of any deployment refers to."""
-        return pins_in(await self._revisions("", f"{names.LABEL_USES_PREFIX}{slug}"), slug)
+        """Every artifact of the package that a kept revision of a deployment refers to.
+
+        Revisions of a deployment that is gone don't count: the garbage collector has not come yet.
+        """
+        found = pins_in(await self._revisions("", f"{names.LABEL_USES_PREFIX}{slug}"), slug)
+        owners = {p.uid: await self.deployment(Key(p.namespace, p.deployment)) for p in found}
+        living = {uid for uid, owner in owners.items() if owner and owner["metadata"]["uid"] == uid}
+        return tuple(p for p in found if p.uid in living)
 
     async def users(self, slug: str) -> list[str]:
         """Deployments whose newest revision uses the package, as namespace/name."""
         pins = await self.pins(slug)
         latest = {}
-        for namespace, name in {(p.namespace, p.deployment) for p in pins}:
-            deployment = await self.deployment(Key(namespace, name))
-            if deployment and "deletionTimestamp" not in deployment["metadata"]:
-                kept = await self.revisions(Key(namespace, name), deployment["metadata"]["uid"])
-                latest[namespace, name] = kept[0].number if kept else 0
-        return users_of(slug, pins, latest)
+        for key, uid in {(Key(p.namespace, p.deployment), p.uid) for p in pins}:
+            kept = await self.revisions(key, uid)
+            latest[uid] = kept[0].number if kept else 0
+        return users_of(pins, latest)
 
     async def cron_job(self, key: Key) -> Json | None:
         """The CronJob of the deployment's name, whoever it belongs to."""

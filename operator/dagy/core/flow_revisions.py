@@ -33,6 +33,8 @@ class Pin:
 
     namespace: str
     deployment: str
+    uid: str
+    """The deployment's: another one may have its name by now."""
     number: int
     uri: str
 
@@ -72,15 +74,15 @@ def pins_in(objects: Iterable[Mapping[str, Any]], slug: str) -> tuple[Pin, ...]:
     for obj in objects:
         kept = _kept(obj)
         if kept:
-            owner, namespace = str(_owner(obj).get("name", "")), obj["metadata"]["namespace"]
-            pins += [Pin(namespace, owner, kept.number, p.uri) for p in kept.revision.packages if p.slug == slug]
+            owner, namespace = _owner(obj), obj["metadata"]["namespace"]
+            name, uid = str(owner.get("name", "")), str(owner.get("uid", ""))
+            pins += [Pin(namespace, name, uid, kept.number, p.uri) for p in kept.revision.packages if p.slug == slug]
     return tuple(pins)
 
 
-def users_of(slug: str, pins: Iterable[Pin], latest: Mapping[tuple[str, str], int]) -> list[str]:
-    """Deployments whose newest revision uses the package, as namespace/name. `latest` by namespace and name."""
-    using = {f"{p.namespace}/{p.deployment}" for p in pins if latest.get((p.namespace, p.deployment)) == p.number}
-    return sorted(using)
+def users_of(pins: Iterable[Pin], latest: Mapping[str, int]) -> list[str]:
+    """Deployments whose newest revision is among those that pin, as namespace/name. `latest` by uid."""
+    return sorted({f"{p.namespace}/{p.deployment}" for p in pins if latest.get(p.uid) == p.number})
 
 
 def surplus(revisions: Sequence[KeptRevision], limit: int, running: Iterable[int]) -> tuple[KeptRevision, ...]:
