@@ -92,7 +92,7 @@ def _from_plugin(environ: Mapping[str, str]) -> str:
         config.load_kube_config(files, client_configuration=configuration)  # type: ignore[no-untyped-call]
     except Exception as error:
         raise SetupError(f"The kubeconfig's plugin gave no token: {type(error).__name__}. {_INSTEAD}") from error
-    value = configuration.get_api_key_with_prefix("authorization") or ""
+    value = configuration.get_api_key_with_prefix("BearerToken") or ""
     if not value:
         raise SetupError(f"The kubeconfig's plugin gave no token. {_INSTEAD}")
     return str(value).removeprefix("Bearer ")
