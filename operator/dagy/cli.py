@@ -1,8 +1,14 @@
-"""The command line: `dagy`. Each group of commands is imported when it is used."""
+"""The command line: `dagy`, and `kubectl dagy`. Each group of commands is imported when it is used."""
 
 from __future__ import annotations
 
-from cyclopts import App
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+USAGE = 2
+"""Exit code for a command line that can't be understood."""
 
 
 def _version() -> str:
@@ -17,12 +23,39 @@ app = App(
     help_on_error=False,
     version=_version,
 )
+# The whole help stands here, because a command that isn't run isn't imported.
+app.command(
+    "dagy.commands.packages:app",
+    name="packages",
+    help="Create, build and look at dependency packages. PACKAGE is a slug, a name, or namespace/name.",
+)
+app.command(
+    "dagy.commands.deploy:deploy",
+    name="deploy",
+    help="""Deploy a flow with its dependency packages, or a new version of it. What runs goes on with what it has.
+
+    An upload that was cut goes on where it was. Options that are left out stay as the deployment has them, packages
+    excepted. Exit code 1: refused, with the reason. 2: a file or an option that cannot be used.
+    """,
+)
+app.command(
+    "dagy.commands.deployments:app",
+    name="deployments",
+    help="Look at deployed flows and their runs, roll back, delete.",
+)
+app.command(
+    "dagy.commands.deployments:run",
+    name="run",
+    help="""Run a deployed flow now.
+
+    With --wait the log is printed as it comes, and the exit code is the flow's own.
+    """,
+)
 app.command(
     "dagy.commands.requirements:app",
     name="requirements",
     help="Check requirements.txt files and turn them into packages.",
 )
-# The whole help stands here, because a command that isn't run isn't imported.
 app.command(
     "dagy.commands.local:validate",
     name="validate",
@@ -39,8 +72,20 @@ app.command(
     Exit code 0: the ZIP is there. 1: the requirements don't resolve, or a step failed. 2: a file that cannot be used.
     """,
 )
+app.command(
+    "dagy.commands.completion:completion",
+    name="completion",
+    help="""Print a script that lets a shell complete commands and options.
+
+    For bash, put `eval "$(dagy completion bash)"` into ~/.bashrc.
+    """,
+)
 
 
-def main() -> None:
-    """Run the command line and exit with its code: 0 done, 1 findings or failure, 2 unusable input."""
-    app()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code: 0 done, 1 findings or failure, 2 unusable input or usage."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(USAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -104,11 +105,13 @@ def delete(reference: str, namespace: str) -> Operation[ObjectKey]:
 
 
 def request(reference: str, namespace: str, verb: Verb) -> Operation[RequestResponse]:
-    """Ask the operator for something: it is accepted at once, and carried out in its time."""
+    """Ask the operator for something: it is accepted at once, and carried out in its time.
+
+    The token makes it repeatable: however often it arrives, it asks once.
+    """
     key = yield from locate(reference, namespace)
-    accepted: RequestResponse = yield Call(
-        "POST", path(ROOT, *_parts(key), verb=verb), answer(RequestResponse), repeatable=False
-    )
+    token = query(token=secrets.token_hex(8))
+    accepted: RequestResponse = yield Call("POST", path(ROOT, *_parts(key), verb=verb), answer(RequestResponse), token)
     return accepted
 
 

@@ -33,7 +33,7 @@ class InputError(Exception):
 
 def read_file(path: Path, target: Target) -> RequirementsFile:
     """Read a requirements file; "-" is standard input. Raises InputError."""
-    return read_requirements(_text(path), target)
+    return read_requirements(read_text(path), target)
 
 
 def read_list(path: Path, target: Target) -> tuple[Dependency, ...]:
@@ -66,7 +66,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
     try:
         # JSON is YAML, too.
-        documents: list[Any] = [one for one in yaml.safe_load_all(_text(path)) if one is not None]
+        documents: list[Any] = [one for one in yaml.safe_load_all(read_text(path)) if one is not None]
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
@@ -83,7 +83,8 @@ def shown(path: Path) -> str:
     return "standard input" if path == STANDARD_INPUT else redact(str(path))
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A text file, or standard input. Raises InputError."""
     try:
         if path == STANDARD_INPUT:
             data = sys.stdin.buffer.read(MAX_BYTES + 1)

@@ -1,0 +1,120 @@
+"""`dagy deploy`: a flow's ZIP, the packages it needs, and when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from dagy.client import Client, NotFoundError
+from dagy.client.artifacts import LocalArtifact, read_artifact
+from dagy.client.references import ObjectKey, object_key, package_reference
+from dagy.commands import output
+from dagy.commands.connection import DONE, UsageError, answered, connected, namespace_of
+from dagy.commands.deployments import settled
+from dagy.commands.flow_name import flow_name_of
+from dagy.commands.options import DEFAULT, Api, Timeout
+from dagy.deploy import deploy_with
+from dagy.model.rest_deployments import DeploymentResponse
+from dagy.model.spec import PythonVersion
+
+_SHORT_HASH = 12
+_ANY = "default"
+"""Whether a text is a slug does not depend on the namespace."""
+
+
+@answered
+def deploy(
+    artifact: Annotated[Path, Parameter(name="ARTIFACT", help="The flow's code, as a ZIP.")],
+    /,
+    *,
+    deployment: Annotated[str, Parameter(name="--deployment", help="Name, or namespace/name, of the deployment.")],
+    dep_packages: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--dep-packages",
+            consume_multiple=True,
+            negative="",
+            help="Packages to attach: slugs, names, namespace/names, or SLUG@SHA256 for an earlier ZIP. The first "
+            "takes precedence.",
+        ),
+    ] = (),
+    flow_name: Annotated[
+        str | None,
+        Parameter(help="Module that a run starts; that of the deployment, or the only one in the ZIP, when absent."),
+    ] = None,
+    flow_version: Annotated[
+        str | None, Parameter(help="Version of the flow; the first digits of the ZIP's SHA-256 when absent.")
+    ] = None,
+    schedule: Annotated[str | None, Parameter(help='When it runs, in Cron syntax, e.g. "0 3 * * *".')] = None,
+    time_zone: Annotated[str | None, Parameter(help='Time zone of the schedule, e.g. "Europe/Berlin".')] = None,
+    image: Annotated[str | None, Parameter(help="Image to run in; one with the packages' Python when absent.")] = None,
+    python: Annotated[PythonVersion | None, Parameter(help="Python version of the flow and of its image.")] = None,
+    env: Annotated[
+        tuple[str, ...],
+        Parameter(consume_multiple=True, negative="", help="NAME=VALUE of the runs' environment, for all to read."),
+    ] = (),
+    service_account: Annotated[str | None, Parameter(help="Service account of the runs.")] = None,
+    wait: Annotated[bool, Parameter(name="--wait", negative="--no-wait", help="Wait until it is ready to run.")] = True,
+    timeout: Timeout = 300.0,
+    api: Api = DEFAULT,
+) -> int:
+    """Upload, deploy, and wait; `dagy.cli` has the help."""
+    key = object_key(deployment, namespace_of(api))
+    local = read_artifact(artifact)
+    options: dict[str, Any] = {
+        "schedule": schedule,
+        "time_zone": time_zone,
+        "image": image,
+        "python_version": python,
+        "env": _environment(env) or None,
+        "service_account_name": service_account,
+    }
+    with connected(api) as client:
+        options["dep_package_slugs"] = [_slug(client, one) for one in dep_packages]
+        options["flow_name"] = flow_name or flow_name_of(local, _present(client, key), key.name)
+        options["flow_version"] = flow_version or local.sha256[:_SHORT_HASH]
+        deployed = _sent(client, local, key, options)
+        if wait:
+            return settled(client, api, str(key), timeout)
+    if api.as_json:
+        output.as_json(deployed)
+    else:
+        print(f"{key}: {deployed.flow_name} {deployed.flow_version} is being deployed")
+    return DONE
+
+
+def _sent(client: Client, local: LocalArtifact, key: ObjectKey, options: dict[str, Any]) -> DeploymentResponse:
+    with output.progress_bar(local.path.name) as progress:
+        return deploy_with(client, local, key.name, namespace=key.namespace, progress=progress, **options)
+
+
+def _present(client: Client, key: ObjectKey) -> DeploymentResponse | None:
+    try:
+        return client.deployments.get(str(key))
+    except NotFoundError:
+        return None
+
+
+def _slug(client: Client, reference: str) -> str:
+    """The slug that a reference means; a slug itself is left to the API, which checks all rules at once."""
+    slug, pinned, sha256 = reference.partition("@")
+    meant = package_reference(slug, _ANY)
+    if meant.slug is None or meant.key is not None:
+        found = client.packages.get(slug)
+        if found.slug is None:
+            raise UsageError(f"Package {found.namespace}/{found.name} has no slug yet. Wait until it is built.")
+        slug = found.slug
+    return f"{slug}{pinned}{sha256}"
+
+
+def _environment(given: tuple[str, ...]) -> dict[str, str]:
+    """Names and values. Raises UsageError."""
+    values = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not name or not equals:
+            raise UsageError(f'--env takes NAME=VALUE, which "{name}" is not.')
+        values[name] = value
+    return values

@@ -1,0 +1,83 @@
+"""The API inside this process, with the rights of the kubeconfig: for commands that name no URL.
+
+It listens on a Unix socket in a folder that only this user can enter: who could reach it would have those rights.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import httpx
+
+from dagy.client.errors import SetupError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+_STARTS_WITHIN = 60.0
+_ENDS_WITHIN = 5.0
+
+
+@contextmanager
+def in_process_api() -> Iterator[httpx.BaseTransport]:
+    """Serve while the block runs; yields the way to it. Raises SetupError."""
+    if not hasattr(socket, "AF_UNIX"):
+        raise SetupError("Without Unix sockets the API can't run inside this command. Name one with --url.")
+    with tempfile.TemporaryDirectory(prefix="dagy-") as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = Path(folder) / "api"
+        listener.bind(str(path))
+        listener.listen()
+        started: Future[uvicorn.Server] = Future()
+        thread = Thread(target=_run, args=(listener, started), name="dagy-api", daemon=True)
+        thread.start()
+        server = started.result(_STARTS_WITHIN)
+        try:
+            yield httpx.HTTPTransport(uds=str(path))
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join(_ENDS_WITHIN)
+
+
+def _run(listener: socket.socket, started: Future[uvicorn.Server]) -> None:
+    try:
+        asyncio.run(_serve(listener, started))
+    except Exception as error:
+        if not started.done():
+            started.set_exception(_setup_error(error))
+
+
+async def _serve(listener: socket.socket, started: Future[uvicorn.Server]) -> None:
+    import uvicorn
+
+    from dagy.adapters.api_settings import ApiSettings
+    from dagy.web.app import create_app
+    from dagy.web.services import Services
+
+    services = await Services.in_process(ApiSettings.from_environment())
+    try:
+        config = uvicorn.Config(create_app(services), log_config=None, access_log=False, lifespan="off", ws="none")
+        server = uvicorn.Server(config)
+        started.set_result(server)
+        await server.serve(sockets=[listener])
+    finally:
+        await services.close()
+
+
+def _setup_error(error: Exception) -> SetupError:
+    if isinstance(error, ModuleNotFoundError):
+        return SetupError(
+            f"Without a URL the API runs inside this command, and that needs {error.name}, which is not installed. "
+            "Name an API with --url or DAGY_API_URL, or run pip install 'dagy[server]'."
+        )
+    return SetupError(
+        f"There is no URL of the API, and the kubeconfig can't be used instead: {str(error).rstrip('.')}. Name an API "
+        "with --url or DAGY_API_URL, or set KUBECONFIG."
+    )
