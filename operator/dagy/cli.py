@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 USAGE = 2
 """Exit code for a command line that can't be understood."""
@@ -72,14 +73,16 @@ app.command(
     Exit code 0: the ZIP is there. 1: the requirements don't resolve, or a step failed. 2: a file that cannot be used.
     """,
 )
-app.command(
-    "dagy.commands.completion:completion",
-    name="completion",
-    help="""Print a script that lets a shell complete commands and options.
 
-    For bash, put `eval "$(dagy completion bash)"` into ~/.bashrc.
-    """,
-)
+
+@app.command
+def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(name="SHELL", help="The shell.")], /) -> None:
+    """Print a script that lets a shell complete commands and options.
+
+    For bash, put `eval "$(dagy completion bash)"` into ~/.bashrc; for zsh, write it to a file _dagy in a folder of
+    $fpath; for fish, to ~/.config/fish/completions/dagy.fish.
+    """
+    print(app.generate_completion(prog_name="dagy", shell=shell))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,6 +6,7 @@ It listens on a Unix socket in a folder that only this user can enter: who could
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ def in_process_api() -> Iterator[httpx.BaseTransport]:
         listener.bind(str(path))
         listener.listen()
         started: Future[uvicorn.Server] = Future()
+        _quiet()
         thread = Thread(target=_run, args=(listener, started), name="dagy-api", daemon=True)
         thread.start()
         server = started.result(_STARTS_WITHIN)
@@ -52,6 +54,13 @@ def _run(listener: socket.socket, started: Future[uvicorn.Server]) -> None:
     except Exception as error:
         if not started.done():
             started.set_exception(_setup_error(error))
+
+
+def _quiet() -> None:
+    """Libraries log what goes wrong, and Python prints that when nobody listens; the command's sentence says it."""
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())
 
 
 async def _serve(listener: socket.socket, started: Future[uvicorn.Server]) -> None:

@@ -200,5 +200,5 @@ def _requested(
     if api.as_json:
         output.as_json(accepted)
     else:
-        output.note(f"{key} ({accepted.slug}): accepted. See it with `dagy packages wait {key}`.")
+        output.note(f"{key}: accepted. See it with `dagy packages wait {key}`.")
     return DONE

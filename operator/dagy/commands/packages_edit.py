@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
-from dagy.client import Client
+from dagy.client import Client, ConflictError
 from dagy.client.references import object_key
 from dagy.commands import output
 from dagy.commands.connection import DONE, FAILED, UsageError, answered, connected, namespace_of
@@ -28,6 +28,7 @@ from dagy.model.rest import (
 )
 from dagy.model.spec import BuildPolicy, PythonVersion
 
+_TAKEN = "AlreadyExists"
 _File = Annotated[
     Path, Parameter(name="FILE", help='A requirements.txt; "-" reads standard input.', allow_leading_hyphen=True)
 ]
@@ -136,6 +137,14 @@ def _save(client: Client, namespace: str, name: str, given: dict[str, Any], *, r
         if replace:
             return client.packages.save(f"{namespace}/{name}", DepPackageBody.model_validate(given))
         return client.packages.create(DepPackageCreate(namespace=namespace, name=name, **given))
+    except ConflictError as error:
+        if error.code != _TAKEN:
+            raise
+        raise ConflictError(
+            error.status,
+            f"There is a package {namespace}/{name} already. Replace what it consists of with --replace, add to it "
+            f"with `dagy packages import FILE --into {namespace}/{name}`, or choose another name.",
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}.") from error
