@@ -1,4 +1,4 @@
-"""The cluster as FlowDeployments use it: deployments, revisions, CronJobs, runs, and the packages behind slugs."""
+"""The cluster as FlowDeployments use it: deployments, revisions, CronJobs, runs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from dagy.adapters.events import record_event
-from dagy.adapters.kube import GROUP_PATHS, Json, KubeApi, KubeError, deppackage_path, flowdeployment_path, namespaced
-from dagy.core.attach import Candidate
+from dagy.adapters.kube import GROUP_PATHS, Json, KubeApi, KubeError, flowdeployment_path, namespaced
 from dagy.core.flow_facts import RunFact, is_owned, runs_of
 from dagy.core.flow_revisions import KeptRevision, Pin, pins_in, revisions_in, users_of
 from dagy.core.plan import Key
 from dagy.model import names
-
-_CLAIMS = f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}"
-_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
 class FlowCluster:
@@ -111,10 +107,10 @@ class FlowCluster:
         path = namespaced("cronjobs", key.namespace, key.name)
         await self._api.delete(path, uid=uid, propagation="Orphan")
 
-    async def runs(self, key: Key, uid: str) -> tuple[RunFact, ...]:
-        """The deployment's runs, newest first."""
+    async def runs(self, key: Key, uid: str, asked: str = "") -> tuple[RunFact, ...]:
+        """The deployment's runs, newest first; `asked` is the request that the deployment carries."""
         path, selector = namespaced("jobs", key.namespace), f"{names.LABEL_FLOW}={key.name}"
-        return runs_of((await self._api.list(path, labelSelector=selector))[0], uid)
+        return runs_of((await self._api.list(path, labelSelector=selector))[0], uid, asked)
 
     async def start_run(self, job: Json) -> bool:
         """Create a run's Job. False when it exists. Raises KubeError 409 when the name is somebody else's."""
@@ -129,39 +125,6 @@ class FlowCluster:
     async def delete_run(self, namespace: str, name: str) -> None:
         """Delete a run's Job with its pods."""
         await self._api.delete(namespaced("jobs", namespace, name))
-
-    async def candidate(self, slug: str, namespace: str, account: str) -> Candidate | None:
-        """The package with that slug, if there is one that pods of this service account may use.
-
-        Every package of the pod's own namespace may be used; one of another namespace if the account may get it.
-        """
-        claim = await self._api.get(f"{_CLAIMS}/{slug.lower()}")
-        if claim is None:
-            return None
-        key = Key(claim["spec"]["namespace"], claim["spec"]["name"])
-        if key.namespace != namespace and not await self._may_get(key, namespace, account):
-            return None
-        package = await self._api.get(deppackage_path(key.namespace, key.name))
-        found = Candidate.from_object(slug, package) if package else None
-        return found if found and found.status.slug == slug else None
-
-    async def _may_get(self, package: Key, namespace: str, account: str) -> bool:
-        wanted = {
-            "group": names.GROUP,
-            "resource": names.DEPPACKAGE_PLURAL,
-            "verb": "get",
-            "namespace": package.namespace,
-            "name": package.name,
-        }
-        groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
-        spec = {
-            "user": f"system:serviceaccount:{namespace}:{account}",
-            "groups": groups,
-            "resourceAttributes": wanted,
-        }
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-        answer = await self._api.create(_REVIEWS, review)
-        return bool(answer and answer["status"].get("allowed"))
 
     async def _revisions(self, namespace: str, selector: str) -> list[Json]:
         everywhere = f"{GROUP_PATHS['controllerrevisions']}/controllerrevisions"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from dagy.adapters.artifact_contents import ArtifactContents
+from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.flow_store import FlowStore
 from dagy.core import flow_artifact
-from dagy.core.attach import Attachment, AttachRequest, Candidate, Contents, Refusal, conflicts, pin
+from dagy.core.attach import Attachment, AttachReason, Refusal, conflicts, pin
+from dagy.core.attach_contents import ContentsError
 from dagy.core.flow_plan import FlowPlan, is_deployed, request_for
 from dagy.core.flow_reasons import FlowReason, FlowRefusal
 from dagy.core.flow_revisions import KeptRevision
@@ -20,14 +21,14 @@ from dagy_builder.storage import StorageError
 class FlowObserver:
     """Gathers facts. Raises KubeError; what S3 says becomes part of the facts."""
 
-    def __init__(self, cluster: FlowCluster, store: FlowStore, contents: ArtifactContents) -> None:
-        self._cluster, self._store, self._contents = cluster, store, contents
+    def __init__(self, cluster: FlowCluster, store: FlowStore, lookup: AttachLookup) -> None:
+        self._cluster, self._store, self._lookup = cluster, store, lookup
 
     async def observe(self, plan: FlowPlan, status: FlowDeploymentStatus) -> Seen:
         """All facts about the deployment."""
         revisions, runs, cron_job = await asyncio.gather(
             self._cluster.revisions(plan.key, plan.uid),
-            self._cluster.runs(plan.key, plan.uid),
+            self._cluster.runs(plan.key, plan.uid, plan.run),
             self._cluster.cron_job(plan.key),
         )
         refreshed = status.last_handled_refresh or ""
@@ -35,6 +36,8 @@ class FlowObserver:
             judged = await self._judge(plan, revisions[0] if revisions else None, refreshed)
         except StorageError as error:
             judged = FlowRefusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
+        except ContentsError as error:
+            judged = FlowRefusal(AttachReason.CONTENTS_UNKNOWN, f"{error} Build the packages again, or leave one out.")
         return Seen(
             revisions=revisions,
             runs=runs,
@@ -51,11 +54,11 @@ class FlowObserver:
             if refusal:
                 return refusal
         request = request_for(plan, deployed.revision if deployed else None)
-        candidates = await self._candidates(request)
+        candidates = await self._lookup.packages(request)
         pinned = pin(request, candidates, only_current=True)
         if isinstance(pinned, Refusal):
             return refused_by(pinned, candidates)
-        conflict = None if deployed else conflicts(pinned.packages, await self._contents_of(pinned))
+        conflict = None if deployed else conflicts(pinned.packages, await self._lookup.contents(pinned.packages))
         return refused_by(conflict, candidates) if conflict else pinned
 
     async def _judge_code(self, plan: FlowPlan) -> FlowRefusal | None:
@@ -65,13 +68,3 @@ class FlowObserver:
             return flow_artifact.foreign(artifact.uri, plan.key.namespace)
         size = await self._store.size(key)
         return None if size == artifact.size_bytes else flow_artifact.missing(artifact.uri, artifact.size_bytes, size)
-
-    async def _candidates(self, request: AttachRequest) -> dict[str, Candidate]:
-        asked = [self._cluster.candidate(w.slug, request.namespace, request.service_account) for w in request.wanted]
-        found = await asyncio.gather(*asked)
-        return {candidate.slug: candidate for candidate in found if candidate}
-
-    async def _contents_of(self, attachment: Attachment) -> dict[str, Contents]:
-        artifacts = [package.artifact for package in attachment.packages] if len(attachment.packages) > 1 else []
-        read = [(artifact.sha256, await self._contents.of(artifact)) for artifact in artifacts]
-        return {sha256: contents for sha256, contents in read if contents}

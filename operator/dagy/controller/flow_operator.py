@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from dagy.adapters.artifact_contents import ArtifactContents
+from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.flow_store import FlowStore
 from dagy.adapters.kube import KubeApi
@@ -34,7 +34,7 @@ def flow_reconciler(
 ) -> FlowReconciler:
     """The reconciler with everything that it speaks to."""
     cluster, store = FlowCluster(api), FlowStore(objects, settings.s3_prefix)
-    observer = FlowObserver(cluster, store, ArtifactContents(objects))
+    observer = FlowObserver(cluster, store, AttachLookup(api, objects))
     cleaner = FlowCleaner(cluster, store, wake_package)
     return FlowReconciler(cluster, observer, cleaner, settings.flow_settings(), clock=clock)
 

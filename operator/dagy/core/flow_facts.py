@@ -28,12 +28,16 @@ class RunFact:
         return self.run.phase in (RunPhase.PENDING, RunPhase.RUNNING)
 
 
-def runs_of(jobs: Iterable[Json], uid: str) -> tuple[RunFact, ...]:
-    """All runs, newest first, but for those that are being deleted. `uid` is the deployment's."""
+def runs_of(jobs: Iterable[Json], uid: str, asked: str = "") -> tuple[RunFact, ...]:
+    """All runs, newest first, but for those that are being deleted. `uid` is the deployment's, `asked` its request."""
     ours = [job for job in jobs if _label(job, names.LABEL_REVISION).isdigit()]
     runs = [_run(job, uid) for job in ours if "deletionTimestamp" not in job["metadata"]]
-    # Times of creation are whole seconds: of two in one second, the one that still runs is the newer one.
-    return tuple(sorted(runs, key=lambda run: (run.created_at, run.live, run.run.job_name), reverse=True))
+
+    # Times of creation are whole seconds: within one, what was asked for last is newest, then what still runs.
+    def age(run: RunFact) -> tuple[str, bool, bool, str]:
+        return run.created_at, bool(asked) and run.token == asked, run.live, run.run.job_name
+
+    return tuple(sorted(runs, key=age, reverse=True))
 
 
 def surplus_runs(runs: Iterable[RunFact], limit: int, token: str) -> tuple[RunFact, ...]:
