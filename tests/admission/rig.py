@@ -73,14 +73,16 @@ class Server:
         self("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         self("get", "deppackages,slugclaims", "--all-namespaces")
         restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
-        for name in (SYSTEM, TEAM, OTHER):
+        for name in (SYSTEM, TEAM, OTHER, "dagy-builds"):
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": restricted}})
-        documents = list(yaml.safe_load_all((ROOT / "manifests/base/webhook.yaml").read_text()))
+        base = ROOT / "manifests/base"
+        documents = [
+            d for name in ("api-rbac", "webhook") for d in yaml.safe_load_all((base / f"{name}.yaml").read_text())
+        ]
         for document in documents:
             for one in document.get("webhooks", ()):
                 path = one["clientConfig"].pop("service")["path"]
                 one["clientConfig"]["url"] = webhook + path
-        self("create", "serviceaccount", "dagy-api", "-n", SYSTEM)
         self.apply(*documents)
 
     def account(self, folder: Path) -> Path:

@@ -11,7 +11,7 @@ import yaml
 
 from . import s3
 from .kube import apply_objects, command, kubectl
-from .layout import REPO, ClusterError, Layout
+from .layout import REPO, S3_NODE_PORT, ClusterError, Layout
 from .progress import Progress
 from .shell import follow, run
 
@@ -38,7 +38,7 @@ def deploy(
             apply_objects(layout, [ca_bundle(n, Path(bundle).read_text()) for n in ("dagy-system", "dagy-builds")])
             step.done(f"ConfigMap {CA_BUNDLE} from {bundle}")
     with progress.step("Apply manifests/overlays/dev") as step:
-        objects = with_images(rendered(layout), digests, names)
+        objects = with_addresses(with_images(rendered(layout), digests, names), node_ip)
         # Definitions and namespaces first, or the API server knows no place for the rest.
         first = [o for o in objects if o["kind"] in {"CustomResourceDefinition", "Namespace"}]
         apply_objects(layout, first)
@@ -51,6 +51,7 @@ def deploy(
         s3.create_bucket(values)
         step.done(f"{values['DAGY_S3_BUCKET']} at {values['AWS_ENDPOINT_URL']}")
     _await_rollout(layout, progress, "dagy-system", "dagy-operator")
+    _await_rollout(layout, progress, "dagy-system", "dagy-api")
 
 
 def rendered(layout: Layout) -> list[dict[str, Any]]:
@@ -77,6 +78,17 @@ def with_images(
             metadata.setdefault("annotations", {})[DIGEST_ANNOTATION] = ",".join(found)
         changed.append(new)
     return changed
+
+
+def with_addresses(objects: list[dict[str, Any]], node_ip: str) -> list[dict[str, Any]]:
+    """The objects, with the API told under which address this machine reaches it and S3."""
+    addresses = {"DAGY_API_HOSTS": node_ip, "DAGY_S3_PUBLIC_URL": f"http://{node_ip}:{S3_NODE_PORT}"}
+    return [
+        {**o, "data": {**o["data"], **addresses}}
+        if (o["kind"], o["metadata"]["name"]) == ("ConfigMap", "dagy-api")
+        else o
+        for o in objects
+    ]
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

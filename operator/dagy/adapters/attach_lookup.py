@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from dagy.adapters.kube import KubeApi, deppackage_path
+from dagy.adapters.reviews import PodIdentity, account_may_get
 from dagy.core.attach import AttachRequest, Candidate, Contents, Pinned, Wanted
 from dagy.core.attach_contents import files_of_list, versions_of_lock
 from dagy.core.plan import Key
@@ -14,15 +15,14 @@ from dagy.model import names
 from dagy_builder.storage import ObjectStore
 
 _CLAIMS = f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}"
-_ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _REMEMBERED = 16
 """Contents that are kept in memory: about 2 MB each for 6,000 files."""
 
 
 class AttachLookup:
-    """Reads packages with `api`'s rights, and locks and lists of files from `objects`."""
+    """Reads packages with `api`'s rights, and locks and lists of files from `objects`, where that is needed."""
 
-    def __init__(self, api: KubeApi, objects: ObjectStore) -> None:
+    def __init__(self, api: KubeApi, objects: ObjectStore | None = None) -> None:
         self._api, self._objects = api, objects
         self._known: OrderedDict[str, Contents] = OrderedDict()
 
@@ -41,7 +41,7 @@ class AttachLookup:
 
         Raises StorageError, and ContentsError for a damaged object.
         """
-        if len(pinned) < 2:
+        if len(pinned) < 2 or self._objects is None:
             return {}
         found = await asyncio.gather(*(asyncio.to_thread(self._contents, package) for package in pinned))
         return {package.artifact.sha256: one for package, one in zip(pinned, found, strict=True) if one}
@@ -60,26 +60,18 @@ class AttachLookup:
         return Candidate.from_object(wanted.slug, package)
 
     async def _may_get(self, request: AttachRequest, key: Key) -> bool:
+        account = f"system:serviceaccount:{request.namespace}:{request.service_account}"
         groups = ["system:serviceaccounts", f"system:serviceaccounts:{request.namespace}", "system:authenticated"]
-        resource = {"group": names.GROUP, "version": names.VERSION, "resource": names.DEPPACKAGE_PLURAL}
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SubjectAccessReview",
-            "spec": {
-                "user": f"system:serviceaccount:{request.namespace}:{request.service_account}",
-                "groups": groups,
-                "resourceAttributes": {**resource, "verb": "get", "namespace": key.namespace, "name": key.name},
-            },
-        }
-        answer = await self._api.create(_ACCESS, review)
-        return bool(answer and answer["status"].get("allowed"))
+        identity = PodIdentity(request.namespace, request.service_account, "", {"username": account, "groups": groups})
+        return await account_may_get(self._api, identity, key.namespace, key.name)
 
     def _contents(self, package: Pinned) -> Contents | None:
         artifact = package.artifact
         known = self._known.get(artifact.sha256)
-        if known or not artifact.contents_uri:
+        if known or not artifact.contents_uri or self._objects is None:
             return known
-        lock, files = (self._objects.get(self._key(uri)) for uri in (artifact.lock_uri, artifact.contents_uri))
+        start = f"s3://{self._objects.bucket}/"
+        lock, files = (self._objects.get(uri.removeprefix(start)) for uri in (artifact.lock_uri, artifact.contents_uri))
         if lock is None or files is None:
             return None
         found = Contents(versions_of_lock(lock.decode()), files_of_list(files))
@@ -87,6 +79,3 @@ class AttachLookup:
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return found
-
-    def _key(self, uri: str) -> str:
-        return uri.removeprefix(f"s3://{self._objects.bucket}/")

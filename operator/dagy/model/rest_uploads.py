@@ -163,3 +163,5 @@ class SignResponse(RestModel):
 
     artifacts: list[SignedArtifact]
     """One for each artifact that was asked for."""
+    certificate_authorities: str | None = None
+    """Certificates (PEM) to trust for these URLs, beside the public ones."""

@@ -9,12 +9,12 @@ from fastapi import FastAPI
 
 from dagy.adapters.kube import KubeApi
 from dagy.model.rest_base import Health
-from dagy.web import openapi, package_requests, packages, problems
+from dagy.web import admission, artifacts, openapi, package_requests, packages, problems
 from dagy.web.limits import LimitBody
 from dagy.web.parameters import problems as problem_answers
 from dagy.web.services import Services
 
-_ROUTERS = (package_requests.router, packages.router)
+_ROUTERS = (admission.router, artifacts.router, package_requests.router, packages.router)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -1,0 +1,98 @@
+"""/artifacts:sign: with its own token a pod gets URLs for the packages that were attached to it, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from dagy.adapters import reviews
+from dagy.adapters.attach_lookup import AttachLookup
+from dagy.adapters.authorities import added_authorities
+from dagy.adapters.kube import custom_path
+from dagy.adapters.reviews import PodIdentity
+from dagy.core.api_reasons import ApiReason
+from dagy.core.attach import AttachRequest, Refusal, Wanted, pin
+from dagy.core.flow_artifact import own_key
+from dagy.core.status import timestamp
+from dagy.model import names
+from dagy.model.flowdeployment import FlowArtifact
+from dagy.model.rest_uploads import FlowArtifactToSign, SignedArtifact, SignRequest, SignResponse
+from dagy.web.parameters import problems
+from dagy.web.problems import ProblemError, unauthenticated
+from dagy.web.services import Provided, Services, bearer_token
+
+router = APIRouter(tags=["artifacts"])
+
+
+@router.post(
+    "/artifacts:sign",
+    responses=problems(ApiReason.NO_IDENTITY, ApiReason.STORAGE_NOT_CONFIGURED, ApiReason.STORAGE_UNAVAILABLE),
+)
+async def sign(body: SignRequest, services: Provided, token: Annotated[str, Depends(bearer_token)]) -> SignResponse:
+    """URLs for artifacts, for the init container of a pod.
+
+    The token is a service account's, bound to a pod, for the audience `dagy.io/api`. A package can be had when it is in
+    the pod's namespace, or when the pod's service account may get it; a flow's code only in its own namespace.
+    """
+    pod = await reviews.pod_of(services.identity(), token)
+    if pod is None:
+        raise unauthenticated(
+            f"This is no token of a pod for the audience {names.API_AUDIENCE}. Project one into the pod, as the "
+            "init container dagy-attach has it."
+        )
+    found = await _packages(body, services, pod)
+    if body.flow_artifact:
+        found.append((None, await _flow(body.flow_artifact, services, pod)))
+    ends = datetime.now(UTC) + timedelta(seconds=services.settings.api_download_seconds)
+    signed = await asyncio.to_thread(_sign, services, found, timestamp(ends, micro=False))
+    # A store with a public certificate, or without any, needs no others.
+    private = any(one.url.startswith("https:") for one in signed)
+    return SignResponse(artifacts=signed, certificate_authorities=added_authorities() if private else None)
+
+
+async def _packages(body: SignRequest, services: Services, pod: PodIdentity) -> list[tuple[str | None, FlowArtifact]]:
+    wanted = tuple(Wanted(one.slug, one.sha256) for one in body.artifacts)
+    request = AttachRequest(pod.namespace, wanted, pod.service_account)
+    pinned = pin(request, await AttachLookup(services.identity()).packages(request))
+    if isinstance(pinned, Refusal):
+        raise ProblemError(ApiReason.NOT_FOUND, pinned.message)
+    return [
+        (p.slug, FlowArtifact(uri=p.artifact.uri, sha256=p.artifact.sha256, size_bytes=p.artifact.size_bytes))
+        for p in pinned.packages
+    ]
+
+
+async def _flow(wanted: FlowArtifactToSign, services: Services, pod: PodIdentity) -> FlowArtifact:
+    """The artifact of that SHA-256 among those that the deployment has, or had in a revision that is kept."""
+    missing = ProblemError(
+        ApiReason.NOT_FOUND,
+        f"Flow deployment {wanted.namespace}/{wanted.deployment} has no artifact {wanted.sha256} that a pod of "
+        f"namespace {pod.namespace} may have. Deploy again.",
+    )
+    if wanted.namespace != pod.namespace:
+        raise missing
+    path = custom_path(names.FLOWDEPLOYMENT_PLURAL, wanted.namespace, wanted.deployment)
+    deployment: dict[str, Any] = await services.identity().get(path) or {}
+    revisions = [one.get("spec") or {} for one in (deployment.get("status") or {}).get("history") or ()]
+    for source in [deployment.get("spec") or {}, *revisions]:
+        artifact = source.get("artifact") or {}
+        # A spec is written by users, and the API's credentials can read everybody's objects.
+        mine = own_key(str(artifact.get("uri")), services.storage().bucket, services.settings.s3_prefix, pod.namespace)
+        if mine and artifact.get("sha256") == wanted.sha256:
+            return FlowArtifact.model_validate(artifact)
+    raise missing
+
+
+def _sign(services: Services, found: list[tuple[str | None, FlowArtifact]], ends: str) -> list[SignedArtifact]:
+    store, settings = services.storage(), services.settings
+    signed = []
+    for slug, artifact in found:
+        key = artifact.uri.removeprefix(f"s3://{store.bucket}/")
+        url = store.download_url(key, settings.api_download_seconds, public=False)
+        signed.append(
+            SignedArtifact(slug=slug, sha256=artifact.sha256, url=url, size_bytes=artifact.size_bytes, expires_at=ends)
+        )
+    return signed
