@@ -12,6 +12,7 @@ from dagy.adapters.api_settings import ApiSettings
 from dagy.adapters.settings import settings_table
 from dagy.cli import app
 from dagy.core.api_reasons import api_reasons_table
+from dagy.core.flow_reasons import flow_reasons_table
 from dagy.core.reasons import reasons_table
 from dagy.core.requirements import tables
 from dagy.web.app import document
@@ -56,6 +57,7 @@ PAGES = {
 
 # Pages written by hand, with generated blocks between "begin" and "end" comments.
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
+    "flow-deployments.md": {"reasons": flow_reasons_table},
     "requirements.md": {
         "version modes": tables.version_modes_table,
         "recognized": tables.recognized_table,
