@@ -108,11 +108,17 @@ def _spec_hash(spec: DepPackageSpec, normalized: requirements.NormalizedList, pl
         "dependencies": normalized.dependencies,
         # Never part of a lock, but a corrected list must not be taken for the one that was refused.
         "unreadable": [error.text for error in normalized.errors],
-        "index": spec.index.to_json() if spec.index else None,
+        "index": _index_identity(spec.index) if spec.index else None,
         "sourceDistributions": spec.source_distributions,
         "excludeNewer": spec.exclude_newer.isoformat() if spec.exclude_newer else None,
     }
     return digest(identity)
+
+
+def _index_identity(index: Index) -> dict[str, Any]:
+    """The index settings, without those that came later and are not used, so that older hashes stay."""
+    identity = index.to_json()
+    return identity if index.secret_names else {k: v for k, v in identity.items() if k != "secretNames"}
 
 
 def digest(value: Any) -> str:

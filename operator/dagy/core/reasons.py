@@ -36,6 +36,8 @@ class StateReason(StrEnum):
     POD_FAILED = "PodFailed"
     EVICTED = "Evicted"
     SLUG_TAKEN = "SlugTaken"
+    INDEX_SECRET_UNUSABLE = "IndexSecretUnusable"
+    CA_BUNDLE_UNUSABLE = "CaBundleUnusable"
     API_SERVER_REFUSED = "ApiServerRefused"
     DELETION_BLOCKED = "DeletionBlocked"
     IN_USE = "InUse"
@@ -89,6 +91,18 @@ CATALOGUE: dict[StrEnum, Entry] = {
     StateReason.EVICTED: Entry(Phase.FAILED, "The node ran out of a resource.", _INFRA),
     StateReason.SLUG_TAKEN: Entry(
         Phase.FAILED, "spec.slug belongs to another package.", _USER, "Remove spec.slug to get a new slug."
+    ),
+    StateReason.INDEX_SECRET_UNUSABLE: Entry(
+        Phase.FAILED,
+        "A Secret in spec.index.secretNames is missing, may not be read, or is of another kind.",
+        _USER,
+        "Do what the message says; the operator looks again every minute.",
+    ),
+    StateReason.CA_BUNDLE_UNUSABLE: Entry(
+        Phase.FAILED,
+        "The certificates that spec.index.caBundle names are missing, may not be read, or are none.",
+        _USER,
+        "Do what the message says; the operator looks again every minute.",
     ),
     StateReason.API_SERVER_REFUSED: Entry(
         None, "The API server refused a Job.", _INFRA, "Raise the quota or the right that the message names."

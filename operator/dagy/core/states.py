@@ -49,6 +49,8 @@ class Observed:
     rejected: Failure | None = None
     """The failed validation of the present spec hash, as remembered by status."""
     handled: Tokens = field(default_factory=Tokens)
+    index_refused: Failure | None = None
+    """Why the package's index settings (Secrets, certificates) can't be used, so that no Job may start."""
     blocked: Failure | None = None
     """Why S3 or the API server did not do what had to be done just now."""
 
@@ -184,8 +186,11 @@ def state_of(plan: BuildPlan, seen: Observed, now: datetime) -> State:
         return Blocked(seen.blocked) if seen.blocked.retryable else Failed(seen.blocked)
     resolution = seen.resolution
     if resolution is None or _asked(plan.requested.refresh, seen.handled.refresh, resolution.refresh_token):
-        return _validation_state(plan, seen, now)
-    return _build_state(plan, seen, resolution, now)
+        state = _validation_state(plan, seen, now)
+    else:
+        state = _build_state(plan, seen, resolution, now)
+    starts = isinstance(state, ToValidate | ToBuild)
+    return Failed(seen.index_refused) if starts and seen.index_refused else state
 
 
 def _asked(requested: str, handled: str, recorded: str) -> bool:

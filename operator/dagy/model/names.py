@@ -31,6 +31,13 @@ LABEL_STEP = f"{GROUP}/job"
 LABEL_INPUT_HASH = f"{GROUP}/input-hash"
 LABEL_ATTEMPT = f"{GROUP}/attempt"
 
+INDEX_CREDENTIALS_TYPE = f"{GROUP}/index-credentials"
+"""Type of the Secrets that hold credentials for package indexes; Secrets of other types are never used."""
+INDEX_CREDENTIALS_ROLE = "dagy-index-credentials-reader"
+"""ClusterRole that lets the operator read them in a namespace where it is bound."""
+OPERATOR_ACCOUNT = ("dagy-system", "dagy-operator")
+"""Namespace and name of the operator's service account in manifests/."""
+
 ANNOTATION_PACKAGE = f"{GROUP}/package"
 """namespace/name of the DepPackage that a Job belongs to; too long for a label."""
 ANNOTATION_LOG_KEPT = f"{GROUP}/log-kept"

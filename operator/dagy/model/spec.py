@@ -64,13 +64,48 @@ class Platform(ApiModel):
     """Oldest glibc among the images that run the flows (the manylinux baseline, PEP 600); 2.28 suits Debian 10, RHEL 8, Ubuntu 18.10 and later."""  # noqa: E501
 
 
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+
+
+class KeyReference(ApiModel):
+    """A key of a ConfigMap or Secret in the package's namespace."""
+
+    name: ObjectName
+    """Name of the ConfigMap or Secret."""
+    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)] = "ca.crt"
+    """The key."""
+
+
+class CaBundle(ApiModel):
+    """Where certificates of authorities are kept, in PEM."""
+
+    config_map_key_ref: KeyReference | None = None
+    """A key of a ConfigMap."""
+    secret_key_ref: KeyReference | None = None
+    """A key of a Secret; only its certificates are used."""
+
+
 class Index(ApiModel):
     """Package indexes to use instead of PyPI. For each name the first index that knows it wins; versions are never mixed."""  # noqa: E501
 
     url: Url | None = None
-    """The default index (PEP 503); PyPI when absent."""
+    """The default index (PEP 503); the operator's (DAGY_INDEX_URL), or else PyPI, when absent."""
     extra_urls: Annotated[list[Url], Field(max_length=5)] = []
     """Further indexes, asked before the default one, in this order."""
+    secret_names: Annotated[
+        list[ObjectName], Field(max_length=6, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ] = []
+    """Secrets of type dagy.io/index-credentials in the package's namespace, with the keys url, and username and password or token. Each is sent to its own url and below, and nowhere else."""  # noqa: E501
+    ca_bundle: Annotated[
+        CaBundle | None,
+        Field(
+            json_schema_extra=cel(
+                "has(self.configMapKeyRef) != has(self.secretKeyRef)",
+                "name one place for the certificates: configMapKeyRef or secretKeyRef",
+            )
+        ),
+    ] = None
+    """Certificate authorities that the indexes' certificates may be of, beside the public ones."""
 
 
 class ResourceList(ApiModel):
