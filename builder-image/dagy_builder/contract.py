@@ -17,6 +17,11 @@ TERMINATION_MESSAGE_LIMIT = 4096
 RESULT_PREFIX = "dagy-result: "
 CACHED_TREE_VARIABLE = "DAGY_CACHED_TREE"
 """In the environment of `install` and `package`: where the tree lies, when it lies beside a cache that builds share."""
+INDEX_CA_NAME = "index-ca.crt"
+"""Authorities of the package's own indexes (spec.index.caBundle), in PEM, beside the request."""
+GATEWAY_VARIABLE = "DAGY_INDEX_GATEWAY"
+"""Environment variable with the URL of the index gateway, where there is one."""
+GATEWAY_PORT = 7080
 
 
 class Step(StrEnum):

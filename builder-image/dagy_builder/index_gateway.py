@@ -25,7 +25,7 @@ import urllib3
 from packaging.utils import canonicalize_name
 from urllib3.response import BaseHTTPResponse
 
-from dagy_builder.contract import BuildRequest
+from dagy_builder.contract import GATEWAY_PORT, BuildRequest
 from dagy_builder.index_credentials import Credential, read_credentials
 from dagy_builder.index_page import with_other_links
 from dagy_builder.index_route import FAILURES_PATH, Route
@@ -35,7 +35,6 @@ from dagy_builder.requirement import parse_requirement
 from dagy_builder.trust import trust_added_authorities
 from dagy_builder.uv import index_urls
 
-PORT = 7080
 PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
 
 _ACCEPT = f"{PAGE_TYPE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
@@ -247,7 +246,7 @@ def main() -> None:
         files = files_of_build(request, lock.read_text() if lock.exists() else "")
         gateway = Gateway(index_urls(request), files, credentials, lambda line: print(line, flush=True))
         gateway.failures += problems
-        with serving(gateway, PORT):
+        with serving(gateway, GATEWAY_PORT):
             signal.pause()
 
 

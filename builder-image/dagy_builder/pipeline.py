@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagy_builder import resolve as resolution
 from dagy_builder import shared_cache
-from dagy_builder.contract import BuildRequest, Fault, Reason, Step, StepOutcome
+from dagy_builder.contract import GATEWAY_VARIABLE, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError
 from dagy_builder.install import install as install_tree
 from dagy_builder.limits import Limits, human_size
@@ -78,7 +78,7 @@ def package(
 
 def _route() -> Route | None:
     """The index gateway, where DAGY_INDEX_GATEWAY names one, once it serves."""
-    base = os.environ.get("DAGY_INDEX_GATEWAY")
+    base = os.environ.get(GATEWAY_VARIABLE)
     if not base:
         return None
     from dagy_builder.index_route import Route

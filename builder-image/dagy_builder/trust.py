@@ -6,12 +6,10 @@ import os
 import ssl
 from pathlib import Path
 
+from dagy_builder.contract import INDEX_CA_NAME
+
 ADDED_NAME = "ca-certificates.crt"
 _SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-
-
-PACKAGE_NAME = "index-ca.crt"
-"""Authorities of a package's own indexes (spec.index.caBundle), beside its request."""
 
 
 def trust_added_authorities(scratch: Path, input_dir: Path | None = None) -> None:
@@ -21,7 +19,7 @@ def trust_added_authorities(scratch: Path, input_dir: Path | None = None) -> Non
     What speaks to S3 must not trust a package's authorities: leave `input_dir` out there.
     """
     folder = os.environ.get("DAGY_CA_DIRECTORY")
-    places = [Path(folder, ADDED_NAME) if folder else None, input_dir / PACKAGE_NAME if input_dir else None]
+    places = [Path(folder, ADDED_NAME) if folder else None, input_dir / INDEX_CA_NAME if input_dir else None]
     added = [place.read_bytes() for place in places if place and place.is_file()]
     if not added:
         return

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dagy.adapters.settings import Settings
 from dagy.core.facts import JobKind
-from dagy.core.jobs import JobInput, JobSettings, input_config_map, input_files, job_manifest, job_name
+from dagy.core.index_access import IndexAccess
+from dagy.core.index_pod import GATEWAY_URL, IndexSettings
+from dagy.core.jobs import (
+    JobInput,
+    JobSettings,
+    index_secret,
+    input_config_map,
+    input_files,
+    job_manifest,
+    job_name,
+)
 from tests.core.worlds import SLUG, plan
 
 SETTINGS = Settings(s3_bucket="artifacts", builder_image="builder:1").job_settings()
@@ -63,6 +75,7 @@ def test_only_builds_that_run_no_package_code_share_the_cache() -> None:
     assert mounted(JobKind.BUILD, SETTINGS) == []
     assert mounted(JobKind.VALIDATE, with_cache) == []
     assert mounted(JobKind.BUILD, with_cache, sourceDistributions="Allow") == []
+    assert mounted(JobKind.BUILD, with_cache, index=PRIVATE) == []
 
 
 def test_the_users_text_is_in_no_argument_and_no_environment() -> None:
@@ -85,3 +98,70 @@ def test_resources_come_from_the_package_or_else_from_the_settings() -> None:
     asked = {"resources": {"limits": {"memory": "4Gi", "ephemeral-storage": "1Gi"}}}
     container = manifest(build=asked)["spec"]["template"]["spec"]["containers"][0]
     assert container["resources"] == asked["resources"]
+
+
+PRIVATE = {"url": "https://pkg.example/simple/", "secretNames": ["team", "files"]}
+INDEX = replace(
+    SETTINGS,
+    index=IndexSettings(
+        secrets=("mirror",), proxies={"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": ""}, proxy_secret="proxy"
+    ),
+)
+
+
+def pod(settings: JobSettings, kind: JobKind = JobKind.BUILD, **spec: Any) -> dict[str, Any]:
+    made = job_manifest(plan(**spec), JobInput(kind, SLUG, "0123456789abcdef", 1), settings)
+    found: dict[str, Any] = made["spec"]["template"]["spec"]
+    return found
+
+
+@pytest.mark.parametrize("sources", ["Forbid", "Allow"])
+@pytest.mark.parametrize("kind", JobKind)
+def test_only_the_gateway_has_index_credentials(kind: JobKind, sources: str) -> None:
+    spec = pod(INDEX, kind, index=PRIVATE, sourceDistributions=sources)
+    [gateway] = spec["initContainers"]
+    assert gateway["restartPolicy"] == "Always"
+    assert "index-credentials" in str(gateway["volumeMounts"])
+    assert gateway["envFrom"] == [{"secretRef": {"name": "proxy"}}]
+    assert gateway["securityContext"] == spec["containers"][0]["securityContext"]
+    for container in spec["containers"]:
+        assert "index-credentials" not in str(container)
+        assert "proxy" not in str(container["env"]).lower()
+    env = {c["name"]: {e["name"]: e["value"] for e in c["env"]} for c in spec["containers"]}
+    for name, variables in env.items():
+        assert variables.get("DAGY_INDEX_GATEWAY") == (GATEWAY_URL if name in ("resolve", "install") else None)
+
+
+def test_the_packages_credentials_come_before_the_operators() -> None:
+    volumes = {v["name"]: v for v in pod(INDEX, index=PRIVATE)["volumes"]}
+    own, mirror = volumes["index-credentials"]["projected"]["sources"]
+    assert [item["path"] for item in own["secret"]["items"] if item["key"].endswith("url")] == [
+        "10_team/url",
+        "11_files/url",
+    ]
+    assert own["secret"]["name"] == job_name(plan().uid, JobInput(JobKind.BUILD, SLUG, "0123456789abcdef", 1))
+    assert "optional" not in own["secret"]
+    assert (mirror["secret"]["name"], mirror["secret"]["optional"]) == ("mirror", True)
+    assert {item["path"] for item in mirror["secret"]["items"]} >= {"50_mirror/url", "50_mirror/token"}
+
+
+def test_without_credentials_there_is_no_gateway_and_proxies_are_the_steps_own() -> None:
+    settings = replace(SETTINGS, index=IndexSettings(proxies={"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": ""}))
+    spec = pod(settings)
+    assert spec["initContainers"] == []
+    with_proxy = [
+        c["name"] for c in spec["containers"] if {"name": "HTTPS_PROXY", "value": "http://proxy:3128"} in c["env"]
+    ]
+    assert with_proxy == ["install"]
+    assert "NO_PROXY" not in str(spec)
+
+
+def test_the_jobs_secret_belongs_to_the_job() -> None:
+    access = IndexAccess((("team", {"url": "https://pkg.example/", "token": "t"}),))
+    made = index_secret(
+        plan(index=PRIVATE), JobInput(JobKind.BUILD, SLUG, "0123456789abcdef", 1), "uid", SETTINGS, access
+    )
+    assert made["metadata"]["ownerReferences"][0]["uid"] == "uid"
+    assert made["stringData"]["0.token"] == "t"
+    files = input_files(plan().request(), None, "certificates")
+    assert files["index-ca.crt"] == "certificates"

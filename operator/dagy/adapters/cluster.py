@@ -10,7 +10,9 @@ from dagy.adapters.events import record_event
 from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.kube import Json, KubeApi, KubeError, deppackage_path, namespaced
 from dagy.core.facts import JobFact, JobKind, jobs_of, occupied_slots
-from dagy.core.plan import Key
+from dagy.core.failure import Failure
+from dagy.core.index_access import Found, IndexAccess, Unreadable, access_of, place_of, references_of
+from dagy.core.plan import BuildPlan, Key
 from dagy.model import names
 
 _CLAIMS = f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}"
@@ -117,6 +119,32 @@ class Cluster:
     async def create_config_map(self, config_map: Json) -> None:
         """Create it unless it exists; its name says what it holds."""
         await self._api.create(namespaced("configmaps", self._builds), config_map)
+
+    async def create_secret(self, secret: Json) -> None:
+        """Create a Job's Secret unless it exists."""
+        await self._api.create(namespaced("secrets", self._builds), secret)
+
+    async def delete_secret(self, name: str) -> None:
+        """Delete a Job's Secret before its Job goes; one that is gone is fine."""
+        await self._api.delete(namespaced("secrets", self._builds, name))
+
+    async def index_access(self, plan: BuildPlan, default_index: str) -> IndexAccess | Failure:
+        """Read what the package's index settings name in its own namespace, or why that can't be used."""
+        wanted, namespace = references_of(plan), plan.key.namespace
+        secrets = {name: await self._found("secrets", namespace, name) for name in wanted.secrets}
+        bundle = None
+        if wanted.ca_bundle:
+            kind, reference = place_of(wanted.ca_bundle)
+            bundle = await self._found(f"{kind.lower()}s", namespace, reference.name)
+        return access_of(plan, secrets, bundle, default_index)
+
+    async def _found(self, resource: str, namespace: str, name: str) -> Found:
+        try:
+            return await self._api.get(namespaced(resource, namespace, name)) or Unreadable.MISSING
+        except KubeError as error:
+            if error.status == 403:
+                return Unreadable.FORBIDDEN
+            raise
 
     async def mark_job(self, name: str, annotations: Mapping[str, str], *, suspend: bool = False) -> None:
         """Annotate a Job, and stop its pods with `suspend`. One that is gone is fine."""

@@ -9,9 +9,11 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dagy.core.flow_plan import FlowSettings
+from dagy.core.index_pod import IndexSettings
 from dagy.core.jobs import JobSettings
 
 PREFIX = "DAGY_"
+_NO_CREDENTIALS = "^[^@]*$"
 
 
 class EnvironmentSettings(BaseModel):
@@ -49,6 +51,18 @@ class Settings(EnvironmentSettings):
     """Service account of the Jobs, in the build namespace. It needs no rights in the cluster; with a cloud's workload identity it is what may write to the bucket."""  # noqa: E501
     ca_config_map: str = "dagy-ca-bundle"
     """ConfigMap in the build namespace with certificate authorities to trust, under the key ca-certificates.crt; it may be absent."""  # noqa: E501
+    index_url: Annotated[str, Field(pattern=_NO_CREDENTIALS)] = ""
+    """Package index of packages that name none in spec.index.url, e.g. a mirror of PyPI; PyPI when empty."""
+    index_secrets: str = ""
+    """Comma-separated Secrets of the build namespace with index credentials for all packages, as docs/indexes.md describes them."""  # noqa: E501
+    http_proxy: Annotated[str, Field(pattern=_NO_CREDENTIALS)] = ""
+    """Proxy of the Jobs for http: to package indexes, not to S3. A URL without credentials."""
+    https_proxy: Annotated[str, Field(pattern=_NO_CREDENTIALS)] = ""
+    """The same for https."""
+    no_proxy: str = ""
+    """Comma-separated hosts and domains to which the Jobs go without a proxy."""
+    proxy_secret: str = ""
+    """Secret of the build namespace with the keys HTTP_PROXY, HTTPS_PROXY and NO_PROXY, for proxies that need credentials."""  # noqa: E501
     watch_namespaces: str = ""
     """Comma-separated namespaces to serve; all when empty."""
     max_builds: Annotated[int, Field(ge=1)] = 4
@@ -89,7 +103,7 @@ class Settings(EnvironmentSettings):
     @property
     def namespaces(self) -> tuple[str, ...]:
         """Namespaces to serve; empty for all."""
-        return tuple(n.strip() for n in self.watch_namespaces.split(",") if n.strip())
+        return _listed(self.watch_namespaces)
 
     def flow_settings(self) -> FlowSettings:
         """What runs need of the settings."""
@@ -113,7 +127,17 @@ class Settings(EnvironmentSettings):
             },
             queue_name=self.queue_name,
             cache_claim=self.cache_claim,
+            index=self.index_settings(),
         )
+
+    def index_settings(self) -> IndexSettings:
+        """What leads to package indexes."""
+        proxies = {"HTTP_PROXY": self.http_proxy, "HTTPS_PROXY": self.https_proxy, "NO_PROXY": self.no_proxy}
+        return IndexSettings(self.index_url, _listed(self.index_secrets), proxies, self.proxy_secret)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def variable(field: str) -> str:

@@ -16,7 +16,8 @@ from dagy.core import decide
 from dagy.core.diagnose import failure_of
 from dagy.core.facts import STEPS, JobFact, JobKind
 from dagy.core.failure import Failure
-from dagy.core.jobs import JobInput, JobSettings, input_config_map, input_files, job_manifest
+from dagy.core.index_access import references_of
+from dagy.core.jobs import JobInput, JobSettings, index_secret, input_config_map, input_files, job_manifest
 from dagy.core.plan import BuildPlan
 from dagy.core.states import Observed, Resolution
 from dagy.core.turns import Waiting
@@ -84,11 +85,22 @@ class Performer:
             case _:
                 assert_never(action)
 
+    async def check_index(self, plan: BuildPlan, seen: Observed) -> Observed:
+        """The same, knowing whether the package's index settings can be used."""
+        if not references_of(plan):
+            return seen
+        access = await self._cluster.index_access(plan, self._settings.index.url)
+        return replace(seen, index_refused=access if isinstance(access, Failure) else None)
+
     async def _start(self, plan: BuildPlan, seen: Observed, action: decide.StartJob, arrived: str) -> Effect:
         which = JobInput(action.kind, seen.slug, action.input_hash, action.attempt, action.cancelled)
         if action.resolution and await self._lock(plan, seen, action.resolution) is None:
             # The lock is not in S3 (any more): resolve again, whatever status says.
             return Effect(replace(seen, resolution=None, record=None))
+
+        checked = await self.check_index(plan, seen)
+        if checked.index_refused:
+            return Effect(checked)
 
         async def create() -> None:
             job = await self._cluster.create_job(job_manifest(plan, which, self._settings))
@@ -106,10 +118,18 @@ class Performer:
     async def _provide(
         self, plan: BuildPlan, seen: Observed, which: JobInput, job_uid: str, resolution: Resolution | None
     ) -> None:
-        """Create the Job's ConfigMap, unless this process knows that it exists."""
+        """Create the Job's ConfigMap and Secret, unless this process knows that they exist.
+
+        The index settings are read here and not before, so that a Job gets what they say when it starts.
+        """
         if job_uid in self._provided:
             return
+        access = await self._cluster.index_access(plan, self._settings.index.url)
+        if isinstance(access, Failure):
+            return  # refused in the meantime; the next look tells
         request, lock = replace(plan.request(), slug=seen.slug, bucket=self._store.bucket), None
+        if not request.index_url and self._settings.index.url:
+            request = replace(request, index_url=self._settings.index.url)
         if resolution:
             lock = await self._lock(plan, seen, resolution)
             request = replace(
@@ -119,7 +139,9 @@ class Performer:
                 build_token=plan.requested.build or seen.handled.build,
                 attempt=which.attempt,
             )
-        files = input_files(request, lock.text if lock else None)
+        files = input_files(request, lock.text if lock else None, access.certificates)
+        if access.credentials:
+            await self._cluster.create_secret(index_secret(plan, which, job_uid, self._settings, access))
         await self._cluster.create_config_map(input_config_map(plan, which, job_uid, self._settings, files))
         self._provided.add(job_uid)
 
@@ -144,6 +166,8 @@ class Performer:
         return replace(seen, jobs=await self._cluster.jobs({names.LABEL_PACKAGE_UID: plan.uid}))
 
     async def _keep_log(self, plan: BuildPlan, seen: Observed, job: JobFact) -> Effect:
+        if references_of(plan).secrets:  # the Job stays, to count the attempt; what it held must not
+            await self._cluster.delete_secret(job.name)
         if job.pod is None:
             return Effect(seen, changed=False)
         parts = [(step, await self._cluster.log(job.pod.name, step)) for step in STEPS[job.kind]]

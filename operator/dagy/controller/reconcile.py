@@ -95,6 +95,8 @@ class Reconciler:
         if this.status.build and this.status.spec_hash == this.plan.spec_hash:
             this.position = this.status.build.queue_position
         seen = await observe(self._cluster, self._store, this.plan, slug, this.status)
+        if not seen.record:
+            seen = await self._performer.check_index(this.plan, seen)
         if this.status.spec_hash is None and not seen.blocked:
             this.status = await recall(self._store, this.plan, slug, this.status)
         return await self._advance(this, seen)
@@ -124,7 +126,8 @@ class Reconciler:
                 break
         waits_for = {states.ToValidate: JobKind.VALIDATE, states.ToBuild: JobKind.BUILD}.get(type(state))
         self._slots.leave(this.plan.key, keep=waits_for)
-        return _SAFETY_SECONDS if seen.blocked else _look_again_after(state, this.now)
+        waits = seen.blocked or seen.index_refused
+        return _SAFETY_SECONDS if waits else _look_again_after(state, this.now)
 
     async def _step(self, this: Pass, seen: Observed, state: State) -> Effect:
         """Gather what the status of this state needs, write it, then act."""

@@ -163,6 +163,8 @@ _HOPELESS = {"ErrImageNeverPull", "InvalidImageName"}
 def _waiting(pod: PodFact, step: Step) -> str:
     if pod.unschedulable:
         return f"no node can take the pod: {pod.unschedulable}"
+    if pod.sidecar_waits:
+        return pod.sidecar_waits
     container = pod.container(step)
     if container is None or container.running or container.exit_code is not None:
         return ""

@@ -49,6 +49,8 @@ class PodFact:
     reason: str = ""
     message: str = ""
     unschedulable: str = ""
+    sidecar_waits: str = ""
+    """Why a container that the steps wait for does not start."""
     containers: tuple[ContainerFact, ...] = ()
 
     def container(self, step: Step) -> ContainerFact | None:
@@ -154,8 +156,17 @@ def _pod(pod: Json, kind: JobKind) -> PodFact:
         reason=status.get("reason", ""),
         message=status.get("message", ""),
         unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
+        sidecar_waits=_sidecar_waits(status),
         containers=containers,
     )
+
+
+def _sidecar_waits(status: Json) -> str:
+    for container in status.get("initContainerStatuses") or []:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason", "PodInitializing") != "PodInitializing":
+            return f"container {container['name']}: {waiting['reason']}: {waiting.get('message', '')}".strip(": ")
+    return ""
 
 
 def _container(step: Step, status: Json) -> ContainerFact:

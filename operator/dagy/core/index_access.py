@@ -90,8 +90,8 @@ def access_of(
     if credentials and not _any_covered(plan, credentials, default_index):
         return _unusable(
             StateReason.INDEX_SECRET_UNUSABLE,
-            "None of the Secrets in spec.index.secretNames is for an index of this package: a Secret is sent to the URL "
-            "under its key url and below. Correct spec.index.url, spec.index.extraUrls or that key.",
+            "None of the Secrets in spec.index.secretNames is for an index of this package: a Secret is sent to the "
+            "URL under its key url and below. Correct spec.index.url, spec.index.extraUrls or that key.",
         )
     certificates = _certificates(plan, bundle)
     return certificates if isinstance(certificates, Failure) else IndexAccess(tuple(kept), certificates)
@@ -126,8 +126,8 @@ def _certificates(plan: BuildPlan, found: Found | None) -> str | Failure:
     if not blocks:
         return _unusable(
             reason,
-            f"{kind} {reference.name} holds no PEM certificate under the key {reference.key}, which spec.index.caBundle "
-            "names. Put the authority's certificate there, or correct the key.",
+            f"{kind} {reference.name} holds no PEM certificate under the key {reference.key}, which "
+            "spec.index.caBundle names. Put the authority's certificate there, or correct the key.",
         )
     joined = "\n".join(blocks) + "\n"
     if len(joined) > _MOST_CERTIFICATES_BYTES:
@@ -150,7 +150,8 @@ def _unreadable(reason: StateReason, kind: str, name: str, namespace: str, why: 
     if why is Unreadable.MISSING:
         return _unusable(
             reason,
-            f"There is no {kind} {name} in namespace {namespace}, and {setting} names it. Create it, or correct the name.",
+            f"There is no {kind} {name} in namespace {namespace}, and {setting} names it. Create it, or correct the "
+            "name.",
         )
     role = names.INDEX_CREDENTIALS_ROLE
     return _unusable(

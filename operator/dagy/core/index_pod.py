@@ -12,16 +12,21 @@ from typing import Any
 
 from dagy.core.index_access import IndexAccess, references_of
 from dagy.core.plan import BuildPlan
-from dagy_builder.contract import Step
+from dagy_builder.contract import GATEWAY_PORT, GATEWAY_VARIABLE, Step
 from dagy_builder.index_credentials import KEYS
 
 Manifest = dict[str, Any]
 
 GATEWAY = "index"
 """Name of the gateway's container."""
-GATEWAY_URL = "http://127.0.0.1:7080"
+GATEWAY_URL = f"http://127.0.0.1:{GATEWAY_PORT}"
 CREDENTIALS = "/credentials"
-_VOLUME = "index-credentials"
+ENVIRONMENT: list[Manifest] = [
+    {"name": "DAGY_CA_DIRECTORY", "value": "/ca"},
+    {"name": "TMPDIR", "value": "/tmp"},  # noqa: S108 an emptyDir of its own
+]
+"""What every container of a Job gets."""
+_VOLUME, _SCRATCH = "index-credentials", "tmp-index"
 _USES_INDEXES = (Step.RESOLVE, Step.INSTALL)
 # Folders are read in their order, and of equal credentials the first is sent: the package's before the operator's.
 _FIRST_OF_PACKAGE, _FIRST_OF_OPERATOR = 10, 50
@@ -51,23 +56,27 @@ def step_environment(step: Step, plan: BuildPlan, settings: IndexSettings) -> li
     if step not in _USES_INDEXES:
         return []
     if needs_gateway(plan, settings):
-        return [{"name": "DAGY_INDEX_GATEWAY", "value": GATEWAY_URL}]
+        return [{"name": GATEWAY_VARIABLE, "value": GATEWAY_URL}]
     return _proxies(settings)
 
 
 def gateway_containers(plan: BuildPlan, settings: IndexSettings, template: Manifest) -> list[Manifest]:
-    """The sidecar, as an init container that is never waited for; `template` is a container of the pod's own kind."""
+    """The sidecar, which Kubernetes takes for an init container that goes on. Image and security are `template`'s."""
     if not needs_gateway(plan, settings):
         return []
-    mounts = [*template["volumeMounts"], {"name": _VOLUME, "mountPath": CREDENTIALS, "readOnly": True}]
     container = {
-        **template,
+        **{key: template[key] for key in ("image", "imagePullPolicy", "securityContext")},
         "name": GATEWAY,
         "restartPolicy": "Always",
         "command": ["python3", "-m", "dagy_builder.index_gateway"],
         "args": ["--input", "/input", "--credentials", CREDENTIALS],
-        "env": [*template["env"], *_proxies(settings)],
-        "volumeMounts": mounts,
+        "env": [*ENVIRONMENT, *_proxies(settings)],
+        "volumeMounts": [
+            {"name": "input", "mountPath": "/input", "readOnly": True},
+            {"name": "ca", "mountPath": "/ca", "readOnly": True},
+            {"name": _SCRATCH, "mountPath": "/tmp"},  # noqa: S108
+            {"name": _VOLUME, "mountPath": CREDENTIALS, "readOnly": True},
+        ],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
     }
     if settings.proxy_secret:
@@ -91,15 +100,16 @@ def gateway_volumes(plan: BuildPlan, settings: IndexSettings, secret_name: str) 
         items = [{"key": key, "path": f"{_FIRST_OF_OPERATOR + number}_{name}/{key}"} for key in KEYS]
         # Optional, because either token or username and password are there.
         sources.append({"secret": {"name": name, "items": items, "optional": True}})
-    return [{"name": _VOLUME, "projected": {"defaultMode": 0o440, "sources": sources}}]
+    return [
+        {"name": _SCRATCH, "emptyDir": {"sizeLimit": "10Mi"}},
+        {"name": _VOLUME, "projected": {"defaultMode": 0o440, "sources": sources}},
+    ]
 
 
 def secret_data(access: IndexAccess) -> dict[str, str]:
     """The keys of the Job's own Secret: every key of each of the package's, empty where that has none."""
     return {
-        _key(number, key): fields.get(key, "")
-        for number, (_, fields) in enumerate(access.credentials)
-        for key in KEYS
+        _key(number, key): fields.get(key, "") for number, (_, fields) in enumerate(access.credentials) for key in KEYS
     }
 
 

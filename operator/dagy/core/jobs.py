@@ -1,21 +1,32 @@
 """The manifests of a package's Jobs. Pure.
 
 Security: restricted pod security throughout; no service account token; only the container `upload`, which never runs
-package code, has S3 credentials (from a Secret that the kubelet resolves, so they are in no manifest).
+package code, has S3 credentials (from a Secret that the kubelet resolves, so they are in no manifest), and only the
+sidecar `index` has those of package indexes.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dagy.core.facts import STEPS, JobKind
+from dagy.core.index_access import IndexAccess
+from dagy.core.index_pod import (
+    ENVIRONMENT,
+    IndexSettings,
+    gateway_containers,
+    gateway_volumes,
+    needs_gateway,
+    secret_data,
+    step_environment,
+)
 from dagy.core.plan import BuildPlan, digest
 from dagy.model import names
-from dagy.model.spec import Resources, SourceDistributions
-from dagy_builder.contract import CACHED_TREE_VARIABLE, BuildRequest, Step
+from dagy.model.spec import SourceDistributions
+from dagy_builder.contract import CACHED_TREE_VARIABLE, INDEX_CA_NAME, BuildRequest, Step
 
 INPUT, WORK = "/input", "/work"
 _CACHE = "/cache"
@@ -44,6 +55,7 @@ class JobSettings:
     """Kueue's queue for these Jobs, when there is one."""
     cache_claim: str = ""
     """PersistentVolumeClaim with the wheel cache that builds share, when there is one."""
+    index: IndexSettings = field(default_factory=IndexSettings)
 
 
 @dataclass(frozen=True)
@@ -103,29 +115,48 @@ def input_config_map(
     plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings, files: Mapping[str, str]
 ) -> Manifest:
     """What the Job mounts at /input. It belongs to the Job, so it goes when the Job goes."""
-    name = job_name(plan.uid, which)
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job_uid, "controller": True}
+    metadata = _metadata_beside_job(plan, which, job_uid, settings)
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(files)}
+
+
+def index_secret(
+    plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings, access: IndexAccess
+) -> Manifest:
+    """The Job's own copy of the package's index credentials; it goes when the Job goes, or before."""
     return {
         "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": name,
-            "namespace": settings.namespace,
-            "labels": labels_of(plan, which),
-            "ownerReferences": [owner],
-        },
-        "data": dict(files),
+        "kind": "Secret",
+        "type": names.INDEX_CREDENTIALS_TYPE,
+        "metadata": _metadata_beside_job(plan, which, job_uid, settings),
+        "immutable": True,
+        "stringData": secret_data(access),
     }
 
 
-def input_files(request: BuildRequest, lock: str | None) -> dict[str, str]:
+def _metadata_beside_job(plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings) -> Manifest:
+    name = job_name(plan.uid, which)
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job_uid, "controller": True}
+    return {
+        "name": name,
+        "namespace": settings.namespace,
+        "labels": labels_of(plan, which),
+        "ownerReferences": [owner],
+    }
+
+
+def input_files(request: BuildRequest, lock: str | None, certificates: str = "") -> dict[str, str]:
     """The files of /input."""
     files = {"request.json": json.dumps(request.to_json(), indent=1)}
-    return files if lock is None else {**files, "pylock.toml": lock}
+    if lock is not None:
+        files["pylock.toml"] = lock
+    if certificates:
+        files[INDEX_CA_NAME] = certificates
+    return files
 
 
 def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
-    asked = plan.options.resources
+    name = job_name(plan.uid, which)
+    containers = [_container(step, plan, settings) for step in STEPS[which.kind]]
     return {
         "restartPolicy": "Never",
         # On the pod and not on the Job: the Job controller deletes the pod of a Job past its deadline, log and all.
@@ -143,17 +174,23 @@ def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manife
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "volumes": _volumes(job_name(plan.uid, which), which, settings) + _cache_volumes(plan, which, settings),
-        "containers": [
-            _with_cache(_container(step, which, settings, asked), plan, which, settings) for step in STEPS[which.kind]
+        "volumes": [
+            *_volumes(name, which, settings),
+            *_cache_volumes(plan, which, settings),
+            *gateway_volumes(plan, settings.index, name),
         ],
+        "initContainers": gateway_containers(plan, settings.index, containers[0]),
+        "containers": [_with_cache(container, plan, which, settings) for container in containers],
     }
 
 
 def _shares_cache(plan: BuildPlan, which: JobInput, settings: JobSettings) -> bool:
-    """Only where no package code runs, which could spoil for others what it finds there."""
+    """Only where no package code runs, which could spoil for others what it finds there, and where no credentials are
+    used, whose packages others would find there.
+    """
     forbidden = plan.spec.source_distributions is SourceDistributions.FORBID
-    return bool(settings.cache_claim) and which.kind is JobKind.BUILD and forbidden
+    public = not needs_gateway(plan, settings.index)
+    return bool(settings.cache_claim) and which.kind is JobKind.BUILD and forbidden and public
 
 
 def _cache_volumes(plan: BuildPlan, which: JobInput, settings: JobSettings) -> list[Manifest]:
@@ -186,13 +223,14 @@ def _volumes(input_name: str, which: JobInput, settings: JobSettings) -> list[Ma
     return volumes
 
 
-def _container(step: Step, which: JobInput, settings: JobSettings, asked: Resources | None) -> Manifest:
+def _container(step: Step, plan: BuildPlan, settings: JobSettings) -> Manifest:
+    asked = plan.options.resources
     container: Manifest = {
         "name": str(step),
         "image": settings.image,
         "imagePullPolicy": settings.pull_policy,
         "args": [str(step), "--input", INPUT, "--work", WORK],
-        "env": [{"name": "DAGY_CA_DIRECTORY", "value": "/ca"}, {"name": "TMPDIR", "value": "/tmp"}],  # noqa: S108 an emptyDir of its own
+        "env": [*ENVIRONMENT, *step_environment(step, plan, settings.index)],
         "volumeMounts": [
             {"name": "input", "mountPath": INPUT, "readOnly": True},
             {"name": "work", "mountPath": WORK},

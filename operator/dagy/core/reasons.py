@@ -36,7 +36,7 @@ class StateReason(StrEnum):
     POD_FAILED = "PodFailed"
     EVICTED = "Evicted"
     SLUG_TAKEN = "SlugTaken"
-    INDEX_SECRET_UNUSABLE = "IndexSecretUnusable"
+    INDEX_SECRET_UNUSABLE = "IndexSecretUnusable"  # noqa: S105 a reason
     CA_BUNDLE_UNUSABLE = "CaBundleUnusable"
     API_SERVER_REFUSED = "ApiServerRefused"
     DELETION_BLOCKED = "DeletionBlocked"
