@@ -15,6 +15,7 @@ from urllib.error import HTTPError
 from packaging.utils import canonicalize_name
 
 from dagy_builder.index_page import IndexFile, files_of
+from dagy_builder.trust import client_context
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 # The largest pages of PyPI have some 10 MB.
@@ -89,7 +90,7 @@ def _opener(proxies: dict[str, str]) -> urllib.request.OpenerDirector:
         urllib.request.ProxyHandler(proxies),
         urllib.request.UnknownHandler(),
         urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPSHandler(context=client_context()),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPErrorProcessor(),

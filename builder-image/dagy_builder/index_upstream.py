@@ -13,6 +13,7 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import make_headers, parse_url
 
 from dagy_builder.index_credentials import Credential, best_for, masked, spellings
+from dagy_builder.trust import client_context
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5
@@ -32,7 +33,7 @@ class Upstream:
     def __init__(self, credentials: Sequence[Credential]) -> None:
         self._credentials = tuple(credentials)
         self._secret_values = [value for one in credentials for value in one.secret_values]
-        self._context = ssl.create_default_context()
+        self._context = client_context()
         self._proxies = urllib.request.getproxies_environment()
         self._pools: dict[str, Pool] = {}
         self._lock = threading.Lock()

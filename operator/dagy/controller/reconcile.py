@@ -29,6 +29,7 @@ from dagy_builder.contract import Fault
 from dagy_builder.storage import StorageError
 
 _MOST_STEPS = 12  # of one pass; a package takes six from nothing to a started build
+_REFUSED_SECONDS = 15.0  # Secrets are not watched: that would need the right to read all of them
 _SAFETY_SECONDS = 60.0  # a running Job is looked at that often even when no event comes
 
 
@@ -126,8 +127,9 @@ class Reconciler:
                 break
         waits_for = {states.ToValidate: JobKind.VALIDATE, states.ToBuild: JobKind.BUILD}.get(type(state))
         self._slots.leave(this.plan.key, keep=waits_for)
-        waits = seen.blocked or seen.index_refused
-        return _SAFETY_SECONDS if waits else _look_again_after(state, this.now)
+        if seen.index_refused:
+            return _REFUSED_SECONDS
+        return _SAFETY_SECONDS if seen.blocked else _look_again_after(state, this.now)
 
     async def _step(self, this: Pass, seen: Observed, state: State) -> Effect:
         """Gather what the status of this state needs, write it, then act."""

@@ -96,13 +96,13 @@ CATALOGUE: dict[StrEnum, Entry] = {
         Phase.FAILED,
         "A Secret in spec.index.secretNames is missing, may not be read, or is of another kind.",
         _USER,
-        "Do what the message says; the operator looks again every minute.",
+        "Do what the message says; the operator looks again by itself.",
     ),
     StateReason.CA_BUNDLE_UNUSABLE: Entry(
         Phase.FAILED,
         "The certificates that spec.index.caBundle names are missing, may not be read, or are none.",
         _USER,
-        "Do what the message says; the operator looks again every minute.",
+        "Do what the message says; the operator looks again by itself.",
     ),
     StateReason.API_SERVER_REFUSED: Entry(
         None, "The API server refused a Job.", _INFRA, "Raise the quota or the right that the message names."
