@@ -79,8 +79,10 @@ def _build_step(step: Step, input_dir: Path, work: Path, handover: Handover, tic
             _say(_versions())
             return pipeline.install(request, lock, work, _say)
         case Step.PACKAGE:
+            import dagy_builder.sbom  # noqa: F401 here, because there is nothing else to do yet
+
             _wait(step, Step.INSTALL, handover)
-            return pipeline.package(request, work, _say, tick=tick)
+            return pipeline.package(request, work, _say, tick=tick, lock_text=lock)
         case _:
             return pipeline.upload(
                 request,
@@ -132,8 +134,14 @@ def _bad_input(path: Path, error: Exception) -> StepError:
 
 def _built_with(handover: Handover) -> Mapping[str, Any]:
     outcomes = [handover.wait_for(step) for step in (Step.INSTALL, Step.PACKAGE)]
+    with open_uv() as uv:
+        version = uv.version()
     return {
-        "builtWith": _versions(),
+        "builtWith": {
+            "uv": version.removeprefix("uv ").partition(" ")[0],
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+        },
         "image": os.environ.get("DAGY_BUILDER_IMAGE", ""),
         "seconds": {outcome.step: outcome.seconds for outcome in outcomes if outcome},
     }

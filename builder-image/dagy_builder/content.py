@@ -42,6 +42,12 @@ def is_record(path: str) -> bool:
     return name == "RECORD" and folder.endswith(".dist-info")
 
 
+def is_metadata(path: str) -> bool:
+    """Whether a file is the description of an installed distribution (core metadata)."""
+    folder, _, name = path.partition("/")
+    return name == "METADATA" and folder.endswith(".dist-info")
+
+
 def is_native(path: str, content: bytes) -> bool:
     """Whether a file is machine code, which can't be loaded out of a ZIP."""
     return content.startswith(b"\x7fELF") or path.endswith(".so") or ".so." in posixpath.basename(path)

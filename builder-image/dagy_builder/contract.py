@@ -37,7 +37,11 @@ class Fault(StrEnum):
     """Whose fault a failure is, which decides whether it is tried again."""
 
     USER = "User"
+    """The package's; never tried again."""
+    ADMINISTRATOR = "Administrator"
+    """The installation's (an image, a Secret, a bucket); trying again changes nothing until somebody has mended it."""
     INFRASTRUCTURE = "Infrastructure"
+    """Nobody's; tried again."""
 
 
 class ExitCode:
@@ -46,6 +50,7 @@ class ExitCode:
     OK = 0
     USER = 65  # EX_DATAERR
     INFRASTRUCTURE = 75  # EX_TEMPFAIL
+    ADMINISTRATOR = 78  # EX_CONFIG
 
 
 class Reason(StrEnum):
@@ -73,6 +78,7 @@ class Reason(StrEnum):
     BUCKET_NOT_FOUND = "BucketNotFound"
     UPLOAD_FAILED = "UploadFailed"
     PREVIOUS_STEP_ENDED = "PreviousStepEnded"
+    OUT_OF_MEMORY = "OutOfMemory"
     INTERNAL_ERROR = "InternalError"
 
 
@@ -170,6 +176,12 @@ class Artifact(_Json):
     """fast or small."""
     contents_uri: str | None = None
     """The lines that `content_sha256` hashes, as a gzip file."""
+    sbom_uri: str | None = None
+    """The bill of materials (CycloneDX)."""
+    record_uri: str | None = None
+    """The build's record, build.json."""
+    log_uri: str | None = None
+    """The build's log; the operator adds it, because it ends after the record is written."""
 
 
 @dataclasses.dataclass(frozen=True)

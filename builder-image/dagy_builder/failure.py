@@ -40,4 +40,5 @@ def exit_code_of(outcome: StepOutcome) -> int:
     """The exit code that says whose fault the outcome is."""
     if outcome.ok:
         return ExitCode.OK
-    return ExitCode.USER if outcome.fault == Fault.USER else ExitCode.INFRASTRUCTURE
+    codes = {Fault.USER: ExitCode.USER, Fault.ADMINISTRATOR: ExitCode.ADMINISTRATOR}
+    return codes.get(Fault(outcome.fault), ExitCode.INFRASTRUCTURE) if outcome.fault else ExitCode.INFRASTRUCTURE

@@ -40,6 +40,6 @@ def require_interpreter(target: Target, uv: Uv) -> Path:
             Reason.PYTHON_MISSING,
             f"CPython {target.python_version} is not on this machine, and source distributions are built with it. "
             f"Install it (uv python install {target.python_version}) or allow wheels only.",
-            Fault.INFRASTRUCTURE,
+            Fault.ADMINISTRATOR,
         )
     return found

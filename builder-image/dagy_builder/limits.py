@@ -39,7 +39,7 @@ def _number(given: Mapping[str, str], name: str, default: int) -> int:
             Reason.INTERNAL_ERROR,
             f"The setting {name} is {text!r}, which is no whole number above zero. Correct it where the builder's "
             "environment is set.",
-            Fault.INFRASTRUCTURE,
+            Fault.ADMINISTRATOR,
         )
     return int(text)
 

@@ -53,11 +53,18 @@ class _Packed:
 
 
 def package(
-    request: BuildRequest, tree: Path, out: Path, limits: Limits, tick: Callable[[], None] = lambda: None
+    request: BuildRequest,
+    tree: Path,
+    out: Path,
+    limits: Limits,
+    tick: Callable[[], None] = lambda: None,
+    *,
+    lock_text: str = "",
 ) -> PackageSummary:
-    """Write the ZIP, its contents' list and its summary. Raises StepError for a tree that is refused or too large.
+    """Write the ZIP, its contents' list and its summary; the bill of materials as well where the lock is given.
 
-    `tick` is called now and then when there is more of the ZIP, for somebody who already reads it.
+    Raises StepError for a tree that is refused or too large. `tick` is called now and then when there is more of the
+    ZIP, for somebody who already reads it.
     """
     files = [
         file
@@ -72,6 +79,8 @@ def package(
         level = _LEVELS.get(request.compression, _LEVELS["fast"])
         packed = _packed(files, root_fd, level, checked=shared_cache.must_be_checked(request))
         written = _write_zip(packed, out / ARTIFACT, limits.compressed_bytes, tick)
+        if lock_text:
+            _write_sbom(request, lock_text, root_fd, files, out)
     except BaseException:
         (out / ARTIFACT).unlink(missing_ok=True)
         raise
@@ -92,6 +101,14 @@ def package(
     )
     (out / SUMMARY).write_text(json.dumps(asdict(summary)))
     return summary
+
+
+def _write_sbom(request: BuildRequest, lock_text: str, root_fd: int, files: Sequence[TreeFile], out: Path) -> None:
+    from dagy_builder.sbom import METADATA_BYTES, SBOM, sbom  # 60 ms, for whoever uploads
+
+    described = [file for file in files if content.is_metadata(file.path) and file.size <= METADATA_BYTES]
+    with TreeReader(root_fd) as reader:
+        (out / SBOM).write_bytes(sbom(lock_text, request, [bytes(reader.read(file)) for file in described]))
 
 
 def read_summary(out: Path) -> PackageSummary:

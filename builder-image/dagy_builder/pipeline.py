@@ -60,14 +60,19 @@ def install(request: BuildRequest, lock_text: str, work_dir: Path, log: Log = pr
 
 
 def package(
-    request: BuildRequest, work_dir: Path, log: Log = print, *, tick: Callable[[], None] = lambda: None
+    request: BuildRequest,
+    work_dir: Path,
+    log: Log = print,
+    *,
+    tick: Callable[[], None] = lambda: None,
+    lock_text: str = "",
 ) -> StepOutcome:
     """Pack work_dir/tree into work_dir/out/artifact.zip: result as `PackageSummary`. `tick` is called as it grows."""
 
     def work() -> tuple[str, dict[str, Any]]:
         tree = shared_cache.cached_tree() or work_dir / "tree"
         try:
-            summary = package_tree(request, tree, work_dir / "out", Limits.of(), tick)
+            summary = package_tree(request, tree, work_dir / "out", Limits.of(), tick, lock_text=lock_text)
         finally:
             shared_cache.discard()
         sizes = f"{human_size(summary.uncompressed_bytes)} to {human_size(summary.size_bytes)}"

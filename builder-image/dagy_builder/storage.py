@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,11 +19,12 @@ from dagy_builder.storage_errors import StorageError, classify
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef, ObjectIdentifierTypeDef
 
 __all__ = ["ObjectInfo", "ObjectStore", "StorageError"]
 
 T = TypeVar("T")
+_COPY_PART_BYTES = 1 << 30
 _DELETE_AT_ONCE = 1000  # S3's limit
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
@@ -109,9 +111,22 @@ class ObjectStore:
         found = self._or_none(lambda: self._s3.head_object(Bucket=self.bucket, Key=key))
         return found and ObjectInfo(found["ContentLength"], found.get("Metadata", {}))
 
-    def copy(self, source: str, target: str) -> None:
-        """Copy an object inside the bucket, with its metadata; the store does the work."""
-        self._call(lambda: self._s3.copy({"Bucket": self.bucket, "Key": source}, self.bucket, target))
+    def copy(self, source: str, target: str, part_bytes: int = _COPY_PART_BYTES) -> bool:
+        """Copy an object inside the bucket, with its metadata; the store does the work. False when there is none.
+
+        Objects of more than `part_bytes` are copied in parts of that size, because one request copies 5 GiB at most.
+        """
+
+        def copied() -> bool:
+            where: CopySourceTypeDef = {"Bucket": self.bucket, "Key": source}
+            found = self._s3.head_object(**where)
+            # Given and not left to the store: a copy in parts is a new object to it, without metadata.
+            about = {"ContentType": found["ContentType"], "Metadata": found["Metadata"], "MetadataDirective": "REPLACE"}
+            parts = TransferConfig(multipart_threshold=part_bytes, multipart_chunksize=part_bytes)
+            self._s3.copy(where, self.bucket, target, ExtraArgs=about, Config=parts)
+            return True
+
+        return bool(self._or_none(copied))
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys below a prefix, sorted."""

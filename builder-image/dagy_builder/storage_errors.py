@@ -39,7 +39,7 @@ class StorageError(Exception):
         super().__init__(message)
         self.reason, self.message = reason, message
         # Wrong credentials and a missing bucket stay wrong until somebody corrects them: no use in trying again.
-        self.fault = fault or (Fault.USER if reason in _TO_BE_CORRECTED else Fault.INFRASTRUCTURE)
+        self.fault = fault or (Fault.ADMINISTRATOR if reason in _TO_BE_CORRECTED else Fault.INFRASTRUCTURE)
 
 
 def classify(error: Exception, bucket: str, endpoint: str) -> StorageError:

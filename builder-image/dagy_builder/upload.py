@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from dagy_builder import keys
-from dagy_builder.contract import Artifact, BuildRequest, Fault, Reason
+from dagy_builder.contract import Artifact, BuildRequest, Fault, Reason, Step
 from dagy_builder.failure import StepError
 from dagy_builder.growing import GrowingFile
 from dagy_builder.limits import human_size
 from dagy_builder.multipart import PART_BYTES, MultipartUpload
 from dagy_builder.package import ARTIFACT, CONTENTS, PackageSummary
 from dagy_builder.retry import while_unreachable
+from dagy_builder.sbom import SBOM
 from dagy_builder.storage import ObjectStore
 from dagy_builder.uv import Log
 
@@ -76,6 +78,7 @@ class _Uploader:
         """Do it, or what is left of it."""
         if not self._file.wait_for(PART_BYTES):  # S3 is asked nothing before there is something to send
             self._what.summary()
+        started = time.monotonic()
         before = self._store.get_tagged(self._names.record)
         if before and (kept := _answer(self._store, before[0], self._what.request.build_token)):
             self._log(f"{kept.uri} is there already, with its record: nothing to upload")
@@ -84,7 +87,9 @@ class _Uploader:
         summary = self._zip()
         artifact = self._sidecars(summary)
         record = {**artifact.to_json(), "buildToken": self._what.request.build_token, "slug": self._what.request.slug}
-        data = json.dumps({**record, **self._what.built_with()}, indent=1).encode()
+        built = self._what.built_with()
+        seconds = {**built.get("seconds", {}), Step.UPLOAD: round(time.monotonic() - started, 3)}
+        data = json.dumps({**record, **built, "seconds": seconds}, indent=1).encode()
         if not self._store.replace(self._names.record, data, "application/json", before[1] if before else None):
             return self._outrun()
         for key in self._earlier:
@@ -146,9 +151,10 @@ class _Uploader:
 
     def _sidecars(self, summary: PackageSummary) -> Artifact:
         lock_key = keys.sidecar_key(self._key, "pylock.toml")
-        contents_key = keys.sidecar_key(self._key, CONTENTS)
+        contents_key, sbom_key = keys.sidecar_key(self._key, CONTENTS), keys.sidecar_key(self._key, SBOM)
         self._store.put(lock_key, self._what.lock_text.encode(), "application/toml")
         self._store.put(contents_key, (self._what.out / CONTENTS).read_bytes(), "application/gzip")
+        self._store.put(sbom_key, (self._what.out / SBOM).read_bytes(), "application/vnd.cyclonedx+json")
         request = self._what.request
         return Artifact(
             uri=self._uri(self._key),
@@ -167,6 +173,8 @@ class _Uploader:
             lock_uri=self._uri(lock_key),
             compression=request.compression,
             contents_uri=self._uri(contents_key),
+            sbom_uri=self._uri(sbom_key),
+            record_uri=self._uri(self._names.record),
         )
 
     def _outrun(self) -> Artifact:

@@ -136,7 +136,7 @@ def find_uv() -> str:
         Reason.UV_MISSING,
         "uv is not installed in the builder image: the build environment requires uv to be available. "
         "Use an image made from builder-image/Dockerfile, or install uv beside dagy_builder.",
-        Fault.INFRASTRUCTURE,
+        Fault.ADMINISTRATOR,
     )
 
 

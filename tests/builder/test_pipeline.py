@@ -22,7 +22,7 @@ def test_without_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("uv.find_uv_bin", nothing)
     monkeypatch.setenv("PATH", str(tmp_path))
     outcome = pipeline.resolve(REQUEST, lambda _: None)
-    assert (outcome.reason, outcome.fault) == (Reason.UV_MISSING, Fault.INFRASTRUCTURE)
+    assert (outcome.reason, outcome.fault) == (Reason.UV_MISSING, Fault.ADMINISTRATOR)
     assert (outcome.message or "").startswith("uv is not installed in the builder image: ")
 
 
@@ -38,7 +38,7 @@ def test_without_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_machine_that_fails(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, reason: str, fault: str
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(pipeline, "package_tree", fail)

@@ -80,7 +80,7 @@ def test_a_missing_interpreter_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     with serve(SPY) as index:
         request = BuildRequest(other, index_url=index.url, requirements=["spy"], source_distributions="Allow")
         outcome = pipeline.resolve(request, lambda _: None)
-    assert (outcome.reason, outcome.fault) == (Reason.PYTHON_MISSING, Fault.INFRASTRUCTURE)
+    assert (outcome.reason, outcome.fault) == (Reason.PYTHON_MISSING, Fault.ADMINISTRATOR)
     assert f"CPython {other} is not on this machine" in (outcome.message or "")
 
 

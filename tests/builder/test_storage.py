@@ -55,7 +55,7 @@ REFUSALS = [
 def test_refusals(error: Exception, reason: Reason, sentence: str) -> None:
     told = classify(error, "stuff", URL)
     lasting = reason in (Reason.STORAGE_ACCESS_DENIED, Reason.BUCKET_NOT_FOUND)
-    assert (told.reason, told.fault) == (reason, Fault.USER if lasting else Fault.INFRASTRUCTURE)
+    assert (told.reason, told.fault) == (reason, Fault.ADMINISTRATOR if lasting else Fault.INFRASTRUCTURE)
     assert sentence in told.message
     assert told.message.endswith(".")
     assert URL in told.message or "stuff" in told.message

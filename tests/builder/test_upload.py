@@ -65,7 +65,7 @@ def build(index: Index, bucket: str, tmp_path: Path) -> Build:
     request = dataclasses.replace(request, lock_hash=resolved.result["lockHash"])
     work = tmp_path / "work"
     assert pipeline.install(request, lock, work, lambda _: None).ok
-    assert pipeline.package(request, work, lambda _: None).ok
+    assert pipeline.package(request, work, lambda _: None, lock_text=lock).ok
     return Build(request, lock, work, [])
 
 
@@ -157,7 +157,7 @@ def test_a_zip_that_changed_since_it_was_packed(build: Build, bucket: str) -> No
 
 def test_a_missing_bucket_fails_at_once(build: Build) -> None:
     outcome = build.upload(bucket="nowhere-to-be-found")
-    assert (outcome.reason, outcome.fault) == (Reason.BUCKET_NOT_FOUND, Fault.USER)
+    assert (outcome.reason, outcome.fault) == (Reason.BUCKET_NOT_FOUND, Fault.ADMINISTRATOR)
     assert not any("trying again" in line for line in build.log)
 
 
@@ -203,7 +203,7 @@ def test_what_a_dead_attempt_left_goes_when_the_next_one_has_recorded(build: Bui
     assert not _unfinished(store)
 
 
-SIDECARS = ("pylock.toml", "contents.txt.gz")
+SIDECARS = ("pylock.toml", "contents.txt.gz", "sbom.cdx.json")
 
 
 def _unfinished(store: ObjectStore) -> list[Any]:

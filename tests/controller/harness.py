@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import uuid
 import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kubernetes.aio import client, config
@@ -26,14 +27,15 @@ from dagy.controller.reconcile import Reconciler
 from dagy.controller.slots import Slots
 from dagy.core.facts import STEPS, JobKind
 from dagy.core.plan import Key
+from dagy.core.status import timestamp
 from dagy.core.turns import Limits
 from dagy_builder import keys
 from dagy_builder.contract import RESULT_PREFIX, Artifact, BuildRequest, Step, StepOutcome
 from dagy_builder.storage import ObjectStore
 
 BUILDS, NAMESPACE, BUCKET = "dagy-builds", "team-a", "dagy"
+YANKED = '`idna==3.0` is yanked (reason: "broken")'
 LOCK = 'lock-version = "1.0"\n'
-LOCK_HASH = hashlib.sha256(LOCK.encode()).hexdigest()
 WRITES = {"POST", "PATCH", "PUT", "DELETE"}
 
 
@@ -88,8 +90,12 @@ class Kubelet:
 
     def __init__(self, api: KubeApi, objects: ObjectStore, only: Key | None = None) -> None:
         self._api, self._objects, self._only = api, objects, only
+        # Packages that share a lock are copied from each other.
+        self.lock = f"{LOCK}# {uuid.uuid4()}\n"
         self.logs: dict[tuple[str, str], str] = {}
         self.jobs_seen: set[str] = set()
+        self.unreadable_locks = 0
+        """How many validations end well without a lock that can be read."""
 
     async def step(self, failure: StepOutcome | None = None) -> bool:
         """Let the first live Job do its next step. False when there is nothing to do."""
@@ -149,33 +155,43 @@ class Kubelet:
                 outcome.step, ok=outcome.ok, reason=outcome.reason, message=outcome.message, fault=outcome.fault
             )
         )
-        ended = {"exitCode": 0 if outcome.ok else 65, "message": brief.to_text(), "finishedAt": "2026-11-21T12:00:00Z"}
+        ended = {
+            "exitCode": 0 if outcome.ok else 65,
+            "message": brief.to_text(),
+            "finishedAt": timestamp(datetime.now(UTC), micro=False),
+        }
         phase = "Running" if outcome.ok and len(done) + 1 < len(steps) else "Succeeded" if outcome.ok else "Failed"
         await self._report(name, [*done, {"name": outcome.step, "state": {"terminated": ended}}], phase)
         return True
 
     async def _succeed(self, job: dict[str, Any], step: Step) -> StepOutcome:
         if step is Step.RESOLVE:
-            packed = base64.b64encode(zlib.compress(LOCK.encode())).decode()
-            return StepOutcome(step, ok=True, result={"lock": packed, "lockHash": LOCK_HASH})
+            packed = base64.b64encode(zlib.compress(self.lock.encode())).decode()
+            if self.unreadable_locks:
+                self.unreadable_locks -= 1
+                packed = packed[:9]
+            return StepOutcome(step, ok=True, result={"lock": packed, "warnings": [YANKED, 7]})
         if step is Step.UPLOAD:
             config_map = await self._api.get(namespaced("configmaps", BUILDS, job["metadata"]["name"]))
             assert config_map, "the kubelet waits for the ConfigMap"
             request = BuildRequest.from_json(json.loads(config_map["data"]["request.json"]))
-            assert config_map["data"]["pylock.toml"] == LOCK
+            assert config_map["data"]["pylock.toml"] == self.lock
             self._upload(request)
         return StepOutcome(step, ok=True)
 
     def _upload(self, request: BuildRequest) -> None:
         build = keys.BuildKeys.of(request.key_prefix, request)
         data = b"a ZIP"
+        sha256 = hashlib.sha256(data).hexdigest()
         key = build.artifact(request.build_token, request.attempt)
+        lock_key = keys.sidecar_key(key, "pylock.toml")
         self._objects.put(key, data, "application/zip")
+        self._objects.put(lock_key, self.lock.encode(), "application/toml")
         artifact = Artifact(
-            uri=keys.uri(BUCKET, key), sha256="ab" * 32, content_sha256="cd" * 32, size_bytes=len(data),
+            uri=keys.uri(BUCKET, key), sha256=sha256, content_sha256="cd" * 32, size_bytes=len(data),
             uncompressed_bytes=9, file_count=1, package_count=1, python_version=request.python_version,
             architecture=request.architecture, glibc=request.glibc, lock_hash=request.lock_hash,
-            built_at="2026-11-21T12:00:00Z", zip_importable=True, lock_uri="s3://dagy/lock",
+            built_at="2026-11-21T12:00:00Z", zip_importable=True, lock_uri=keys.uri(BUCKET, lock_key),
             compression=request.compression,
         )  # fmt: skip
         record = {**artifact.to_json(), "buildToken": request.build_token}
@@ -206,16 +222,16 @@ class Rig:
         cluster.logs = self.kubelet.logs
         return cluster
 
-    def reconciler(self, api: KubeApi | None = None) -> Reconciler:
-        """A new operator process: it knows nothing."""
-        cluster = self.cluster(api)
+    def reconciler(self, api: KubeApi | None = None, *, hours_ahead: float = 0) -> Reconciler:
+        """A new operator process: it knows nothing, and its clock may be ahead."""
+        cluster, ahead = self.cluster(api), timedelta(hours=hours_ahead)
         limits = {kind: Limits(1000, 1000) for kind in JobKind}
         store = ArtifactStore(self.objects, self.prefix)
         slots = Slots(cluster, limits, lambda _key: None)
         slots.open()
         settings = Settings(s3_bucket=BUCKET, builder_image="builder:1").job_settings()
         performer = Performer(cluster, store, slots, settings)
-        return Reconciler(cluster, store, slots, performer, clock=lambda: datetime.now(UTC))
+        return Reconciler(cluster, store, slots, performer, clock=lambda: datetime.now(UTC) + ahead)
 
     async def package(self, key: Key) -> dict[str, Any] | None:
         """The package now."""

@@ -14,7 +14,7 @@ from dagy.adapters.kube import KubeError, deppackage_path, namespaced
 from dagy.core.plan import Key
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from dagy_builder.storage import ObjectStore
-from tests.controller.harness import BUILDS, NAMESPACE, Api, Crash, Kubelet, Rig, connect
+from tests.controller.harness import BUILDS, NAMESPACE, YANKED, Api, Crash, Kubelet, Rig, connect
 
 pytestmark = pytest.mark.apiserver
 
@@ -69,7 +69,6 @@ def essence(package: dict[str, Any]) -> dict[str, Any]:
         "phase": status["phase"],
         "message": status["message"],
         "conditions": [(c["type"], c["status"], c["reason"]) for c in status["conditions"]],
-        "lockHash": status["lockHash"],
         "finalizers": package["metadata"]["finalizers"],
         "slugged": package["metadata"]["labels"]["dagy.io/slug"] == status["slug"],
     }
@@ -99,14 +98,51 @@ def test_from_apply_to_completed_and_nothing_more(kubeconfig: str, objects: Obje
     run(kubeconfig, objects, test)
 
 
+def test_a_lock_that_cannot_be_read_is_a_failed_attempt(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key = await create(rig)
+        rig.kubelet.unreadable_locks = 1
+        operator = rig.reconciler()
+        await operator.reconcile(key)
+        while await rig.kubelet.step():
+            await operator.reconcile(key)
+        package = await rig.package(key)
+        assert package
+        assert "ends without a lock" in package["status"]["message"]
+        assert {c["type"]: c["reason"] for c in package["status"]["conditions"]}["Ready"] == "Retrying"
+        done = await rig.settle(key, rig.reconciler(hours_ahead=1).reconcile)
+        assert done["status"]["phase"] == "COMPLETED"
+        (attempt,) = done["status"]["build"]["attempts"]
+        assert (attempt["job"], attempt["number"], attempt["reason"]) == ("validate", 1, "InternalError")
+        log = objects.get(attempt["logUri"].removeprefix("s3://dagy/"))
+        assert log
+        assert b"resolve: the log" in log
+
+    run(kubeconfig, objects, test)
+
+
+def test_warnings_are_kept(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key = await create(rig)
+        done = await rig.settle(key, rig.reconciler().reconcile)
+        assert done["status"]["validation"]["warnings"] == [YANKED]
+
+    run(kubeconfig, objects, test)
+
+
 MOST_WRITES = 32
 
 
+@pytest.mark.parametrize("copied", [False, True], ids=["built", "copied"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_crash_at_every_write_changes_nothing_in_the_end(kubeconfig: str, objects: ObjectStore, after: bool) -> None:
+def test_a_crash_at_every_write_changes_nothing_in_the_end(
+    kubeconfig: str, objects: ObjectStore, after: bool, copied: bool
+) -> None:
     async def crash(rig: Rig, die_at: int) -> tuple[bool, dict[str, Any]]:
-        key, api = await create(rig), Api(rig.admin, die_at=die_at, after=after)
+        key, api, lock = await create(rig), Api(rig.admin, die_at=die_at, after=after), rig.kubelet.lock
         rig = rig.alone(key)
+        if copied:
+            rig.kubelet.lock = lock
         operators, crashed = [rig.reconciler(api)], []
 
         async def look(key: Key) -> None:
@@ -118,14 +154,17 @@ def test_a_crash_at_every_write_changes_nothing_in_the_end(kubeconfig: str, obje
                 await operators[-1].reconcile(key)
 
         done = await rig.settle(key, look)
-        assert len(rig.kubelet.jobs_seen) == 2, crashed
+        assert len(rig.kubelet.jobs_seen) == (1 if copied else 2), crashed
+        assert ("reusedFrom" in done["status"]["build"]) == copied, crashed
         assert done["status"]["slug"] in await claims(rig, key), crashed
         return bool(crashed), essence(done)
 
     async def test(rig: Rig) -> None:
+        if copied:
+            await rig.settle(await create(rig), rig.reconciler().reconcile)
         results = await asyncio.gather(*(crash(rig, die_at) for die_at in range(1, MOST_WRITES + 1)))
         assert results[-1][0] is False, "a package takes more writes than this test lets crash"
-        assert sum(crashed for crashed, _ in results) > 15
+        assert sum(crashed for crashed, _ in results) > 10
         assert all(end == results[-1][1] for _, end in results)
 
     run(kubeconfig, objects, test)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dagy.core.diagnose import Progress, Success, standing_of
 from dagy.core.facts import JobFact, JobKind, jobs_of, occupied_slots
-from dagy.core.failure import Failure
+from dagy.core.failure import Failure, failure_in
 from dagy_builder.contract import Fault, Step
 from tests.core.worlds import outcome
 
@@ -90,6 +91,13 @@ def test_waiting_is_told() -> None:
     assert standing.waiting == "no node can take the pod: 0/1 nodes are available"
 
 
+DRAINED = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "EvictionByEvictionAPI",
+    "message": "Eviction API: evicting",
+}
+
 FAILURES = [
     ("own report", fact([ended("install", 65, message=outcome(Step.INSTALL, reason="HashMismatch"))]), "HashMismatch", Fault.USER),
     (
@@ -104,12 +112,21 @@ FAILURES = [
         Fault.INFRASTRUCTURE,
     ),
     ("out of memory", fact([ended("install", 137, "OOMKilled")]), "OutOfMemory", Fault.USER),
-    ("crash", fact([ended("install", 139, "Error")]), "StepCrashed", Fault.INFRASTRUCTURE),
-    ("a report that is none", fact([ended("install", 1, "Error", '{"step": 7}')]), "StepCrashed", Fault.INFRASTRUCTURE),
-    ("a report in another's name", fact([ended("install", 1, "Error", outcome(Step.UPLOAD))]), "StepCrashed", Fault.INFRASTRUCTURE),
-    ("a JSON array", fact([ended("install", 1, "Error", "[1]")]), "StepCrashed", Fault.INFRASTRUCTURE),
+    ("crash", fact([ended("install", 139, "Error")], phase="Failed"), "StepCrashed", Fault.INFRASTRUCTURE),
+    ("a report that is none", fact([ended("install", 1, "Error", '{"step": 7}')], phase="Failed"), "StepCrashed", Fault.INFRASTRUCTURE),
+    ("a report in another's name", fact([ended("install", 1, "Error", outcome(Step.UPLOAD))], phase="Failed"), "StepCrashed", Fault.INFRASTRUCTURE),
+    ("a JSON array", fact([ended("install", 1, "Error", "[1]")], phase="Failed"), "StepCrashed", Fault.INFRASTRUCTURE),
     ("success without a report", fact([ended("install"), ended("package"), ended("upload", message=" ")]), "InternalError", Fault.INFRASTRUCTURE),
     ("evicted", fact([], phase="Failed", reason="Evicted", message="node was low on memory"), "Evicted", Fault.INFRASTRUCTURE),
+    ("evicted through the API", fact([ended("install", 143, "Error")], conditions=[DRAINED]), "Evicted", Fault.INFRASTRUCTURE),
+    ("the node's disk", fact([], phase="Failed", reason="Evicted", message="The node was low on resource: ephemeral-storage."), "Evicted", Fault.INFRASTRUCTURE),
+    ("a volume's limit", fact([], phase="Failed", reason="Evicted", message='Usage of EmptyDir volume "work" exceeds the limit "5Mi".'), "DiskFull", Fault.USER),
+    ("a container's disk", fact([], phase="Failed", reason="Evicted", message='Container install exceeded its local ephemeral storage limit "5Mi".'), "DiskFull", Fault.USER),
+    ("only uv was out of memory", fact([ended("install", 65, "OOMKilled", outcome(Step.INSTALL, reason="InstallFailed"))]), "OutOfMemory", Fault.USER),
+    ("an image that can't be pulled", fact([ended("install", 137, "ContainerStatusUnknown")], phase="Failed", reason="DeadlineExceeded"), "PodNotStarted", Fault.ADMINISTRATOR),
+    ("no uv", fact([ended("install", 78, message=outcome(Step.INSTALL, reason="UvMissing", fault=Fault.ADMINISTRATOR))]), "UvMissing", Fault.ADMINISTRATOR),
+    ("deleted by the garbage collector", fact([running("install")], conditions=[{**DRAINED, "reason": "DeletionByPodGC"}]), "PodLost", Fault.INFRASTRUCTURE),
+    ("shut down", fact([], phase="Failed", reason="Terminated", message="Pod was terminated in response to imminent node shutdown."), "PodFailed", Fault.INFRASTRUCTURE),
     ("disk full", fact([], phase="Failed", reason="Evicted", message="Pod ephemeral local storage usage exceeds"), "DiskFull", Fault.USER),
     ("deadline", fact([ended("install", 137, "Error")], phase="Failed", reason="DeadlineExceeded"), "DeadlineExceeded", Fault.USER),
     ("node gone", fact(None, job_status={"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}), "PodLost", Fault.INFRASTRUCTURE),
@@ -122,6 +139,24 @@ def test_failures(job: JobFact, reason: str, fault: Fault) -> None:
     assert isinstance(failure, Failure)
     assert (failure.reason, failure.fault) == (reason, fault)
     assert failure.message.endswith(".")
+
+
+@pytest.mark.parametrize("containers", [[ended("install", 143, "Error"), *ALL[1:]], [ended("install", 137, "Error")]])
+def test_a_killed_container_is_no_verdict_while_the_pod_lives(containers: list[dict[str, Any]]) -> None:
+    """The kubelet reports containers first, and why it stopped them when all have ended."""
+    assert isinstance(standing_of(fact(containers)), Progress)
+
+
+def test_what_was_recorded_stays_true_without_the_pod() -> None:
+    found = standing_of(fact([], phase="Failed", reason="Evicted", message="The node was low on resource: memory."))
+    assert isinstance(found, Failure)
+    job = replace(fact(None), failure=failure_in(found.to_annotation()))
+    assert standing_of(job) == found
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"reason": "a"}', '{"reason":"a","message":"b","fault":"nobody"}'])
+def test_an_annotation_of_somebody_else_is_no_failure(text: str) -> None:
+    assert failure_in(text) is None
 
 
 def test_a_job_without_our_labels_is_not_ours() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dagy.core import states
 from dagy.core.facts import JobKind
 from dagy.core.remembered import Look, resolution_in
+from dagy.core.reuse import Source
 from dagy.core.states import Observed, Resolution, build_hash, state_of, validation_hash
 from dagy.core.status import Surroundings, status_of
 from dagy.model.status import DepPackageStatus
@@ -24,6 +25,8 @@ LOCK = Resolution(PLAN.spec_hash, "1" * 64)
 BUILD = build_hash(PLAN, LOCK.lock_hash, states.Tokens())
 INFRA = outcome(Step.RESOLVE, reason="IndexUnreachable", fault=Fault.INFRASTRUCTURE)
 USER = outcome(Step.RESOLVE, reason="PackageNotFound")
+OTHER = Source("other", "B1B2C3D4")
+ALLOWED = plan(sourceDistributions="Allow")
 DONE = states.Record(artifact(LOCK.lock_hash))
 
 SITUATIONS = [
@@ -116,6 +119,25 @@ SITUATIONS = [
         Observed(SLUG, resolution=LOCK, record=DONE),
         states.Completed,
     ),
+    ("another package has the artifact", PLAN, Observed(SLUG, resolution=LOCK, sources=(OTHER,)), states.Reusable),
+    (
+        "what package code made is not taken over",
+        ALLOWED,
+        Observed(SLUG, resolution=replace(LOCK, spec_hash=ALLOWED.spec_hash), sources=(OTHER,)),
+        states.ToBuild,
+    ),
+    (
+        "a build that is asked for is a build",
+        plan(annotations={"dagy.io/build": "1"}),
+        Observed(SLUG, resolution=LOCK, sources=(OTHER,)),
+        states.ToBuild,
+    ),
+    (
+        "a suspended package copies nothing",
+        plan(suspend=True),
+        Observed(SLUG, resolution=LOCK, sources=(OTHER,)),
+        states.Suspended,
+    ),
     (
         "a rebuild is asked for",
         plan(annotations={"dagy.io/build": "1"}),
@@ -174,6 +196,74 @@ def test_a_package_from_apply_to_completed() -> None:
     assert world.phases == ["PENDING", "VALIDATING", "QUEUED", "INSTALLING", "PACKAGING", "UPLOADING", "COMPLETED"]
     assert len(world.started) == 2
     assert world.jobs == {}
+
+
+def test_an_artifact_of_the_same_lock_is_taken_over() -> None:
+    world = World(package(), others=[OTHER])
+    assert isinstance(world.run(), states.Completed)
+    assert [name.partition("-")[0] for name in world.started] == ["validate"]
+    assert world.phases == ["PENDING", "VALIDATING", "UPLOADING", "COMPLETED"]
+    assert world.status.build
+    assert world.status.build.reused_from
+    assert world.status.build.reused_from.to_json() == {"namespace": "team-a", "name": "other", "slug": OTHER.slug}
+    before, world.status = world.status, type(world.status)()
+    world.look()
+    assert world.status.build
+    assert world.status.build.reused_from == before.build.reused_from
+    world.package["metadata"]["annotations"]["dagy.io/build"] = "really"
+    assert isinstance(world.run(), states.Completed)
+    assert [name.partition("-")[0] for name in world.started] == ["validate", "build"]
+    assert world.status.build.reused_from is None
+
+
+def test_sources_that_are_gone_are_passed_over() -> None:
+    world = World(package(), others=[Source("a", "A1A1A1A1"), Source("b", "B1B1B1B1"), OTHER], gone=2)
+    assert isinstance(world.run(), states.Completed)
+    assert world.status.build
+    assert world.status.build.reused_from
+    assert world.status.build.reused_from.name == "other"
+    world = World(package(), others=[OTHER], gone=1)
+    assert isinstance(world.run(), states.Completed)
+    assert [name.partition("-")[0] for name in world.started] == ["validate", "build"]
+
+
+def test_cancel_before_the_copy_lasts() -> None:
+    world = World(package(annotations={"dagy.io/cancel": "now"}))
+    world.resolutions[PLAN.spec_hash] = LOCK
+    world.others = [OTHER]
+    assert isinstance(world.run(), states.Failed)
+    world.look()
+    assert not world.records
+
+
+def test_each_failed_attempt_is_told_with_its_log() -> None:
+    world = World(package())
+    killed = outcome(Step.INSTALL, reason="IndexUnreachable", fault=Fault.INFRASTRUCTURE)
+    assert isinstance(world.run(INFRA, None, killed), states.Completed)
+    assert world.status.build
+    told = [(a.job, a.number, a.reason, bool(a.log_uri)) for a in world.status.build.attempts]
+    assert told == [("validate", 1, "IndexUnreachable", True), ("build", 1, "IndexUnreachable", True)]
+
+
+def test_the_end_of_an_attempt_stays_known_when_its_pod_is_gone() -> None:
+    world = World(package())
+    world.look()
+    world.advance(INFRA)
+    world.look()
+    (name,) = world.jobs
+    world.jobs[name] = replace(world.jobs[name], pod=None, finished="Failed")
+    world.look()
+    assert world.status.message.startswith("IndexUnreachable happened.")
+
+
+def test_an_attempt_that_ended_unseen_has_its_log_kept_before_the_next() -> None:
+    world = World(package())
+    world.look()
+    world.advance(INFRA)
+    world.now += timedelta(hours=1)
+    world.look()
+    assert len(world.started) == 2
+    assert world.jobs[world.started[0]].log_uri
 
 
 def test_every_phase_is_shown_when_the_kubelet_reports_a_build_at_once() -> None:
@@ -312,9 +402,17 @@ fates = st.lists(st.sampled_from([None, None, INFRA, USER, "garbage", ""]), max_
 
 
 @settings(max_examples=300, deadline=None)
-@given(fates=fates, change_at=st.integers(0, 5), erase_at=st.integers(0, 12))
-def test_random_worlds_settle_and_need_nothing_more(fates: list[str | None], change_at: int, erase_at: int) -> None:
-    world = World(package())
+@given(
+    fates=fates,
+    change_at=st.integers(0, 5),
+    erase_at=st.integers(0, 12),
+    donors=st.integers(0, 2),
+    gone=st.integers(0, 2),
+)
+def test_random_worlds_settle_and_need_nothing_more(
+    fates: list[str | None], change_at: int, erase_at: int, donors: int, gone: int
+) -> None:
+    world = World(package(), others=[OTHER] * donors, gone=min(gone, donors))
     for step, fate in enumerate([*fates, None, None, None, None]):
         world.look()
         world.advance(fate)

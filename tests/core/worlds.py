@@ -15,6 +15,7 @@ from dagy.core import decide, states
 from dagy.core.facts import STEPS, ContainerFact, JobFact, JobKind, PodFact
 from dagy.core.plan import BuildPlan, plan_of
 from dagy.core.remembered import handled_tokens, rejection_in
+from dagy.core.reuse import Source
 from dagy.core.states import Observed, Record, Resolution, State, state_of
 from dagy.core.status import Surroundings, phases_between, status_of, timestamp
 from dagy.model.status import DepPackageStatus
@@ -118,6 +119,9 @@ class World:
     phases: list[str] = field(default_factory=list)
     writes: int = 0
     slots: bool = True
+    others: list[Source] = field(default_factory=list)
+    """Packages that say they have an artifact of whatever lock comes out; the first `gone` of them are wrong."""
+    gone: int = 0
 
     @property
     def plan(self) -> BuildPlan:
@@ -133,6 +137,7 @@ class World:
             jobs=tuple(self.jobs.values()),
             resolution=found,
             record=record,
+            sources=tuple(self.others) if found and not record else (),
             rejected=rejection_in(self.status, plan),
             handled=handled_tokens(self.status),
         )
@@ -170,18 +175,23 @@ class World:
                 return True
             case decide.ProvideInput():
                 return False
-            case decide.KeepLog(kept):
-                self.jobs[kept.name] = replace(kept, log_uri="s3://bucket/log")
+            case decide.KeepLog(kept, why):
+                self.jobs[kept.name] = replace(kept, log_uri="s3://bucket/log", failure=why or kept.failure)
                 return False
+            case decide.CopyArtifact(resolution, sources):
+                left = sources[self.gone :]
+                if left:
+                    self._built(resolution, left[0])
+                else:
+                    self.others = []
+                return True
             case decide.StoreLock():
                 token = self.plan.requested.refresh
                 lock_hash = (self.plan.spec_hash[:8] + token.encode().hex())[:32].ljust(32, "0")
                 self.resolutions[self.plan.spec_hash] = Resolution(self.plan.spec_hash, lock_hash, token)
                 return True
             case decide.ReadRecord(_, resolution):
-                identity = (resolution.lock_hash, self.plan.spec.python_version, self.plan.options.compression)
-                built = artifact(*identity[:2], number=len(self.records), compression=identity[2])
-                self.records[identity] = Record(built, self.plan.requested.build)
+                self._built(resolution)
                 return True
             case decide.CancelJob(running):
                 self.jobs[running.name] = replace(running, cancelled=True, pod=None)
@@ -190,6 +200,11 @@ class World:
                 for gone in useless:
                     self.jobs.pop(gone.name, None)
                 return False
+
+    def _built(self, resolution: Resolution, source: Source | None = None) -> None:
+        identity = (resolution.lock_hash, self.plan.spec.python_version, self.plan.options.compression)
+        built = artifact(*identity[:2], number=len(self.records), compression=identity[2])
+        self.records[identity] = Record(built, self.plan.requested.build, source)
 
     def advance(self, failure: str | None = None) -> None:
         """Let the live Job take its next step, well or with that termination message."""

@@ -9,15 +9,18 @@ import asyncio
 import json
 from dataclasses import dataclass, replace
 
+from dagy.adapters.copying import copy_build
 from dagy.core import keys
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan
+from dagy.core.reuse import Source
 from dagy.core.states import Record, Resolution
 from dagy_builder.contract import Artifact, Fault
-from dagy_builder.keys import BuildKeys, family, key_of
+from dagy_builder.keys import BuildKeys, family, key_of, sidecar_key, uri
 from dagy_builder.storage import ObjectStore, StorageError
 
 _RECORD_SUFFIX = ".build.json"
+_LOG_NAME = "build.log"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class ArtifactStore:
         if data is None:
             return None
         kept = json.loads(data)
-        resolution = Resolution(kept["specHash"], kept["lockHash"], kept.get("refreshToken", ""))
+        warnings = tuple(kept.get("warnings", ()))
+        resolution = Resolution(kept["specHash"], kept["lockHash"], kept.get("refreshToken", ""), warnings)
         return Lock(resolution, kept["lock"])
 
     async def keep_lock(self, plan: BuildPlan, slug: str, lock: Lock) -> None:
@@ -66,6 +70,7 @@ class ArtifactStore:
             "specHash": found.spec_hash,
             "lockHash": found.lock_hash,
             "refreshToken": found.refresh_token,
+            "warnings": list(found.warnings),
             "lock": lock.text,
         }
         await asyncio.to_thread(self._objects.put, key, json.dumps(kept).encode(), "application/json")
@@ -96,6 +101,32 @@ class ArtifactStore:
         """Delete everything of one package; the number of objects that were there."""
         return await asyncio.to_thread(self._objects.delete_prefix, prefix)
 
+    async def finish_record(self, plan: BuildPlan, slug: str, record: Record, log_uri: str, image_id: str) -> Record:
+        """Add to the record what only somebody outside the pod can know: the whole log, and the image's digest."""
+        artifact = record.artifact
+        key = BuildKeys.of(self.package_prefix(plan, slug), artifact).record
+        beside = sidecar_key(key_of(artifact.uri), _LOG_NAME)
+        if bool(log_uri) and await asyncio.to_thread(self._objects.copy, key_of(log_uri), beside):
+            artifact = replace(artifact, log_uri=uri(self.bucket, beside))
+        found = await asyncio.to_thread(self._objects.get_tagged, key)
+        if found is None or _record(found[0]).artifact.uri != artifact.uri:
+            return record  # a later build's by now
+        told = {**json.loads(found[0]), **artifact.to_json(), **({"imageId": image_id} if image_id else {})}
+        data = json.dumps(told, indent=1).encode()
+        done = await asyncio.to_thread(self._objects.replace, key, data, "application/json", found[1])
+        return replace(record, artifact=artifact) if done else record
+
+    async def copy_artifact(
+        self, plan: BuildPlan, slug: str, resolution: Resolution, source: Source, build_token: str
+    ) -> Record | None:
+        """Copy the source's artifact of that lock and what lies beside it; None when it is not there (any more)."""
+        build = replace(plan.request(), lock_hash=resolution.lock_hash)
+        theirs, ours = (BuildKeys.of(self.package_prefix(plan, s), build) for s in (source.slug, slug))
+        origin = {"namespace": plan.key.namespace, "name": source.name, "slug": source.slug}
+        told = {"slug": slug, "buildToken": build_token, "reusedFrom": origin}
+        data = await asyncio.to_thread(copy_build, self._objects, theirs, ours, told)
+        return _record(data) if data else None
+
     async def delete_artifact(self, plan: BuildPlan, slug: str, artifact: Artifact) -> None:
         """Delete one artifact's ZIP and what lies beside it; the record as well, unless a later build has taken it."""
         record_key = BuildKeys.of(self.package_prefix(plan, slug), artifact).record
@@ -108,4 +139,6 @@ class ArtifactStore:
 
 def _record(data: bytes) -> Record:
     kept = json.loads(data)
-    return Record(Artifact.from_json(kept), kept.get("buildToken", ""))
+    origin = kept.get("reusedFrom")
+    source = Source(origin["name"], origin["slug"]) if origin else None
+    return Record(Artifact.from_json(kept), kept.get("buildToken", ""), source)

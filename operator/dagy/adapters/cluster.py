@@ -39,6 +39,11 @@ class Cluster:
             Key(found["namespace"], found["name"]) for path in paths for found in await self._api.list_metadata(path)
         ]
 
+    async def packages_with_lock(self, namespace: str, lock_hash: str) -> list[Json]:
+        """The DepPackages of a namespace whose present lock is that one."""
+        path = deppackage_path(namespace, "").rstrip("/")
+        return (await self._api.list(path, fieldSelector=f"status.lockHash={lock_hash}"))[0]
+
     async def write_status(self, package: Json, status: Mapping[str, Any]) -> Json:
         """Replace the status. Raises KubeError 409 when the object has changed since it was read."""
         metadata = package["metadata"]

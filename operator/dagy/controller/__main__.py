@@ -6,11 +6,14 @@ import asyncio
 import logging
 import signal
 import sys
+import tempfile
+from pathlib import Path
 
 import pydantic
 
 from dagy.adapters.settings import Settings, wrong_settings
 from dagy.controller.operator import Operator
+from dagy_builder.trust import trust_added_authorities
 
 
 def main() -> int:
@@ -22,7 +25,9 @@ def main() -> int:
         return 2
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    asyncio.run(_serve(settings))
+    with tempfile.TemporaryDirectory(prefix="dagy-trust-") as scratch:
+        trust_added_authorities(Path(scratch))  # before boto3 makes its client
+        asyncio.run(_serve(settings))
     return 0
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dagy.adapters.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.cluster import Cluster
-from dagy.core import remembered
+from dagy.core import remembered, reuse
+from dagy.core.facts import JobKind
 from dagy.core.plan import BuildPlan
 from dagy.core.remembered import Look
 from dagy.core.states import Observed, Record, Resolution
@@ -26,7 +29,7 @@ async def observe(
             record = await _record(store, plan, slug, status, resolution)
     except StorageError as error:
         blocked = failure_of_storage(error)
-    return Observed(
+    seen = Observed(
         slug=slug,
         jobs=jobs,
         resolution=resolution,
@@ -35,6 +38,18 @@ async def observe(
         handled=remembered.handled_tokens(status),
         blocked=blocked,
     )
+    return await with_sources(cluster, plan, seen)
+
+
+async def with_sources(cluster: Cluster, plan: BuildPlan, seen: Observed) -> Observed:
+    """The same with the packages whose artifact could be copied, if that is what decides about the next step."""
+    if seen.blocked or seen.resolution is None or seen.record or not reuse.is_allowed(plan, asked=False):
+        return seen
+    if any(job.kind is JobKind.BUILD for job in seen.jobs):
+        return seen
+    lock_hash = seen.resolution.lock_hash
+    others = await cluster.packages_with_lock(plan.key.namespace, lock_hash)
+    return replace(seen, sources=reuse.sources_in(others, plan, lock_hash))
 
 
 async def recall(store: ArtifactStore, plan: BuildPlan, slug: str, status: DepPackageStatus) -> DepPackageStatus:

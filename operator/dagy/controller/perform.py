@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
-import zlib
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from dagy.adapters.artifact_store import ArtifactStore, Lock
 from dagy.adapters.cluster import Cluster
+from dagy.controller.observe import with_sources
 from dagy.controller.slots import Slots
 from dagy.core import decide
-from dagy.core.diagnose import failure_of
 from dagy.core.facts import STEPS, JobFact, JobKind
 from dagy.core.failure import Failure
 from dagy.core.index_access import references_of
 from dagy.core.jobs import JobInput, JobSettings, index_secret, input_config_map, input_files, job_manifest
 from dagy.core.plan import BuildPlan
+from dagy.core.results import lock_in, log_text, rejection_in, result_in, warnings_in
+from dagy.core.reuse import Source
 from dagy.core.states import Observed, Resolution
 from dagy.core.turns import Waiting
 from dagy.model import names
-from dagy_builder.contract import RESULT_PREFIX, Fault, Reason, Step, StepOutcome
+from dagy_builder.contract import Fault, Reason, Step
 from dagy_builder.storage import StorageError
-
-_LOCK_LIMIT_BYTES = 900_000  # a ConfigMap holds 1 MiB in all
-
-
-class LockRefusedError(Exception):
-    """The validation's result cannot be used; `failure` says why."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
 
 
 @dataclass(frozen=True)
@@ -66,14 +55,16 @@ class Performer:
                 needed = resolution if job.kind is JobKind.BUILD else None
                 await self._provide(plan, seen, which, job.uid, needed)
                 return Effect(seen, changed=False)
-            case decide.KeepLog(job):
-                return await self._keep_log(plan, seen, job)
+            case decide.KeepLog(job, failure):
+                return await self._keep_log(plan, seen, job, failure)
             case decide.StoreLock(job):
                 return await self._store_lock(plan, seen, job)
             case decide.ReadRecord(job, resolution):
                 return await self._read_record(plan, seen, job, resolution)
+            case decide.CopyArtifact(resolution, sources):
+                return await self._copy(plan, seen, resolution, sources)
             case decide.CancelJob(job):
-                effect = await self._keep_log(plan, seen, job)
+                effect = await self._keep_log(plan, seen, job, None)
                 await self._cluster.mark_job(job.name, {names.REQUEST_CANCEL: plan.requested.cancel}, suspend=True)
                 return replace(effect, seen=await self._look_again(plan, seen), changed=True)
             case decide.DeleteJobs(jobs):
@@ -160,77 +151,52 @@ class Performer:
                 "operator's (DAGY_S3_BUCKET and AWS_ENDPOINT_URL in the Secret and in the operator's environment).",
                 Fault.INFRASTRUCTURE,
             )
+        kept = next((j.log_uri for j in seen.jobs if j.name == job.name), "")
+        image_id = job.pod.image_id if job.pod else ""
+        record = await self._store.finish_record(plan, seen.slug, record, kept, image_id)
         return Effect(replace(seen, record=record))
 
     async def _look_again(self, plan: BuildPlan, seen: Observed) -> Observed:
         return replace(seen, jobs=await self._cluster.jobs({names.LABEL_PACKAGE_UID: plan.uid}))
 
-    async def _keep_log(self, plan: BuildPlan, seen: Observed, job: JobFact) -> Effect:
+    async def _keep_log(self, plan: BuildPlan, seen: Observed, job: JobFact, failure: Failure | None) -> Effect:
         if references_of(plan).secrets:  # the Job stays, to count the attempt; what it held must not
             await self._cluster.delete_secret(job.name)
-        if job.pod is None:
-            return Effect(seen, changed=False)
-        parts = [(step, await self._cluster.log(job.pod.name, step)) for step in STEPS[job.kind]]
-        text = "".join(f"=== {step} ===\n{_without_result(log)}\n" for step, log in parts)
-        uri = await self._store.keep_log(plan, seen.slug, job.name, text)
-        await self._cluster.mark_job(job.name, {names.ANNOTATION_LOG_KEPT: uri})
-        rejection = _rejection(parts[0][1]) if parts[0][0] is Step.RESOLVE else None
-        jobs = tuple(replace(j, log_uri=uri) if j.name == job.name else j for j in seen.jobs)
-        return Effect(replace(seen, jobs=jobs), changed=False, log_uri=uri, rejection=rejection)
+        uri, rejection = job.log_uri, None
+        if job.pod and (job.kind is JobKind.VALIDATE or not uri):
+            parts = [(step, await self._cluster.log(job.pod.name, step)) for step in STEPS[job.kind]]
+            rejection = rejection_in(parts[0][1])
+            uri = uri or await self._store.keep_log(plan, seen.slug, job.name, log_text(parts, failure))
+        marks = {names.ANNOTATION_LOG_KEPT: uri} if uri else {}
+        if failure:
+            marks[names.ANNOTATION_FAILURE] = failure.to_annotation()
+        if marks:
+            await self._cluster.mark_job(job.name, marks)
+        kept = replace(job, log_uri=uri, failure=failure or job.failure)
+        jobs = tuple(kept if j.name == job.name else j for j in seen.jobs)
+        return Effect(replace(seen, jobs=jobs), changed=False, log_uri=uri or None, rejection=rejection)
 
     async def _store_lock(self, plan: BuildPlan, seen: Observed, job: JobFact) -> Effect:
         assert job.pod
         outcome = result_in(await self._cluster.log(job.pod.name, Step.RESOLVE, tail_lines=1))
         text = lock_in(outcome)
+        if isinstance(text, Failure):  # known from now on as the end of this attempt
+            await self._cluster.mark_job(job.name, {names.ANNOTATION_FAILURE: text.to_annotation()})
+            refused = replace(job, failure=text)
+            return Effect(replace(seen, jobs=tuple(refused if j.name == job.name else j for j in seen.jobs)))
         lock_hash = hashlib.sha256(text.encode()).hexdigest()
         token = plan.requested.refresh or seen.handled.refresh
-        resolution = Resolution(plan.spec_hash, lock_hash, token)
+        resolution = Resolution(plan.spec_hash, lock_hash, token, warnings_in(outcome))
         await self._store.keep_lock(plan, seen.slug, Lock(resolution, text))
         record = await self._store.record(plan, seen.slug, lock_hash)
-        return Effect(replace(seen, resolution=resolution, record=record))
+        return Effect(await with_sources(self._cluster, plan, replace(seen, resolution=resolution, record=record)))
 
-
-def result_in(log: str) -> StepOutcome | None:
-    """The outcome that `resolve` prints last. None when there is none: hostile code may print what it likes."""
-    lines = log.strip().splitlines()
-    if not lines or not lines[-1].startswith(RESULT_PREFIX):
-        return None
-    try:
-        return StepOutcome.from_json(json.loads(lines[-1].removeprefix(RESULT_PREFIX)))
-    except (ValueError, TypeError, AttributeError):
-        return None
-
-
-def lock_in(outcome: StepOutcome | None) -> str:
-    """The lock's text. Raises LockRefusedError when it is missing or too large."""
-    try:
-        packed = base64.b64decode((outcome.result or {})["lock"] if outcome else "")
-        text = zlib.decompressobj(wbits=47).decompress(packed, _LOCK_LIMIT_BYTES + 1).decode()
-    except (KeyError, ValueError, TypeError, zlib.error):
-        text = ""
-    if not text:
-        raise LockRefusedError(
-            Failure(
-                Reason.INTERNAL_ERROR,
-                "The validation's log ends without a lock. It is validated again.",
-                Fault.INFRASTRUCTURE,
-            )
-        )
-    if len(text) > _LOCK_LIMIT_BYTES:
-        raise LockRefusedError(
-            Failure(
-                Reason.TOO_LARGE,
-                "The lock of these requirements is larger than 900 kB. Split the package into several ones.",
-                Fault.USER,
-            )
-        )
-    return text
-
-
-def _rejection(log: str) -> Failure | None:
-    outcome = result_in(log)
-    return failure_of(outcome) if outcome and not outcome.ok else None
-
-
-def _without_result(log: str) -> str:
-    return "\n".join(line for line in log.splitlines() if not line.startswith(RESULT_PREFIX))
+    async def _copy(
+        self, plan: BuildPlan, seen: Observed, resolution: Resolution, sources: tuple[Source, ...]
+    ) -> Effect:
+        token = plan.requested.build or seen.handled.build
+        for source in sources:
+            record = await self._store.copy_artifact(plan, seen.slug, resolution, source, token)
+            if record:
+                return Effect(replace(seen, record=record))
+        return Effect(replace(seen, sources=()))

@@ -12,7 +12,7 @@ from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import KubeError
 from dagy.controller.finalize import finalize
 from dagy.controller.observe import observe, recall
-from dagy.controller.perform import Effect, LockRefusedError, Performer
+from dagy.controller.perform import Effect, Performer
 from dagy.controller.slots import Slots
 from dagy.controller.slugs import slug_of
 from dagy.core import decide, states
@@ -30,6 +30,7 @@ from dagy_builder.storage import StorageError
 
 _MOST_STEPS = 12  # of one pass; a package takes six from nothing to a started build
 _REFUSED_SECONDS = 15.0  # Secrets are not watched: that would need the right to read all of them
+_GO_ON_SECONDS = 1.0  # when that was not enough: others have their turn in between
 _SAFETY_SECONDS = 60.0  # a running Job is looked at that often even when no event comes
 
 
@@ -113,11 +114,6 @@ class Reconciler:
                 blocked = replace(seen, blocked=failure_of_storage(error))
                 await self._write(this, blocked, state_of(this.plan, blocked, this.now))
                 raise
-            except LockRefusedError as refused:
-                await self._write(this, seen, states.Failed(refused.failure))
-                if refused.failure.retryable:
-                    raise
-                return None
             except KubeError as error:
                 if error.status in (403, 422):
                     await self._write(this, seen, states.Blocked(_refused(error)))
@@ -125,6 +121,8 @@ class Reconciler:
             seen = effect.seen
             if not effect.changed:
                 break
+        else:
+            return _GO_ON_SECONDS
         waits_for = {states.ToValidate: JobKind.VALIDATE, states.ToBuild: JobKind.BUILD}.get(type(state))
         self._slots.leave(this.plan.key, keep=waits_for)
         if seen.index_refused:

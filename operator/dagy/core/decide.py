@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from dagy.core import states
+from dagy.core.diagnose import standing_of
 from dagy.core.facts import JobFact, JobKind
+from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan, Tokens
+from dagy.core.reuse import Source
 from dagy.core.states import Observed, Resolution, State
 
 
@@ -32,9 +35,10 @@ class ProvideInput:
 
 @dataclass(frozen=True)
 class KeepLog:
-    """Copy the log of a Job that has ended to S3."""
+    """Copy the log of a Job that has ended to S3, and record with the Job why it failed."""
 
     job: JobFact
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,14 @@ class ReadRecord:
 
 
 @dataclass(frozen=True)
+class CopyArtifact:
+    """Copy the artifact of the same lock from the first of these packages that has it."""
+
+    resolution: Resolution
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
 class CancelJob:
     """Keep the log, then stop the Job and mark it as cancelled."""
 
@@ -66,7 +78,7 @@ class DeleteJobs:
     jobs: tuple[JobFact, ...]
 
 
-Action = StartJob | ProvideInput | KeepLog | StoreLock | ReadRecord | CancelJob | DeleteJobs
+Action = StartJob | ProvideInput | KeepLog | StoreLock | ReadRecord | CopyArtifact | CancelJob | DeleteJobs
 
 
 def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
@@ -92,6 +104,8 @@ def _cancel(state: State) -> Action | None:
         case states.ToValidate() | states.ToBuild():
             start = _start(state)
             return replace(start, cancelled=True)
+        case states.Reusable(resolution, input_hash):
+            return StartJob(JobKind.BUILD, input_hash, 1, resolution, cancelled=True)
         case _:
             return None
 
@@ -109,21 +123,39 @@ def _start(state: states.ToValidate | states.ToBuild) -> StartJob:
 def _next_steps(seen: Observed, state: State) -> tuple[Action, ...]:
     match state:
         case states.ToValidate() | states.ToBuild():
-            return (_start(state),)
+            return (*_before(seen, state), _start(state))
+        case states.Reusable(resolution, _, sources):
+            return (CopyArtifact(resolution, sources),)
         case states.Validated(job):
             return (KeepLog(job), StoreLock(job))
         case states.Built(job, resolution):
             return (KeepLog(job), ReadRecord(job, resolution))
-        case states.Retrying(job) | states.Failed(_, job):
-            return (KeepLog(job),) if job and not job.log_uri else ()
-        case states.Invalid(_, job):
-            return (KeepLog(job),) if job and not (job.log_uri and seen.rejected) else ()
+        case states.Retrying(job, failure) | states.Failed(failure, JobFact() as job):
+            return _keep(job, failure)
+        case states.Invalid(_, JobFact() as job):  # its problems are in the log, and then in status
+            return () if job.failure or (job.log_uri and seen.rejected) else (KeepLog(job),)
+        case states.Failed() | states.Invalid():
+            return ()
         case states.Validating(job, progress) | states.Building(job, progress):
             return () if progress.started else (ProvideInput(job, seen.resolution),)
         case states.Suspended() | states.Saved() | states.Valid() | states.Completed() | states.Blocked():
             return ()
         case _:
             assert_never(state)
+
+
+def _before(seen: Observed, state: states.ToValidate | states.ToBuild) -> tuple[Action, ...]:
+    """What is to be kept of the attempt before, when nobody looked between its end and now."""
+    for job in seen.jobs:
+        if (job.input_hash, job.attempt) == (state.input_hash, state.attempt - 1):
+            failure = standing_of(job)
+            return _keep(job, failure) if isinstance(failure, Failure) else ()
+    return ()
+
+
+def _keep(job: JobFact, failure: Failure) -> tuple[Action, ...]:
+    """Log and cause of an attempt, once; a cancelled one had it kept when it was stopped."""
+    return () if job.failure or job.cancelled else (KeepLog(job, failure),)
 
 
 def _useless(plan: BuildPlan, seen: Observed, state: State) -> tuple[JobFact, ...]:
@@ -139,7 +171,7 @@ def _useless(plan: BuildPlan, seen: Observed, state: State) -> tuple[JobFact, ..
             return ()
         case states.Completed():
             wanted: set[str] = set()
-        case states.Valid() | states.ToBuild() | states.Building() | states.Built():
+        case states.Valid() | states.Reusable() | states.ToBuild() | states.Building() | states.Built():
             assert seen.resolution
             wanted = {states.build_hash(plan, seen.resolution.lock_hash, seen.handled)}
         case states.Retrying(job) | states.Failed(_, JobFact() as job) | states.Invalid(_, JobFact() as job):

@@ -1,7 +1,7 @@
 """How a Job stands, and when it failed: why, whose fault that is, and what to do. Pure.
 
-A step that could speak left its outcome in the termination message. Otherwise the kubelet's words are translated:
-each of them has its reason, its fault and its hint in one place here.
+A step that could speak left its outcome in the termination message. Otherwise it is what happened to the pod
+(dagy.core.pod_failures).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from dagy.core import pod_failures
 from dagy.core.facts import STEPS, ContainerFact, JobFact, PodFact
 from dagy.core.failure import Failure
-from dagy.core.reasons import StateReason
 from dagy_builder.contract import ExitCode, Fault, Problem, Reason, Step, StepOutcome
 
 
@@ -34,35 +34,53 @@ class Success:
 def standing_of(job: JobFact) -> Progress | Success | Failure:
     """Where the Job stands."""
     if job.cancelled:
-        return _CANCELLED
-    pod = job.pod
+        return pod_failures.CANCELLED
+    if job.failure:
+        return job.failure
+    pod, steps = job.pod, STEPS[job.kind]
     if pod is None:
-        return _without_pod(job)
-    failed = [c for c in pod.containers if c.exit_code not in (None, ExitCode.OK)]
-    if failed:
-        return _root_cause(job, pod, failed)
-    if pod.phase == "Failed":
-        return _pod_failure(pod)
+        if job.finished or job.deleting:
+            return pod_failures.lost(job.name)
+        return Progress(steps[0], "waiting for its pod to be created")
     done = [c for c in pod.containers if c.exit_code == ExitCode.OK]
-    steps = STEPS[job.kind]
     if len(done) == len(steps):
         return _success(done[-1])
+    failure = _told(pod) or _happened_to(job, pod)
+    if failure:
+        return failure
     current = next(step for step in steps if step not in {c.step for c in done})
     started = any(c.running or c.exit_code is not None for c in pod.containers)
     return Progress(current, _waiting(pod, current), started)
 
 
-def _without_pod(job: JobFact) -> Progress | Failure:
-    if job.finished == "Failed" and job.finished_reason == "DeadlineExceeded":
-        return _DEADLINE
-    if job.finished or job.deleting:
-        return Failure(
-            StateReason.POD_LOST,
-            f"The pod of Job {job.name} disappeared before its result was read, most likely with its node. "
-            "It is tried again; nothing needs to be done.",
-            Fault.INFRASTRUCTURE,
-        )
-    return Progress(STEPS[job.kind][0], "waiting for its pod to be created")
+def _told(pod: PodFact) -> Failure | None:
+    """What the first step that failed by itself reports; the ones after it only noticed."""
+    for container in _failed(pod):
+        # With cgroup v1 only the process that asked for memory dies, so the step can still report that as a failure.
+        if container.reason == "OOMKilled":
+            return pod_failures.out_of_memory(container.step)
+        outcome = _outcome(container)
+        if outcome and outcome.reason != Reason.PREVIOUS_STEP_ENDED:
+            return failure_of(outcome)
+    return None
+
+
+def _happened_to(job: JobFact, pod: PodFact) -> Failure | None:
+    """What became of the pod. None while it ends: a killed container is reported before the cause of it is."""
+    if pod.disruption:
+        return pod_failures.disrupted(job.name, pod)
+    if pod.deleting and job.finished == "Failed":
+        return pod_failures.lost(job.name)
+    if pod.phase != "Failed":
+        return None
+    killed = next((c for c in _failed(pod) if _outcome(c) is None), None)
+    if pod.reason or killed is None:
+        return pod_failures.stopped(pod)
+    return pod_failures.crashed(killed.step, killed.exit_code)
+
+
+def _failed(pod: PodFact) -> list[ContainerFact]:
+    return [c for c in pod.containers if c.exit_code not in (None, ExitCode.OK)]
 
 
 def _success(last: ContainerFact) -> Success | Failure:
@@ -77,20 +95,9 @@ def _success(last: ContainerFact) -> Success | Failure:
     return Success(outcome)
 
 
-def _root_cause(job: JobFact, pod: PodFact, failed: list[ContainerFact]) -> Failure:
-    """The first step that failed by itself; the ones after it only noticed."""
-    for container in failed:
-        outcome = _outcome(container)
-        if outcome is None:
-            return _killed(pod, container)
-        if outcome.reason != Reason.PREVIOUS_STEP_ENDED:
-            return failure_of(outcome)
-    return failure_of(StepOutcome(job.kind, ok=False))
-
-
 def failure_of(outcome: StepOutcome) -> Failure:
     """The failure that a step reported itself."""
-    fault = Fault.USER if outcome.fault == Fault.USER else Fault.INFRASTRUCTURE
+    fault = Fault(outcome.fault) if outcome.fault in tuple(Fault) else Fault.INFRASTRUCTURE
     result = outcome.result or {}
     return Failure(
         outcome.reason or Reason.INTERNAL_ERROR,
@@ -109,52 +116,6 @@ def _outcome(container: ContainerFact) -> StepOutcome | None:
     except (ValueError, TypeError, AttributeError):
         return None
     return outcome if outcome.step == container.step else None
-
-
-def _killed(pod: PodFact, container: ContainerFact) -> Failure:
-    if container.reason == "OOMKilled":
-        return Failure(
-            StateReason.OUT_OF_MEMORY,
-            f"Step {container.step} used more memory than it may. Raise spec.build.resources.limits.memory, or split "
-            "the package.",
-            Fault.USER,
-        )
-    if pod.phase == "Failed" and pod.reason:
-        return _pod_failure(pod)
-    return Failure(
-        StateReason.STEP_CRASHED,
-        f"Step {container.step} ended with exit code {container.exit_code} and left no report. It is tried again; "
-        "its log says more.",
-        Fault.INFRASTRUCTURE,
-    )
-
-
-_CANCELLED = Failure(
-    StateReason.CANCELLED, "The build was cancelled. Change the package or request a build to go on.", Fault.USER
-)
-_DEADLINE = Failure(
-    StateReason.DEADLINE_EXCEEDED,
-    "The attempt took longer than it may and was stopped. Raise spec.build.timeoutSeconds, or split the package.",
-    Fault.USER,
-)
-
-
-def _pod_failure(pod: PodFact) -> Failure:
-    if pod.reason == "DeadlineExceeded":
-        return _DEADLINE
-    if pod.reason == "Evicted" and "ephemeral" in pod.message.lower():
-        return Failure(
-            Reason.DISK_FULL,
-            f"The build used more disk than it may ({pod.message.strip()}). Raise "
-            "spec.build.resources.limits.ephemeral-storage, or split the package.",
-            Fault.USER,
-        )
-    return Failure(
-        pod.reason or StateReason.POD_FAILED,
-        f"The node stopped the build's pod ({(pod.message or pod.reason or 'no reason given').strip()}). "
-        "It is tried again; nothing needs to be done.",
-        Fault.INFRASTRUCTURE,
-    )
 
 
 _HOPELESS = {"ErrImageNeverPull", "InvalidImageName"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from dagy.core.failure import Failure, failure_in
 from dagy.model import names
 from dagy_builder.contract import Step
 
@@ -51,6 +52,12 @@ class PodFact:
     unschedulable: str = ""
     sidecar_waits: str = ""
     """Why a container that the steps wait for does not start."""
+    deleting: bool = False
+    disruption: str = ""
+    """Reason of the condition DisruptionTarget: who takes the pod away (an eviction, the node, a preemption)."""
+    disruption_message: str = ""
+    image_id: str = ""
+    """The builder image by its digest, once a container has started."""
     containers: tuple[ContainerFact, ...] = ()
 
     def container(self, step: Step) -> ContainerFact | None:
@@ -76,6 +83,8 @@ class JobFact:
     cancelled: bool = False
     log_uri: str = ""
     """Where its log is kept, once it is."""
+    failure: Failure | None = None
+    """Why it failed, as it was recorded; pods and logs may be gone since."""
     deleting: bool = False
     pod: PodFact | None = None
 
@@ -134,6 +143,7 @@ def _job(job: Json, pod: Json | None) -> JobFact:
         finished_reason=ended.get("reason", ""),
         cancelled=names.REQUEST_CANCEL in annotations,
         log_uri=str(annotations.get(names.ANNOTATION_LOG_KEPT, "")),
+        failure=failure_in(str(annotations.get(names.ANNOTATION_FAILURE, ""))),
         deleting="deletionTimestamp" in job["metadata"],
         pod=_pod(pod, kind) if pod else None,
     )
@@ -147,7 +157,8 @@ def _ended_at(pod: Json | None, condition: Json) -> str:
 
 def _pod(pod: Json, kind: JobKind) -> PodFact:
     status = pod.get("status") or {}
-    scheduled: Json = next((c for c in status.get("conditions") or [] if c["type"] == "PodScheduled"), {})
+    conditions: Mapping[str, Json] = {c["type"]: c for c in status.get("conditions") or []}
+    scheduled, disrupted = conditions.get("PodScheduled", {}), conditions.get("DisruptionTarget", {})
     by_name = {c["name"]: c for c in status.get("containerStatuses") or []}
     containers = tuple(_container(step, by_name[step]) for step in STEPS[kind] if step in by_name)
     return PodFact(
@@ -157,6 +168,10 @@ def _pod(pod: Json, kind: JobKind) -> PodFact:
         message=status.get("message", ""),
         unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
         sidecar_waits=_sidecar_waits(status),
+        deleting="deletionTimestamp" in pod["metadata"],
+        disruption=disrupted.get("reason", "") if disrupted.get("status") == "True" else "",
+        disruption_message=disrupted.get("message", ""),
+        image_id=next((s["imageID"] for s in by_name.values() if s.get("imageID")), ""),
         containers=containers,
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 from dagy_builder.contract import Fault, Problem
+
+_KEPT_CHARACTERS = 4000
 
 
 @dataclass(frozen=True)
@@ -22,5 +25,18 @@ class Failure:
 
     @property
     def retryable(self) -> bool:
-        """Only what the infrastructure did wrong is worth another attempt; the user's faults would come back."""
+        """Only what the infrastructure did wrong is worth another attempt; the rest comes back until it is mended."""
         return self.fault is Fault.INFRASTRUCTURE
+
+    def to_annotation(self) -> str:
+        """Reason, sentence and fault as JSON; problems and raw text are in the log."""
+        return json.dumps({"reason": self.reason, "message": self.message[:_KEPT_CHARACTERS], "fault": self.fault})
+
+
+def failure_in(annotation: str) -> Failure | None:
+    """What `to_annotation` wrote, or None for anything else."""
+    try:
+        kept = json.loads(annotation)
+        return Failure(str(kept["reason"]), str(kept["message"]), Fault(kept["fault"]))
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -230,7 +230,11 @@ def _container(step: Step, plan: BuildPlan, settings: JobSettings) -> Manifest:
         "image": settings.image,
         "imagePullPolicy": settings.pull_policy,
         "args": [str(step), "--input", INPUT, "--work", WORK],
-        "env": [*ENVIRONMENT, *step_environment(step, plan, settings.index)],
+        "env": [
+            *ENVIRONMENT,
+            {"name": "DAGY_BUILDER_IMAGE", "value": settings.image},
+            *step_environment(step, plan, settings.index),
+        ],
         "volumeMounts": [
             {"name": "input", "mountPath": INPUT, "readOnly": True},
             {"name": "work", "mountPath": WORK},

@@ -26,14 +26,15 @@ class StateReason(StrEnum):
     INSTALLING = "Installing"
     PACKAGING = "Packaging"
     UPLOADING = "Uploading"
+    COPYING = "Copying"
     RETRYING = "Retrying"
     ARTIFACT_READY = "ArtifactReady"
     CANCELLED = "Cancelled"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
-    OUT_OF_MEMORY = "OutOfMemory"
     STEP_CRASHED = "StepCrashed"
     POD_LOST = "PodLost"
     POD_FAILED = "PodFailed"
+    POD_NOT_STARTED = "PodNotStarted"
     EVICTED = "Evicted"
     SLUG_TAKEN = "SlugTaken"
     INDEX_SECRET_UNUSABLE = "IndexSecretUnusable"  # noqa: S105 a reason
@@ -45,7 +46,7 @@ class StateReason(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the catalogue. `fault` is None where nothing went wrong."""
+    """One row of the catalogue. `fault` is None where nothing went wrong, and else decides whether it is retried."""
 
     phase: Phase | None
     meaning: str
@@ -53,7 +54,8 @@ class Entry:
     next_step: str = ""
 
 
-_USER, _INFRA = Fault.USER, Fault.INFRASTRUCTURE
+_USER, _ADMIN, _INFRA = Fault.USER, Fault.ADMINISTRATOR, Fault.INFRASTRUCTURE
+_NOTHING = "Nothing, unless it stays."
 
 CATALOGUE: dict[StrEnum, Entry] = {
     StateReason.SUSPENDED: Entry(Phase.PENDING, "spec.suspend is true.", None, "Set it to false."),
@@ -69,6 +71,7 @@ CATALOGUE: dict[StrEnum, Entry] = {
     StateReason.INSTALLING: Entry(Phase.INSTALLING, "uv installs the locked packages."),
     StateReason.PACKAGING: Entry(Phase.PACKAGING, "The installed packages are zipped."),
     StateReason.UPLOADING: Entry(Phase.UPLOADING, "The ZIP is uploaded to S3."),
+    StateReason.COPYING: Entry(Phase.UPLOADING, "Another package has an artifact of the same lock; it is copied."),
     StateReason.RETRYING: Entry(
         None, "An attempt failed through no fault of yours; the next one is scheduled.", _INFRA
     ),
@@ -79,16 +82,29 @@ CATALOGUE: dict[StrEnum, Entry] = {
     StateReason.DEADLINE_EXCEEDED: Entry(
         Phase.FAILED, "The attempt took too long.", _USER, "Raise spec.build.timeoutSeconds, or split the package."
     ),
-    StateReason.OUT_OF_MEMORY: Entry(
+    Reason.OUT_OF_MEMORY: Entry(
         Phase.FAILED,
         "A step used more memory than it may.",
         _USER,
         "Raise spec.build.resources.limits.memory, or split the package.",
     ),
     StateReason.STEP_CRASHED: Entry(Phase.FAILED, "A step ended without a report.", _INFRA, "Read the build's log."),
-    StateReason.POD_LOST: Entry(Phase.FAILED, "The build's pod disappeared with its node.", _INFRA),
-    StateReason.POD_FAILED: Entry(Phase.FAILED, "The node stopped the build's pod.", _INFRA),
-    StateReason.EVICTED: Entry(Phase.FAILED, "The node ran out of a resource.", _INFRA),
+    StateReason.POD_LOST: Entry(
+        Phase.FAILED, "The build's pod disappeared, with its node or because somebody deleted it.", _INFRA, _NOTHING
+    ),
+    StateReason.POD_FAILED: Entry(Phase.FAILED, "The node stopped the build's pod.", _INFRA, _NOTHING),
+    StateReason.POD_NOT_STARTED: Entry(
+        Phase.FAILED,
+        "No container of the build's pod could be started in time.",
+        _ADMIN,
+        "Make the image in DAGY_BUILDER_IMAGE one that the nodes can pull, then request a build.",
+    ),
+    StateReason.EVICTED: Entry(
+        Phase.FAILED,
+        "The build's pod was evicted: its node ran out of a resource, is drained, or another pod had priority.",
+        _INFRA,
+        _NOTHING,
+    ),
     StateReason.SLUG_TAKEN: Entry(
         Phase.FAILED, "spec.slug belongs to another package.", _USER, "Remove spec.slug to get a new slug."
     ),
@@ -143,7 +159,12 @@ CATALOGUE: dict[StrEnum, Entry] = {
     Reason.RESOLUTION_FAILED: Entry(
         Phase.INVALID, "uv cannot resolve the requirements.", _USER, "Read uv's own words in status.validation.raw."
     ),
-    Reason.INDEX_UNREACHABLE: Entry(Phase.FAILED, "The package index does not answer.", _INFRA),
+    Reason.INDEX_UNREACHABLE: Entry(
+        Phase.FAILED,
+        "The package index does not answer.",
+        _INFRA,
+        "Check spec.index, and the way to it from the cluster.",
+    ),
     Reason.INDEX_ACCESS_DENIED: Entry(
         Phase.FAILED,
         "The package index refuses access.",
@@ -168,20 +189,26 @@ CATALOGUE: dict[StrEnum, Entry] = {
         Phase.FAILED,
         "The build used more disk than it may.",
         _USER,
-        "Raise spec.build.resources.limits.ephemeral-storage, or split the package.",
+        "Raise spec.build.resources.limits.ephemeral-storage or DAGY_WORK_SIZE, or split the package.",
     ),
     Reason.UV_MISSING: Entry(
-        Phase.FAILED, "uv is not installed in the builder image.", _USER, "Use an image made from builder-image/."
+        Phase.FAILED,
+        "uv is not installed in the builder image.",
+        _ADMIN,
+        "Use an image made from builder-image/, then request a build.",
     ),
     Reason.PYTHON_MISSING: Entry(
-        Phase.FAILED, "The builder image lacks that Python.", _USER, "Use an image made from builder-image/."
+        Phase.FAILED,
+        "The builder image lacks that Python.",
+        _ADMIN,
+        "Use an image made from builder-image/, then request a build.",
     ),
     Reason.STORAGE_UNREACHABLE: Entry(Phase.FAILED, "S3 does not answer.", _INFRA, "Check that S3 runs."),
     Reason.STORAGE_ACCESS_DENIED: Entry(
-        Phase.FAILED, "S3 refuses the credentials.", _USER, "Correct the Secret dagy-s3, then request a build."
+        Phase.FAILED, "S3 refuses the credentials.", _ADMIN, "Correct the Secret dagy-s3, then request a build."
     ),
     Reason.BUCKET_NOT_FOUND: Entry(
-        Phase.FAILED, "The bucket does not exist.", _USER, "Create it or correct DAGY_S3_BUCKET, then request a build."
+        Phase.FAILED, "The bucket does not exist.", _ADMIN, "Create it or correct DAGY_S3_BUCKET, then request a build."
     ),
     Reason.UPLOAD_FAILED: Entry(Phase.FAILED, "S3 refused the upload.", _INFRA, "Read the message; S3 said why."),
     Reason.PREVIOUS_STEP_ENDED: Entry(Phase.FAILED, "The step before ended without a result.", _INFRA),
@@ -191,8 +218,9 @@ CATALOGUE: dict[StrEnum, Entry] = {
 
 def reasons_table() -> str:
     """The catalogue as a Markdown table."""
-    rows = ["| Reason | Phase | Meaning | Whose fault | What to do |", "|---|---|---|---|---|"]
+    rows = ["| Reason | Phase | Meaning | Whose fault | Tried again | What to do |", "|---|---|---|---|---|---|"]
     for reason, entry in CATALOGUE.items():
-        fault = {None: "", _USER: "yours", _INFRA: "the infrastructure's; tried again"}[entry.fault]
-        rows.append(f"| `{reason}` | {entry.phase or ''} | {entry.meaning} | {fault} | {entry.next_step} |")
+        fault = {None: "", _USER: "yours", _ADMIN: "the administrator's", _INFRA: "the infrastructure's"}[entry.fault]
+        again = "" if entry.fault is None else "yes" if entry.fault is _INFRA else "no"
+        rows.append(f"| `{reason}` | {entry.phase or ''} | {entry.meaning} | {fault} | {again} | {entry.next_step} |")
     return "\n".join(rows) + "\n"

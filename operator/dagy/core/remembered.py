@@ -12,6 +12,7 @@ from typing import Any
 
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan, Tokens
+from dagy.core.reuse import Source
 from dagy.core.states import Record, Resolution
 from dagy.model.status import ArtifactStatus, ConditionType, DepPackageStatus
 from dagy_builder.contract import Artifact, Fault, Problem
@@ -47,14 +48,19 @@ def resolution_in(status: DepPackageStatus, plan: BuildPlan) -> Resolution | Loo
         return Look.ASK
     if not status.lock_hash:
         return None
-    return Resolution(plan.spec_hash, status.lock_hash, status.last_handled_refresh or "")
+    warnings = tuple(status.validation.warnings) if status.validation else ()
+    return Resolution(plan.spec_hash, status.lock_hash, status.last_handled_refresh or "", warnings)
 
 
 def record_in(status: DepPackageStatus, plan: BuildPlan, resolution: Resolution) -> Record | Look | None:
     """The finished build of that lock; None when there is known to be none."""
-    for kept in [*([status.artifact] if status.artifact else []), *status.history]:
-        if kept.lock_hash == resolution.lock_hash and _same_build(kept, plan):
-            return Record(artifact_of(kept), status.last_handled_build or "")
+    kept = status.artifact
+    if kept and kept.lock_hash == resolution.lock_hash and _same_build(kept, plan):
+        origin = status.build.reused_from if status.build else None
+        source = Source(origin.name, origin.slug) if origin else None
+        return Record(artifact_of(kept), status.last_handled_build or "", source)
+    if any(old.lock_hash == resolution.lock_hash for old in status.history):
+        return Look.ASK
     if status.spec_hash == plan.spec_hash and status.lock_hash == resolution.lock_hash:
         return None
     return Look.ASK

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from dagy.core import reuse
 from dagy.core.diagnose import Progress, Success, standing_of
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan, Tokens, digest
 from dagy.core.reasons import StateReason
 from dagy.core.retry import retry_at
+from dagy.core.reuse import Source
 from dagy_builder.contract import Artifact, Fault, Problem, Reason
 
 
@@ -26,6 +28,8 @@ class Resolution:
     lock_hash: str
     refresh_token: str = ""
     """Value of the refresh request that led to it."""
+    warnings: tuple[str, ...] = ()
+    """What the resolver remarks on it, e.g. that a release was withdrawn."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Record:
     artifact: Artifact
     build_token: str = ""
     """Value of the build request that led to it."""
+    reused_from: Source | None = None
+    """The package whose artifact it is a copy of."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class Observed:
     resolution: Resolution | None = None
     record: Record | None = None
     """For the resolution's lock."""
+    sources: tuple[Source, ...] = ()
+    """Packages that may have an artifact of that lock, likeliest first; asked only while nothing has been built."""
     rejected: Failure | None = None
     """The failed validation of the present spec hash, as remembered by status."""
     handled: Tokens = field(default_factory=Tokens)
@@ -101,6 +109,15 @@ class Valid:
     """The lock is stored, buildPolicy is Manual and nobody asked for a build."""
 
     resolution: Resolution
+
+
+@dataclass(frozen=True)
+class Reusable:
+    """Other packages have an artifact of the same lock, which is to be copied."""
+
+    resolution: Resolution
+    input_hash: str
+    sources: tuple[Source, ...]
 
 
 @dataclass(frozen=True)
@@ -161,8 +178,8 @@ class Blocked:
 
 
 State = (
-    Invalid | Suspended | Saved | ToValidate | Validating | Validated | Valid | ToBuild | Building | Built | Retrying
-    | Completed | Failed | Blocked
+    Invalid | Suspended | Saved | ToValidate | Validating | Validated | Valid | Reusable | ToBuild | Building | Built
+    | Retrying | Completed | Failed | Blocked
 )  # fmt: skip
 
 
@@ -243,6 +260,8 @@ def _build_state(plan: BuildPlan, seen: Observed, resolution: Resolution, now: d
         return Suspended()
     if not (plan.auto or asked):
         return Valid(resolution)
+    if seen.sources and reuse.is_allowed(plan, asked=asked):
+        return Reusable(resolution, input_hash, seen.sources)
     return ToBuild(resolution, input_hash, attempt=1)
 
 
@@ -260,13 +279,14 @@ def _blames_requirements(job: JobFact, failure: Failure) -> bool:
     """Validation says INVALID when a requirement is wrong, FAILED when the requirements were never judged."""
     not_judged = {
         StateReason.CANCELLED,
-        StateReason.OUT_OF_MEMORY,
         StateReason.DEADLINE_EXCEEDED,
+        Reason.OUT_OF_MEMORY,
         Reason.DISK_FULL,
         Reason.INDEX_ACCESS_DENIED,
         Reason.INDEX_NOT_TRUSTED,
     }
-    return job.kind is JobKind.VALIDATE and failure.reason not in not_judged
+    judged = failure.fault is Fault.USER and failure.reason not in not_judged
+    return judged and job.kind is JobKind.VALIDATE
 
 
 def _latest(jobs: tuple[JobFact, ...], kind: JobKind, input_hash: str) -> JobFact | None:

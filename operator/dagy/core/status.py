@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dagy.core import states
 from dagy.core.decide import cancel_asked
-from dagy.core.diagnose import Progress
+from dagy.core.diagnose import Progress, standing_of
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan, Tokens
@@ -17,12 +17,14 @@ from dagy.core.summary import Summary, human_size, summarize
 from dagy.model.status import (
     HISTORY_SHOWN,
     ArtifactStatus,
+    Attempt,
     BuildStatus,
     Condition,
     ConditionType,
     DepPackageStatus,
     DroppedRequirement,
     Phase,
+    ReusedFrom,
     Validation,
     ValidationError,
 )
@@ -30,6 +32,8 @@ from dagy_builder.contract import Artifact, Step
 
 _RAW_LIMIT = 16000
 _TEXT_LIMIT = 4000
+_ATTEMPTS = 10
+_WARNINGS = 50
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surrounding
         lock_hash=seen.resolution.lock_hash if seen.resolution else None,
         artifact=artifact,
         validation=_validation(plan, seen, state, around),
-        build=_build(state, around, same=same),
+        build=_build(plan, seen, state, around, same=same),
         history=_history(around, artifact, plan.spec.revision_history_limit),
         conditions=_conditions(plan, seen, summary, around),
         last_handled_validate=handled.validate or None,
@@ -91,6 +95,7 @@ def _known_log(previous: DepPackageStatus, artifact: Artifact) -> str | None:
 def artifact_status(artifact: Artifact, log_uri: str | None) -> ArtifactStatus:
     """build.json's artifact as status shows it."""
     size = human_size(artifact.size_bytes)
+    log_uri = artifact.log_uri or log_uri
     return ArtifactStatus.model_validate({**artifact.to_json(), "size": size, "logUri": log_uri})
 
 
@@ -122,6 +127,7 @@ def _validation(plan: BuildPlan, seen: Observed, state: State, around: Surroundi
         errors=errors,
         raw=raw[-_RAW_LIMIT:] if raw else None,
         log_uri=around.validation_log or (before.log_uri if before and same else None),
+        warnings=[text[:_TEXT_LIMIT] for text in seen.resolution.warnings[:_WARNINGS]] if seen.resolution else [],
     )
 
 
@@ -131,26 +137,50 @@ def _errors(failure: Failure) -> list[ValidationError]:
     return [ValidationError.model_validate(problem) for problem in clipped[:200]]
 
 
-def _build(state: State, around: Surroundings, *, same: bool) -> BuildStatus:
-    before = around.previous.build if same else None
-    queued_at = (before and before.queued_at) or timestamp(around.now)
+def _build(plan: BuildPlan, seen: Observed, state: State, around: Surroundings, *, same: bool) -> BuildStatus:
+    before = (around.previous.build if same else None) or BuildStatus()
+    queued_at = before.queued_at or timestamp(around.now)
+    attempts = _attempts(seen, before)
     match state:
         case states.Building(job) | states.Built(job) | states.Retrying(job) | states.Failed(_, JobFact() as job):
             if job.kind is JobKind.BUILD:
-                log = job.log_uri or around.build_log or None
                 return BuildStatus(
                     attempt=job.attempt,
                     job_name=job.name,
                     queued_at=queued_at,
                     started_at=job.created_at or None,
-                    log_uri=log,
+                    log_uri=job.log_uri or around.build_log or None,
+                    attempts=attempts,
                 )
         case states.ToBuild() | states.ToValidate():
-            return BuildStatus(queued_at=queued_at, queue_position=around.queue_position)
+            return BuildStatus(queued_at=queued_at, queue_position=around.queue_position, attempts=attempts)
+        case states.Completed(record) if record.reused_from:
+            source = record.reused_from
+            origin = ReusedFrom(namespace=plan.key.namespace, name=source.name, slug=source.slug)
+            return BuildStatus(queued_at=queued_at, reused_from=origin, attempts=attempts)
+        case states.Completed():
+            before = before.model_copy(update={"reused_from": None})
         case _:
             pass
-    kept = before or BuildStatus()
-    return kept.model_copy(update={"queued_at": queued_at, "queue_position": None})
+    return before.model_copy(update={"queued_at": queued_at, "queue_position": None, "attempts": attempts})
+
+
+def _attempts(seen: Observed, before: BuildStatus) -> list[Attempt]:
+    """The failed attempts: those whose Jobs are there, and those that status remembers."""
+    known = {attempt.job_name: attempt for attempt in before.attempts}
+    for job in seen.jobs:
+        failure = standing_of(job)
+        if isinstance(failure, Failure):
+            known[job.name] = Attempt(
+                job=job.kind.value,
+                number=job.attempt,
+                job_name=job.name,
+                reason=failure.reason,
+                message=failure.message[:_TEXT_LIMIT],
+                ended_at=job.ended_at or None,
+                log_uri=job.log_uri or None,
+            )
+    return list(known.values())[-_ATTEMPTS:]
 
 
 def _handled(plan: BuildPlan, seen: Observed, summary: Summary) -> Tokens:

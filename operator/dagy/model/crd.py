@@ -111,7 +111,7 @@ def deppackage_crd() -> dict[str, Any]:
         "storage": True,
         "subresources": {"status": {}},
         "additionalPrinterColumns": DEPPACKAGE_COLUMNS,
-        "selectableFields": [{"jsonPath": ".status.slug"}],
+        "selectableFields": [{"jsonPath": ".status.slug"}, {"jsonPath": ".status.lockHash"}],
         "schema": {"openAPIV3Schema": schema},
     }
     return _crd(

@@ -96,6 +96,8 @@ class Validation(ApiModel):
     """The resolver's own words."""
     log_uri: Text | None = None
     """The validation's log in S3."""
+    warnings: Annotated[list[Text], Field(max_length=50)] = []
+    """What the resolver remarks on requirements that do resolve, e.g. that a release was withdrawn."""
 
 
 class ArtifactStatus(ApiModel):
@@ -133,10 +135,44 @@ class ArtifactStatus(ApiModel):
     """spec.build.compression that it was built with."""
     contents_uri: Text | None = None
     """Mode, SHA-256 and path of each file inside, the lines that contentSha256 hashes, gzip'd, in S3."""
+    sbom_uri: Text | None = None
+    """The bill of materials (CycloneDX 1.6 in JSON) in S3."""
+    record_uri: Text | None = None
+    """The build's record (build.json) in S3: what it was built with, and how long each step took."""
     log_uri: Text | None = None
     """The build's log in S3."""
     built_at: Time
     """When it was built."""
+
+
+class ReusedFrom(ApiModel):
+    """The package whose artifact was copied."""
+
+    namespace: Text
+    """Its namespace, which is this package's own."""
+    name: Text
+    """Its name."""
+    slug: Annotated[str, Field(max_length=8)]
+    """Its slug."""
+
+
+class Attempt(ApiModel):
+    """An attempt that failed."""
+
+    job: Literal["validate", "build"]
+    """What was attempted."""
+    number: int
+    """Number of the attempt, from 1."""
+    job_name: Text
+    """Its Job in the operator's build namespace."""
+    reason: Annotated[str, Field(max_length=128)]
+    """The cause in one CamelCase word."""
+    message: Text
+    """The cause in a sentence."""
+    ended_at: Time | None = None
+    """When it ended."""
+    log_uri: Text | None = None
+    """Its log in S3; absent when the pod was gone before it could be read."""
 
 
 class BuildStatus(ApiModel):
@@ -154,6 +190,10 @@ class BuildStatus(ApiModel):
     """Place in the queue, from 1, while the phase is QUEUED."""
     log_uri: Text | None = None
     """The last attempt's log in S3."""
+    reused_from: ReusedFrom | None = None
+    """Set when nothing was built, because another package of the namespace had an artifact of the same lock."""
+    attempts: Annotated[list[Attempt], Field(max_length=10)] = []
+    """The last attempts for the present spec that failed, oldest first. Erasing status forgets them once they are over; their logs stay in S3."""  # noqa: E501
 
 
 class DepPackageStatus(ApiModel):
