@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,43 @@ _ANY = "default"
 """Whether a text is a slug does not depend on the namespace."""
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Flow:
+    """What is deployed, beside its code and its packages; what is left out stays as it is."""
+
+    flow_name: Annotated[
+        str | None,
+        Parameter(help="Module that a run starts; that of the deployment, or the only one in the ZIP, when absent."),
+    ] = None
+    flow_version: Annotated[
+        str | None, Parameter(help="Version of the flow; the first digits of the ZIP's SHA-256 when absent.")
+    ] = None
+    schedule: Annotated[str | None, Parameter(help='When it runs, in Cron syntax, e.g. "0 3 * * *".')] = None
+    time_zone: Annotated[str | None, Parameter(help='Time zone of the schedule, e.g. "Europe/Berlin".')] = None
+    image: Annotated[str | None, Parameter(help="Image to run in; one with the packages' Python when absent.")] = None
+    python: Annotated[PythonVersion | None, Parameter(help="Python version of the flow and of its image.")] = None
+    env: Annotated[
+        tuple[str, ...],
+        Parameter(consume_multiple=True, negative="", help="NAME=VALUE of the runs' environment, for all to read."),
+    ] = ()
+    service_account: Annotated[str | None, Parameter(help="Service account of the runs.")] = None
+
+    def options(self) -> dict[str, Any]:
+        """As fields of the API; those that were left out are None. Raises UsageError."""
+        return {
+            "schedule": self.schedule,
+            "time_zone": self.time_zone,
+            "image": self.image,
+            "python_version": self.python,
+            "env": _environment(self.env) or None,
+            "service_account_name": self.service_account,
+        }
+
+
+_AS_IT_IS = Flow()
+
+
 @answered
 def deploy(
     artifact: Annotated[Path, Parameter(name="ARTIFACT", help="The flow's code, as a ZIP.")],
@@ -40,22 +78,7 @@ def deploy(
             "takes precedence.",
         ),
     ] = (),
-    flow_name: Annotated[
-        str | None,
-        Parameter(help="Module that a run starts; that of the deployment, or the only one in the ZIP, when absent."),
-    ] = None,
-    flow_version: Annotated[
-        str | None, Parameter(help="Version of the flow; the first digits of the ZIP's SHA-256 when absent.")
-    ] = None,
-    schedule: Annotated[str | None, Parameter(help='When it runs, in Cron syntax, e.g. "0 3 * * *".')] = None,
-    time_zone: Annotated[str | None, Parameter(help='Time zone of the schedule, e.g. "Europe/Berlin".')] = None,
-    image: Annotated[str | None, Parameter(help="Image to run in; one with the packages' Python when absent.")] = None,
-    python: Annotated[PythonVersion | None, Parameter(help="Python version of the flow and of its image.")] = None,
-    env: Annotated[
-        tuple[str, ...],
-        Parameter(consume_multiple=True, negative="", help="NAME=VALUE of the runs' environment, for all to read."),
-    ] = (),
-    service_account: Annotated[str | None, Parameter(help="Service account of the runs.")] = None,
+    flow: Flow = _AS_IT_IS,
     wait: Annotated[bool, Parameter(name="--wait", negative="--no-wait", help="Wait until it is ready to run.")] = True,
     timeout: Timeout = 300.0,
     api: Api = DEFAULT,
@@ -63,18 +86,11 @@ def deploy(
     """Upload, deploy, and wait; `dagy.cli` has the help."""
     key = object_key(deployment, namespace_of(api))
     local = read_artifact(artifact)
-    options: dict[str, Any] = {
-        "schedule": schedule,
-        "time_zone": time_zone,
-        "image": image,
-        "python_version": python,
-        "env": _environment(env) or None,
-        "service_account_name": service_account,
-    }
+    options = flow.options()
     with connected(api) as client:
         options["dep_package_slugs"] = [_slug(client, one) for one in dep_packages]
-        options["flow_name"] = flow_name or flow_name_of(local, _present(client, key), key.name)
-        options["flow_version"] = flow_version or local.sha256[:_SHORT_HASH]
+        options["flow_name"] = flow.flow_name or flow_name_of(local, _present(client, key), key.name)
+        options["flow_version"] = flow.flow_version or local.sha256[:_SHORT_HASH]
         deployed = _sent(client, local, key, options)
         if wait:
             return settled(client, api, str(key), timeout)

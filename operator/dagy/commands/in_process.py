@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -70,7 +71,7 @@ async def _serve(listener: socket.socket, started: Future[uvicorn.Server]) -> No
     from dagy.web.app import create_app
     from dagy.web.services import Services
 
-    services = await Services.in_process(ApiSettings.from_environment())
+    services = await Services.in_process(ApiSettings.from_environment(), os.environ.get("KUBECONFIG") or None)
     try:
         config = uvicorn.Config(create_app(services), log_config=None, access_log=False, lifespan="off", ws="none")
         server = uvicorn.Server(config)

@@ -1,0 +1,89 @@
+"""The command line itself: usage, completion, kubectl, what is imported, what must be installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dagy.cli import app, main
+from tests.cluster.layout import current_layout
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["packages", "nonsense"],
+        ["deploy"],
+        ["packages", "show"],
+        ["packages", "list", "--status", "x"],
+        ["run", "x", "--nonsense"],
+    ],
+)
+def test_usage_errors_are_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith(".\n")
+
+
+def completions(line: str) -> set[str]:
+    """What bash offers at the end of a line."""
+    script = app.generate_completion(prog_name="dagy", shell="bash")
+    words = line.split(" ")
+    ask = f"""{script}
+COMP_LINE={line!r} COMP_POINT=${{#COMP_LINE}} COMP_CWORD={len(words) - 1}
+COMP_WORDS=({" ".join(repr(word) for word in words)})
+$(complete -p dagy | sed 's/.*-F \\([^ ]*\\).*/\\1/') dagy {words[-1]!r} {words[-2]!r}
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True, timeout=60)
+    return {one.strip() for one in done.stdout.split()}
+
+
+def test_bash_completes() -> None:
+    assert completions("dagy dep") == {"deploy", "deployments"}
+    assert completions("dagy packages re") == {"rebuild", "refresh"}
+    assert "--dep-packages" in completions("dagy deploy --dep")
+
+
+def test_it_is_a_plugin_of_kubectl() -> None:
+    kubectl = current_layout().bin / "kubectl"
+    if not kubectl.exists():
+        pytest.skip("kubectl is not built yet")
+    environ = {"PATH": f"{BIN}:/usr/bin:/bin"}
+    done = subprocess.run(
+        [str(kubectl), "dagy", "packages", "--help"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "import" in done.stdout
+
+
+def test_importing_the_sdk_is_cheap() -> None:
+    """No HTTP client, no models, no Kubernetes: those are imported when something is deployed."""
+    check = (
+        "import sys, dagy.deploy, dagy.client; print({'httpx', 'pydantic', 'kubernetes', 'yaml'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "set()\n"
+
+
+def test_the_extra_for_the_api_in_process_is_the_operators_group() -> None:
+    """Without Kopf, and in the same releases: one lock file, one set of bugs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    group = {one for one in project["dependency-groups"]["operator"] if not one.startswith("kopf")}
+    assert set(project["project"]["optional-dependencies"]["server"]) == group
