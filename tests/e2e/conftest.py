@@ -79,7 +79,7 @@ def kill_operator(kube: Kube) -> None:
 
 
 @contextmanager
-def scaled_down(kube: Kube, namespace: str, deployment: str) -> Iterator[None]:
+def scaled_down(kube: Kube, namespace: str, deployment: str, *, replicas: int = 1) -> Iterator[None]:
     """No pod of the Deployment while the block runs."""
     kube("scale", "deployment", deployment, "--replicas=0", namespace=namespace)
     kube(
@@ -94,5 +94,5 @@ def scaled_down(kube: Kube, namespace: str, deployment: str) -> Iterator[None]:
     try:
         yield
     finally:
-        kube("scale", "deployment", deployment, "--replicas=1", namespace=namespace)
+        kube("scale", "deployment", deployment, f"--replicas={replicas}", namespace=namespace)
         kube("rollout", "status", f"deployment/{deployment}", "--timeout=90s", namespace=namespace)
