@@ -85,7 +85,7 @@ class TreeReader:
         folder, _, name = file.path.rpartition("/")
         try:
             # Without O_NONBLOCK a FIFO that takes the file's place would block for ever.
-            fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _NO_LINK, dir_fd=self._open(folder))
+            fd = os.open(name.encode(), os.O_RDONLY | os.O_NONBLOCK | _NO_LINK, dir_fd=self._open(folder))
         except OSError as error:
             raise refused(file.path, f"it changed while it was packed ({error.strerror})") from error
         try:
@@ -102,7 +102,7 @@ class TreeReader:
             parent = os.dup(self._root_fd)
             for part in folder.split("/"):
                 try:
-                    child = os.open(part, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=parent)
+                    child = os.open(part.encode(), os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=parent)
                 finally:
                     os.close(parent)
                 parent = child
@@ -187,13 +187,15 @@ def _walk(root: Path, *, may_link: bool) -> Iterator[tuple[str, os.stat_result]]
         try:
             with os.scandir(folder_fd) as entries:
                 for entry in entries:
-                    path = prefix + entry.name
+                    # Python takes names for the locale's, but they are wheels', which are UTF-8.
+                    name = os.fsencode(entry.name)
+                    path = prefix + name.decode(errors="surrogateescape")
                     check_name(path)
                     found = entry.stat(follow_symlinks=False)
                     _check_kind(path, found, device, may_link=may_link)
                     yield path, found
                     if stat.S_ISDIR(found.st_mode):
-                        child = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=folder_fd)
+                        child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=folder_fd)
                         yield from below(child, f"{path}/")
         finally:
             os.close(folder_fd)

@@ -42,7 +42,7 @@ def main() -> int:
         if "cluster" not in options.skip:
             try:
                 node = stack.enter_context(cluster.opened(layout))
-                taking_part.append(node.contender())
+                taking_part += node.contenders()
             except CannotRunError as error:
                 skipped.append(f"cluster: {error}")
         if "others" not in options.skip:

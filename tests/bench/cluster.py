@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 
 from tests.bench.cases import PYTHON, Case
 from tests.bench.timing import CannotRunError, Contender
@@ -49,35 +48,46 @@ class Cluster:
 
     def __init__(self, layout: Layout, kube: Kube) -> None:
         self._layout, self._kube, self._count = layout, kube, 0
+        self._timeline = Timeline()
         self._finished: Json = {}
         """Status of the package that has just completed."""
         self.timelines: dict[str, list[Timeline]] = {}
-        """By case, in the order of the rounds; the first is the warm-up."""
+        """Of the default compression, by case, in the order of the rounds; the first is the warm-up."""
 
-    def contender(self) -> Contender:
-        """The cluster as one of the contenders."""
-        return Contender(CLUSTER, self._run, _HOW, self._after)
+    def contenders(self) -> list[Contender]:
+        """The cluster as contenders, with each compression."""
+        return [
+            Contender(CLUSTER, lambda case, _: self._run(case, "fast"), _HOW, self._after),
+            Contender(
+                f"{CLUSTER}, small",
+                lambda case, _: self._run(case, "small"),
+                f"{_HOW} (build.compression: small)",
+                self._after,
+                warmed_by=CLUSTER,
+            ),
+        ]
 
-    def _run(self, case: Case, _folder: Path) -> int:
+    def _run(self, case: Case, compression: str) -> int:
         # A new name each time, hence a new slug: the same package would only find its own artifact again.
         self._count += 1
         name = f"bench-{self._count}"
         timeline = Timeline()
         with _watched(self._kube, name, timeline):
-            self._kube.apply(package(name, *case.requirements, python=PYTHON))
+            self._kube.apply(package(name, *case.requirements, python=PYTHON, build={"compression": compression}))
             try:
                 status = self._kube.wait(name, "Ready", seconds=_MOST_SECONDS)["status"]
             except KubectlError as error:
                 raise CannotRunError(str(error).strip().splitlines()[0]) from error
-        self.timelines.setdefault(case.name, []).append(timeline)
-        self._finished = status
+        if compression == "fast":
+            self.timelines.setdefault(case.name, []).append(timeline)
+        self._finished, self._timeline = status, timeline
         return int(status["artifact"]["sizeBytes"])
 
     def _after(self) -> None:
         """Read the logs, then delete the package: another one of the same list must find nothing to reuse."""
         completed = bool(self._finished)
         if completed:
-            list(self.timelines.values())[-1][-1].steps = _step_times(self._layout, self._finished)
+            self._timeline.steps = _step_times(self._layout, self._finished)
         self._finished = {}
         # After a failure nothing is waited for: the namespace takes the package with it.
         wait = "--timeout=60s" if completed else "--wait=false"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.bench.cases import PURE, Case
 from tests.bench.cluster import Timeline
@@ -31,6 +32,17 @@ def test_contenders_take_turns_in_empty_folders_after_a_warm_up() -> None:
     assert turns == ["a", "after a", "b", "after b"] * 3
     assert {name: (len(one.seconds), one.size) for name, one in results.items()} == {"a": (2, 7), "b": (2, 7)}
     assert not [one for one in folders if one.exists()]
+
+
+def test_some_take_fewer_turns_and_need_no_warm_up() -> None:
+    turns: list[str] = []
+
+    def contender(name: str, **limits: Any) -> Contender:
+        return Contender(name, lambda _case, _folder: len(turns.append(name) or "x"), "true", **limits)
+
+    results = compete(CASE, [contender("a"), contender("b", most_rounds=1, warmed_by="a")], 3, lambda _: None)
+    assert turns == ["a", "a", "b", "a", "a"]
+    assert {name: len(one.seconds) for name, one in results.items()} == {"a": 3, "b": 1}
 
 
 def test_who_cannot_run_is_tried_once_and_told() -> None:

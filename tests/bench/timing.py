@@ -28,6 +28,16 @@ class Contender:
     """The commands, for the report."""
     after: Callable[[], None] = lambda: None
     """Cleans up after each run; its time does not count."""
+    most_rounds: int | None = None
+    """For those that take long."""
+    warmed_by: str | None = None
+    """Another contender, that takes its turn before and fills the same cache."""
+
+    def has_turn(self, number: int) -> bool:
+        """Whether it runs in that round; 0 is the warm-up."""
+        if number == 0:
+            return self.warmed_by is None
+        return self.most_rounds is None or number <= self.most_rounds
 
 
 @dataclass
@@ -46,12 +56,12 @@ class Result:
 
 
 def compete(case: Case, contenders: Sequence[Contender], rounds: int, say: Callable[[str], None]) -> dict[str, Result]:
-    """Warm every contender up once, then let them take turns for so many rounds; results by contender's name."""
+    """Warm the contenders up once, then let them take turns for so many rounds; results by contender's name."""
     results = {one.name: Result(one.name) for one in contenders}
     for number in range(rounds + 1):
         for contender in contenders:
             result = results[contender.name]
-            if result.failure:
+            if result.failure or not contender.has_turn(number):
                 continue
             which = f"round {number} of {rounds}" if number else "warm-up"
             try:

@@ -59,9 +59,20 @@ def build_here(request: BuildRequest, output: Path, display: StepDisplay) -> Loc
     if output.is_dir():
         raise InputError(f"{shown(output)}: is a folder. Give the name of a file, such as packages.zip.")
     _require_builder()
-    with _users_uv_cache(), tempfile.TemporaryDirectory(prefix="dagy-build-") as work:
+    with _users_uv_cache(), _work_folder(output) as work:
         resolved = _resolve(request, display)
-        return _build(request, resolved, Path(work), output, display) if resolved.lock is not None else resolved
+        return _build(request, resolved, work, output, display) if resolved.lock is not None else resolved
+
+
+@contextmanager
+def _work_folder(output: Path) -> Iterator[Path]:
+    """Beside the result and not in /tmp, often another file system: uv could not link to it, nor the ZIP be renamed."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=".dagy-build-", dir=output.parent)
+    except OSError as error:
+        raise InputError(f"{shown(output)}: cannot be written: {error.strerror}.") from error
+    with folder as path:
+        yield Path(path)
 
 
 def _resolve(request: BuildRequest, display: StepDisplay) -> LocalResult:
