@@ -17,7 +17,6 @@ class ApiModel(BaseModel):
         populate_by_name=True,
         frozen=True,
         extra="ignore",
-        defer_build=True,  # the command line uses few of the models, and building them takes longer than its work
         use_attribute_docstrings=True,  # the docstrings become the CRD's descriptions
     )
 
