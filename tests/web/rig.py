@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import subprocess
 import threading
@@ -124,3 +125,13 @@ def serving(kubeconfig: str, users: Users, bucket: str) -> Iterator[Api]:
 def unique(prefix: str = "p") -> str:
     """A name that no other test has."""
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+def artifact_status(uri: str, data: bytes) -> dict[str, Any]:
+    """status.artifact of a ZIP with these bytes."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    return {
+        "uri": uri, "sha256": sha256, "contentSha256": sha256, "sizeBytes": len(data), "uncompressedBytes": 9,
+        "fileCount": 1, "packageCount": 1, "pythonVersion": "3.12", "architecture": "amd64", "glibc": "2.28",
+        "zipImportable": True, "lockHash": sha256, "lockUri": uri.replace(".zip", ".lock"), "builtAt": "2026-11-21T12:00:00Z",
+    }  # fmt: skip

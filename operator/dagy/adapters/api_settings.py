@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dagy.adapters.settings import EnvironmentSettings
+from dagy.adapters.settings import RunSettings
 
 
-class ApiSettings(EnvironmentSettings):
+class ApiSettings(RunSettings):
     """Settings of `python -m dagy.web`."""
 
     s3_bucket: str = ""

@@ -7,7 +7,7 @@ its typed models are left aside, because turning each object into a tree of Pyth
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -99,7 +99,7 @@ class KubeApi:
             raise _kube_error(response.status, data, response.reason)
         return data
 
-    async def stream(self, path: str, *, query: Mapping[str, Any], idle_seconds: float) -> AsyncIterator[bytes]:
+    async def stream(self, path: str, *, query: Mapping[str, Any], idle_seconds: float) -> AsyncGenerator[bytes, None]:
         """The bytes of an answer as they come, until it ends. As `request`; TimeoutError when it stands still."""
         patience = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT_SECONDS, sock_read=idle_seconds)
         response = (await self._send("GET", path, query=query, headers={"Accept": "*/*"}, patience=patience)).response

@@ -32,7 +32,21 @@ class EnvironmentSettings(BaseModel):
         return cls.model_validate(values)
 
 
-class Settings(EnvironmentSettings):
+class RunSettings(EnvironmentSettings):
+    """Settings of runs that operator and API make alike."""
+
+    flow_cpu_request: str = "100m"
+    """CPU request of runs whose FlowDeployment has no resources; none when "0"."""
+    flow_memory_request: str = "128Mi"
+    """Memory request of runs whose FlowDeployment has no resources; none when "0"."""
+
+    def flow_requests(self) -> dict[str, str]:
+        """Resource requests of a run whose deployment has none."""
+        asked = {"cpu": self.flow_cpu_request, "memory": self.flow_memory_request}
+        return {name: value for name, value in asked.items() if value != "0"}
+
+
+class Settings(RunSettings):
     """Settings of the operator."""
 
     s3_bucket: Annotated[str, Field(min_length=3)]
@@ -83,10 +97,6 @@ class Settings(EnvironmentSettings):
     """Memory limit of each container of a Job."""
     flow_image: str = "docker.io/library/python:{python}-slim"
     """Image of runs whose FlowDeployment names none; `{python}` stands for its Python version."""
-    flow_cpu_request: str = "100m"
-    """CPU request of runs whose FlowDeployment has no resources; none when "0"."""
-    flow_memory_request: str = "128Mi"
-    """Memory request of runs whose FlowDeployment has no resources; none when "0"."""
     cache_claim: str = ""
     """PersistentVolumeClaim in the build namespace with a wheel cache that builds share, so that no wheel is downloaded twice; none when empty. With more than one node it must be ReadWriteMany. Builds that may run package code, or that use credentials of an index, never see it."""  # noqa: E501
     queue_name: str = ""
@@ -107,8 +117,7 @@ class Settings(EnvironmentSettings):
 
     def flow_settings(self) -> FlowSettings:
         """What runs need of the settings."""
-        asked = {"cpu": self.flow_cpu_request, "memory": self.flow_memory_request}
-        return FlowSettings(self.flow_image, {k: v for k, v in asked.items() if v != "0"})
+        return FlowSettings(self.flow_image, self.flow_requests())
 
     def job_settings(self) -> JobSettings:
         """What the Jobs' manifests need of the settings."""

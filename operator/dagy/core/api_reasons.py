@@ -33,6 +33,8 @@ class ApiReason(StrEnum):
     UPLOAD_NOT_FOUND = "UploadNotFound"
     UPLOAD_INCOMPLETE = "UploadIncomplete"
     UPLOAD_CORRUPT = "UploadCorrupt"
+    FOREIGN_KEY = "ForeignKey"
+    NOT_DEPLOYABLE = "NotDeployable"
     NOT_DEPLOYED = "NotDeployed"
     UNKNOWN_REVISION = "UnknownRevision"
     STORAGE_NOT_CONFIGURED = "StorageNotConfigured"
@@ -89,6 +91,14 @@ API_CATALOGUE: dict[ApiReason, ApiEntry] = {
     ),
     _R.UPLOAD_CORRUPT: ApiEntry(
         _S.CONFLICT, "Upload corrupt", "What arrived is not the announced file; it was deleted. Upload it again."
+    ),
+    _R.FOREIGN_KEY: ApiEntry(
+        _S.UNPROCESSABLE_ENTITY, "Foreign key", "`artifact_key` is not an upload of that deployment."
+    ),
+    _R.NOT_DEPLOYABLE: ApiEntry(
+        _S.CONFLICT,
+        "Cannot be deployed",
+        "The packages cannot be attached; `code` is the reason itself, such as UnknownSlug (docs/attach.md).",
     ),
     _R.NOT_DEPLOYED: ApiEntry(_S.CONFLICT, "Not deployed", "The deployment has no revision to run."),
     _R.UNKNOWN_REVISION: ApiEntry(_S.NOT_FOUND, "Unknown revision", "The revision is not kept (any more)."),

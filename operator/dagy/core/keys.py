@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-_SHA256 = re.compile("[0-9a-f]{64}$")
+_FLOW_FILE = re.compile(r"[0-9a-f]{64}\.zip")
 
 
 def package_prefix(prefix: str, namespace: str, slug: str) -> str:
@@ -37,7 +38,19 @@ def flow_artifact_key(prefix: str, namespace: str, deployment: str, sha256: str)
     return f"{flow_prefix(prefix, namespace, deployment)}{sha256}.zip"
 
 
-def sha256_of_flow_artifact(prefix: str, namespace: str, deployment: str, key: str) -> str | None:
-    """The SHA-256 that a key of that deployment names; None for every other key."""
-    sha256 = key.rpartition("/")[2].removesuffix(".zip")
-    return sha256 if key == flow_artifact_key(prefix, namespace, deployment, sha256) and _SHA256.match(sha256) else None
+@dataclass(frozen=True)
+class FlowArtifactKey:
+    """What the key of a flow's code says."""
+
+    namespace: str
+    deployment: str
+    sha256: str
+
+
+def flow_artifact_in(prefix: str, key: str) -> FlowArtifactKey | None:
+    """Whose code lies at a key; None for a key that `flow_artifact_key` did not make."""
+    parts = key.rsplit("/", 4)[-4:]
+    if len(parts) != 4 or not _FLOW_FILE.fullmatch(parts[3]):
+        return None
+    found = FlowArtifactKey(parts[0], parts[2], parts[3].removesuffix(".zip"))
+    return found if key == flow_artifact_key(prefix, found.namespace, found.deployment, found.sha256) else None

@@ -31,7 +31,7 @@ def deployment_response(deployment: Json) -> DeploymentResponse:
     computed = {
         **_identity(deployment),
         **status.model_dump(include=shown),
-        **_judged(status.conditions, deployment, status.observed_generation),
+        **_judged(status.conditions, deployment),
     }
     computed["ready"] = computed["settled"] and condition(status.conditions, ConditionType.READY) == "True"
     return DeploymentResponse.from_object(dict(deployment), **computed)
@@ -64,10 +64,10 @@ def _of_package(package: Json) -> dict[str, Any]:
     return {
         **_identity(package),
         **status.model_dump(include={"message", "dropped", "artifact", "validation", "history", "s3_uri"}),
-        **_judged(status.conditions, package, status.observed_generation),
+        **_judged(status.conditions, package),
         "slug": status.slug or package["spec"].get("slug"),
         "normalized_dependencies": status.dependencies,
-        "warnings": _warnings(status),
+        "warnings": list(status.validation.warnings) if status.validation else [],
         "build_status": status.phase or Phase.PENDING,
         "package_size": artifact.size_bytes if artifact else None,
         "last_build": status.build.model_dump() if status.build else None,
@@ -87,15 +87,19 @@ def _identity(obj: Json) -> dict[str, Any]:
     }
 
 
-def _judged(conditions: list[Condition], obj: Json, observed: int) -> dict[str, Any]:
+def is_behind(obj: Json) -> bool:
+    """Whether the operator has yet to look at the present spec, or to act upon a request."""
+    observed = (obj.get("status") or {}).get("observedGeneration", -1)
+    return observed != obj["metadata"].get("generation", 0) or any(_unanswered(obj))
+
+
+def _judged(conditions: list[Condition], obj: Json) -> dict[str, Any]:
     """What the conditions say of the present generation: a status of an earlier one settles nothing."""
     ready = next((c for c in conditions if c.type == ConditionType.READY), None)
-    current = observed == obj["metadata"].get("generation", 0)
-    handled = all(not unanswered for unanswered in _unanswered(obj))
     return {
         "conditions": [c.model_dump() for c in conditions],
         "reason": ready.reason if ready else "",
-        "settled": current and handled and condition(conditions, ConditionType.SETTLED) == "True",
+        "settled": not is_behind(obj) and condition(conditions, ConditionType.SETTLED) == "True",
     }
 
 
@@ -120,8 +124,3 @@ def _updated_at(obj: Json) -> str:
     metadata = obj["metadata"]
     times = [entry.get("time", "") for entry in metadata.get("managedFields") or []]
     return str(max([metadata["creationTimestamp"], *times]))
-
-
-def _warnings(status: DepPackageStatus) -> list[str]:
-    found = getattr(status.validation, "warnings", None) or []
-    return [str(one) for one in found]

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from dagy.core.diagnose import failure_of
 from dagy.core.failure import Failure
+from dagy.core.logs import heading, without_result
 from dagy_builder.contract import RESULT_PREFIX, Fault, Reason, Step, StepOutcome
 from dagy_builder.redact import redact
 
@@ -68,9 +69,5 @@ def rejection_in(log: str) -> Failure | None:
 
 def log_text(parts: Iterable[tuple[Step, str]], failure: Failure | None) -> str:
     """The log that is kept: a part for each step, and at the end why the attempt failed, which a killed step can't."""
-    told = "".join(f"=== {step} ===\n{_without_result(log)}\n" for step, log in parts)
-    return f"{told}=== {failure.reason} ===\n{failure.message}\n" if failure else told
-
-
-def _without_result(log: str) -> str:
-    return "\n".join(line for line in log.splitlines() if not line.startswith(RESULT_PREFIX))
+    told = "".join(f"{heading(step)}{without_result(log)}\n" for step, log in parts)
+    return f"{told}{heading(failure.reason)}{failure.message}\n" if failure else told

@@ -16,8 +16,10 @@ from dagy.model.rest_parse import (
 )
 from dagy.model.spec import (
     BuildOptions,
+    CaBundle,
     DepPackageSpec,
     Index,
+    KeyReference,
     Platform,
     Quantity,
     ResourceList,
@@ -64,8 +66,24 @@ class RestPlatform(Platform, RestModel):
     """Where the package will be imported."""
 
 
+class RestCertificateKey(KeyReference, RestModel):
+    """A key of a ConfigMap or Secret in the package's namespace."""
+
+
+class RestCaBundle(CaBundle, RestModel):
+    """Where certificates of authorities are kept, in PEM; exactly one place."""
+
+    config_map_key_ref: RestCertificateKey | None = None
+    """A key of a ConfigMap."""
+    secret_key_ref: RestCertificateKey | None = None
+    """A key of a Secret; only its certificates are used."""
+
+
 class RestIndex(Index, RestModel):
     """Package indexes to use instead of PyPI."""
+
+    ca_bundle: RestCaBundle | None = None
+    """Certificate authorities that the indexes' certificates may be of, beside the public ones."""
 
 
 class RestResourceList(ResourceList, RestModel):

@@ -185,3 +185,12 @@ class RunPage(RestModel):
 
     items: list[RestRun]
     """The runs, the newest first."""
+
+
+class RunDetail(RestRun):
+    """A run, and how its program ended."""
+
+    exit_code: int | None = None
+    """Exit code of the flow's program; null while it runs, and when its pod is gone."""
+    message: str = ""
+    """Why it is not running, or how it ended, where there is more to say than the phase."""

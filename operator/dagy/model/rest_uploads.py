@@ -69,7 +69,7 @@ class UploadedPart(RestModel):
     part_number: PartNumber
     """Number of the part, from 1."""
     etag: Annotated[str, Field(min_length=1, max_length=256)]
-    """ETag that S3 gave it."""
+    """ETag that S3 gave it: the MD5 (hex) of what arrived. A part whose MD5 is another was cut: send it again."""
     size: int
     """Its size in bytes."""
 

@@ -12,14 +12,12 @@ import pydantic
 import uvicorn
 
 from dagy.adapters.api_settings import ApiSettings
-from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.attach_settings import AttachSettings
 from dagy.adapters.settings import wrong_settings
 from dagy.web.admission import Admission
 from dagy.web.app import create_app
 from dagy.web.certificate_keeper import CertificateKeeper
 from dagy.web.services import Services
-from dagy_builder.storage import ObjectStore
 from dagy_builder.trust import trust_added_authorities
 
 _GRACE_SECONDS = 20
@@ -49,8 +47,7 @@ async def _serve(settings: ApiSettings, attach: AttachSettings) -> None:
     keeper = CertificateKeeper(services.identity(), attach)
     await keeper.look()
     app = create_app(services)
-    lookup = AttachLookup(services.identity(), ObjectStore(settings.s3_bucket) if settings.s3_bucket else None)
-    app.state.admission = Admission(lookup, lambda: attach.init_container(keeper.authorities))
+    app.state.admission = Admission(services.lookup, lambda: attach.init_container(keeper.authorities))
     config = uvicorn.Config(
         app,
         host=settings.api_host,

@@ -9,12 +9,34 @@ from fastapi import FastAPI
 
 from dagy.adapters.kube import KubeApi
 from dagy.model.rest_base import Health
-from dagy.web import admission, artifacts, openapi, package_requests, packages, problems
+from dagy.web import (
+    admission,
+    artifacts,
+    deployments,
+    openapi,
+    package_download,
+    package_logs,
+    package_requests,
+    packages,
+    problems,
+    run_logs,
+    uploads,
+)
 from dagy.web.limits import LimitBody
 from dagy.web.parameters import problems as problem_answers
 from dagy.web.services import Services
 
-_ROUTERS = (admission.router, artifacts.router, package_requests.router, packages.router)
+_MODULES = (
+    admission,
+    artifacts,
+    package_requests,
+    packages,
+    package_logs,
+    package_download,
+    uploads,
+    deployments,
+    run_logs,
+)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -32,8 +54,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     problems.install(app)
     app.add_middleware(LimitBody, limit=services.settings.api_body_max_bytes)
-    for router in _ROUTERS:
-        app.include_router(router)
+    for module in _MODULES:
+        app.include_router(module.router)
 
     @app.get("/healthz", tags=["process"])
     async def healthz() -> Health:
@@ -65,4 +87,4 @@ def document() -> dict[str, Any]:
     """The OpenAPI document, without any connection."""
     from dagy.adapters.api_settings import ApiSettings
 
-    return create_app(Services(ApiSettings(), None, None, None)).openapi()  # type: ignore[arg-type]
+    return create_app(Services(ApiSettings(), None, None, None, None)).openapi()  # type: ignore[arg-type]

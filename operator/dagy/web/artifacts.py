@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from dagy.adapters import reviews
-from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.authorities import added_authorities
 from dagy.adapters.kube import custom_path
 from dagy.adapters.reviews import PodIdentity
@@ -56,7 +55,7 @@ async def sign(body: SignRequest, services: Provided, token: Annotated[str, Depe
 async def _packages(body: SignRequest, services: Services, pod: PodIdentity) -> list[tuple[str | None, FlowArtifact]]:
     wanted = tuple(Wanted(one.slug, one.sha256) for one in body.artifacts)
     request = AttachRequest(pod.namespace, wanted, pod.service_account)
-    pinned = pin(request, await AttachLookup(services.identity()).packages(request))
+    pinned = pin(request, await services.lookup.packages(request))
     if isinstance(pinned, Refusal):
         raise ProblemError(ApiReason.NOT_FOUND, pinned.message)
     return [

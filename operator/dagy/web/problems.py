@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from dagy.adapters.kube import KubeError
 from dagy.core.api_reasons import API_CATALOGUE, ApiReason
+from dagy.core.attach_contents import ContentsError
 from dagy.model.rest_base import Problem, ProblemDetail
 from dagy_builder.storage import StorageError
 
@@ -37,8 +38,10 @@ class ProblemError(Exception):
         detail: str,
         errors: Sequence[ProblemDetail] = (),
         headers: Mapping[str, str] | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(detail)
+        self.code = code or str(reason)
         self.reason, self.detail, self.errors, self.headers = reason, detail, tuple(errors), dict(headers or {})
 
 
@@ -46,11 +49,11 @@ def problem_response(error: ProblemError) -> JSONResponse:
     """The answer."""
     entry = API_CATALOGUE[error.reason]
     body = Problem(
-        type=f"{_TYPE}{error.reason}",
+        type=f"{_TYPE}{error.code}",
         title=entry.title,
         status=entry.status,
         detail=error.detail,
-        code=error.reason,
+        code=error.code,
         errors=list(error.errors),
     )
     headers = {"Cache-Control": "no-store", **error.headers}
@@ -142,14 +145,27 @@ def _place(location: Sequence[int | str]) -> str | None:
 _BY_STATUS = {404: ApiReason.NOT_FOUND, 405: ApiReason.METHOD_NOT_ALLOWED, 413: ApiReason.TOO_LARGE}
 
 
+_TRANSLATED = (
+    ProblemError,
+    KubeError,
+    StorageError,
+    ContentsError,
+    RequestValidationError,
+    HTTPException,
+    aiohttp.ClientError,
+    TimeoutError,
+    OSError,
+    Exception,
+)
+
+
 def install(app: FastAPI) -> None:
     """Answer every error with a problem."""
 
     async def answer(_: Request, error: Exception) -> JSONResponse:
         return problem_response(translated(error))
 
-    for kind in (ProblemError, KubeError, StorageError, RequestValidationError, HTTPException, aiohttp.ClientError,
-                 TimeoutError, OSError, Exception):  # fmt: skip
+    for kind in _TRANSLATED:
         app.add_exception_handler(kind, answer)
 
 
@@ -162,6 +178,8 @@ def translated(error: Exception) -> ProblemError:
             return from_cluster(error)
         case StorageError():
             return from_storage(error)
+        case ContentsError():
+            return ProblemError(ApiReason.STORAGE_UNAVAILABLE, str(error))
         case RequestValidationError():
             return _unreadable(error)
         case HTTPException():

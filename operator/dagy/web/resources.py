@@ -125,10 +125,12 @@ class Resource:
 
     async def annotate(self, api: KubeApi, namespace: str, name: str, annotations: Mapping[str, str]) -> Json:
         """Set annotations. Raises ProblemError (403, 404)."""
-        body: Json = {"metadata": {"annotations": dict(annotations)}}
-        return await self._write(
-            api, "patch", namespace, name, lambda: api.merge(custom_path(self.plural, namespace, name), body)
-        )
+        return await self.merge(api, namespace, name, {"metadata": {"annotations": dict(annotations)}})
+
+    async def merge(self, api: KubeApi, namespace: str, name: str, patch: Json) -> Json:
+        """Apply a merge patch. Raises ProblemError (403, 404), and KubeError 409 for a resourceVersion that is past."""
+        path = custom_path(self.plural, namespace, name)
+        return await self._write(api, "patch", namespace, name, lambda: api.merge(path, patch))
 
     async def delete(self, api: KubeApi, namespace: str, name: str, if_match: str | None) -> None:
         """Delete it; it goes once its objects in S3 are gone. Raises ProblemError (403, 404, 412)."""
@@ -173,8 +175,17 @@ class Resource:
             api, verb, self.plural, namespace, "" if verb == "create" else name
         ):
             return error
-        # Not allowed. Who may see it is told so; to anybody else it does not exist.
-        if verb == "create":
+        return await self._forbidden(api, verb, namespace, name)
+
+    async def require(self, api: KubeApi, verb: str, namespace: str) -> None:
+        """Raise ProblemError (403, 404) unless the caller may do that to objects of a namespace."""
+        if not await reviews.may(api, verb, self.plural, namespace):
+            raise await self._forbidden(api, verb, namespace, "")
+
+    async def _forbidden(self, api: KubeApi, verb: str, namespace: str, name: str) -> ProblemError:
+        """Who may see it is told that they may do no more; to anybody else it does not exist."""
+        whole = verb == "create" or not name
+        if whole:
             visible = await reviews.may(api, "list", self.plural, namespace)
             hidden = self._no_namespace(namespace)
         else:
@@ -182,10 +193,10 @@ class Resource:
             hidden = self.missing(namespace, name)
         if not visible:
             return hidden
-        what = f"{self.noun}s in namespace {namespace}" if verb == "create" else f"{self.noun} {namespace}/{name}"
+        what = f"{self.noun}s in namespace {namespace}" if whole else f"{self.noun} {namespace}/{name}"
         return ProblemError(
             ApiReason.FORBIDDEN,
-            f"You may see the {what}, but not {_VERBS[verb]} {'them' if verb == 'create' else 'it'}. Ask the "
+            f"You may see the {what}, but not {_VERBS[verb]} {'them' if whole else 'it'}. Ask the "
             "namespace's administrator for the role dagy-edit.",
         )
 

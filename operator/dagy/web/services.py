@@ -10,11 +10,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from dagy.adapters import reviews
 from dagy.adapters.api_settings import ApiSettings
+from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import KubeApi
 from dagy.adapters.presigned import PresignedStore
 from dagy.core.api_reasons import ApiReason
 from dagy.web.problems import ProblemError, unauthenticated
+from dagy_builder.storage import ObjectStore
 
 MANAGER = "dagy-api"
 """Field manager of what the API writes."""
@@ -31,12 +33,16 @@ class Services:
     """With the API's own service account; None in process, where everything is done with the kubeconfig."""
     files: PresignedStore | None
     """None without S3 settings."""
+    lookup: AttachLookup
+    """Packages by slug, with the rights of `reader`."""
 
     @classmethod
     def over(cls, settings: ApiSettings, callers: KubeApi, own: KubeApi | None) -> Services:
         """Over connections that there are."""
-        files = PresignedStore(settings.s3_bucket, settings.s3_public_url) if settings.s3_bucket else None
-        return cls(settings, callers, own, files)
+        there = bool(settings.s3_bucket)
+        files = PresignedStore(settings.s3_bucket, settings.s3_public_url) if there else None
+        lookup = AttachLookup(own or callers, ObjectStore(settings.s3_bucket) if there else None)
+        return cls(settings, callers, own, files, lookup)
 
     @classmethod
     async def in_cluster(cls, settings: ApiSettings) -> Services:

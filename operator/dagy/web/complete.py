@@ -1,0 +1,135 @@
+"""Completing an upload: one object out of the parts, verified to its last byte, and then a deployment of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from fastapi import Response
+
+from dagy.adapters.kube import Json, KubeApi
+from dagy.adapters.presigned import PresignedStore, UploadGoneError, WrongPartsError
+from dagy.core import rest_view
+from dagy.core.api_reasons import ApiReason
+from dagy.core.attach import Refusal, conflicts, pin
+from dagy.core.flow_plan import flow_plan_of, request_for
+from dagy.core.keys import FlowArtifactKey
+from dagy.model.flowdeployment import FlowArtifact, FlowDeploymentSpec
+from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse
+from dagy.model.rest_uploads import CompletedPart
+from dagy.web.problems import ProblemError
+from dagy.web.resources import DEPLOYMENTS
+from dagy.web.services import Services
+
+_R = ApiReason
+
+
+def gone(upload_id: str) -> ProblemError:
+    """There is no such upload."""
+    return ProblemError(
+        _R.UPLOAD_NOT_FOUND, f"There is no upload {upload_id[:80]}: it was aborted, or it has expired. Start it again."
+    )
+
+
+async def deploy(
+    services: Services, caller: KubeApi, flow: FlowArtifactKey, body: CompleteUploadRequest, response: Response
+) -> DeploymentResponse:
+    """The deployment of the uploaded artifact. Raises ProblemError; nothing is deployed then."""
+    files = services.storage()
+    present = await DEPLOYMENTS.find(caller, flow.namespace, flow.deployment)
+    artifact = await _artifact(services, files, flow, body, present)
+
+    def new_spec(now: Json | None) -> Json:
+        return body.to_spec(artifact, FlowDeploymentSpec.model_validate(now["spec"]) if now else None)
+
+    if present and FlowDeploymentSpec.model_validate(new_spec(present)) == FlowDeploymentSpec.model_validate(
+        present["spec"]
+    ):
+        deployment, new = (
+            present,
+            False,
+        )  # a repetition: whatever became of the packages since is no reason to refuse it
+    else:
+        await _check_packages(services, flow, new_spec(present))
+        deployment, new = await DEPLOYMENTS.save(caller, flow.namespace, flow.deployment, new_spec)
+    response.headers["ETag"] = rest_view.etag(deployment)
+    if new:
+        response.status_code = 201
+        response.headers["Location"] = DEPLOYMENTS.location(flow.namespace, flow.deployment)
+    return rest_view.deployment_response(deployment)
+
+
+async def _artifact(
+    services: Services, files: PresignedStore, flow: FlowArtifactKey, body: CompleteUploadRequest, present: Json | None
+) -> FlowArtifact:
+    """The object at the key, put together if it is not yet, and read to its end unless it is deployed already."""
+    key = body.artifact_key
+    uri = f"s3://{files.bucket}/{key}"
+    deployed = FlowArtifact.model_validate(present["spec"]["artifact"]) if present else None
+    size = await asyncio.to_thread(files.size, key)
+    if size is not None and deployed and (deployed.uri, deployed.size_bytes) == (uri, size):
+        await asyncio.to_thread(files.abort, key, body.upload_id)  # the same file, uploaded once more
+        return deployed
+    await _put_together(files, body, there=size is not None)
+    stored = await asyncio.to_thread(files.read, key, services.settings.api_upload_max_bytes)
+    if stored is None:
+        raise gone(body.upload_id)
+    if stored.sha256 != flow.sha256:
+        await asyncio.to_thread(files.delete, key)
+        raise ProblemError(
+            _R.UPLOAD_CORRUPT,
+            f"What was uploaded has SHA-256 {stored.sha256}, and {flow.sha256} was announced; it was deleted. The file "
+            "changed during the upload, or parts were mixed up: upload it again.",
+        )
+    return FlowArtifact(uri=uri, sha256=flow.sha256, size_bytes=stored.size)
+
+
+async def _put_together(files: PresignedStore, body: CompleteUploadRequest, *, there: bool) -> None:
+    key, upload_id = body.artifact_key, body.upload_id
+    parts = sorted(body.parts, key=lambda part: part.part_number)
+    numbers = [part.part_number for part in parts]
+    if numbers != list(range(1, len(parts) + 1)):
+        lacking = sorted(set(range(1, numbers[-1] + 1)) - set(numbers))
+        which = f"part {lacking[0]} is missing" if lacking else "a part is listed twice"
+        raise ProblemError(
+            _R.UPLOAD_INCOMPLETE, f"The upload cannot be completed: {which}. List each part once, from 1 to the last."
+        )
+    try:
+        sent = [(part.part_number, part.etag.strip('"')) for part in parts]
+        await asyncio.to_thread(files.complete, key, upload_id, sent)
+    except UploadGoneError:
+        if not there:
+            raise gone(upload_id) from None
+    except WrongPartsError as error:
+        raise await _incomplete(files, key, upload_id, parts, str(error)) from None
+    else:
+        if there:  # S3 kept what was there, and with it the parts of this upload
+            await asyncio.to_thread(files.abort, key, upload_id)
+
+
+async def _incomplete(
+    files: PresignedStore, key: str, upload_id: str, parts: Sequence[CompletedPart], said: str
+) -> ProblemError:
+    there = {part.number: part.etag for part in await asyncio.to_thread(files.parts, key, upload_id)}
+    wrong = [part.part_number for part in parts if there.get(part.part_number) != part.etag.strip('"')]
+    which = f"part {', '.join(map(str, wrong[:10]))} is not what S3 has" if wrong else f"S3 says {said}"
+    return ProblemError(
+        _R.UPLOAD_INCOMPLETE,
+        f"The upload cannot be completed: {which}. GET /uploads/{upload_id[:80]} lists the parts that there are; send "
+        "the others again.",
+    )
+
+
+async def _check_packages(services: Services, flow: FlowArtifactKey, spec: Json) -> None:
+    """Raise ProblemError (409) when the packages could not be attached, with the sentence that the pods would get."""
+    metadata = {"namespace": flow.namespace, "name": flow.deployment, "uid": ""}
+    request = request_for(flow_plan_of({"metadata": metadata, "spec": spec}), None)
+    pinned = pin(request, await services.lookup.packages(request), only_current=True)
+    if isinstance(pinned, Refusal):
+        refusal = pinned
+    else:
+        found = conflicts(pinned.packages, await services.lookup.contents(pinned.packages))
+        if found is None:
+            return
+        refusal = found
+    raise ProblemError(_R.NOT_DEPLOYABLE, refusal.message, code=refusal.reason)

@@ -1,0 +1,137 @@
+"""/deployments: list, read, delete, run, roll back. They are made by completing an upload."""
+
+from __future__ import annotations
+
+import secrets
+
+from fastapi import APIRouter, Response
+
+from dagy.adapters.flow_cluster import FlowCluster
+from dagy.adapters.kube import Json, KubeApi, KubeError
+from dagy.core import rest_view
+from dagy.core.api_reasons import ApiReason
+from dagy.core.flow_jobs import run_manifest
+from dagy.core.flow_reasons import FlowRefusal
+from dagy.core.flow_rollback import rollback_patch
+from dagy.core.plan import Key
+from dagy.model import names
+from dagy.model.rest_deployments import (
+    DeploymentPage,
+    DeploymentResponse,
+    RestRun,
+    RollbackRequest,
+    RunPage,
+    RunResponse,
+)
+from dagy.web.package_requests import Token
+from dagy.web.parameters import CursorQuery, DeploymentPath, IfMatch, Limit, NamespacePath, NamespaceQuery, problems
+from dagy.web.problems import ProblemError
+from dagy.web.resources import DEPLOYMENTS
+from dagy.web.services import Caller, Provided
+
+router = APIRouter(tags=["deployments"])
+_R = ApiReason
+
+
+@router.get("/deployments", responses=problems(_R.NAMESPACE_REQUIRED, _R.CURSOR_EXPIRED))
+async def list_deployments(
+    caller: Caller, namespace: NamespaceQuery = None, limit: Limit = 100, cursor: CursorQuery = ""
+) -> DeploymentPage:
+    """Deployments, sorted by namespace and name."""
+    items, following = await DEPLOYMENTS.page(caller, namespace, limit, cursor)
+    return DeploymentPage(items=[rest_view.deployment_response(i) for i in items], next_cursor=following or None)
+
+
+@router.get("/deployments/{namespace}/{name}", responses=problems())
+async def get_deployment(
+    caller: Caller, namespace: NamespacePath, name: DeploymentPath, response: Response
+) -> DeploymentResponse:
+    """One deployment."""
+    return _answer(await DEPLOYMENTS.get(caller, namespace, name), response)
+
+
+@router.delete(
+    "/deployments/{namespace}/{name}", status_code=202, responses=problems(_R.FORBIDDEN, _R.PRECONDITION_FAILED)
+)
+async def delete_deployment(
+    caller: Caller, namespace: NamespacePath, name: DeploymentPath, if_match: IfMatch = None
+) -> DeploymentResponse:
+    """Delete the deployment, its runs and its code; it is gone when a GET answers 404."""
+    deployment = await DEPLOYMENTS.get(caller, namespace, name)
+    await DEPLOYMENTS.delete(caller, namespace, name, if_match)
+    return rest_view.deployment_response(
+        {**deployment, "metadata": {**deployment["metadata"], "deletionTimestamp": ""}}
+    )
+
+
+@router.post(
+    "/deployments/{namespace}/{name}:run",
+    status_code=202,
+    responses=problems(_R.FORBIDDEN, _R.REFUSED_BY_CLUSTER, _R.NOT_DEPLOYED, _R.CONFLICT),
+)
+async def run_deployment(
+    services: Provided, caller: Caller, namespace: NamespacePath, name: DeploymentPath, token: Token = None
+) -> RunResponse:
+    """Run what is deployed, once, now. Repeating it with the same token gives the same run."""
+    deployment = await DEPLOYMENTS.get(caller, namespace, name)
+    DEPLOYMENTS.refuse_while_deleting(deployment)
+    job = run_manifest(deployment, token or secrets.token_hex(8), services.settings.flow_requests())
+    if isinstance(job, FlowRefusal):
+        raise ProblemError(_R.NOT_DEPLOYED, job.message)
+    try:
+        await FlowCluster(caller).start_run(job)
+    except KubeError as error:
+        raise _may_not(error, f"start runs of deployment {namespace}/{name}", "create jobs") from error
+    labels = job["metadata"]["labels"]
+    return RunResponse(
+        job_name=job["metadata"]["name"], namespace=namespace, revision=int(labels[names.LABEL_REVISION])
+    )
+
+
+@router.post(
+    "/deployments/{namespace}/{name}:rollback",
+    status_code=202,
+    responses=problems(_R.FORBIDDEN, _R.UNKNOWN_REVISION, _R.CONFLICT),
+)
+async def roll_back_deployment(
+    caller: Caller, namespace: NamespacePath, name: DeploymentPath, body: RollbackRequest, response: Response
+) -> DeploymentResponse:
+    """Deploy an earlier revision again, as a new one, with the artifacts that it had."""
+    deployment = await DEPLOYMENTS.get(caller, namespace, name)
+    DEPLOYMENTS.refuse_while_deleting(deployment)
+    patch = rollback_patch(deployment, body.revision)
+    if isinstance(patch, FlowRefusal):
+        raise ProblemError(_R.UNKNOWN_REVISION, patch.message)
+    return _answer(await DEPLOYMENTS.merge(caller, namespace, name, patch), response)
+
+
+@router.get("/deployments/{namespace}/{name}/runs", responses=problems(_R.FORBIDDEN))
+async def list_runs(caller: Caller, namespace: NamespacePath, name: DeploymentPath) -> RunPage:
+    """The runs that are kept, the newest first."""
+    deployment = await DEPLOYMENTS.get(caller, namespace, name)
+    return RunPage(items=await runs_of(caller, deployment))
+
+
+async def runs_of(caller: KubeApi, deployment: Json) -> list[RestRun]:
+    """The deployment's runs, read with the caller's rights. Raises ProblemError (403)."""
+    metadata = deployment["metadata"]
+    key = Key(metadata["namespace"], metadata["name"])
+    try:
+        found = await FlowCluster(caller).runs(key, metadata["uid"])
+    except KubeError as error:
+        raise _may_not(error, f"see the runs of deployment {key}", "list jobs") from error
+    return [RestRun.model_validate(fact.run.model_dump()) for fact in found]
+
+
+def _may_not(error: KubeError, what: str, right: str) -> Exception:
+    """RBAC's refusal as a sentence; a quota's or a policy's stays in the cluster's words."""
+    if error.status != 403 or "cannot" not in str(error):
+        return error
+    return ProblemError(
+        _R.FORBIDDEN, f"You may not {what}. Ask the namespace's administrator for the right to {right} there."
+    )
+
+
+def _answer(deployment: Json, response: Response) -> DeploymentResponse:
+    response.headers["ETag"] = rest_view.etag(deployment)
+    return rest_view.deployment_response(deployment)

@@ -1,0 +1,64 @@
+"""/dep-packages/{namespace}/{name}/download: a short-lived URL of the ZIP."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.responses import Response
+
+from dagy.core import rest_view
+from dagy.core.api_reasons import ApiReason
+from dagy.core.status import timestamp
+from dagy.model.rest import DownloadResponse
+from dagy.web.parameters import NamePath, NamespacePath, problems
+from dagy.web.problems import ProblemError
+from dagy.web.resources import PACKAGES
+from dagy.web.services import Caller, Provided
+
+router = APIRouter(tags=["packages"])
+_R = ApiReason
+
+
+@router.get(
+    "/dep-packages/{namespace}/{name}/download",
+    responses={
+        **problems(_R.NO_ARTIFACT, _R.STORAGE_NOT_CONFIGURED, _R.STORAGE_UNAVAILABLE),
+        200: {"model": DownloadResponse, "description": "With `redirect=false`: the URL"},
+        307: {"description": "To the ZIP", "headers": {"Location": {"schema": {"type": "string"}}}},
+    },
+    status_code=307,
+    response_class=RedirectResponse,
+)
+async def download_package(
+    services: Provided,
+    caller: Caller,
+    namespace: NamespacePath,
+    name: NamePath,
+    redirect: Annotated[bool, Query(description="False gives the URL instead of going there.")] = True,
+) -> Response:
+    """The usable ZIP, from S3 directly."""
+    package = rest_view.package_response(await PACKAGES.get(caller, namespace, name))
+    artifact, files = package.artifact, services.storage()
+    if artifact is None:
+        raise ProblemError(
+            _R.NO_ARTIFACT,
+            f"Package {namespace}/{name} has no ZIP yet; it is {package.build_status}. {package.message}".rstrip(),
+        )
+    seconds = services.settings.api_download_seconds
+    key = artifact.uri.removeprefix(f"s3://{files.bucket}/")
+    filename = f"{name}-{package.slug}-py{artifact.python_version}.zip"
+    url = await asyncio.to_thread(files.download_url, key, seconds, filename=filename, public=True)
+    if redirect:
+        return RedirectResponse(url, 307)
+    answer = DownloadResponse(
+        url=url,
+        expires_at=timestamp(datetime.now(UTC) + timedelta(seconds=seconds), micro=False),
+        sha256=artifact.sha256,
+        size_bytes=artifact.size_bytes,
+        filename=filename,
+    )
+    return JSONResponse(answer.model_dump(mode="json"))

@@ -1,0 +1,156 @@
+"""The logs of a package's steps: live from the pods of its Jobs, afterwards from S3."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse, StreamingResponse
+from starlette.responses import Response
+
+from dagy.adapters.kube import Json, KubeApi, KubeError, namespaced
+from dagy.core import logs, rest_view
+from dagy.core.api_reasons import ApiReason
+from dagy.core.facts import STEPS, JobFact, JobKind
+from dagy.core.results import log_text
+from dagy.model import names
+from dagy.model.rest import LogStep
+from dagy.model.status import DepPackageStatus, Phase
+from dagy.web.parameters import NamePath, NamespacePath, problems
+from dagy.web.problems import ProblemError, translated
+from dagy.web.resources import PACKAGES
+from dagy.web.services import Caller, Provided, Services
+
+router = APIRouter(tags=["packages"])
+
+_LOOK_SECONDS = 1.0
+"""Between two looks for a pod: callers may not watch the build namespace, and hundreds of them must not either."""
+_IDLE_SECONDS = 7200.0
+"""Longest silence of a step, the same as its longest time-out."""
+_R = ApiReason
+
+
+@router.get(
+    "/dep-packages/{namespace}/{name}/logs",
+    responses={
+        **problems(_R.NO_LOG, _R.STORAGE_NOT_CONFIGURED, _R.STORAGE_UNAVAILABLE),
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The log"},
+    },
+    response_class=PlainTextResponse,
+)
+async def package_logs(
+    *,
+    services: Provided,
+    caller: Caller,
+    namespace: NamespacePath,
+    name: NamePath,
+    step: Annotated[LogStep, Query(description="Whose log.")] = LogStep.BUILD,
+    follow: Annotated[bool, Query(description="Go on until the step has ended, through all its attempts.")] = False,
+) -> Response:
+    """The log of the last attempt of a step."""
+    package = await PACKAGES.get(caller, namespace, name)
+    source = _Source(services, JobKind(step))
+    if follow:
+        return StreamingResponse(source.follow(caller, package), media_type="text/plain; charset=utf-8")
+    return PlainTextResponse(await source.whole(package))
+
+
+class _Source:
+    """Where the log of one step comes from."""
+
+    def __init__(self, services: Services, kind: JobKind) -> None:
+        self._services, self._kind, self._builds = services, kind, services.builds
+
+    async def whole(self, package: Json) -> str:
+        """All there is of the last attempt. Raises ProblemError (404)."""
+        job = await self._newest(package)
+        if job and job.pod and not job.log_uri:
+            parts = [(step, await self._builds.log(job.pod.name, step)) for step in STEPS[self._kind]]
+            return log_text(parts, None)
+        return await self._kept(package, job)
+
+    async def follow(self, caller: KubeApi, package: Json) -> AsyncGenerator[bytes, None]:
+        """Attempt after attempt, until the step has ended for good."""
+        shown: set[str] = set()
+        try:
+            while True:
+                job = await self._newest(package)
+                if job and job.pod and job.name not in shown and not job.log_uri:
+                    shown.add(job.name)
+                    async with aclosing(self._live(job)) as lines:
+                        async for chunk in lines:
+                            yield chunk
+                    continue
+                package = await PACKAGES.get(caller, package["metadata"]["namespace"], package["metadata"]["name"])
+                if self._ended(package):
+                    if not shown:
+                        yield (await self._kept(package, job)).encode()
+                    return
+                await asyncio.sleep(_LOOK_SECONDS)
+        except Exception as error:  # the answer has begun: what went wrong can only be its last line
+            yield f"\n{translated(error).detail}\n".encode()
+
+    def _ended(self, package: Json) -> bool:
+        """Whether no other attempt of this step will come by itself."""
+        if rest_view.package_response(package).settled:
+            return True
+        resolved = _status(package).phase not in (None, Phase.PENDING, Phase.VALIDATING)
+        return self._kind is JobKind.VALIDATE and resolved and not rest_view.is_behind(package)
+
+    async def _newest(self, package: Json) -> JobFact | None:
+        jobs = await self._builds.jobs({names.LABEL_PACKAGE_UID: package["metadata"]["uid"]})
+        return logs.newest_job(jobs, self._kind)
+
+    async def _live(self, job: JobFact) -> AsyncGenerator[bytes, None]:
+        assert job.pod
+        for step in STEPS[self._kind]:
+            yield logs.heading(step).encode()
+            async with aclosing(self._container(job, step)) as lines:
+                async for chunk in lines:
+                    yield chunk
+            yield b"\n"
+
+    async def _container(self, job: JobFact, step: str) -> AsyncGenerator[bytes, None]:
+        assert job.pod
+        path = namespaced("pods", self._services.settings.build_namespace, job.pod.name, "log")
+        query = {"container": step, "follow": "true"}
+        while True:
+            held = logs.LineFilter()
+            try:
+                async with aclosing(
+                    self._services.reader.stream(path, query=query, idle_seconds=_IDLE_SECONDS)
+                ) as body:
+                    async for chunk in body:
+                        held, text = held.feed(chunk)
+                        yield text
+                yield held.end()
+            except KubeError as error:
+                if error.status not in (400, 404):
+                    raise
+                like = await self._builds.jobs({names.LABEL_INPUT_HASH: job.input_hash, names.LABEL_STEP: job.kind})
+                if not any(other.name == job.name and other.live for other in like):
+                    return
+                await asyncio.sleep(_LOOK_SECONDS)  # the container has not started yet
+            else:
+                return
+
+    async def _kept(self, package: Json, job: JobFact | None) -> str:
+        uri = (job.log_uri if job else "") or logs.kept_log(_status(package), self._kind)
+        if uri:
+            files = self._services.storage()
+            text = await asyncio.to_thread(files.text, uri.removeprefix(f"s3://{files.bucket}/"))
+            if text is not None:
+                return text
+        metadata = package["metadata"]
+        raise ProblemError(
+            _R.NO_LOG,
+            f"There is no log of step {self._kind} of package {metadata['namespace']}/{metadata['name']}: it has not "
+            f"run, or its log is gone. The package is {_status(package).phase or 'PENDING'}.",
+        )
+
+
+def _status(package: Json) -> DepPackageStatus:
+    return DepPackageStatus.model_validate(package.get("status") or {})

@@ -1,0 +1,146 @@
+"""/uploads: flow artifacts in parts, straight to S3, and deployed when they are complete."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from dagy.adapters.presigned import PresignedStore, UploadGoneError
+from dagy.core import keys
+from dagy.core.api_reasons import ApiReason
+from dagy.core.keys import FlowArtifactKey
+from dagy.core.status import timestamp
+from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse
+from dagy.model.rest_uploads import (
+    MAX_PARTS,
+    UPLOAD_ID_PATTERN,
+    ArtifactKey,
+    PartUrl,
+    PartUrls,
+    PartUrlsRequest,
+    UploadedPart,
+    UploadedParts,
+    UploadResponse,
+    UploadStart,
+)
+from dagy.web import complete
+from dagy.web.parameters import problems
+from dagy.web.problems import ProblemError
+from dagy.web.resources import DEPLOYMENTS
+from dagy.web.services import Caller, Provided, Services
+
+router = APIRouter(tags=["uploads"])
+
+_R = ApiReason
+_STORAGE = (_R.FORBIDDEN, _R.FOREIGN_KEY, _R.UPLOAD_NOT_FOUND, _R.STORAGE_NOT_CONFIGURED, _R.STORAGE_UNAVAILABLE)
+UploadPath = Annotated[str, Path(pattern=UPLOAD_ID_PATTERN, description="As the start of the upload gave it.")]
+KeyQuery = Annotated[ArtifactKey, Query(description="As the start of the upload gave it.")]
+
+
+@router.post("/uploads", status_code=201, responses=problems(*_STORAGE))
+async def start_upload(services: Provided, caller: Caller, body: UploadStart) -> UploadResponse:
+    """Begin to upload a flow artifact: PUT each part to its URL, then complete the upload."""
+    files, settings = services.storage(), services.settings
+    await DEPLOYMENTS.require(caller, "create", body.namespace)
+    if body.size_bytes > settings.api_upload_max_bytes:
+        raise ProblemError(
+            _R.TOO_LARGE,
+            f"{body.filename} has {body.size_bytes} bytes, and a flow artifact may have "
+            f"{settings.api_upload_max_bytes}. Leave out what a dependency package can bring, or have "
+            "DAGY_API_UPLOAD_MAX_BYTES raised.",
+        )
+    part_size = max(body.part_size or settings.api_upload_part_bytes, -(-body.size_bytes // MAX_PARTS))
+    key = keys.flow_artifact_key(settings.s3_prefix, body.namespace, body.deployment_name, body.sha256)
+    upload_id = await asyncio.to_thread(files.start, key)
+    urls = await _urls(services, files, key, upload_id, range(1, -(-body.size_bytes // part_size) + 1))
+    return UploadResponse(
+        upload_id=upload_id, artifact_key=key, part_size=part_size, parts=urls.parts, expires_at=urls.expires_at
+    )
+
+
+@router.post(
+    "/uploads/complete",
+    responses={
+        **problems(*_STORAGE, _R.UPLOAD_INCOMPLETE, _R.UPLOAD_CORRUPT, _R.NOT_DEPLOYABLE),
+        201: {"model": DeploymentResponse, "description": "The deployment is new"},
+    },
+)
+async def complete_upload(
+    services: Provided,
+    caller: Caller,
+    body: CompleteUploadRequest,
+    response: Response,
+    namespace: Annotated[str | None, Query(max_length=63, description="That of the upload; may be left out.")] = None,
+) -> DeploymentResponse:
+    """Put the parts together and deploy them. Repeating it changes nothing."""
+    flow = await _allowed(services, caller, body.artifact_key)
+    if flow.deployment != body.deployment_name or namespace not in (None, flow.namespace):
+        raise ProblemError(
+            _R.FOREIGN_KEY,
+            f"artifact_key was given to deployment {flow.namespace}/{flow.deployment}, not to "
+            f"{namespace or flow.namespace}/{body.deployment_name}. Name the deployment of the upload.",
+        )
+    return await complete.deploy(services, caller, flow, body, response)
+
+
+@router.get("/uploads/{upload_id}", responses=problems(*_STORAGE))
+async def upload_progress(
+    services: Provided, caller: Caller, upload_id: UploadPath, artifact_key: KeyQuery
+) -> UploadedParts:
+    """Which parts S3 has: after an interruption, send the others."""
+    await _allowed(services, caller, artifact_key)
+    files = services.storage()
+    try:
+        found = await asyncio.to_thread(files.parts, artifact_key, upload_id)
+    except UploadGoneError:
+        if await asyncio.to_thread(files.size, artifact_key) is None:
+            raise complete.gone(upload_id) from None
+        return UploadedParts(upload_id=upload_id, artifact_key=artifact_key, parts=[], completed=True)
+    parts = [UploadedPart(part_number=part.number, etag=part.etag, size=part.size) for part in found]
+    return UploadedParts(upload_id=upload_id, artifact_key=artifact_key, parts=parts)
+
+
+@router.post("/uploads/{upload_id}/parts", responses=problems(*_STORAGE))
+async def fresh_urls(services: Provided, caller: Caller, upload_id: UploadPath, body: PartUrlsRequest) -> PartUrls:
+    """Fresh URLs for parts, when the first ones have expired."""
+    await _allowed(services, caller, body.artifact_key)
+    files = services.storage()
+    try:
+        await asyncio.to_thread(files.parts, body.artifact_key, upload_id)
+    except UploadGoneError:
+        raise complete.gone(upload_id) from None
+    return await _urls(services, files, body.artifact_key, upload_id, sorted(set(body.part_numbers)))
+
+
+@router.delete("/uploads/{upload_id}", status_code=204, responses=problems(*_STORAGE))
+async def abort_upload(services: Provided, caller: Caller, upload_id: UploadPath, artifact_key: KeyQuery) -> None:
+    """Forget an upload that was not completed, and its parts. One that is gone is fine."""
+    await _allowed(services, caller, artifact_key)
+    await asyncio.to_thread(services.storage().abort, artifact_key, upload_id)
+
+
+async def _allowed(services: Services, caller: Caller, key: str) -> FlowArtifactKey:
+    """Whose upload the key is, once the caller may deploy there. Raises ProblemError (403, 404, 422)."""
+    services.storage()
+    flow = keys.flow_artifact_in(services.settings.s3_prefix, key)
+    if flow is None:
+        raise ProblemError(
+            _R.FOREIGN_KEY, "artifact_key is not one of an upload. Send the one that the start of the upload gave."
+        )
+    await DEPLOYMENTS.require(caller, "create", flow.namespace)
+    return flow
+
+
+async def _urls(
+    services: Services, files: PresignedStore, key: str, upload_id: str, numbers: range | list[int]
+) -> PartUrls:
+    seconds = services.settings.api_upload_seconds
+    until = timestamp(datetime.now(UTC) + timedelta(seconds=seconds), micro=False)
+
+    def sign() -> list[PartUrl]:
+        return [PartUrl(part_number=n, url=files.part_url(key, upload_id, n, seconds)) for n in numbers]
+
+    return PartUrls(parts=await asyncio.to_thread(sign), expires_at=until)
