@@ -27,10 +27,12 @@ from dagy.model.spec import (
 )
 from dagy.model.status import (
     ArtifactStatus,
+    Attempt,
     BuildStatus,
     Condition,
     DroppedRequirement,
     Phase,
+    ReusedFrom,
     Validation,
     ValidationError,
 )
@@ -159,8 +161,21 @@ class RestValidation(Validation, RestModel):
     """Everything that is wrong; empty when the requirements resolve."""
 
 
+class RestReusedFrom(ReusedFrom, RestModel):
+    """The package whose artifact was copied."""
+
+
+class RestAttempt(Attempt, RestModel):
+    """An attempt that failed."""
+
+
 class RestBuildStatus(BuildStatus, RestModel):
     """The build under way, or the last one."""
+
+    reused_from: RestReusedFrom | None = None
+    """Set when nothing was built, because another package of the namespace had an artifact of the same lock."""
+    attempts: list[RestAttempt] = []  # type: ignore[assignment]  # frozen: invariance does not matter
+    """The last attempts that failed, oldest first."""
 
 
 class DepPackageResponse(DepPackageBody):
