@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,12 +19,16 @@ from dagy_builder import pipeline
 from dagy_builder.contract import BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError, exit_code_of
 from dagy_builder.handover import Handover
+from dagy_builder.isolation import await_isolation
 from dagy_builder.outcome import result_line, write_termination_log
+from dagy_builder.processes import end_all_others
 from dagy_builder.trust import trust_added_authorities
 from dagy_builder.uv import open_uv
 
 # Containers may run as different users of one group.
 _UMASK = 0o007
+# No step takes a year: what says so is no time.
+_MOST_SECONDS = 365 * 24 * 3600
 
 
 class _Terminated(BaseException):
@@ -58,49 +63,64 @@ def _run(step: Step, input_dir: Path, work: Path) -> StepOutcome:
     if step is Step.RESOLVE:
         try:
             _say(_versions())
-            return pipeline.resolve(_request(input_dir), _say)
+            request = _request(input_dir)
+            await_isolation(request)
+            return pipeline.resolve(request, _say)
         except StepError as failure:
             return failure.outcome(step, 0.0)
-    handover = Handover(work / "handover")
+        finally:
+            # Before the result is printed, so that it is the log's last line.
+            end_all_others()
+    handover = Handover(work)
+    if step is Step.UPLOAD:  # nobody waits for it, and it has no folder to write to
+        return _told(step, lambda: _upload(input_dir, work, handover))
     with handover.running(step) as tick:
-        try:
-            outcome = _build_step(step, input_dir, work, handover, tick)
-        except StepError as failure:
-            _say(f"{step}: {failure.message}")
-            outcome = failure.outcome(step, 0.0)
+        outcome = _told(step, lambda: _build_step(step, input_dir, work, handover, tick))
+        # Before the next step begins, or daemons of a package's build could change what it reads.
+        end_all_others()
         handover.leave(outcome)
     return outcome
 
 
+def _told(step: Step, work: Callable[[], StepOutcome]) -> StepOutcome:
+    try:
+        return work()
+    except StepError as failure:
+        _say(f"{step}: {failure.message}")
+        return failure.outcome(step, 0.0)
+
+
 def _build_step(step: Step, input_dir: Path, work: Path, handover: Handover, tick: Callable[[], None]) -> StepOutcome:
     request, lock = _request(input_dir), _lock(input_dir)
-    match step:
-        case Step.INSTALL:
-            _say(_versions())
-            return pipeline.install(request, lock, work, _say)
-        case Step.PACKAGE:
-            import dagy_builder.sbom  # noqa: F401 here, because there is nothing else to do yet
+    if step is Step.INSTALL:
+        _say(_versions())
+        await_isolation(request)
+        return pipeline.install(request, lock, work, _say)
+    import dagy_builder.sbom  # noqa: F401 here, because there is nothing else to do yet
 
-            _wait(step, Step.INSTALL, handover)
-            return pipeline.package(request, work, _say, tick=tick, lock_text=lock)
-        case _:
-            return pipeline.upload(
-                request,
-                lock,
-                work,
-                _say,
-                built_with=lambda: _built_with(handover),
-                store=pipeline.open_store(request),
-                ticks=handover.follow(Step.PACKAGE),
-                packed=lambda: _wait(step, Step.PACKAGE, handover),
-            )
+    installed = _wait(step, Step.INSTALL, handover)
+    return _with_seconds(pipeline.package(request, work, _say, tick=tick, lock_text=lock), installed)
 
 
-def _wait(step: Step, previous: Step, handover: Handover) -> None:
+def _upload(input_dir: Path, work: Path, handover: Handover) -> StepOutcome:
+    request, lock = _request(input_dir), _lock(input_dir)
+    return pipeline.upload(
+        request,
+        lock,
+        work,
+        _say,
+        built_with=lambda: _built_with(_wait(Step.UPLOAD, Step.PACKAGE, handover)),
+        store=pipeline.open_store(request),
+        ticks=handover.follow(Step.PACKAGE),
+        packed=lambda: _wait(Step.UPLOAD, Step.PACKAGE, handover),
+    )
+
+
+def _wait(step: Step, previous: Step, handover: Handover) -> StepOutcome:
     outcome = handover.wait_for(previous)
     if outcome is not None and outcome.ok:
-        return
-    why = f"failed ({outcome.reason})" if outcome else "ended without a result"
+        return outcome
+    why = f"failed ({outcome.reason})" if outcome and outcome.reason in tuple(Reason) else "ended without a result"
     raise StepError(
         Reason.PREVIOUS_STEP_ENDED,
         f"Step {previous} {why}, so there is nothing to {step}. See what {previous} said.",
@@ -132,8 +152,17 @@ def _bad_input(path: Path, error: Exception) -> StepError:
     )
 
 
-def _built_with(handover: Handover) -> Mapping[str, Any]:
-    outcomes = [handover.wait_for(step) for step in (Step.INSTALL, Step.PACKAGE)]
+def _with_seconds(packaged: StepOutcome, installed: StepOutcome) -> StepOutcome:
+    """The outcome of `package` with the time that `install` says it took: `upload` sees nothing of `install` itself."""
+    told: object = installed.seconds
+    if not packaged.ok or not isinstance(told, int | float) or not 0 <= told < _MOST_SECONDS:
+        return packaged
+    return replace(packaged, result={**(packaged.result or {}), "installSeconds": float(told)})
+
+
+def _built_with(packaged: StepOutcome) -> Mapping[str, Any]:
+    installed = (packaged.result or {}).get("installSeconds")
+    seconds = {Step.INSTALL: installed, Step.PACKAGE: packaged.seconds}
     with open_uv() as uv:
         version = uv.version()
     return {
@@ -143,7 +172,7 @@ def _built_with(handover: Handover) -> Mapping[str, Any]:
             "platform": platform.platform(),
         },
         "image": os.environ.get("DAGY_BUILDER_IMAGE", ""),
-        "seconds": {outcome.step: outcome.seconds for outcome in outcomes if outcome},
+        "seconds": {step: took for step, took in seconds.items() if took is not None},
     }
 
 

@@ -22,6 +22,8 @@ INDEX_CA_NAME = "index-ca.crt"
 GATEWAY_VARIABLE = "DAGY_INDEX_GATEWAY"
 """Environment variable with the URL of the index gateway, where there is one."""
 GATEWAY_PORT = 7080
+ISOLATION_VARIABLE, ISOLATION_REQUIRED = "DAGY_ISOLATION", "required"
+"""In the environment of a step that may run package code: only where NetworkPolicies are enforced."""
 
 
 class Step(StrEnum):
@@ -77,6 +79,7 @@ class Reason(StrEnum):
     STORAGE_ACCESS_DENIED = "StorageAccessDenied"
     BUCKET_NOT_FOUND = "BucketNotFound"
     UPLOAD_FAILED = "UploadFailed"
+    NOT_ISOLATED = "NotIsolated"
     PREVIOUS_STEP_ENDED = "PreviousStepEnded"
     OUT_OF_MEMORY = "OutOfMemory"
     INTERNAL_ERROR = "InternalError"

@@ -20,6 +20,7 @@ from dagy_builder import resolve as resolution
 from dagy_builder import shared_cache
 from dagy_builder.contract import GATEWAY_VARIABLE, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError
+from dagy_builder.folders import packed_in, tree_in
 from dagy_builder.install import install as install_tree
 from dagy_builder.limits import Limits, human_size
 from dagy_builder.package import PackageSummary, read_summary
@@ -47,13 +48,14 @@ def resolve(request: BuildRequest, log: Log = print) -> StepOutcome:
 
 
 def install(request: BuildRequest, lock_text: str, work_dir: Path, log: Log = print) -> StepOutcome:
-    """Install the lock into work_dir/tree: result {packageCount}."""
+    """Install the lock into `tree_in(work_dir)`: result {packageCount}."""
 
     def work() -> tuple[str, dict[str, Any]]:
-        work_dir.mkdir(parents=True, exist_ok=True)
+        own = tree_in(work_dir)
+        own.parent.mkdir(parents=True, exist_ok=True)
         route = _route()
-        with _install_cache(request, work_dir, route) as cache, open_uv(cache=cache, route=route) as uv:
-            lock = install_tree(request, lock_text, shared_cache.cached_tree() or work_dir / "tree", uv, log)
+        with _install_cache(request, own.parent, route) as cache, open_uv(cache=cache, route=route) as uv:
+            lock = install_tree(request, lock_text, shared_cache.cached_tree() or own, uv, log)
         return _counted(len(lock.packages), "package"), {"packageCount": len(lock.packages)}
 
     return _run(Step.INSTALL, work, log)
@@ -67,12 +69,12 @@ def package(
     tick: Callable[[], None] = lambda: None,
     lock_text: str = "",
 ) -> StepOutcome:
-    """Pack work_dir/tree into work_dir/out/artifact.zip: result as `PackageSummary`. `tick` is called as it grows."""
+    """Pack the tree into artifact.zip in `packed_in(work_dir)`: result as `PackageSummary`. `tick`: as it grows."""
 
     def work() -> tuple[str, dict[str, Any]]:
-        tree = shared_cache.cached_tree() or work_dir / "tree"
+        tree = shared_cache.cached_tree() or tree_in(work_dir)
         try:
-            summary = package_tree(request, tree, work_dir / "out", Limits.of(), tick, lock_text=lock_text)
+            summary = package_tree(request, tree, packed_in(work_dir), Limits.of(), tick, lock_text=lock_text)
         finally:
             shared_cache.discard()
         sizes = f"{human_size(summary.uncompressed_bytes)} to {human_size(summary.size_bytes)}"
@@ -94,7 +96,7 @@ def _route() -> Route | None:
 
 
 @contextmanager
-def _install_cache(request: BuildRequest, work_dir: Path, route: Route | None) -> Iterator[Path | None]:
+def _install_cache(request: BuildRequest, beside: Path, route: Route | None) -> Iterator[Path | None]:
     """None for the machine's cache (UV_CACHE_DIR); otherwise one beside the tree, so that uv can link instead of copy.
 
     Package code must never write to a cache that others read, and who has no credentials must not find in it what
@@ -103,7 +105,7 @@ def _install_cache(request: BuildRequest, work_dir: Path, route: Route | None) -
     if "UV_CACHE_DIR" in os.environ and not runs_package_code(request) and route is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="cache-", dir=work_dir) as folder:
+    with tempfile.TemporaryDirectory(prefix="cache-", dir=beside) as folder:
         yield Path(folder)
 
 
@@ -123,9 +125,9 @@ def upload(
     built_with: Callable[[], Mapping[str, Any]] = dict,
     store: ObjectStore | None = None,
     ticks: Iterable[None] = (),
-    packed: Callable[[], None] = lambda: None,
+    packed: Callable[[], object] = lambda: None,
 ) -> StepOutcome:
-    """Upload work_dir/out/artifact.zip: result is an `Artifact`.
+    """Upload what lies in `packed_in(work_dir)`: result is an `Artifact`.
 
     It may still be growing, as long as `ticks` yields; `packed` waits for the end and raises StepError when it was not
     a good one. The seconds count from then on.
@@ -138,7 +140,7 @@ def upload(
         from dagy_builder.upload import Upload
         from dagy_builder.upload import upload as upload_files
 
-        out = work_dir / "out"
+        out = packed_in(work_dir)
 
         def summary() -> PackageSummary:
             packed()

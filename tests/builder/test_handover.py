@@ -8,14 +8,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
+from dagy_builder.__main__ import _built_with, _with_seconds
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.handover import Handover
+from tests.e2e.kube import eventually
 
 # Its server imports this module once; with "spawn" each process would.
 FORKS = multiprocessing.get_context("forkserver")
@@ -61,7 +63,7 @@ def children() -> Iterator[list[_Child]]:
 @pytest.mark.parametrize("waiter_first", [True, False])
 @pytest.mark.parametrize("ok", [True, False])
 def test_the_outcome_is_handed_over(tmp_path: Path, children: list[_Child], waiter_first: bool, ok: bool) -> None:
-    folder = tmp_path / "handover"
+    folder = tmp_path / "work"
     for kind in ("wait", "run") if waiter_first else ("run", "wait"):
         child = _Child(_wait, folder) if kind == "wait" else _Child(_run_install, folder, ok)
         children.append(child)
@@ -74,7 +76,7 @@ def test_the_outcome_is_handed_over(tmp_path: Path, children: list[_Child], wait
 
 @pytest.mark.parametrize("waiter_first", [True, False])
 def test_a_killed_step_is_noticed(tmp_path: Path, children: list[_Child], waiter_first: bool) -> None:
-    folder = tmp_path / "handover"
+    folder = tmp_path / "work"
     if waiter_first:
         children.append(_Child(_wait, folder))
         assert children[0].heard() == "waiting"
@@ -91,17 +93,61 @@ def test_a_killed_step_is_noticed(tmp_path: Path, children: list[_Child], waiter
 
 
 def test_an_outcome_from_before_is_enough(tmp_path: Path) -> None:
-    handover = Handover(tmp_path / "handover")
+    handover = Handover(tmp_path)
     with handover.running(Step.PACKAGE):
         handover.leave(StepOutcome(Step.PACKAGE, ok=True))
     assert handover.wait_for(Step.PACKAGE) == StepOutcome(Step.PACKAGE, ok=True)
 
 
-def test_a_spoilt_outcome_is_none(tmp_path: Path) -> None:
-    handover = Handover(tmp_path / "handover")
+def _fifo(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    (path.parent.parent / "elsewhere").write_text(StepOutcome(Step.INSTALL, ok=True).to_text())
+    path.symlink_to("../elsewhere")
+
+
+SPOILT: dict[str, Callable[[Path], object]] = {
+    "no outcome": lambda path: path.write_text('["no outcome"]'),
+    "another step's": lambda path: path.write_text(StepOutcome(Step.PACKAGE, ok=True).to_text()),
+    "no text": lambda path: path.write_bytes(b"\xff\x00"),
+    "nested too deep": lambda path: path.write_text("[" * 100_000),
+    "without end": lambda path: os.truncate(path, 1 << 40),
+    "a link": _link,
+    "a FIFO": _fifo,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "absent": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_a_spoilt_outcome_is_none(tmp_path: Path, kind: str) -> None:
+    handover = Handover(tmp_path)
     with handover.running(Step.INSTALL):
-        (tmp_path / "handover/install.json").write_text('["no outcome"]')
+        handover.leave(StepOutcome(Step.INSTALL, ok=True))
+        SPOILT[kind](tmp_path / "install/outcome.json")
     assert handover.wait_for(Step.INSTALL) is None
+
+
+@pytest.mark.parametrize("kind", ["a link", "a FIFO", "a folder"])
+def test_a_lock_that_is_no_file_holds_nobody_up(tmp_path: Path, kind: str) -> None:
+    handover = Handover(tmp_path)
+    with handover.running(Step.INSTALL):
+        SPOILT[kind](tmp_path / "install/running")
+        assert handover.wait_for(Step.INSTALL) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"), [("12.5", 12.5), ("NaN", None), ("1e999", None), ("-1", None), ('"soon"', None), ("[]", None)]
+)
+def test_the_time_that_install_tells_is_a_time(told: str, kept: float | None) -> None:
+    installed = StepOutcome.from_json(json.loads(f'{{"step": "install", "ok": true, "seconds": {told}}}'))
+    packaged = _with_seconds(StepOutcome(Step.PACKAGE, ok=True, seconds=2.0, result={"sha256": "1"}), installed)
+    assert (packaged.result or {}).get("installSeconds") == kept
+    assert _built_with(packaged)["seconds"] == {"package": 2.0} | ({"install": kept} if kept else {})
 
 
 def _step(step: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
@@ -138,17 +184,15 @@ def test_a_failed_install_ends_all_three(tmp_path: Path, order: tuple[str, ...])
 
 def test_sigterm_ends_a_waiting_step_at_once(tmp_path: Path) -> None:
     (tmp_path / "input").mkdir()
+    (tmp_path / "input/request.json").write_text('{"pythonVersion": "3.12"}')
+    (tmp_path / "input/pylock.toml").write_text("")
     process = _step("package", tmp_path)
-    started = tmp_path / "work/handover/package.started"
-    fifo = tmp_path / "work/handover/package.fifo"
+    running = tmp_path / "work/package/running"
     with process:
-        Handover(tmp_path / "work/handover")._make()
-        reader = os.open(fifo, os.O_RDONLY)  # blocks until the step has announced its start
-        os.close(reader)
+        eventually(running.exists, "the step has started")
         process.send_signal(signal.SIGTERM)
         text, _ = process.communicate(timeout=10)
     assert process.returncode == 128 + signal.SIGTERM, text
-    assert started.exists()
 
 
 @pytest.mark.parametrize("request_text", [None, "no json", "[]", '{"requirements": []}'])

@@ -10,6 +10,7 @@ import pytest
 
 from dagy_builder import pipeline
 from dagy_builder.contract import BuildRequest, Fault, Reason, StepOutcome
+from dagy_builder.folders import packed_in, tree_in
 from dagy_builder.resolve import lock_of_result
 from tests.builder.index import Index, Release, serve
 
@@ -34,7 +35,7 @@ def test_install_and_package(index: Index, tmp_path: Path) -> None:
     outcome = _install(index, tmp_path, "alpha", "pre")
     assert outcome.ok, outcome.message
     assert outcome.result == {"packageCount": 3}
-    assert {path.name for path in (tmp_path / "tree").glob("*.py")} == {"alpha.py", "beta.py", "pre.py"}
+    assert {path.name for path in tree_in(tmp_path).glob("*.py")} == {"alpha.py", "beta.py", "pre.py"}
     packed = pipeline.package(_request(index), tmp_path, lambda _: None)
     assert packed.ok, packed.message
     assert packed.result
@@ -45,16 +46,16 @@ def test_relative_folders(index: Index, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UV_CACHE_DIR", "cache")
     assert _install(index, Path("work"), "beta").ok
-    assert (tmp_path / "work/tree/beta.py").exists()
+    assert (tree_in(tmp_path / "work") / "beta.py").exists()
     assert (tmp_path / "cache").is_dir()
     assert pipeline.package(_request(index), Path("work"), lambda _: None).ok
 
 
 def test_what_was_there_before_is_gone(index: Index, tmp_path: Path) -> None:
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "tree/stale.py").touch()
+    tree_in(tmp_path).mkdir(parents=True)
+    (tree_in(tmp_path) / "stale.py").touch()
     assert _install(index, tmp_path, "beta").ok
-    assert not (tmp_path / "tree/stale.py").exists()
+    assert not (tree_in(tmp_path) / "stale.py").exists()
 
 
 def _snapshot(folder: Path) -> dict[Path, tuple[bytes, int]]:
@@ -81,9 +82,9 @@ def test_where_package_code_may_run_no_cache_is_shared(
     request = BuildRequest(python, index_url=index.url, requirements=["beta"], source_distributions="Allow")
     assert pipeline.install(request, _lock(request), tmp_path / "work", lambda _: None).ok
     assert not (tmp_path / "cache").exists()
-    files = [path for path in (tmp_path / "work/tree").rglob("*") if path.is_file()]
+    files = [path for path in tree_in(tmp_path / "work").rglob("*") if path.is_file()]
     assert all(path.stat().st_nlink == 1 for path in files)
-    assert [path.name for path in (tmp_path / "work").iterdir()] == ["tree"], "its own cache is gone"
+    assert [path.name for path in (tmp_path / "work/install").iterdir()] == ["tree"], "its own cache is gone"
 
 
 def test_another_file_than_the_locked_one_is_refused(index: Index, tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_another_file_than_the_locked_one_is_refused(index: Index, tmp_path: Pat
     outcome = pipeline.install(request, lock, tmp_path, lambda _: None)
     assert (outcome.ok, outcome.reason) == (False, Reason.HASH_MISMATCH)
     assert "beta" in (outcome.message or "")
-    assert not list((tmp_path / "tree").glob("beta*"))
+    assert not list(tree_in(tmp_path).glob("beta*"))
 
 
 def test_a_changed_hash_is_refused(index: Index, tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_hostile_wheels_leave_nothing_outside(kind: str, tmp_path: Path) -> None
         installed = _install(index, work, "evil")
         outcome = pipeline.package(_request(index), work, lambda _: None) if installed.ok else installed
     assert not Path("/tmp/dagy-escaped.py").exists()
-    outside = [path for path in tmp_path.rglob("*escaped*") if work / "tree" not in path.parents]
+    outside = [path for path in tmp_path.rglob("*escaped*") if tree_in(work) not in path.parents]
     assert outside == []
     if kind == "startup":
         assert outcome.reason == Reason.TREE_REFUSED
@@ -161,7 +162,7 @@ def test_scripts_start_with_whatever_python3_there_is(tmp_path: Path) -> None:
         assert pipeline.package(_request(index), tmp_path, lambda _: None).ok
     import zipfile
 
-    with zipfile.ZipFile(tmp_path / "out/artifact.zip") as archive:
+    with zipfile.ZipFile(packed_in(tmp_path) / "artifact.zip") as archive:
         assert archive.read("bin/run-tool").startswith(b"#!/usr/bin/env python3\n")
         record = archive.read("tool-1.0.dist-info/RECORD").decode()
         assert "INSTALLER" not in record

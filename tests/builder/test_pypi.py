@@ -13,6 +13,7 @@ import pytest
 
 from dagy_builder import content, pipeline
 from dagy_builder.contract import BuildRequest, StepOutcome
+from dagy_builder.folders import packed_in
 from dagy_builder.resolve import lock_of_result
 from dagy_builder.uv import find_uv
 
@@ -45,7 +46,7 @@ def test_the_zip_holds_what_uv_installs(tmp_path: Path, python: str) -> None:
         for path in plain.rglob("*")
         if path.is_file() and not content.is_left_out(path.relative_to(plain).as_posix())
     }
-    with zipfile.ZipFile(tmp_path / "out/artifact.zip") as archive:
+    with zipfile.ZipFile(packed_in(tmp_path) / "artifact.zip") as archive:
         found = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
     assert found.keys() == expected.keys()
     changed = {name for name in found if found[name] != expected[name]}

@@ -10,6 +10,7 @@ import pytest
 
 from dagy_builder import pipeline
 from dagy_builder.contract import BuildRequest, Fault, Reason
+from dagy_builder.folders import tree_in
 from dagy_builder.resolve import lock_of_result
 from tests.builder.index import Release, serve
 
@@ -57,7 +58,7 @@ def test_package_code_finds_no_secret(tmp_path: Path) -> None:
         lock = lock_of_result(resolved.result)
         installed = pipeline.install(request, lock, tmp_path, lambda _: None)
         assert installed.ok, installed.message
-    seen = json.loads((tmp_path / "tree/spy.json").read_text())
+    seen = json.loads((tree_in(tmp_path) / "spy.json").read_text())
     assert "hunter2" not in json.dumps(seen)
     assert not [name for name in seen["environment"] if name.startswith(("AWS_", "DAGY_", "KUBE"))]
 
@@ -70,7 +71,7 @@ def test_a_locked_source_distribution_is_not_built_where_that_is_forbidden(tmp_p
         forbidden = BuildRequest(PYTHON, index_url=index.url)
         outcome = pipeline.install(forbidden, lock_of_result(resolved.result), tmp_path, lambda _: None)
     assert (outcome.ok, outcome.reason) == (False, Reason.INSTALL_FAILED), outcome.message
-    assert not (tmp_path / "tree/spy.json").exists()
+    assert not (tree_in(tmp_path) / "spy.json").exists()
 
 
 def test_a_missing_interpreter_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ import pytest
 from dagy_builder import keys, pipeline
 from dagy_builder.contract import Artifact, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError
+from dagy_builder.folders import packed_in
 from dagy_builder.handover import Handover
 from dagy_builder.multipart import PART_BYTES, MultipartUpload
 from dagy_builder.package import PackageSummary
@@ -97,12 +98,12 @@ def test_the_record_tells_all(build: Build, bucket: str) -> None:
     record = json.loads(ObjectStore(bucket).get(key) or b"")
     assert Artifact.from_json(record) == artifact
     assert (record["buildToken"], record["builtWith"]) == ("t1", "a test")
-    assert (artifact.size_bytes, artifact.package_count) == ((build.work / "out/artifact.zip").stat().st_size, 2)
+    assert (artifact.size_bytes, artifact.package_count) == ((packed_in(build.work) / "artifact.zip").stat().st_size, 2)
 
 
 def test_what_is_there_is_used_again(build: Build) -> None:
     first = _artifact(build.upload())
-    (build.work / "out/other").touch()
+    (packed_in(build.work) / "other").touch()
     again = _artifact(build.upload())
     assert first == again, "the record of the first build, with its time"
     assert any("nothing to upload" in line for line in build.log)
@@ -120,7 +121,7 @@ def test_the_list_of_contents_is_what_its_hash_says(build: Build, bucket: str) -
     listed = gzip.decompress(ObjectStore(bucket).get(keys.key_of(artifact.contents_uri)) or b"")
     assert hashlib.sha256(listed).hexdigest() == artifact.content_sha256
     mode, digest, path = listed.decode().splitlines()[0].split(" ", 2)
-    with zipfile.ZipFile(build.work / "out/artifact.zip") as archive:
+    with zipfile.ZipFile(packed_in(build.work) / "artifact.zip") as archive:
         assert (mode, digest) == ("0644", hashlib.sha256(archive.read(path)).hexdigest())
         assert [line.split(" ", 2)[2] for line in listed.decode().splitlines()] == archive.namelist()
 
@@ -148,7 +149,7 @@ def test_a_foreign_object_in_the_way_is_left_there_and_the_next_attempt_goes_aro
 
 
 def test_a_zip_that_changed_since_it_was_packed(build: Build, bucket: str) -> None:
-    with (build.work / "out/artifact.zip").open("ab") as file:
+    with (packed_in(build.work) / "artifact.zip").open("ab") as file:
         file.write(b"x")
     outcome = build.upload()
     assert (outcome.ok, outcome.reason) == (False, Reason.UPLOAD_FAILED)
@@ -262,7 +263,7 @@ def test_parts_are_sent_while_the_zip_grows(build: Build, bucket: str) -> None:
                 sent[0] = len(store.call(lambda s3, where=where: s3.list_parts(**where)).get("Parts", []))
         assert sent[0] >= start // PART_BYTES
 
-    packer = Packer(build.work / "out", (30 << 20) + 5, seen)
+    packer = Packer(packed_in(build.work), (30 << 20) + 5, seen)
     artifact = _artifact(packer.upload(build))
     assert sent[0] >= 3
     assert store.get(_key(artifact)) == packer.data
@@ -270,7 +271,7 @@ def test_parts_are_sent_while_the_zip_grows(build: Build, bucket: str) -> None:
 
 
 def test_a_packer_that_fails_after_parts_were_sent(build: Build, bucket: str) -> None:
-    packer = Packer(build.work / "out", 20 << 20)
+    packer = Packer(packed_in(build.work), 20 << 20)
 
     def failed() -> None:
         raise StepError(Reason.PREVIOUS_STEP_ENDED, "Step package failed.", Fault.INFRASTRUCTURE)
@@ -282,7 +283,7 @@ def test_a_packer_that_fails_after_parts_were_sent(build: Build, bucket: str) ->
 
 
 def test_bytes_that_are_not_what_the_packer_says(build: Build, bucket: str) -> None:
-    packer = Packer(build.work / "out", 20 << 20)
+    packer = Packer(packed_in(build.work), 20 << 20)
 
     def spoil() -> None:
         packer.data = packer.data[:-1] + b"x"
@@ -301,9 +302,9 @@ def test_a_cancelled_upload_leaves_no_parts(build: Build, bucket: str) -> None:
     (folder / "input").mkdir()
     (folder / "input/request.json").write_text(json.dumps(build.request.to_json()))
     (folder / "input/pylock.toml").write_text(build.lock)
-    (build.work / "out/artifact.zip").write_bytes(os.urandom(20 << 20))
+    (packed_in(build.work) / "artifact.zip").write_bytes(os.urandom(20 << 20))
     arguments = ["upload", "--input", str(folder / "input"), "--work", str(build.work)]
-    handover = Handover(build.work / "handover")
+    handover = Handover(build.work)
     with (
         handover.running(Step.PACKAGE) as tick,
         subprocess.Popen([sys.executable, "-m", "dagy_builder", *arguments], stdout=subprocess.PIPE) as process,

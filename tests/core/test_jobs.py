@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kubernetes.utils.quantity import parse_quantity
 
 from dagy.adapters.settings import Settings
 from dagy.core.facts import JobKind
@@ -23,6 +25,7 @@ from dagy.core.jobs import (
     job_manifest,
     job_name,
 )
+from dagy.core.resources import amount
 from tests.core.worlds import SLUG, plan
 
 SETTINGS = Settings(s3_bucket="artifacts", builder_image="builder:1").job_settings()
@@ -48,6 +51,16 @@ def test_only_upload_has_s3_credentials() -> None:
     assert with_secret == ["upload"]
     assert "secretRef" not in str(manifest(JobKind.VALIDATE))
     assert pod["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "skipped"),
+    [(JobKind.VALIDATE, ["resolve", "index"]), (JobKind.BUILD, ["install", "package", "index"])],
+)
+def test_clouds_give_no_identity_to_what_does_not_upload(kind: JobKind, skipped: list[str]) -> None:
+    annotations = manifest(kind)["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["eks.amazonaws.com/skip-containers"].split(",") == skipped
+    assert annotations["azure.workload.identity/skip-containers"].split(";") == skipped
 
 
 def test_restricted_pod_security() -> None:
@@ -123,6 +136,8 @@ def test_only_the_gateway_has_index_credentials(kind: JobKind, sources: str) -> 
     assert gateway["restartPolicy"] == "Always"
     assert "index-credentials" in str(gateway["volumeMounts"])
     assert gateway["envFrom"] == [{"secretRef": {"name": "proxy"}}]
+    users = [container["securityContext"].pop("runAsUser") for container in (gateway, *spec["containers"])]
+    assert len(set(users)) == len(users)
     assert gateway["securityContext"] == spec["containers"][0]["securityContext"]
     for container in spec["containers"]:
         assert "index-credentials" not in str(container)
@@ -165,3 +180,57 @@ def test_the_jobs_secret_belongs_to_the_job() -> None:
     assert made["stringData"]["0.token"] == "t"
     files = input_files(plan().request(), None, "certificates")
     assert files["index-ca.crt"] == "certificates"
+
+
+def test_what_runs_package_code_has_a_limit_for_everything() -> None:
+    def limits(asked: dict[str, Any] | None) -> dict[str, dict[str, dict[str, str]]]:
+        build = {"build": {"resources": asked}} if asked else {}
+        kinds = [manifest(kind, sourceDistributions="Allow", **build) for kind in JobKind]
+        containers = [c for job in kinds for c in job["spec"]["template"]["spec"]["containers"]]
+        return {c["name"]: c["resources"] for c in containers}
+
+    unasked = limits(None)
+    bounded = {"cpu": "2", "memory": "2Gi", "ephemeral-storage": "20Gi"}
+    assert unasked["install"]["limits"] == unasked["resolve"]["limits"] == bounded
+    assert unasked["install"]["requests"] == {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "0"}
+    assert unasked["package"]["limits"] == unasked["upload"]["limits"] == {"memory": "2Gi"}
+    asked = limits({"requests": {"memory": "3Gi"}, "limits": {"cpu": "4"}})
+    assert asked["install"]["limits"] == {"cpu": "4", "memory": "3Gi", "ephemeral-storage": "20Gi"}
+    assert asked["install"]["requests"] == {"memory": "3Gi", "ephemeral-storage": "0"}
+
+
+def test_each_step_writes_where_no_other_does_and_later_ones_read() -> None:
+    pod = manifest()["spec"]["template"]["spec"]
+    mounts = {c["name"]: {m["name"]: m for m in c["volumeMounts"]} for c in pod["containers"]}
+    writers: dict[str, list[str]] = {}
+    for step, mounted in mounts.items():
+        for name, mount in mounted.items():
+            if not mount.get("readOnly"):
+                writers.setdefault(name, []).append(step)
+    assert writers == {
+        "work-install": ["install"],
+        "work-package": ["package"],
+        **{f"tmp-{step}": [step] for step in mounts},
+    }
+    assert mounts["package"]["work-install"]["readOnly"] is True
+    assert mounts["upload"]["work-package"]["readOnly"] is True
+    assert "work-install" not in mounts["upload"]
+    assert "work-package" not in mounts["install"]
+    users = [c["securityContext"]["runAsUser"] for c in pod["containers"]]
+    assert len(set(users)) == len(users)
+    assert 0 not in users
+
+
+def test_isolation_is_asked_for_where_package_code_may_run() -> None:
+    def asked(settings: JobSettings) -> list[str]:
+        jobs = [job_manifest(plan(), JobInput(kind, SLUG, "0123456789abcdef", 1), settings) for kind in JobKind]
+        containers = [c for job in jobs for c in job["spec"]["template"]["spec"]["containers"]]
+        return [c["name"] for c in containers if "DAGY_ISOLATION" in str(c["env"])]
+
+    assert asked(SETTINGS) == ["resolve", "install"]
+    assert asked(replace(SETTINGS, isolated=False)) == []
+
+
+@given(st.decimals(0, 10**6, places=2), st.sampled_from(["", "m", "k", "Ki", "M", "Mi", "G", "Gi", "T", "Ti"]))
+def test_amounts_compare_as_kubernetes_compares_them(number: Decimal, unit: str) -> None:
+    assert amount(f"{number:f}{unit}") == parse_quantity(f"{number:f}{unit}")

@@ -99,6 +99,12 @@ class Settings(RunSettings):
     """Image of runs whose FlowDeployment names none; `{python}` stands for its Python version."""
     cache_claim: str = ""
     """PersistentVolumeClaim in the build namespace with a wheel cache that builds share, so that no wheel is downloaded twice; none when empty. With more than one node it must be ReadWriteMany. Builds that may run package code, or that use credentials of an index, never see it."""  # noqa: E501
+    source_build_cpu_limit: str = "2"
+    """CPU limit of a container that runs the code of source distributions, where neither DAGY_CPU_LIMIT nor the package sets one."""  # noqa: E501
+    source_build_disk_limit: str = "20Gi"
+    """Limit of such a container's ephemeral-storage, where the package sets none."""
+    network_policy_required: bool = True
+    """Whether the code of source distributions runs only in a pod that a NetworkPolicy keeps from the Kubernetes API; where none does, the build fails with NotIsolated."""  # noqa: E501
     queue_name: str = ""
     """Kueue LocalQueue for the Jobs; past one machine the queueing is Kueue's."""
     resync_seconds: Annotated[int, Field(ge=10)] = 600
@@ -134,6 +140,8 @@ class Settings(RunSettings):
                 "requests": {"cpu": self.cpu_request, "memory": self.memory_request},
                 "limits": {k: v for k, v in limits.items() if v},
             },
+            code_limits={"cpu": self.source_build_cpu_limit, "ephemeral-storage": self.source_build_disk_limit},
+            isolated=self.network_policy_required,
             queue_name=self.queue_name,
             cache_claim=self.cache_claim,
             index=self.index_settings(),

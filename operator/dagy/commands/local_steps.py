@@ -86,6 +86,7 @@ def _resolve(request: BuildRequest, display: StepDisplay) -> LocalResult:
 
 def _build(request: BuildRequest, resolved: LocalResult, work: Path, output: Path, display: StepDisplay) -> LocalResult:
     from dagy_builder import pipeline
+    from dagy_builder.folders import packed_in
     from dagy_builder.package import ARTIFACT
 
     lock = resolved.lock or ""
@@ -94,7 +95,7 @@ def _build(request: BuildRequest, resolved: LocalResult, work: Path, output: Pat
         return LocalResult((*resolved.outcomes, installed), lock)
     packaged = display.run(Step.PACKAGE, lambda say: pipeline.package(request, work, say))
     if packaged.ok:
-        _place(work / "out" / ARTIFACT, output)
+        _place(packed_in(work) / ARTIFACT, output)
     return LocalResult((*resolved.outcomes, installed, packaged), lock)
 
 

@@ -27,6 +27,7 @@ ENVIRONMENT: list[Manifest] = [
 ]
 """What every container of a Job gets."""
 _VOLUME, _SCRATCH = "index-credentials", "tmp-index"
+_USER = 65529  # no step's: package code may run in the pod
 _USES_INDEXES = (Step.RESOLVE, Step.INSTALL)
 # Folders are read in their order, and of equal credentials the first is sent: the package's before the operator's.
 _FIRST_OF_PACKAGE, _FIRST_OF_OPERATOR = 10, 50
@@ -65,7 +66,8 @@ def gateway_containers(plan: BuildPlan, settings: IndexSettings, template: Manif
     if not needs_gateway(plan, settings):
         return []
     container = {
-        **{key: template[key] for key in ("image", "imagePullPolicy", "securityContext")},
+        **{key: template[key] for key in ("image", "imagePullPolicy")},
+        "securityContext": {**template["securityContext"], "runAsUser": _USER},
         "name": GATEWAY,
         "restartPolicy": "Always",
         "command": ["python3", "-m", "dagy_builder.index_gateway"],

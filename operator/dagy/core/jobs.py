@@ -2,7 +2,8 @@
 
 Security: restricted pod security throughout; no service account token; only the container `upload`, which never runs
 package code, has S3 credentials (from a Secret that the kubelet resolves, so they are in no manifest), and only the
-sidecar `index` has those of package indexes.
+sidecar `index` has those of package indexes. Each step writes to a volume of its own, which the next one reads and no
+other step sees; each runs as a user of its own.
 """
 
 from __future__ import annotations
@@ -12,10 +13,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dagy.core.containment import (
+    POD_SECURITY,
+    RUN_PACKAGE_CODE,
+    container_security,
+    without_identity,
+    work_mounts,
+    work_volumes,
+)
 from dagy.core.facts import STEPS, JobKind
 from dagy.core.index_access import IndexAccess
 from dagy.core.index_pod import (
     ENVIRONMENT,
+    GATEWAY,
     IndexSettings,
     gateway_containers,
     gateway_volumes,
@@ -24,15 +34,22 @@ from dagy.core.index_pod import (
     step_environment,
 )
 from dagy.core.plan import BuildPlan, digest
+from dagy.core.resources import bounded_resources, trusted_resources
 from dagy.model import names
 from dagy.model.spec import SourceDistributions
-from dagy_builder.contract import CACHED_TREE_VARIABLE, INDEX_CA_NAME, BuildRequest, Step
+from dagy_builder.contract import (
+    CACHED_TREE_VARIABLE,
+    INDEX_CA_NAME,
+    ISOLATION_REQUIRED,
+    ISOLATION_VARIABLE,
+    BuildRequest,
+    Step,
+)
 
 INPUT, WORK = "/input", "/work"
 _CACHE = "/cache"
 _CACHED_STEPS = (Step.INSTALL, Step.PACKAGE)
 CA_FILE = "ca-certificates.crt"
-_USER = 65532
 _GRACE_SECONDS = 5
 
 Manifest = dict[str, Any]
@@ -51,6 +68,10 @@ class JobSettings:
     work_size: str
     resources: Mapping[str, Any]
     """Kubernetes resources of a container, used where the package asks for none."""
+    code_limits: Mapping[str, str] = field(default_factory=dict)
+    """Limits of containers that run package code, each where neither the package nor `resources` sets one."""
+    isolated: bool = True
+    """Whether package code may run only where NetworkPolicies are enforced."""
     queue_name: str = ""
     """Kueue's queue for these Jobs, when there is one."""
     cache_claim: str = ""
@@ -89,6 +110,7 @@ def labels_of(plan: BuildPlan, which: JobInput) -> dict[str, str]:
 def job_manifest(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
     """The Job. One pod, one try: attempts are the operator's business (`backoffLimit: 0`)."""
     labels, annotations = labels_of(plan, which), {names.ANNOTATION_PACKAGE: str(plan.key)}
+    unidentified = [*(step for step in STEPS[which.kind] if step is not Step.UPLOAD), GATEWAY]
     queue = {"kueue.x-k8s.io/queue-name": settings.queue_name} if settings.queue_name else {}
     cancelled = {names.REQUEST_CANCEL: "true"} if which.cancelled else {}
     return {
@@ -104,7 +126,7 @@ def job_manifest(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Man
             "backoffLimit": 0,
             "suspend": which.cancelled,
             "template": {
-                "metadata": {"labels": labels, "annotations": annotations},
+                "metadata": {"labels": labels, "annotations": {**annotations, **without_identity(unidentified)}},
                 "spec": _pod_spec(plan, which, settings),
             },
         },
@@ -156,7 +178,7 @@ def input_files(request: BuildRequest, lock: str | None, certificates: str = "")
 
 def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
     name = job_name(plan.uid, which)
-    containers = [_container(step, plan, settings) for step in STEPS[which.kind]]
+    containers = [_container(step, which.kind, plan, settings) for step in STEPS[which.kind]]
     return {
         "restartPolicy": "Never",
         # On the pod and not on the Job: the Job controller deletes the pod of a Job past its deadline, log and all.
@@ -166,14 +188,7 @@ def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manife
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "nodeSelector": {"kubernetes.io/os": "linux"},
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": POD_SECURITY,
         "volumes": [
             *_volumes(name, which, settings),
             *_cache_volumes(plan, which, settings),
@@ -213,18 +228,16 @@ def _with_cache(container: Manifest, plan: BuildPlan, which: JobInput, settings:
 
 
 def _volumes(input_name: str, which: JobInput, settings: JobSettings) -> list[Manifest]:
-    volumes: list[Manifest] = [
+    scratch = [*work_volumes(which.kind), *(f"tmp-{step}" for step in STEPS[which.kind])]
+    return [
         {"name": "input", "configMap": {"name": input_name}},
-        {"name": "work", "emptyDir": {"sizeLimit": settings.work_size}},
         # Absent where the nodes' networks need no authority of their own.
         {"name": "ca", "configMap": {"name": settings.ca_config_map, "optional": True}},
+        *({"name": name, "emptyDir": {"sizeLimit": settings.work_size}} for name in scratch),
     ]
-    volumes += [{"name": f"tmp-{step}", "emptyDir": {"sizeLimit": settings.work_size}} for step in STEPS[which.kind]]
-    return volumes
 
 
-def _container(step: Step, plan: BuildPlan, settings: JobSettings) -> Manifest:
-    asked = plan.options.resources
+def _container(step: Step, kind: JobKind, plan: BuildPlan, settings: JobSettings) -> Manifest:
     container: Manifest = {
         "name": str(step),
         "image": settings.image,
@@ -237,18 +250,23 @@ def _container(step: Step, plan: BuildPlan, settings: JobSettings) -> Manifest:
         ],
         "volumeMounts": [
             {"name": "input", "mountPath": INPUT, "readOnly": True},
-            {"name": "work", "mountPath": WORK},
-            {"name": f"tmp-{step}", "mountPath": "/tmp"},  # noqa: S108
             {"name": "ca", "mountPath": "/ca", "readOnly": True},
+            {"name": f"tmp-{step}", "mountPath": "/tmp"},  # noqa: S108
+            *work_mounts(step, kind, WORK),
         ],
-        "resources": asked.to_json() if asked else dict(settings.resources),
+        "resources": _resources(step, plan, settings),
         "terminationMessagePolicy": "File",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(step),
     }
+    if step in RUN_PACKAGE_CODE and settings.isolated:
+        container["env"].append({"name": ISOLATION_VARIABLE, "value": ISOLATION_REQUIRED})
     if step is Step.UPLOAD:
         container["envFrom"] = [{"secretRef": {"name": settings.s3_secret}}]
     return container
+
+
+def _resources(step: Step, plan: BuildPlan, settings: JobSettings) -> Manifest:
+    asked = plan.options.resources
+    if step in RUN_PACKAGE_CODE and plan.spec.source_distributions is SourceDistributions.ALLOW:
+        return bounded_resources(asked, settings.resources, settings.code_limits)
+    return trusted_resources(asked, settings.resources)

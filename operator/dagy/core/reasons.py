@@ -211,6 +211,12 @@ CATALOGUE: dict[StrEnum, Entry] = {
         Phase.FAILED, "The bucket does not exist.", _ADMIN, "Create it or correct DAGY_S3_BUCKET, then request a build."
     ),
     Reason.UPLOAD_FAILED: Entry(Phase.FAILED, "S3 refused the upload.", _INFRA, "Read the message; S3 said why."),
+    Reason.NOT_ISOLATED: Entry(
+        Phase.FAILED,
+        "The code of source distributions may run only where the cluster enforces NetworkPolicies.",
+        _INFRA,
+        "Use a network plugin that enforces them, or set DAGY_NETWORK_POLICY_REQUIRED=false.",
+    ),
     Reason.PREVIOUS_STEP_ENDED: Entry(Phase.FAILED, "The step before ended without a result.", _INFRA),
     Reason.INTERNAL_ERROR: Entry(Phase.FAILED, "An error in this product.", _INFRA, "Report it with the build's log."),
 }
