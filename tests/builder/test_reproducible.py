@@ -17,6 +17,7 @@ import pytest
 
 from dagy_builder import pipeline
 from dagy_builder.contract import BuildRequest
+from dagy_builder.folders import tree_in
 from dagy_builder.resolve import lock_of_result
 from tests.builder.index import Index, Release, serve
 
@@ -144,7 +145,7 @@ def test_the_same_bytes_whatever_order_the_folder_has(lab: Lab, usual: dict[str,
     """The files are made anew, the last one first, with other times."""
     work = lab.folder / "order"
     lab.build(Circumstances(), work)
-    old, tree = work / "before", work / "tree"
+    old, tree = work / "before", tree_in(work)
     tree.rename(old)
     for path in sorted((p for p in old.rglob("*") if p.is_file()), reverse=True):
         copy = tree / path.relative_to(old)
@@ -158,7 +159,7 @@ def test_the_same_bytes_whatever_order_the_folder_has(lab: Lab, usual: dict[str,
 def test_the_same_bytes_for_files_of_somebody_else(lab: Lab, usual: dict[str, Any]) -> None:
     work = lab.folder / "owner"
     lab.build(Circumstances(), work)
-    for path in [work / "tree", *(work / "tree").rglob("*")]:
+    for path in [tree_in(work), *tree_in(work).rglob("*")]:
         if path.is_file():  # a file of one's own, not the cache's
             data, mode = path.read_bytes(), path.stat().st_mode
             path.unlink()
