@@ -95,7 +95,10 @@ class FlowReconciler:
                 break
             done = actions
         await self._write(this, seen, state)
-        return _RETRY_SECONDS if isinstance(state, flow_states.Refused) and state.refusal.waiting else None
+        if isinstance(state, flow_states.Refused):
+            again = state.refusal.waiting or state.refusal.reason == FlowReason.API_SERVER_REFUSED
+            return _RETRY_SECONDS if again else None
+        return None
 
     async def _act(self, this: FlowPass, seen: Seen, actions: tuple[FlowAction, ...]) -> FlowRefusal | None:
         for action in actions:
@@ -153,6 +156,6 @@ def _ready(status: FlowDeploymentStatus) -> str:
 def _refused(error: KubeError) -> FlowRefusal:
     return FlowRefusal(
         FlowReason.API_SERVER_REFUSED,
-        f"The API server refused what the deployment needs: {error} Correct the spec, or ask an administrator about "
-        "the quota or right that is named.",
+        f"The API server refused what the deployment needs: {str(error).rstrip('.')}. Correct the spec, or ask an "
+        f"administrator about the quota or right that is named; it is tried again every {_RETRY_SECONDS:.0f} seconds.",
     )
