@@ -196,8 +196,8 @@ def test_a_run_manifest_is_restricted_and_pinned() -> None:
     assert isinstance(job, dict)
     assert job["metadata"]["name"] == run_name("etl", "12345678-uid", "t1")
     assert job["metadata"]["annotations"] == {"dagy.io/run": "t1"}
-    assert (job["spec"]["backoffLimit"], job["spec"]["activeDeadlineSeconds"]) == (2, 60)
     pod = job["spec"]["template"]
+    assert (job["spec"]["backoffLimit"], pod["spec"]["activeDeadlineSeconds"]) == (2, 60)
     flow = {"deployment": "etl", "sha256": "1" * 64, "sizeBytes": 10}
     assert json.loads(pod["metadata"]["annotations"]["dagy.io/flow-artifact"]) == flow
     assert pod["metadata"]["annotations"]["dagy.io/dep-packages"] == f"{SLUG}@{'a' * 64}"

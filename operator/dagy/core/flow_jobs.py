@@ -108,10 +108,8 @@ def attach_annotations(deployment: str, revision: Revision) -> dict[str, str]:
 
 def _job_spec(deployment: str, revision: Revision, requests: Mapping[str, str]) -> Manifest:
     source = revision.spec
-    deadline = {"activeDeadlineSeconds": source.timeout_seconds} if source.timeout_seconds else {}
     return {
         "backoffLimit": source.retries,
-        **deadline,
         "template": {
             "metadata": {
                 "labels": labels_of(deployment, revision),
@@ -132,8 +130,11 @@ def _pod_spec(deployment: str, revision: Revision, requests: Mapping[str, str]) 
         else {"automountServiceAccountToken": False}
     )
     secrets = [{"name": name} for name in source.image_pull_secrets]
+    # On the pod and not on the Job: the Job controller deletes the pod of a Job past its deadline, log and all.
+    deadline = {"activeDeadlineSeconds": source.timeout_seconds} if source.timeout_seconds else {}
     return {
         "restartPolicy": "Never",
+        **deadline,
         **account,
         **({"imagePullSecrets": secrets} if secrets else {}),
         "enableServiceLinks": False,

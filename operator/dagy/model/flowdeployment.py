@@ -135,7 +135,7 @@ class FlowSource(ApiModel):
     retries: Annotated[int, Field(ge=0, le=10)] = 0
     """How often a run that failed is repeated, with the same artifacts."""
     timeout_seconds: Annotated[int | None, Field(ge=1, le=2592000)] = None
-    """Seconds after which a run is stopped; never when absent."""
+    """Seconds after which an attempt of a run is stopped; never when absent."""
 
 
 class FlowDeploymentSpec(FlowSource):
