@@ -9,9 +9,11 @@ from pathlib import Path
 from unittest import mock
 
 from dagy.adapters.api_settings import ApiSettings
+from dagy.adapters.attach_settings import AttachSettings
 from dagy.adapters.settings import settings_table
 from dagy.cli import app
 from dagy.core.api_reasons import api_reasons_table
+from dagy.core.attach_refusal import attach_reasons_table
 from dagy.core.flow_reasons import flow_reasons_table
 from dagy.core.reasons import reasons_table
 from dagy.core.requirements import tables
@@ -57,6 +59,7 @@ PAGES = {
 
 # Pages written by hand, with generated blocks between "begin" and "end" comments.
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
+    "attach.md": {"reasons": attach_reasons_table, "settings": lambda: settings_table(AttachSettings)},
     "flow-deployments.md": {"reasons": flow_reasons_table},
     "requirements.md": {
         "version modes": tables.version_modes_table,

@@ -259,6 +259,7 @@ def test_the_architecture_can_stand_in_the_affinity() -> None:
         ({"dagy.io/dep-packages": f"{A},{A}@{ONE}"}, f"{A} is named twice. Name it once."),
         ({"dagy.io/dep-packages": "x" * 200}, '..."'),
         ({"dagy.io/dep-packages": A, "dagy.io/python-version": "3.9"}, '"3.9" is none of 3.10, 3.11, 3.12, 3.13.'),
+        ({"dagy.io/dep-packages": A, "dagy.io/attach-medium": "RAM"}, '"RAM" is neither Disk nor Memory.'),
         ({"dagy.io/flow-artifact": "{"}, "Annotation dagy.io/flow-artifact: it can't be read."),
         ({"dagy.io/flow-artifact": "[]"}, "it can't be read."),
         ({"dagy.io/flow-artifact": json.dumps({"deployment": "../x", "sha256": ONE, "sizeBytes": 1})}, "a field is not as it must be."),

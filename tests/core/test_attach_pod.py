@@ -155,6 +155,14 @@ def test_guaranteed_pods_stay_guaranteed_and_quotas_on_cpu_are_met() -> None:
     assert init["resources"]["limits"] == {"memory": "512Mi", "cpu": "2"}
 
 
+def test_files_in_memory_count_as_the_containers() -> None:
+    changed = ok(pod(annotations={"dagy.io/attach-medium": "Memory"}))
+    (init,) = changed["spec"]["initContainers"]
+    assert init["resources"]["limits"] == {"memory": f"{65 + 512}Mi"}
+    assert changed["spec"]["volumes"][0]["emptyDir"] == {"medium": "Memory", "sizeLimit": "65Mi"}
+    assert ok(pod(annotations={"dagy.io/attach-medium": "Disk"}))["spec"]["volumes"] == ok(pod())["spec"]["volumes"]
+
+
 @pytest.mark.parametrize("path", ["/dagy", "/dagy/", "/dagy/packages/x"])
 def test_a_volume_of_the_pods_own_is_in_the_way(path: str) -> None:
     found = attached(pod(container={"volumeMounts": [{"name": "v", "mountPath": path}]}))

@@ -43,10 +43,15 @@ def test_manifests_are_valid() -> None:
 
 def test_the_overlay_patches_what_is_there() -> None:
     (overlay,) = [d for text in blocks("yaml") for d in yaml.safe_load_all(text) if d["kind"] == "Kustomization"]
-    base = list(yaml.safe_load_all((ROOT / "manifests/base/operator.yaml").read_text()))
-    (config,) = [d for d in base if d["kind"] == "ConfigMap"]
-    (patch,) = yaml.safe_load(overlay["patches"][0]["patch"])
-    assert patch["path"].removeprefix("/data/") in config["data"]
+    base = [
+        d
+        for name in ("operator", "api")
+        for d in yaml.safe_load_all((ROOT / f"manifests/base/{name}.yaml").read_text())
+    ]
+    configs = {d["metadata"]["name"]: d["data"] for d in base if d["kind"] == "ConfigMap"}
+    for patched in overlay["patches"]:
+        (patch,) = yaml.safe_load(patched["patch"])
+        assert patch["path"].removeprefix("/data/") in configs[patched["target"]["name"]]
     images = {
         c["image"].partition(":")[0]
         for d in base
@@ -59,6 +64,7 @@ def test_the_overlay_patches_what_is_there() -> None:
 def test_names_are_the_products() -> None:
     spelled = set(re.findall(rf"\b{re.escape(names.GROUP)}/[a-z][a-z0-9-]*", README)) - {names.API_VERSION}
     assert spelled == {
+        names.ATTACH_PACKAGES,
         names.LABEL_SLUG,
         names.REQUEST_BUILD,
         names.REQUEST_REFRESH,

@@ -28,6 +28,7 @@ _BLOCK = 4096
 _SPARE_BYTES = 64 << 20
 _FLOW_LEAST, _FLOW_GROWTH = 256 << 20, 25
 """A flow's own code may have this many bytes in any case, and extract to this many times its ZIP's size."""
+_WORK_MEGABYTES = 512
 _KEPT = "DAGY_PYTHONPATH"
 _ARCHITECTURE = "kubernetes.io/arch"
 
@@ -63,10 +64,11 @@ def attach(pod: Mapping[str, Any], request: AttachRequest, what: Attachment, how
     wanted = _order(request, what, how)
     paths = ([order.FLOW] if what.flow else []) + [f"{order.PACKAGES}/{p.slug}" for p in what.packages]
     tail = annotations.get(names.ATTACH_PYTHONPATH, "").strip()
-    init = _init_container(spec, wanted, how)
+    megabytes = _volume_megabytes(wanted, what)
+    init = _init_container(spec, wanted, how, megabytes if request.in_memory else 0)
     spec["containers"] = [_equipped(container, paths, tail) for container in spec["containers"]]
     spec["initContainers"] = [init, *(_equipped(c, paths, tail) for c in spec.get("initContainers") or ())]
-    spec["volumes"] = [*(spec.get("volumes") or ()), *_volumes(wanted, what)]
+    spec["volumes"] = [*(spec.get("volumes") or ()), *_volumes(megabytes, in_memory=request.in_memory)]
     if what.architecture and not request.architecture:
         spec["nodeSelector"] = {**(spec.get("nodeSelector") or {}), _ARCHITECTURE: what.architecture}
     annotations[names.ATTACHED] = _summary(what)
@@ -95,7 +97,7 @@ def _order(request: AttachRequest, what: Attachment, how: InitContainer) -> orde
     return order.Order(how.api_url, tuple(items), request.namespace if flow else "", flow.deployment if flow else "")
 
 
-def _init_container(spec: Mapping[str, Any], wanted: order.Order, how: InitContainer) -> Manifest:
+def _init_container(spec: Mapping[str, Any], wanted: order.Order, how: InitContainer, in_memory: int) -> Manifest:
     security: Manifest = {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -118,14 +120,16 @@ def _init_container(spec: Mapping[str, Any], wanted: order.Order, how: InitConta
             {"name": _VOLUME, "mountPath": order.ROOT},
             {"name": _TOKEN_VOLUME, "mountPath": order.TOKEN_FOLDER, "readOnly": True},
         ],
-        "resources": _resources(spec, how),
+        "resources": _resources(spec, how, in_memory),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": security,
     }
 
 
-def _resources(spec: Mapping[str, Any], how: InitContainer) -> Manifest:
-    """A pod whose containers all get exactly what they may use (quality of service Guaranteed) stays one.
+def _resources(spec: Mapping[str, Any], how: InitContainer, in_memory: int) -> Manifest:
+    """What it may use; `in_memory`: size in MiB of a volume that lies in memory, and counts as the container's.
+
+    A pod whose containers all get exactly what they may use (quality of service Guaranteed) stays one.
 
     A CPU limit is set only where the pod's own containers have one: there a quota may demand it.
     """
@@ -133,7 +137,7 @@ def _resources(spec: Mapping[str, Any], how: InitContainer) -> Manifest:
     if all(_is_guaranteed(resources) for resources in own):
         limits = {kind: own[0]["limits"][kind] for kind in ("cpu", "memory")}
         return {"requests": limits, "limits": limits}
-    limits = {"memory": how.memory_limit}
+    limits = {"memory": f"{in_memory + _WORK_MEGABYTES}Mi" if in_memory else how.memory_limit}
     if any("cpu" in (resources.get("limits") or {}) for resources in own):
         limits["cpu"] = how.cpu_limit
     return {"requests": {"cpu": how.cpu_request, "memory": how.memory_request}, "limits": limits}
@@ -144,13 +148,18 @@ def _is_guaranteed(resources: Mapping[str, Any]) -> bool:
     return all(kind in limits and requests.get(kind, limits[kind]) == limits[kind] for kind in ("cpu", "memory"))
 
 
-def _volumes(wanted: order.Order, what: Attachment) -> list[Manifest]:
+def _volume_megabytes(wanted: order.Order, what: Attachment) -> int:
     # Each file takes whole blocks; folders are fewer than files.
     size = sum(item.uncompressed_bytes + item.size_bytes for item in wanted.items) + _SPARE_BYTES
     size += sum(2 * _BLOCK * package.artifact.file_count for package in what.packages)
+    return -(-size >> 20)
+
+
+def _volumes(megabytes: int, *, in_memory: bool) -> list[Manifest]:
+    medium = {"medium": "Memory"} if in_memory else {}
     token = {"audience": names.API_AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": order.TOKEN_FILE}
     return [
-        {"name": _VOLUME, "emptyDir": {"sizeLimit": f"{-(-size >> 20)}Mi"}},
+        {"name": _VOLUME, "emptyDir": {**medium, "sizeLimit": f"{megabytes}Mi"}},
         {"name": _TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}},
     ]
 

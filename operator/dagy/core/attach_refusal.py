@@ -149,3 +149,25 @@ def path_taken(container: str, mount: str, root: str) -> Refusal:
         f"Container {container} mounts a volume at {mount}, and packages are mounted at {root}. Mount the volume "
         "somewhere else.",
     )
+
+
+_MEANINGS = {
+    AttachReason.INVALID_ANNOTATION: "An annotation can't be read.",
+    AttachReason.TOO_MANY_PACKAGES: f"More than {names.MAX_ATTACHED_PACKAGES} packages.",
+    AttachReason.UNKNOWN_SLUG: "There is no such package, or none that the pod's service account may get.",
+    AttachReason.NOT_COMPLETED: "The package has no artifact yet; the message repeats what its status says.",
+    AttachReason.ARTIFACT_GONE: "The slug is pinned to an artifact that is no longer kept.",
+    AttachReason.PYTHON_MISMATCH: "The package is for another Python than the pod's image, or than another package.",
+    AttachReason.ARCHITECTURE_MISMATCH: "The package has native modules for another CPU than the pod's nodes.",
+    AttachReason.IMAGE_INCOMPATIBLE: "The package has native modules for glibc, and the image is Alpine's.",
+    AttachReason.VERSION_CONFLICT: "Two packages bring different versions of one distribution.",
+    AttachReason.FILE_CONFLICT: "Two packages bring a file of the same path with different content.",
+    AttachReason.CONTENTS_UNKNOWN: "An artifact has no record of its contents, so that nothing can be compared.",
+    AttachReason.PATH_TAKEN: "The pod mounts a volume of its own where packages go.",
+}
+
+
+def attach_reasons_table() -> str:
+    """The reasons as a Markdown table."""
+    rows = [f"| `{reason}` | {_MEANINGS[reason]} |" for reason in AttachReason]
+    return "\n".join(["| Reason | Meaning |", "|---|---|", *rows]) + "\n"

@@ -19,6 +19,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123 subdomain
 _PYTHON_TAG = re.compile(r"(3\.[0-9]{1,2})(?![0-9])")
 _MAX_BYTES = 1 << 40
+_DISK, _MEMORY = "Disk", "Memory"
 _ARCHITECTURE = "kubernetes.io/arch"
 
 
@@ -59,6 +60,8 @@ class AttachRequest:
     images: tuple[ImageFact, ...] = field(default=())
     architecture: str | None = None
     flow: Flow | None = None
+    in_memory: bool = False
+    """Whether the files are to lie in memory, not on the node's disk."""
 
 
 def wanted_packages(text: str) -> tuple[Wanted, ...] | Refusal:
@@ -90,6 +93,11 @@ def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Re
     images = _images(annotations.get(names.ATTACH_PYTHON_VERSION, "").strip(), spec)
     if isinstance(images, Refusal):
         return images
+    medium = annotations.get(names.ATTACH_MEDIUM, "").strip()
+    if medium not in ("", _DISK, _MEMORY):
+        return refusals.invalid_annotation(
+            names.ATTACH_MEDIUM, f"{_shown(medium)} is neither {_DISK} nor {_MEMORY}", "Leave it out for the disk."
+        )
     return AttachRequest(
         namespace=namespace,
         wanted=wanted,
@@ -97,6 +105,7 @@ def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Re
         images=images,
         architecture=_architecture(spec),
         flow=flow,
+        in_memory=medium == _MEMORY,
     )
 
 
