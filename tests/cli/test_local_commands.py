@@ -347,3 +347,33 @@ def test_a_terminal_sees_each_step_with_its_time(ok: bool) -> None:
     assert "install" in last
     assert " s" in last
     assert ("3 packages" if ok else "failed: DiskFull") in last
+
+
+def test_passwords_come_from_netrc_and_the_index_from_the_environment(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same way as in a pod: uv never has the password. What `default` says is for nobody."""
+    with serve(*RELEASES) as private:
+        private.password = "hunter2-hunter2"
+        monkeypatch.setenv("DAGY_INDEX_URL", private.url)
+        monkeypatch.setenv("NETRC", str(folder / "netrc"))
+        netrc = folder / "netrc"
+        netrc.write_text("default login me password hunter2-hunter2\n")
+        netrc.chmod(0o600)
+        (folder / "requirements.txt").write_text("alpha\n")
+        assert run("validate", "requirements.txt", "--python", "3.12", "--json") == 1
+        assert answer(capsys)["reason"] == Reason.INDEX_ACCESS_DENIED
+        assert set(private.sent.values()) == {""}
+        netrc.write_text("machine 127.0.0.1 login me password hunter2-hunter2\n")
+        assert run("build", "requirements.txt", "--python", "3.12", "--json", "-o", "out.zip") == 0
+        text = capsys.readouterr().out
+        assert private.url in json.loads(text)["lock"]
+        assert "hunter2" not in text
+        netrc.write_text("machine 127.0.0.1 login me password wrong-wrong\n")
+        assert run("validate", "requirements.txt", "--python", "3.12", "--json") == 1
+        assert f"refuses the credentials of {netrc}" in answer(capsys)["message"]
+        netrc.write_text("machine\n")
+        assert run("validate", "requirements.txt", "--python", "3.12") == 2
+        assert "point NETRC elsewhere" in capsys.readouterr().err
+    with zipfile.ZipFile("out.zip") as archive:
+        assert "alpha.py" in archive.namelist()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from dagy.commands.input_files import InputError, shown
+from dagy.commands.local_indexes import with_default_index
 from dagy.commands.local_plan import FindingsError, plan_of_file
 from dagy.commands.local_report import Report, as_json, failure_text, findings_json, success_text
 from dagy.commands.local_steps import BuilderMissingError, build_here, resolve_here
@@ -88,7 +89,7 @@ def _run(plan: BuildPlan, zip_file: Path | None) -> Report:
     if plan.normalized.errors:
         return Report(plan, None, zip_file)
     with StepDisplay() as display:
-        request = plan.request()
+        request = with_default_index(plan.request())
         result = resolve_here(request, display) if zip_file is None else build_here(request, zip_file, display)
     return Report(plan, result, zip_file)
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from dagy.commands.input_files import InputError, shown
+from dagy.commands.local_indexes import indexes_of_user
 from dagy.commands.step_display import StepDisplay
 from dagy_builder.contract import BuildRequest, Step, StepOutcome
 
-_LIBRARIES_OF_LOCAL = {"deflate", "tomli_w", "uv"}
+_LIBRARIES_OF_LOCAL = {"deflate", "tomli_w", "urllib3", "uv"}
 
 
 class BuilderMissingError(Exception):
@@ -43,9 +44,9 @@ class LocalResult:
 
 
 def resolve_here(request: BuildRequest, display: StepDisplay) -> LocalResult:
-    """Step `resolve`. Raises BuilderMissingError."""
+    """Step `resolve`. Raises BuilderMissingError, and InputError for a netrc that can't be read."""
     _require_builder()
-    with _users_uv_cache():
+    with _users_uv_cache(), indexes_of_user(request):
         return _resolve(request, display)
 
 
@@ -59,7 +60,7 @@ def build_here(request: BuildRequest, output: Path, display: StepDisplay) -> Loc
     if output.is_dir():
         raise InputError(f"{shown(output)}: is a folder. Give the name of a file, such as packages.zip.")
     _require_builder()
-    with _users_uv_cache(), _work_folder(output) as work:
+    with _users_uv_cache(), indexes_of_user(request), _work_folder(output) as work:
         resolved = _resolve(request, display)
         return _build(request, resolved, work, output, display) if resolved.lock is not None else resolved
 
