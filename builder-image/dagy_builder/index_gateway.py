@@ -219,11 +219,16 @@ def serving(gateway: Gateway, port: int = 0) -> Iterator[Route]:
 
 
 def files_of_build(request: BuildRequest, lock: str) -> list[str]:
-    """The files that a request and its lock name by themselves."""
-    direct = [parse_requirement(text).url or "" for text in request.requirements if "@" in text]
-    packages = tomllib.loads(lock).get("packages", [])
-    entries = [e for p in packages for e in [*p.get("wheels", []), p.get("sdist"), p.get("archive")] if e]
-    return [urldefrag(url).url for url in [*direct, *(str(entry.get("url", "")) for entry in entries)] if url]
+    """The files that a request and its lock name by themselves. What can't be read is for the steps to tell."""
+    urls: list[str] = []
+    for text in request.requirements:
+        with suppress(ValueError):
+            urls.append(parse_requirement(text).url or "")
+    with suppress(ValueError, TypeError, AttributeError):
+        for package in tomllib.loads(lock).get("packages", []):
+            entries = [*package.get("wheels", []), package.get("sdist"), package.get("archive")]
+            urls += [str(entry["url"]) for entry in entries if entry and "url" in entry]
+    return [urldefrag(url).url for url in urls if url]
 
 
 def main() -> None:

@@ -257,3 +257,10 @@ def test_links_of_pages(page: bytes, kind: str, urls: list[str]) -> None:
 def test_pages_that_are_none(page: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         with_other_links(page, "application/json", "https://h/simple/a/", lambda url: url)
+
+
+@pytest.mark.parametrize("lock", ["", "broken [", "packages = 1", 'packages = [{wheels = [{path = "x"}]}]'])
+def test_files_of_what_cannot_be_read(lock: str) -> None:
+    requirements = ["-r /etc/passwd", "alpha", "alpha @ https://h.example/alpha-1.0-py3-none-any.whl#sha256=ab"]
+    request = BuildRequest(PYTHON, requirements=requirements)
+    assert files_of_build(request, lock) == ["https://h.example/alpha-1.0-py3-none-any.whl"]

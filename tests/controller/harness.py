@@ -115,7 +115,7 @@ class Kubelet:
 
     async def _collect_garbage(self, jobs: set[str]) -> None:
         """Delete what belonged to Jobs that are gone, as the garbage collector would."""
-        for kind in ("pods", "configmaps"):
+        for kind in ("pods", "configmaps", "secrets"):
             items, _ = await self._api.list(namespaced(kind, BUILDS), labelSelector="dagy.io/job")
             for item in filter(self._mine, items):
                 if item["metadata"]["ownerReferences"][0]["uid"] not in jobs:

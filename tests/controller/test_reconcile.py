@@ -35,7 +35,7 @@ async def rig(kubeconfig: str, objects: ObjectStore) -> AsyncIterator[Rig]:
     try:
         yield Rig(admin, Kubelet(admin, objects), objects, uuid.uuid4().hex[:8])
     finally:
-        for kind in ("jobs", "pods", "configmaps"):
+        for kind in ("jobs", "pods", "configmaps", "secrets"):
             await admin.request(
                 "DELETE", namespaced(kind, BUILDS), query={"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
             )

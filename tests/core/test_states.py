@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from dagy.core import states
 from dagy.core.facts import JobKind
+from dagy.core.failure import Failure
+from dagy.core.reasons import StateReason
 from dagy.core.remembered import Look, resolution_in
 from dagy.core.reuse import Source
 from dagy.core.states import Observed, Resolution, build_hash, state_of, validation_hash
@@ -432,3 +434,12 @@ def test_random_worlds_settle_and_need_nothing_more(
         world.status = type(world.status)()
         assert isinstance(world.look(), states.Completed)
         assert (world.status.s3_uri, world.status.slug, world.started) == (uri, slug, started)
+
+
+def test_refused_index_settings_stop_what_would_start_and_nothing_else() -> None:
+    refused = Failure(StateReason.INDEX_SECRET_UNUSABLE, "There is no Secret a. Create it.", Fault.USER)
+    new = Observed(SLUG, index_refused=refused)
+    assert state_of(PLAN, new, START) == states.Failed(refused)
+    running = job(JobKind.VALIDATE, VALIDATION)
+    assert isinstance(state_of(PLAN, replace(new, jobs=(running,)), START), states.Validating)
+    assert isinstance(state_of(plan(suspend=True), new, START), states.Suspended)
