@@ -16,6 +16,7 @@ import pytest
 
 from dagy_builder import pipeline
 from dagy_builder.contract import BuildRequest, Fault, Reason, StepOutcome
+from dagy_builder.folders import tree_in
 from dagy_builder.index_credentials import Credential
 from dagy_builder.index_gateway import Gateway, files_of_build, serving
 from dagy_builder.index_page import with_other_links
@@ -88,7 +89,7 @@ def test_a_private_index_by_way_of_the_gateway(
     assert [p["wheels"][0]["url"] for p in packages] == [
         f"https://{host}/files/{name}-py3-none-any.whl" for name in ("alpha-1.0", "beta-2.0")
     ]
-    assert (tmp_path / "tree/alpha.py").read_text() == "VERSION = '1.0'\n"
+    assert (tree_in(tmp_path) / "alpha.py").read_text() == "VERSION = '1.0'\n"
     assert set(index.sent.values()) == {BASIC}
     told = "\n".join([*lines, lock, resolved.to_text(), installed.to_text()])
     assert PASSWORD not in told
