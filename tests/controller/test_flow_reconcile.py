@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.kube import flowdeployment_path, namespaced
 from dagy.core.flow_jobs import run_manifest
 from dagy.core.flow_rollback import rollback_patch
@@ -246,7 +247,8 @@ def test_runs_once_for_each_request_and_old_ones_go(kubeconfig: str, objects: Ob
         assert isinstance(api_made, dict)
         await rig.admin.create(namespaced("jobs", rig.namespace), api_made)
         await operator.reconcile(key)
-        assert (await rig.flow(key))["status"]["lastRun"]["jobName"] == api_made["metadata"]["name"]
+        runs = await FlowCluster(rig.admin).runs(key, flow["metadata"]["uid"])
+        assert [r.token for r in runs if r.live] == ["from the API"]
 
     run(kubeconfig, objects, test)
 
