@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -81,7 +82,7 @@ class Uv:
         """Run uv to its end; each line goes to `log` as it comes. The process ends with this call, whatever happens.
 
         uv tells on stderr how it goes, and writes results to stdout as well, which `with_stdout` leaves out. After
-        `seconds` it is killed, which makes its code negative.
+        `seconds` it is killed, which makes its code negative. Raises StepError when somebody else kills it.
         """
         command = [self._binary, *arguments]
         lines: list[str] = []
@@ -97,7 +98,13 @@ class Uv:
         ) as process:
             stream = process.stdout or process.stderr
             assert stream is not None
-            alarm = threading.Timer(seconds or 0, process.kill) if seconds is not None else None
+            overdue = threading.Event()
+
+            def stop() -> None:
+                overdue.set()
+                process.kill()
+
+            alarm = threading.Timer(seconds, stop) if seconds is not None else None
             try:
                 if alarm:
                     alarm.start()
@@ -110,6 +117,13 @@ class Uv:
             finally:
                 if alarm:
                     alarm.cancel()
+        if process.returncode == -signal.SIGKILL and not overdue.is_set():
+            raise StepError(
+                Reason.OUT_OF_MEMORY,
+                "uv was killed while it ran, most likely because there was no memory left. Give the build more "
+                "(spec.build.resources.limits.memory), or split the package.",
+                raw="\n".join(lines),
+            )
         if process.returncode > 0 and self.route:
             told = [redact(f"index: {line}") for line in self.route.failures()]
             for line in told:

@@ -9,6 +9,7 @@ import pytest
 
 from dagy_builder import pipeline, uv
 from dagy_builder.contract import BuildRequest, Fault, Reason
+from dagy_builder.failure import StepError
 from dagy_builder.resolve import warnings_in
 from tests.builder.index import Index
 
@@ -66,3 +67,14 @@ def test_nothing_of_this_machine_reaches_uv(monkeypatch: pytest.MonkeyPatch) -> 
     assert environment["HTTPS_PROXY"] == "p"
     assert not {"AWS_SECRET_ACCESS_KEY", "UV_INDEX"} & set(environment)
     assert environment["UV_PYTHON_DOWNLOADS"] == "never"
+
+
+def test_a_uv_that_is_killed_ran_out_of_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    killed = tmp_path / "uv"
+    killed.write_text("#!/bin/sh\necho Resolving >&2\nkill -9 $$\n")
+    killed.chmod(0o755)
+    monkeypatch.setattr("dagy_builder.uv.find_uv", lambda: str(killed))
+    outcome = pipeline.resolve(REQUEST, lambda _: None)
+    assert (outcome.reason, outcome.fault) == (Reason.OUT_OF_MEMORY, Fault.USER)
+    with uv.open_uv({}) as opened, pytest.raises(StepError, match="no memory left"):
+        opened.run(["--version"], lambda _: None, seconds=60)

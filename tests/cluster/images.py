@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tarfile
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import node
-from .image_sources import BASE, IMAGES, Image, Say, build_context
+from .image_sources import IMAGES, Image, Say, build_context
 from .layout import ClusterError, Layout
 from .node_init import STATE
 from .progress import Progress
@@ -59,7 +60,12 @@ def _archive(layout: Layout, image: Image) -> Path:
 
 
 def _base_digest(layout: Layout, dockerfile: str) -> str:
-    return str(manifest(_archive(layout, BASE))["digest"]) if f"FROM {BASE.name}" in dockerfile else ""
+    return "".join(str(manifest(_archive(layout, image))["digest"]) for image in _bases(dockerfile))
+
+
+def _bases(dockerfile: str) -> list[Image]:
+    """Which of our own images it begins with."""
+    return [image for image in IMAGES if re.search(rf"^FROM {re.escape(image.name)}\b", dockerfile, re.MULTILINE)]
 
 
 def _build(layout: Layout, image: Image, context: Path, archive: Path, say: Say) -> None:
@@ -81,11 +87,11 @@ def _prepare_store(layout: Layout, dockerfile: str) -> None:
     store = layout.cache / "buildah"
     if store.exists() and int(run(["du", "-sb", store]).split()[0]) > STORE_BYTES:
         shutil.rmtree(store)
-    base = _archive(layout, BASE)
-    if f"FROM {BASE.name}" in dockerfile and BASE.name not in run(
-        [*_buildah(layout), "images", "--format={{.Name}}:{{.Tag}}"]
-    ):
-        run([*_buildah(layout), "pull", f"oci-archive:{base}"])
+    bases = _bases(dockerfile)
+    there = run([*_buildah(layout), "images", "--format={{.Name}}:{{.Tag}}"]).splitlines() if bases else []
+    for base in bases:
+        if base.name not in there:
+            run([*_buildah(layout), "pull", f"oci-archive:{_archive(layout, base)}"])
 
 
 def _buildah(layout: Layout) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import uuid
 from collections.abc import Iterator
@@ -96,3 +97,47 @@ def scaled_down(kube: Kube, namespace: str, deployment: str, *, replicas: int = 
     finally:
         kube("scale", "deployment", deployment, f"--replicas={replicas}", namespace=namespace)
         kube("rollout", "status", f"deployment/{deployment}", "--timeout=90s", namespace=namespace)
+
+
+@contextmanager
+def changed_secret(kube: Kube, namespace: str, **values: str) -> Iterator[None]:
+    """Other values in the Secret dagy-s3 of a namespace while the block runs."""
+    before = kube.get("secret", "dagy-s3", namespace)["data"]
+    changed = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    kube(
+        "patch",
+        "secret",
+        "dagy-s3",
+        "--type=merge",
+        "--patch-file=/dev/stdin",
+        stdin={"data": changed},
+        namespace=namespace,
+    )
+    try:
+        yield
+    finally:
+        old = {"data": {key: before[key] for key in values}}
+        kube("patch", "secret", "dagy-s3", "--type=merge", "--patch-file=/dev/stdin", stdin=old, namespace=namespace)
+
+
+def restart_operator(kube: Kube) -> None:
+    """The process reads its environment at the start."""
+    kube("rollout", "restart", "deployment/dagy-operator", namespace=SYSTEM)
+    kube("rollout", "status", "deployment/dagy-operator", "--timeout=60s", namespace=SYSTEM)
+
+
+@contextmanager
+def operator_settings(kube: Kube, **values: str) -> Iterator[None]:
+    """The operator with other settings while the block runs; two restarts."""
+    before = kube.get("configmap", "dagy-operator", SYSTEM)["data"]
+
+    def patch(data: dict[str, str | None]) -> None:
+        command = ("patch", "configmap", "dagy-operator", "--type=merge", "--patch-file=/dev/stdin")
+        kube(*command, stdin={"data": data}, namespace=SYSTEM)
+        restart_operator(kube)
+
+    patch(dict(values))
+    try:
+        yield
+    finally:
+        patch({name: before.get(name) for name in values})

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.conftest import scaled_down
+from tests.e2e.conftest import changed_secret, restart_operator, scaled_down
 from tests.e2e.kube import BUILDS, SYSTEM, Kube, condition, package
 
 pytestmark = pytest.mark.e2e
@@ -28,27 +25,6 @@ def test_an_outage_during_the_upload_is_survived(kube: Kube) -> None:
     status = kube.wait("patient", "Ready")["status"]
     assert status["phase"] == "COMPLETED"
     assert status["build"]["attempt"] == 1
-
-
-@contextmanager
-def changed_secret(kube: Kube, namespace: str, **values: str) -> Iterator[None]:
-    """Other values in the Secret dagy-s3 of a namespace while the block runs."""
-    before = kube.get("secret", "dagy-s3", namespace)["data"]
-    changed = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-    kube(
-        "patch",
-        "secret",
-        "dagy-s3",
-        "--type=merge",
-        "--patch-file=/dev/stdin",
-        stdin={"data": changed},
-        namespace=namespace,
-    )
-    try:
-        yield
-    finally:
-        old = {"data": {key: before[key] for key in values}}
-        kube("patch", "secret", "dagy-s3", "--type=merge", "--patch-file=/dev/stdin", stdin=old, namespace=namespace)
 
 
 def test_wrong_credentials_of_the_upload_are_named(kube: Kube) -> None:
@@ -86,9 +62,3 @@ def test_the_operator_names_what_is_wrong_before_any_job(
         assert not kube.list("jobs", "-l", label, namespace=BUILDS)
     restart_operator(kube)
     assert kube.wait("early", "Ready")["status"]["phase"] == "COMPLETED"
-
-
-def restart_operator(kube: Kube) -> None:
-    """The process reads its environment at the start."""
-    kube("rollout", "restart", "deployment/dagy-operator", namespace=SYSTEM)
-    kube("rollout", "status", "deployment/dagy-operator", "--timeout=60s", namespace=SYSTEM)

@@ -8,10 +8,11 @@ from typing import assert_never
 
 from dagy.adapters.artifact_store import ArtifactStore, Lock
 from dagy.adapters.cluster import Cluster
+from dagy.adapters.kube import KubeError
 from dagy.controller.observe import with_sources
 from dagy.controller.slots import Slots
 from dagy.core import decide
-from dagy.core.facts import STEPS, JobFact, JobKind
+from dagy.core.facts import STEPS, JobFact, JobKind, PodFact
 from dagy.core.failure import Failure
 from dagy.core.index_access import references_of
 from dagy.core.jobs import JobInput, JobSettings, index_secret, input_config_map, input_files, job_manifest
@@ -164,7 +165,7 @@ class Performer:
             await self._cluster.delete_secret(job.name)
         uri, rejection = job.log_uri, None
         if job.pod and (job.kind is JobKind.VALIDATE or not uri):
-            parts = [(step, await self._cluster.log(job.pod.name, step)) for step in STEPS[job.kind]]
+            parts = [(step, await self._log(job.pod, step)) for step in STEPS[job.kind]]
             rejection = rejection_in(parts[0][1])
             uri = uri or await self._store.keep_log(plan, seen.slug, job.name, log_text(parts, failure))
         marks = {names.ANNOTATION_LOG_KEPT: uri} if uri else {}
@@ -175,6 +176,14 @@ class Performer:
         kept = replace(job, log_uri=uri, failure=failure or job.failure)
         jobs = tuple(kept if j.name == job.name else j for j in seen.jobs)
         return Effect(replace(seen, jobs=jobs), changed=False, log_uri=uri or None, rejection=rejection)
+
+    async def _log(self, pod: PodFact, step: Step) -> str:
+        try:
+            return await self._cluster.log(pod.name, step)
+        except KubeError as error:
+            if error.status < 500 or not (pod.deleting or pod.disruption):
+                raise
+            return f"(The node did not hand out this log: {error})"  # nor will it, and the next attempt must not wait
 
     async def _store_lock(self, plan: BuildPlan, seen: Observed, job: JobFact) -> Effect:
         assert job.pod

@@ -1,0 +1,244 @@
+"""Each failure of docs/reasons.md that comes from outside the requirements, provoked for real; and cancel in each phase.
+
+All packages are applied at once and fail side by side; each test waits for its own. Meanwhile the builds' S3 is a name
+that nobody listens at, so that an upload goes on until it is cancelled.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mypy_boto3_s3.client import S3Client
+
+from dagy.core.reasons import CATALOGUE
+from dagy_builder.contract import Fault
+from tests.cluster import images
+from tests.cluster.image_sources import BUILDER, Image
+from tests.cluster.layout import Layout, current_layout
+from tests.cluster.progress import Progress
+from tests.e2e import faults
+from tests.e2e.artifacts import fetch
+from tests.e2e.conftest import STATE, changed_secret, operator_settings
+from tests.e2e.kube import BUILDS, Json, Kube, condition, package
+
+pytestmark = pytest.mark.e2e
+
+OVERDUE_SECONDS = 30
+PATIENCE_SECONDS = 150.0
+ENDS = ("FAILED", "INVALID", "COMPLETED")
+ENTRIES = {str(reason): entry for reason, entry in CATALOGUE.items()}
+
+
+@pytest.fixture(scope="module")
+def team(admin: Kube) -> Iterator[Kube]:
+    """A namespace with what failures are provoked with."""
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    admin("create", "namespace", name)
+    kube = Kube(admin.kubectl, admin.kubeconfig, name)
+    with faults.running(kube):
+        yield kube
+        kube("delete", "dp", "--all", "--timeout=120s")
+    admin("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def batch(team: Kube) -> Iterator[Kube]:
+    """All that fails, on its way."""
+    many = {"DAGY_MAX_BUILDS": "12", "DAGY_MAX_BUILDS_PER_NAMESPACE": "12", "DAGY_MAX_VALIDATIONS": "12"}
+    with (
+        operator_settings(team, **many),
+        changed_secret(team, BUILDS, AWS_ENDPOINT_URL=faults.url(team, faults.NOBODY)),
+    ):
+        team.apply(*_packages(team))
+        yield team
+
+
+def failing(kube: Kube, name: str, *dependencies: str, **build: Any) -> Json:
+    """A package of the index that misbehaves, with one attempt."""
+    index = {"url": faults.url(kube, faults.INDEX, "simple")}
+    return package(name, *dependencies, index=index, build={"retries": 0, **build})
+
+
+def limited(limits: dict[str, str]) -> Json:
+    """Resources of a build."""
+    return {"resources": {"limits": limits}}
+
+
+def _packages(kube: Kube) -> list[Json]:
+    nobody = {"url": faults.url(kube, faults.NOBODY, "simple")}
+    full = failing(kube, "full", "big", "slow", **limited({"ephemeral-storage": "20Mi"}))
+    # Package code may run, so the tree lies in the pod's own volume and not in the shared cache's.
+    full["spec"]["sourceDistributions"] = "Allow"
+    manual = failing(kube, "cancel-queued", "fine")
+    manual["spec"]["buildPolicy"] = "Manual"
+    changed = failing(kube, "changed", "changing")
+    changed["spec"]["buildPolicy"] = "Manual"
+    return [
+        failing(kube, "overdue", "hangs", timeoutSeconds=OVERDUE_SECONDS),
+        full,
+        failing(kube, "out-of-memory", "fine", **limited({"memory": "16Mi"})),
+        package("down", "fine", index=nobody, build={"retries": 1}),
+        failing(kube, "evicted", "slow"),
+        failing(kube, "lost", "slow"),
+        changed,
+        failing(kube, "cancel-validating", "hangs"),
+        manual,
+        failing(kube, "cancel-installing", "slow"),
+        failing(kube, "cancel-uploading", "fine"),
+    ]
+
+
+def failed(kube: Kube, name: str, reason: str, *words: str, attempts: int = 1) -> Json:
+    """The status of a package that has failed, and tells why in the same words everywhere."""
+    found = kube.until(name, lambda dp: _phase(dp) in ENDS, seconds=PATIENCE_SECONDS)
+    status, ready = found["status"], condition(found, "Ready")
+    assert (status["phase"], ready["reason"]) == ("FAILED", reason), status
+    assert condition(found, "Stalled")["status"] == condition(found, "Settled")["status"] == "True"
+    assert status["message"] == ready["message"]
+    assert all(word in status["message"] for word in words), status["message"]
+    events = kube.list("events", "--field-selector", f"involvedObject.name={name},reason={reason}")
+    assert [event["message"] for event in events] == [status["message"]]
+    told = status["build"]["attempts"]
+    assert [attempt["number"] for attempt in told] == list(range(1, attempts + 1))
+    assert {attempt["reason"] for attempt in told} == {reason}
+    retried = ENTRIES[reason].fault is Fault.INFRASTRUCTURE
+    assert retried or attempts == 1
+    return status
+
+
+def log_of(s3: S3Client, status: Json) -> str:
+    """The kept log of the last attempt that failed."""
+    return fetch(s3, status["build"]["attempts"][-1]["logUri"]).decode()
+
+
+def _phase(package: Json) -> str:
+    return str(package.get("status", {}).get("phase"))
+
+
+def reaches(kube: Kube, name: str, phase: str) -> None:
+    """Wait until the package is in that phase."""
+    kube.until(name, lambda dp: _phase(dp) == phase, seconds=PATIENCE_SECONDS)
+
+
+def build_pod(kube: Kube, name: str) -> str:
+    """The pod of its build."""
+    uid = kube.get("dp", name)["metadata"]["uid"]
+    (pod,) = kube.list("pods", "-l", f"dagy.io/package-uid={uid},dagy.io/job=build", namespace=BUILDS)
+    return str(pod["metadata"]["name"])
+
+
+def test_a_pod_that_is_evicted(batch: Kube) -> None:
+    reaches(batch, "evicted", "INSTALLING")
+    pod = build_pod(batch, "evicted")
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": BUILDS}}
+    batch("create", "--raw", f"/api/v1/namespaces/{BUILDS}/pods/{pod}/eviction", "-f", "-", stdin=body)
+    failed(batch, "evicted", "Evicted", "tried again")
+
+
+def test_a_pod_that_is_gone(batch: Kube) -> None:
+    """As with a node that is removed: the garbage collector of pods deletes without waiting for the kubelet."""
+    reaches(batch, "lost", "INSTALLING")
+    batch("delete", "pod", build_pod(batch, "lost"), "--force", "--grace-period=0", namespace=BUILDS)
+    failed(batch, "lost", "PodLost", "disappeared")
+
+
+def test_a_file_that_changes_between_lock_and_build(batch: Kube, s3: S3Client) -> None:
+    reaches(batch, "changed", "PENDING")
+    batch("annotate", "dp", "changed", "dagy.io/validate=1")
+    reaches(batch, "changed", "VALID")
+    batch("exec", faults.INDEX, "--", "touch", "/tmp/replaced")
+    batch("annotate", "dp", "changed", "dagy.io/build=1")
+    status = failed(batch, "changed", "HashMismatch", "changing", "SHA-256")
+    assert "Hash mismatch" in log_of(s3, status)
+
+
+CANCELS = [
+    ("cancel-validating", "VALIDATING"),
+    ("cancel-installing", "INSTALLING"),
+    ("cancel-uploading", "UPLOADING"),
+]
+
+
+@pytest.mark.parametrize(("name", "phase"), CANCELS, ids=[phase for _, phase in CANCELS])
+def test_cancel(batch: Kube, s3: S3Client, name: str, phase: str) -> None:
+    reaches(batch, name, phase)
+    batch("annotate", "dp", name, "dagy.io/cancel=1")
+    status = failed(batch, name, "Cancelled")
+    step = {"VALIDATING": "resolve", "INSTALLING": "install", "UPLOADING": "upload"}[phase]
+    assert f"{step}: started" in log_of(s3, status)
+    _no_pod_is_left(batch, name)
+
+
+def test_cancel_while_no_node_can_take_the_pod(batch: Kube) -> None:
+    batch("annotate", "dp", "cancel-queued", "dagy.io/validate=1")
+    reaches(batch, "cancel-queued", "VALID")
+    huge = {"spec": {"build": {"resources": {"requests": {"cpu": "1000"}}}}}
+    batch("patch", "dp", "cancel-queued", "--type=merge", "--patch-file=/dev/stdin", stdin=huge)
+    batch("annotate", "dp", "cancel-queued", "dagy.io/build=1")
+    batch.until("cancel-queued", lambda dp: "no node can take the pod" in dp["status"]["message"])
+    assert _phase(batch.get("dp", "cancel-queued")) == "QUEUED"
+    batch("annotate", "dp", "cancel-queued", "dagy.io/cancel=1")
+    failed(batch, "cancel-queued", "Cancelled")
+    _no_pod_is_left(batch, "cancel-queued")
+
+
+def test_cancel_while_it_is_packed(batch: Kube, s3: S3Client) -> None:
+    """With little CPU, so that packing takes longer than to say stop."""
+    batch.apply(failing(batch, "cancel-packaging", "big", **limited({"cpu": "100m"})))
+    reaches(batch, "cancel-packaging", "PACKAGING")
+    batch("annotate", "dp", "cancel-packaging", "dagy.io/cancel=1")
+    status = failed(batch, "cancel-packaging", "Cancelled")
+    assert "package: started" in log_of(s3, status)
+    _no_pod_is_left(batch, "cancel-packaging")
+
+
+def _no_pod_is_left(kube: Kube, name: str) -> None:
+    label = f"dagy.io/package-uid={kube.get('dp', name)['metadata']['uid']}"
+    kube("wait", "--for=delete", "pod", "-l", label, "--timeout=60s", namespace=BUILDS)
+
+
+def test_memory_that_is_not_enough(batch: Kube) -> None:
+    failed(batch, "out-of-memory", "OutOfMemory", "spec.build.resources.limits.memory")
+
+
+def test_a_disk_that_is_not_enough(batch: Kube) -> None:
+    failed(batch, "full", "DiskFull", "limits.ephemeral-storage", "60Mi")  # three containers of 20 Mi
+
+
+def test_an_attempt_that_takes_too_long(batch: Kube) -> None:
+    failed(batch, "overdue", "DeadlineExceeded", "spec.build.timeoutSeconds")
+
+
+def test_an_index_that_is_down_is_tried_again(batch: Kube, s3: S3Client) -> None:
+    status = failed(batch, "down", "IndexUnreachable", "does not answer", "(attempt 2)", attempts=2)
+    assert {attempt["job"] for attempt in status["build"]["attempts"]} == {"validate"}
+    assert "=== IndexUnreachable ===" in log_of(s3, status)
+
+
+def test_an_upload_that_is_refused(team: Kube, s3: S3Client) -> None:
+    index = {"url": faults.url(team, faults.INDEX, "simple")}
+    with changed_secret(team, BUILDS, AWS_ENDPOINT_URL=faults.url(team, faults.READ_ONLY)):
+        team.apply(package("refused", "fine", index=index))
+        status = failed(team, "refused", "StorageAccessDenied", "PutObject", "s3:PutObject")
+    assert "Secret" in ENTRIES["StorageAccessDenied"].next_step
+    assert "upload: failed" in log_of(s3, status)
+
+
+def _without_uv(_layout: Layout, context: Path, _say: object) -> None:
+    (context / "Dockerfile").write_text(
+        f"FROM {BUILDER.name}\nUSER 0\nRUN rm -rf /app/uv /app/uv-*.dist-info /app/bin/uv\nUSER 65532:65532\n"
+    )
+
+
+def test_an_image_without_uv(team: Kube) -> None:
+    if not (STATE / "node.json").exists():
+        pytest.skip("images get to other clusters through their registries")
+    image = Image("docker.io/dagy/builder:without-uv", _without_uv)
+    images.provide(current_layout(), Progress(), [image])
+    with operator_settings(team, DAGY_BUILDER_IMAGE=image.name):
+        team.apply(package("without-uv", "fine", index={"url": faults.url(team, faults.INDEX, "simple")}))
+        failed(team, "without-uv", "UvMissing", "uv is not installed in the builder image")
