@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench import cluster, contenders, machine, report
+from tests.bench import attach, cluster, contenders, machine, report
 from tests.bench.cases import CASES, PYTHON, Case
 from tests.bench.timing import CannotRunError, Contender, compete
 from tests.bench.toolbox import Toolbox
@@ -22,7 +22,7 @@ from tests.cluster.image_sources import BUILDER, OPERATOR
 from tests.cluster.layout import REPO, current_layout
 from tests.core.requirements import bench as requirements_bench
 
-SECTIONS = ("cluster", "others", "images", "make-up", "requirements")
+SECTIONS = ("cluster", "others", "attach", "images", "make-up", "requirements")
 
 
 def main() -> int:
@@ -50,7 +50,16 @@ def main() -> int:
         for case in cases:
             _competition(case, taking_part, options.rounds, node)
         _how(taking_part, tools)
-    for section, show in (("images", _images), ("make-up", _make_up), ("requirements", _requirements)):
+
+    def attached() -> None:
+        _print(f"Pod start with {CASES['b'].name}", attach.measure(layout, options.rounds, _say))
+
+    for section, show in (
+        ("attach", attached),
+        ("images", _images),
+        ("make-up", _make_up),
+        ("requirements", _requirements),
+    ):
         if section not in options.skip:
             try:
                 show()

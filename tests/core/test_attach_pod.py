@@ -163,6 +163,20 @@ def test_files_in_memory_count_as_the_containers() -> None:
     assert ok(pod(annotations={"dagy.io/attach-medium": "Disk"}))["spec"]["volumes"] == ok(pod())["spec"]["volumes"]
 
 
+def test_a_limit_is_never_below_the_request() -> None:
+    asked = {"requests": {"cpu": "4"}, "limits": {"cpu": "8"}}
+    (init,) = ok(pod(container={"resources": asked}))["spec"]["initContainers"]
+    assert (init["resources"]["requests"]["cpu"], init["resources"]["limits"]["cpu"]) == ("4", "4")
+
+
+@pytest.mark.parametrize(
+    ("requested", "share"), [("500m", "500m"), ("2", "2"), (1, 1), ("0.05", "100m"), ("1.5", "1.5"), ("1x", "100m")]
+)
+def test_the_share_of_the_cpu_is_what_the_pod_reserves_anyway(requested: Any, share: Any) -> None:
+    (init,) = ok(pod(container={"resources": {"requests": {"cpu": requested}}}))["spec"]["initContainers"]
+    assert init["resources"]["requests"]["cpu"] == share
+
+
 @pytest.mark.parametrize("path", ["/dagy", "/dagy/", "/dagy/packages/x"])
 def test_a_volume_of_the_pods_own_is_in_the_way(path: str) -> None:
     found = attached(pod(container={"volumeMounts": [{"name": "v", "mountPath": path}]}))

@@ -131,16 +131,27 @@ def _resources(spec: Mapping[str, Any], how: InitContainer, in_memory: int) -> M
 
     A pod whose containers all get exactly what they may use (quality of service Guaranteed) stays one.
 
-    A CPU limit is set only where the pod's own containers have one: there a quota may demand it.
+    A CPU limit is set only where the pod's own containers have one: there a quota may demand it. Its share of the CPU
+    is that of the largest of them, which costs nothing: a pod reserves the larger of its init containers and the rest.
     """
     own = [container.get("resources") or {} for container in spec["containers"]]
     if all(_is_guaranteed(resources) for resources in own):
         limits = {kind: own[0]["limits"][kind] for kind in ("cpu", "memory")}
         return {"requests": limits, "limits": limits}
+    reserved = max([how.cpu_request, *((r.get("requests") or {}).get("cpu", "0") for r in own)], key=_millicores)
     limits = {"memory": f"{in_memory + _WORK_MEGABYTES}Mi" if in_memory else how.memory_limit}
     if any("cpu" in (resources.get("limits") or {}) for resources in own):
-        limits["cpu"] = how.cpu_limit
-    return {"requests": {"cpu": how.cpu_request, "memory": how.memory_request}, "limits": limits}
+        limits["cpu"] = max(how.cpu_limit, reserved, key=_millicores)
+    return {"requests": {"cpu": reserved, "memory": how.memory_request}, "limits": limits}
+
+
+def _millicores(quantity: Any) -> float:
+    """A Kubernetes quantity of CPU, such as "500m", 2 or "1.5"; 0 for one that the API server will refuse."""
+    text = str(quantity)
+    try:
+        return float(text.removesuffix("m")) * (1 if text.endswith("m") else 1000)
+    except ValueError:
+        return 0
 
 
 def _is_guaranteed(resources: Mapping[str, Any]) -> bool:
