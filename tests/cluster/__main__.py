@@ -21,15 +21,15 @@ def up(layout: Layout, progress: Progress, options: argparse.Namespace) -> None:
         context = current.adopt(layout)
         how = current.delivery(context, options.registry)
         digests, names = current.deliver(layout, progress, how)
-        address = current.node_address(layout)
+        address, own = current.node_address(layout), []
     else:
         if options.cluster != "current":
             start(layout, progress, options)
         running = node.load(layout)
         assert running is not None
         digests, names = images.provide(layout, progress), {}
-        address = running.addresses.node_ip
-    deploy.deploy(layout, progress, address, digests, names)
+        address, own = running.addresses.node_ip, [addons.dns_policy(running.addresses, deploy.BUILDS)]
+    deploy.deploy(layout, progress, address, digests, names, own)
     if options.samples:
         samples.show(layout, progress)
     progress.note(f"\nThe cluster is up: export KUBECONFIG={layout.kubeconfig}")

@@ -43,6 +43,8 @@ def manifests(addresses: Addresses) -> list[dict[str, Any]]:
         _dns_role(),
         _binding("system:coredns", "system:coredns", "system:coredns"),
         *_dns(addresses),
+        _policies_role(),
+        _binding("system:kube-router", "system:kube-router", "system:kube-router"),
         _storage_class(),
         *(_volume(n) for n in range(1, VOLUMES + 1)),
     ]
@@ -69,6 +71,36 @@ def _dns_role() -> dict[str, Any]:
             {"apiGroups": [""], "resources": ["services", "namespaces", "pods"], "verbs": watch},
             {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": watch},
         ],
+    }
+
+
+def _policies_role() -> dict[str, Any]:
+    """What the enforcer of NetworkPolicies reads."""
+    read = ["get", "list", "watch"]
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "system:kube-router"},
+        "rules": [
+            {"apiGroups": [""], "resources": ["pods", "nodes", "namespaces", "services", "endpoints"], "verbs": read},
+            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read},
+            {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": read},
+        ],
+    }
+
+
+def dns_policy(addresses: Addresses, namespace: str) -> dict[str, Any]:
+    """Names for a namespace whose pods may reach pods only: here the name server is none, but runs on the host."""
+    ports = [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "names", "namespace": namespace},
+        "spec": {
+            "podSelector": {},
+            "policyTypes": ["Egress"],
+            "egress": [{"to": [{"ipBlock": {"cidr": f"{addresses.host_ip}/32"}}], "ports": ports}],
+        },
     }
 
 

@@ -46,6 +46,8 @@ FAMILIES = (
     Family("containerd", tags="no_btrfs,no_devmapper,no_zfs"),
     Family("versitygw"),
     Family("coredns"),
+    # Enforces NetworkPolicies, and nothing else here.
+    Family("kube-router"),
 )
 CONTROL_PLANE = ("kubernetes", "etcd")
 """Families that a bare API server needs."""

@@ -83,6 +83,7 @@ def components(addresses: Addresses) -> list[Component]:
         Component("kube-scheduler", ["kube-scheduler", *_client("scheduler"), "--leader-elect=false"]),
         Component("kubelet", ["kubelet", *_kubelet(addresses)]),
         Component("kube-proxy", ["kube-proxy", *_kube_proxy(addresses)]),
+        Component("kube-router", ["kube-router", *_kube_router(addresses)]),
         # On the host's network, so that it asks the host's resolvers even where those listen on loopback only.
         Component("coredns", ["coredns", "-conf", f"{ETC}/Corefile"], network="host"),
     ]
@@ -146,6 +147,19 @@ def _kube_proxy(addresses: Addresses) -> list[str]:
         "--conntrack-tcp-timeout-established=0",
         "--conntrack-tcp-timeout-close-wait=0",
         "--oom-score-adj=0",
+    ]
+
+
+def _kube_router(addresses: Addresses) -> list[str]:
+    """Only its firewall, which enforces NetworkPolicies; routes and Services are others' business."""
+    return [
+        "--run-router=false",
+        "--run-service-proxy=false",
+        "--run-firewall=true",
+        f"--kubeconfig={PKI}/kube-router.kubeconfig",
+        f"--hostname-override={NODE_NAME}",
+        f"--service-cluster-ip-range={addresses.services}",
+        "--health-port=0",
     ]
 
 
@@ -229,6 +243,8 @@ def _kubelet_configuration(addresses: Addresses) -> dict[str, object]:
         "resolvConf": f"{ETC}/resolv.conf",
         "volumePluginDir": "/var/lib/kubelet/volumeplugins",
         "maxPods": 110,
+        # Processes of one pod: what a fork bomb gets.
+        "podPidsLimit": 1024,
         "serializeImagePulls": False,
         "makeIPTablesUtilChains": False,
         "oomScoreAdj": 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from .progress import Progress
 from .shell import follow, run
 
 OVERLAY = REPO / "manifests" / "overlays" / "dev"
+BUILDS = "dagy-builds"
 CA_BUNDLE = "dagy-ca-bundle"
 CA_KEY = "ca-certificates.crt"
 DIGEST_ANNOTATION = "dagy.io/image-digest"
@@ -23,11 +24,17 @@ ROLLOUT_WITHIN = "180s"
 
 
 def deploy(
-    layout: Layout, progress: Progress, node_ip: str, digests: Mapping[str, str], names: Mapping[str, str]
+    layout: Layout,
+    progress: Progress,
+    node_ip: str,
+    digests: Mapping[str, str],
+    names: Mapping[str, str],
+    own: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Apply the development overlay and wait until it runs. Raises ClusterError when it doesn't.
 
-    `digests`: image name to digest, of images that were built here; `names`: image name to what the cluster calls it.
+    `digests`: image name to digest, of images that were built here; `names`: image name to what the cluster calls it;
+    `own`: objects beside the overlay's that this cluster needs.
     """
     with progress.step("Credentials of S3") as step:
         values = s3.create_credentials(layout, node_ip)
@@ -35,10 +42,10 @@ def deploy(
     bundle = os.environ.get("SSL_CERT_FILE")
     if bundle:
         with progress.step("CA bundle of this machine") as step:
-            apply_objects(layout, [ca_bundle(n, Path(bundle).read_text()) for n in ("dagy-system", "dagy-builds")])
+            apply_objects(layout, [ca_bundle(n, Path(bundle).read_text()) for n in ("dagy-system", BUILDS)])
             step.done(f"ConfigMap {CA_BUNDLE} from {bundle}")
     with progress.step("Apply manifests/overlays/dev") as step:
-        objects = with_addresses(with_images(rendered(layout), digests, names), node_ip)
+        objects = [*with_addresses(with_images(rendered(layout), digests, names), node_ip), *own]
         # Definitions and namespaces first, or the API server knows no place for the rest.
         first = [o for o in objects if o["kind"] in {"CustomResourceDefinition", "Namespace"}]
         apply_objects(layout, first)

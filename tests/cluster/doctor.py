@@ -16,6 +16,8 @@ from .shell import run
 TOOLS = {
     "ip": "iproute2",
     "nft": "nftables",
+    "iptables-restore": "iptables",
+    "ipset": "ipset",
     "buildah": "buildah",
     "mmdebstrap": "mmdebstrap",
     "gcc": "gcc",

@@ -119,6 +119,7 @@ COMPONENTS = {
     "scheduler": ("system:kube-scheduler", ()),
     "proxy": ("system:kube-proxy", ()),
     "coredns": ("system:coredns", ()),
+    "kube-router": ("system:kube-router", ()),
 }
 """User and groups under which each component speaks to the API server."""
 
