@@ -8,7 +8,7 @@ from dagy.client import deployment_operations as operations
 from dagy.client.async_session import AsyncSession
 from dagy.client.deployment_operations import Watcher
 from dagy.client.references import object_key
-from dagy.model.rest_deployments import DeploymentResponse, RestRun, RunResponse
+from dagy.model.rest_deployments import DeploymentResponse, RestRun, RunDetail, RunResponse
 
 
 class AsyncDeployments:
@@ -63,7 +63,7 @@ class AsyncDeployments:
             async for line in response.aiter_lines():
                 yield line
 
-    async def wait_for_run(self, reference: str, job_name: str) -> RestRun | None:
-        """Wait until a run has ended; None when it is not kept any more."""
+    async def wait_for_run(self, reference: str, job_name: str) -> RunDetail:
+        """Wait until a run has ended; NotFoundError when it is deleted meanwhile."""
         key = object_key(reference, self._session.namespace)
         return await self._session.run(operations.wait_for_run(key, job_name))

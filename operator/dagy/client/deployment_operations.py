@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 
@@ -12,8 +13,8 @@ from dagy.model.flowstatus import RunPhase
 from dagy.model.rest_deployments import (
     DeploymentPage,
     DeploymentResponse,
-    RestRun,
     RollbackRequest,
+    RunDetail,
     RunPage,
     RunResponse,
 )
@@ -41,8 +42,8 @@ def delete(key: ObjectKey) -> Call[None]:
 
 
 def run(key: ObjectKey) -> Call[RunResponse]:
-    """Start a run. Not repeatable: two requests are two runs."""
-    return Call("POST", _of(key, verb="run"), answer(RunResponse), repeatable=False)
+    """Start a run. The token makes it repeatable: however often it arrives, it is one run."""
+    return Call("POST", _of(key, verb="run"), answer(RunResponse), query(token=secrets.token_hex(8)))
 
 
 def rollback(key: ObjectKey, revision: int) -> Call[DeploymentResponse]:
@@ -81,12 +82,16 @@ def wait(
         yield Pause(_LOOK_AGAIN_SECONDS)
 
 
-def wait_for_run(key: ObjectKey, job_name: str) -> Operation[RestRun | None]:
-    """Look until a run has ended; None when it isn't kept any more."""
+def get_run(key: ObjectKey, job_name: str) -> Call[RunDetail]:
+    """One run, and how its program ended."""
+    return Call("GET", _of(key, "runs", job_name), answer(RunDetail))
+
+
+def wait_for_run(key: ObjectKey, job_name: str) -> Operation[RunDetail]:
+    """Look until a run has ended."""
     while True:
-        listed: RunPage = yield runs(key)
-        found = next((one for one in listed.items if one.job_name == job_name), None)
-        if found is None or found.phase in ENDED:
+        found: RunDetail = yield get_run(key, job_name)
+        if found.phase in ENDED:
             return found
         yield Pause(_LOOK_AGAIN_SECONDS)
 

@@ -8,7 +8,7 @@ from dagy.client import deployment_operations as operations
 from dagy.client.deployment_operations import Watcher
 from dagy.client.references import object_key
 from dagy.client.session import Session
-from dagy.model.rest_deployments import DeploymentResponse, RestRun, RunResponse
+from dagy.model.rest_deployments import DeploymentResponse, RestRun, RunDetail, RunResponse
 
 
 class Deployments:
@@ -58,7 +58,7 @@ class Deployments:
         with self._session.stream(operations.run_log(key, job_name, follow=follow)) as response:
             yield from response.iter_lines()
 
-    def wait_for_run(self, reference: str, job_name: str) -> RestRun | None:
-        """Wait until a run has ended; None when it is not kept any more."""
+    def wait_for_run(self, reference: str, job_name: str) -> RunDetail:
+        """Wait until a run has ended; NotFoundError when it is deleted meanwhile."""
         key = object_key(reference, self._session.namespace)
         return self._session.run(operations.wait_for_run(key, job_name))

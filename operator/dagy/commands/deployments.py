@@ -139,14 +139,12 @@ def run(
         if lines is None:
             output.lines(found)
         ended = client.deployments.wait_for_run(deployment, started.job_name)
-    if ended is None:
-        output.note(f"{where}: was deleted while it ran.")
-        return FAILED
     if api.as_json:
         output.as_json({**ended.model_dump(mode="json"), "lines": lines})
     if ended.phase is RunPhase.SUCCEEDED:
         return DONE
-    output.note(f"{where}: {ended.phase}" + (f", exit code {ended.exit_code}" if ended.exit_code else ""))
+    why = f": {ended.message}" if ended.message else ""
+    output.note(f"{where}: {ended.phase}" + (f", exit code {ended.exit_code}" if ended.exit_code else why))
     return ended.exit_code or FAILED
 
 

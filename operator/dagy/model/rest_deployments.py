@@ -104,9 +104,6 @@ class RestRevision(Revision, RestModel):
 class RestRun(Run, RestModel):
     """A run of the flow: a Job in the deployment's namespace."""
 
-    exit_code: int | None = None
-    """Exit code of the flow; null while it runs, and when its pod is gone."""
-
 
 class DeploymentResponse(DeploymentOptions):
     """A deployment as it is: what the user decided, and what became of it."""
