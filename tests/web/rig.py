@@ -8,7 +8,7 @@ import json
 import subprocess
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,16 +94,35 @@ def api_kubeconfig(users: Users, folder: Path) -> Path:
 @contextmanager
 def serving(kubeconfig: str, users: Users, bucket: str) -> Iterator[Api]:
     """uvicorn with the app, as `python -m dagy.web` runs it, but for TLS."""
-    folder = Path(kubeconfig).parent
+    settings = ApiSettings(s3_bucket=bucket, s3_prefix=PREFIX)
+    own_kubeconfig = str(api_kubeconfig(users, Path(kubeconfig).parent))
+
+    async def connect() -> Services:
+        callers = await KubeApi.connect_without_identity("dagy-api", kubeconfig)
+        return Services.over(settings, callers, await KubeApi.connect("dagy-api", own_kubeconfig))
+
+    with _served(connect) as url:
+        yield Api(url, users)
+
+
+@contextmanager
+def in_process(kubeconfig: str, settings: ApiSettings) -> Iterator[httpx.Client]:
+    """A client of the app with a kubeconfig's rights, as a command has it."""
+    with (
+        _served(lambda: Services.in_process(settings, kubeconfig)) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _served(connect: Callable[[], Awaitable[Services]]) -> Iterator[str]:
     port = free_port()
-    settings = ApiSettings(s3_bucket=bucket, s3_prefix=PREFIX, api_host="127.0.0.1", api_port=port)
     server: list[uvicorn.Server] = []
     started = threading.Event()
 
     async def run() -> None:
-        callers = await KubeApi.connect_without_identity("dagy-api", kubeconfig)
-        own = await KubeApi.connect("dagy-api", str(api_kubeconfig(users, folder)))
-        services = Services.over(settings, callers, own)
+        services = await connect()
         config = uvicorn.Config(create_app(services), host="127.0.0.1", port=port, log_level="warning", lifespan="off")
         server.append(uvicorn.Server(config))
         server[0].install_signal_handlers = lambda: None  # type: ignore[method-assign]
@@ -116,8 +135,8 @@ def serving(kubeconfig: str, users: Users, bucket: str) -> Iterator[Api]:
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
-    assert started.wait(30), "the API does not start"
-    yield Api(f"http://127.0.0.1:{port}", users)
+    assert started.wait(60), "the API does not start"
+    yield f"http://127.0.0.1:{port}"
     server[0].should_exit = True
     thread.join(20)
 

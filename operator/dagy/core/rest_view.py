@@ -108,14 +108,13 @@ _REQUESTS = {
     names.REQUEST_BUILD: "lastHandledBuild",
     names.REQUEST_REFRESH: "lastHandledRefresh",
     names.REQUEST_CANCEL: "lastHandledCancel",
+    names.ANNOTATION_RUN: "lastHandledRun",
 }
 
 
 def _unanswered(obj: Json) -> Iterable[bool]:
     """For each request annotation, whether the operator has yet to act upon it."""
     annotations, status = obj["metadata"].get("annotations") or {}, obj.get("status") or {}
-    if obj.get("kind") != names.DEPPACKAGE_KIND:
-        return
     for annotation, handled in _REQUESTS.items():
         yield bool(annotations.get(annotation)) and status.get(handled) != annotations[annotation]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fastapi import Response
 
@@ -14,6 +14,8 @@ from dagy.core.api_reasons import ApiReason
 from dagy.core.attach import Refusal, conflicts, pin
 from dagy.core.flow_plan import flow_plan_of, request_for
 from dagy.core.keys import FlowArtifactKey
+from dagy.core.plan import digest
+from dagy.model import names
 from dagy.model.flowdeployment import FlowArtifact, FlowDeploymentSpec
 from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse
 from dagy.model.rest_uploads import CompletedPart
@@ -42,21 +44,27 @@ async def deploy(
     def new_spec(now: Json | None) -> Json:
         return body.to_spec(artifact, FlowDeploymentSpec.model_validate(now["spec"]) if now else None)
 
-    if present and FlowDeploymentSpec.model_validate(new_spec(present)) == FlowDeploymentSpec.model_validate(
-        present["spec"]
-    ):
-        deployment, new = (
-            present,
-            False,
-        )  # a repetition: whatever became of the packages since is no reason to refuse it
+    # Each deployment pins the newest artifacts of its packages, even when nothing else has changed; a repeated
+    # completion has the token of the first one.
+    asked = {names.REQUEST_REFRESH: digest(body.upload_id)[:16]}
+    if present and _same(present, new_spec(present), asked):
+        deployment, new = present, False  # whatever became of the packages since is no reason to refuse it
     else:
         await _check_packages(services, flow, new_spec(present))
-        deployment, new = await DEPLOYMENTS.save(caller, flow.namespace, flow.deployment, new_spec)
+        deployment, new = await DEPLOYMENTS.save(caller, flow.namespace, flow.deployment, new_spec, annotations=asked)
     response.headers["ETag"] = rest_view.etag(deployment)
     if new:
         response.status_code = 201
         response.headers["Location"] = DEPLOYMENTS.location(flow.namespace, flow.deployment)
     return rest_view.deployment_response(deployment)
+
+
+def _same(present: Json, spec: Json, annotations: Mapping[str, str]) -> bool:
+    known = present["metadata"].get("annotations") or {}
+    asked_already = all(known.get(name) == value for name, value in annotations.items())
+    return asked_already and FlowDeploymentSpec.model_validate(spec) == FlowDeploymentSpec.model_validate(
+        present["spec"]
+    )
 
 
 async def _artifact(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated
 
@@ -47,15 +47,42 @@ async def package_logs(
     caller: Caller,
     namespace: NamespacePath,
     name: NamePath,
-    step: Annotated[LogStep, Query(description="Whose log.")] = LogStep.BUILD,
+    step: Annotated[LogStep | None, Query(description="Whose log; both, one after the other, when absent.")] = None,
     follow: Annotated[bool, Query(description="Go on until the step has ended, through all its attempts.")] = False,
 ) -> Response:
-    """The log of the last attempt of a step."""
+    """The log of the last attempt of each step."""
     package = await PACKAGES.get(caller, namespace, name)
-    source = _Source(services, JobKind(step))
+    sources = [_Source(services, JobKind(one)) for one in ([step] if step else LogStep)]
     if follow:
-        return StreamingResponse(source.follow(caller, package), media_type="text/plain; charset=utf-8")
-    return PlainTextResponse(await source.whole(package))
+        return StreamingResponse(_follow(sources, caller, package), media_type="text/plain; charset=utf-8")
+    texts = [text for source in sources if (text := await source.whole(package)) is not None]
+    if not texts:
+        raise _no_log(package, step)
+    return PlainTextResponse("".join(texts))
+
+
+async def _follow(sources: Sequence[_Source], caller: KubeApi, package: Json) -> AsyncGenerator[bytes, None]:
+    shown = False
+    try:
+        for source in sources:
+            async with aclosing(source.follow(caller, package)) as chunks:
+                async for chunk in chunks:
+                    shown = True
+                    yield chunk
+        if not shown:
+            yield f"{_no_log(package, None).detail}\n".encode()
+    except Exception as error:  # the answer has begun: what went wrong can only be its last line
+        yield f"\n{translated(error).detail}\n".encode()
+
+
+def _no_log(package: Json, step: str | None) -> ProblemError:
+    which = f"step {step} of " if step else ""
+    where = f"{package['metadata']['namespace']}/{package['metadata']['name']}"
+    return ProblemError(
+        _R.NO_LOG,
+        f"There is no log of {which}package {where}: it has not run, or its log is gone. "
+        f"The package is {_status(package).phase or Phase.PENDING}.",
+    )
 
 
 class _Source:
@@ -64,8 +91,8 @@ class _Source:
     def __init__(self, services: Services, kind: JobKind) -> None:
         self._services, self._kind, self._builds = services, kind, services.builds
 
-    async def whole(self, package: Json) -> str:
-        """All there is of the last attempt. Raises ProblemError (404)."""
+    async def whole(self, package: Json) -> str | None:
+        """All there is of the last attempt; None when there is nothing."""
         job = await self._newest(package)
         if job and job.pod and not job.log_uri:
             parts = [(step, await self._builds.log(job.pod.name, step)) for step in STEPS[self._kind]]
@@ -75,23 +102,21 @@ class _Source:
     async def follow(self, caller: KubeApi, package: Json) -> AsyncGenerator[bytes, None]:
         """Attempt after attempt, until the step has ended for good."""
         shown: set[str] = set()
-        try:
-            while True:
-                job = await self._newest(package)
-                if job and job.pod and job.name not in shown and not job.log_uri:
-                    shown.add(job.name)
-                    async with aclosing(self._live(job)) as lines:
-                        async for chunk in lines:
-                            yield chunk
-                    continue
-                package = await PACKAGES.get(caller, package["metadata"]["namespace"], package["metadata"]["name"])
-                if self._ended(package):
-                    if not shown:
-                        yield (await self._kept(package, job)).encode()
-                    return
-                await asyncio.sleep(_LOOK_SECONDS)
-        except Exception as error:  # the answer has begun: what went wrong can only be its last line
-            yield f"\n{translated(error).detail}\n".encode()
+        while True:
+            job = await self._newest(package)
+            if job and job.pod and job.name not in shown and not job.log_uri:
+                shown.add(job.name)
+                async with aclosing(self._live(job)) as lines:
+                    async for chunk in lines:
+                        yield chunk
+                continue
+            package = await PACKAGES.get(caller, package["metadata"]["namespace"], package["metadata"]["name"])
+            if self._ended(package):
+                kept = None if shown else await self._kept(package, job)
+                if kept is not None:
+                    yield kept.encode()
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _ended(self, package: Json) -> bool:
         """Whether no other attempt of this step will come by itself."""
@@ -137,19 +162,12 @@ class _Source:
             else:
                 return
 
-    async def _kept(self, package: Json, job: JobFact | None) -> str:
+    async def _kept(self, package: Json, job: JobFact | None) -> str | None:
         uri = (job.log_uri if job else "") or logs.kept_log(_status(package), self._kind)
-        if uri:
-            files = self._services.storage()
-            text = await asyncio.to_thread(files.text, uri.removeprefix(f"s3://{files.bucket}/"))
-            if text is not None:
-                return text
-        metadata = package["metadata"]
-        raise ProblemError(
-            _R.NO_LOG,
-            f"There is no log of step {self._kind} of package {metadata['namespace']}/{metadata['name']}: it has not "
-            f"run, or its log is gone. The package is {_status(package).phase or 'PENDING'}.",
-        )
+        if not uri:
+            return None
+        files = self._services.storage()
+        return await asyncio.to_thread(files.text, uri.removeprefix(f"s3://{files.bucket}/"))
 
 
 def _status(package: Json) -> DepPackageStatus:

@@ -132,7 +132,7 @@ async def put_package(
 ) -> DepPackageResponse:
     """Create the package or replace what was decided about it. Repeating it changes nothing."""
     spec = _spec(body)
-    package, new = await PACKAGES.save(caller, namespace, name, lambda _: spec, if_match)
+    package, new = await PACKAGES.save(caller, namespace, name, lambda _: spec, if_match=if_match)
     return _answer(package, response, created=new)
 
 
@@ -169,7 +169,7 @@ async def patch_package(
         except ValidationError as error:
             raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from None
 
-    package, _ = await PACKAGES.save(caller, namespace, name, patched, if_match)
+    package, _ = await PACKAGES.save(caller, namespace, name, patched, if_match=if_match)
     return _answer(package, response)
 
 

@@ -76,9 +76,12 @@ class Resource:
             "administrator for the role dagy-view.",
         )
 
-    async def create(self, api: KubeApi, namespace: str, name: str, spec: Json) -> Json:
+    async def create(
+        self, api: KubeApi, namespace: str, name: str, spec: Json, annotations: Mapping[str, str] | None = None
+    ) -> Json:
         """The new object. Raises ProblemError (403, 404, 409, 422)."""
-        body = {"apiVersion": names.API_VERSION, "kind": self.kind, "metadata": {"name": name}, "spec": spec}
+        metadata = {"name": name, "annotations": dict(annotations or {})}
+        body = {"apiVersion": names.API_VERSION, "kind": self.kind, "metadata": metadata, "spec": spec}
         try:
             return await api.post(custom_path(self.plural, namespace), body)
         except KubeError as error:
@@ -90,7 +93,9 @@ class Resource:
         namespace: str,
         name: str,
         new_spec: Callable[[Json | None], Json],
+        *,
         if_match: str | None = None,
+        annotations: Mapping[str, str] | None = None,
     ) -> tuple[Json, bool]:
         """Create the object or replace its spec by `new_spec` of what there is; and whether it is new.
 
@@ -102,8 +107,8 @@ class Resource:
                 raise self._changed(namespace, name, present)
             try:
                 if present is None:
-                    return await self.create(api, namespace, name, new_spec(None)), True
-                return await self._replace(api, present, new_spec(present)), False
+                    return await self.create(api, namespace, name, new_spec(None), annotations), True
+                return await self._replace(api, present, new_spec(present), annotations or {}), False
             except (KubeError, ProblemError) as error:
                 lost = isinstance(error, KubeError) and error.status == 409
                 if not lost and getattr(error, "reason", None) is not ApiReason.ALREADY_EXISTS:
@@ -112,12 +117,15 @@ class Resource:
             ApiReason.CONFLICT, f"Others keep changing {self.noun} {namespace}/{name}. Read it again, and try again."
         )
 
-    async def _replace(self, api: KubeApi, present: Json, spec: Json) -> Json:
-        metadata = present["metadata"]
+    async def _replace(self, api: KubeApi, present: Json, spec: Json, annotations: Mapping[str, str]) -> Json:
+        metadata = {**present["metadata"]}
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
         namespace, name = metadata["namespace"], metadata["name"]
         self.refuse_while_deleting(present)
         try:
-            return await api.replace(custom_path(self.plural, namespace, name), {**present, "spec": spec})
+            return await api.replace(
+                custom_path(self.plural, namespace, name), {**present, "metadata": metadata, "spec": spec}
+            )
         except KubeError as error:
             if error.status in (404, 409):
                 raise KubeError(409, "Conflict", str(error)) from error
