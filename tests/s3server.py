@@ -17,8 +17,11 @@ READY_WITHIN = 20.0
 
 
 @contextmanager
-def s3_server(folder: Path, *buckets: str) -> Iterator[dict[str, str]]:
-    """Serve `folder`, in which each bucket is a folder; yields the AWS variables for a client of it."""
+def s3_server(folder: Path, *buckets: str, tls: tuple[Path, Path] | None = None) -> Iterator[dict[str, str]]:
+    """Serve `folder`, in which each bucket is a folder; yields the AWS variables for a client of it.
+
+    `tls` are a certificate for 127.0.0.1 and its key, in PEM.
+    """
     program = current_layout().bin / "versitygw"
     if not program.exists():
         raise RuntimeError(f"{program} is missing: run `make binaries`.")
@@ -33,6 +36,7 @@ def s3_server(folder: Path, *buckets: str) -> Iterator[dict[str, str]]:
         str(program),
         "--port",
         f"127.0.0.1:{port}",
+        *((f"--cert={tls[0]}", f"--key={tls[1]}") if tls else ()),
         "posix",
         str(folder / "data"),
     ]
@@ -43,7 +47,7 @@ def s3_server(folder: Path, *buckets: str) -> Iterator[dict[str, str]]:
         try:
             _await_listening(port, process, folder / "versitygw.log")
             yield {
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+                "AWS_ENDPOINT_URL": f"{'https' if tls else 'http'}://127.0.0.1:{port}",
                 "AWS_ACCESS_KEY_ID": key,
                 "AWS_SECRET_ACCESS_KEY": secret,
                 "AWS_REGION": "us-east-1",
