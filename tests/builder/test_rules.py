@@ -70,7 +70,7 @@ def test_unknown_targets_are_refused(request_: BuildRequest) -> None:
         ("https://h.example/f?X-Amz-Signature=abc&a=1", "https://h.example/f?X-Amz-Signature=****&a=1"),
         ("https://h.example/f?access_token=abc", "https://h.example/f?access_token=****"),
         ("\x1b[31mred\x1b[0m \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "red link"),
-        ("a\x00b\u202ec\r\nd", "abc\nd"),
+        ("a\x00b\u202ec\r\nd\te", "abc\nd    e"),
         ("pip@1.0 a@b", "pip@1.0 a@b"),
     ],
 )

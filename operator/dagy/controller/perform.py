@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -167,7 +168,8 @@ class Performer:
         if job.pod and (job.kind is JobKind.VALIDATE or not uri):
             parts = [(step, await self._log(job.pod, step)) for step in STEPS[job.kind]]
             rejection = rejection_in(parts[0][1])
-            uri = uri or await self._store.keep_log(plan, seen.slug, job.name, log_text(parts, failure))
+            text = await asyncio.to_thread(log_text, parts, failure)  # megabytes, if somebody wants it so
+            uri = uri or await self._store.keep_log(plan, seen.slug, job.name, text)
         marks = {names.ANNOTATION_LOG_KEPT: uri} if uri else {}
         if failure:
             marks[names.ANNOTATION_FAILURE] = failure.to_annotation()

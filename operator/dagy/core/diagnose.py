@@ -6,12 +6,12 @@ A step that could speak left its outcome in the termination message. Otherwise i
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from dagy.core import pod_failures
 from dagy.core.facts import STEPS, ContainerFact, JobFact, PodFact
 from dagy.core.failure import Failure
+from dagy.core.told import outcome_in
 from dagy_builder.contract import ExitCode, Fault, Problem, Reason, Step, StepOutcome
 
 
@@ -110,12 +110,8 @@ def failure_of(outcome: StepOutcome) -> Failure:
 
 def _outcome(container: ContainerFact) -> StepOutcome | None:
     """The step's own report, or None when it wrote none (killed) or something else did (hostile)."""
-    try:
-        data = json.loads(container.message)
-        outcome = StepOutcome.from_json(data)
-    except (ValueError, TypeError, AttributeError):
-        return None
-    return outcome if outcome.step == container.step else None
+    outcome = outcome_in(container.message)
+    return outcome if outcome and outcome.step == container.step else None
 
 
 _HOPELESS = {"ErrImageNeverPull", "InvalidImageName"}

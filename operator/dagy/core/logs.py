@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from dagy.core.facts import JobFact, JobKind
 from dagy.model.status import DepPackageStatus
 from dagy_builder.contract import RESULT_PREFIX
+from dagy_builder.redact import LINE_CHARACTERS, log_line
+
+_LINE_BYTES = 4 * LINE_CHARACTERS + 4  # UTF-8 needs four bytes at most; what is beyond is cut anyway
 
 
 def heading(step: str) -> str:
@@ -16,8 +19,8 @@ def heading(step: str) -> str:
 
 
 def without_result(log: str) -> str:
-    """The log without the machine-readable result that `resolve` prints last."""
-    return "\n".join(line for line in log.splitlines() if not line.startswith(RESULT_PREFIX))
+    """The log as it may be shown, without the machine-readable result that `resolve` prints last."""
+    return "\n".join(log_line(line) for line in log.splitlines() if not line.startswith(RESULT_PREFIX))
 
 
 def newest_job(jobs: Iterable[JobFact], kind: JobKind) -> JobFact | None:
@@ -35,16 +38,26 @@ def kept_log(status: DepPackageStatus, kind: JobKind) -> str | None:
 
 @dataclass(frozen=True)
 class LineFilter:
-    """Takes `RESULT_PREFIX` lines out of a stream of bytes; `rest` is the line that has not ended yet."""
+    """Makes a stream of bytes one that may be shown, without `RESULT_PREFIX` lines.
+
+    `rest` is the line that has not ended yet: its beginning, because it need never end.
+    """
 
     rest: bytes = b""
 
     def feed(self, chunk: bytes) -> tuple[LineFilter, bytes]:
         """The filter to go on with, and what may be shown."""
         *lines, rest = (self.rest + chunk).split(b"\n")
-        shown = b"".join(line + b"\n" for line in lines if not line.startswith(RESULT_PREFIX.encode()))
-        return LineFilter(rest), shown
+        return LineFilter(rest[:_LINE_BYTES]), b"".join(_shown(line) + b"\n" for line in lines if not _is_result(line))
 
     def end(self) -> bytes:
         """What is left when the stream has ended."""
-        return b"" if self.rest.startswith(RESULT_PREFIX.encode()) else self.rest
+        return b"" if _is_result(self.rest) else _shown(self.rest)
+
+
+def _is_result(line: bytes) -> bool:
+    return line.startswith(RESULT_PREFIX.encode())
+
+
+def _shown(line: bytes) -> bytes:
+    return log_line(line[:_LINE_BYTES].decode(errors="replace")).encode()

@@ -6,15 +6,15 @@ Hostile until parsed: where source distributions are allowed, package code can w
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from collections.abc import Iterable
 
 from dagy.core.diagnose import failure_of
 from dagy.core.failure import Failure
 from dagy.core.logs import heading, without_result
+from dagy.core.told import outcome_in
 from dagy_builder.contract import RESULT_PREFIX, Fault, Reason, Step, StepOutcome
-from dagy_builder.redact import redact
+from dagy_builder.redact import one_line
 
 _LOCK_LIMIT_BYTES = 900_000  # a ConfigMap holds 1 MiB in all
 _MOST_WARNINGS = 50
@@ -26,10 +26,8 @@ def result_in(log: str) -> StepOutcome | None:
     lines = log.strip().splitlines()
     if not lines or not lines[-1].startswith(RESULT_PREFIX):
         return None
-    try:
-        return StepOutcome.from_json(json.loads(lines[-1].removeprefix(RESULT_PREFIX)))
-    except (ValueError, TypeError, AttributeError):
-        return None
+    outcome = outcome_in(lines[-1].removeprefix(RESULT_PREFIX))
+    return outcome if outcome and outcome.step == Step.RESOLVE else None
 
 
 def lock_in(outcome: StepOutcome | None) -> str | Failure:
@@ -58,7 +56,7 @@ def warnings_in(outcome: StepOutcome | None) -> tuple[str, ...]:
     """What the resolver remarks, as text that may be shown."""
     found = (outcome.result or {}).get("warnings") if outcome else None
     texts = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
-    return tuple(redact(text)[:_WARNING_CHARACTERS] for text in texts[:_MOST_WARNINGS])
+    return tuple(one_line(text, _WARNING_CHARACTERS) for text in texts[:_MOST_WARNINGS])
 
 
 def rejection_in(log: str) -> Failure | None:

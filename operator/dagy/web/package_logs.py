@@ -96,7 +96,7 @@ class _Source:
         job = await self._newest(package)
         if job and job.pod and not job.log_uri:
             parts = [(step, await self._builds.log(job.pod.name, step)) for step in STEPS[self._kind]]
-            return log_text(parts, None)
+            return await asyncio.to_thread(log_text, parts, None)
         return await self._kept(package, job)
 
     async def follow(self, caller: KubeApi, package: Json) -> AsyncGenerator[bytes, None]:
