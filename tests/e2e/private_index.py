@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tests.builder.index import Release
 from tests.cluster.pki import Authority, issue, new_authority
-from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube
+from tests.e2e.kube import SYSTEM, Json, Kube
 
 NAME = "private-index"
 _SERVER = ("pypiserver", "passlib", "cheroot", "more-itertools", "jaraco.functools", "packaging", "defusedxml")
@@ -126,14 +126,3 @@ def _htpasswd(users: Mapping[str, str]) -> bytes:
 
 def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def may_be_reached_by_builds(namespace: str) -> Json:
-    """What an administrator adds whose index runs in the cluster: Jobs may go to that namespace."""
-    where = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": f"to-{namespace}", "namespace": BUILDS},
-        "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [where]}]},
-    }
