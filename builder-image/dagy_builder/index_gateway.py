@@ -140,64 +140,67 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128  # uv asks for 50 pages at once
 
+    def __init__(self, port: int, gateway: Gateway) -> None:
+        self.gateway = gateway
+        super().__init__(("127.0.0.1", port), _Handler)
 
-def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
 
-        def do_GET(self) -> None:
-            if self.path == FAILURES_PATH:
-                self._answer(200, "application/json", json.dumps(gateway.failures).encode())
-                return
-            route = _route(self.server)
-            url = route.public(f"{route.base}{self.path}")
-            if url.startswith(route.base) or not gateway.may_fetch(url):
-                self._answer(404, "text/plain", b"no page of a configured index, and no file that one names")
-            elif gateway.is_page(url):
-                status, body = gateway.page(url, route)
-                self._answer(status, PAGE_TYPE if status == 200 else "text/plain", body)
-            else:
-                self._pass_on(gateway.file(self.command, url, self.headers.get("Range", "")))
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
 
-        do_HEAD = do_GET  # noqa: N815 http.server's name
+    def do_GET(self) -> None:
+        gateway = self.server.gateway
+        if self.path == FAILURES_PATH:
+            self._answer(200, "application/json", json.dumps(gateway.failures).encode())
+            return
+        route = _route(self.server)
+        url = route.public(f"{route.base}{self.path}")
+        if url.startswith(route.base) or not gateway.may_fetch(url):
+            self._answer(404, "text/plain", b"no page of a configured index, and no file that one names")
+        elif gateway.is_page(url):
+            status, body = gateway.page(url, route)
+            self._answer(status, PAGE_TYPE if status == 200 else "text/plain", body)
+        else:
+            self._pass_on(gateway.file(self.command, url, self.headers.get("Range", "")))
 
-        def _answer(self, status: int, kind: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
+    do_HEAD = do_GET  # noqa: N815 http.server's name
 
-        def _pass_on(self, answer: BaseHTTPResponse | str) -> None:
-            if isinstance(answer, str):
-                self._answer(502, "text/plain", answer.encode())
-                return
-            self.send_response(answer.status)
-            for name in _PASSED_ON:
-                if name in answer.headers:
-                    self.send_header(name, answer.headers[name])
-            if "Content-Length" not in answer.headers:
-                self.send_header("Connection", "close")
-                self.close_connection = True
-            self.end_headers()
-            try:
-                for chunk in answer.stream(_CHUNK_BYTES) if self.command == "GET" else ():
-                    self.wfile.write(chunk)
-            except (urllib3.exceptions.HTTPError, OSError):
-                self.close_connection = True  # uv sees a body that is too short, and asks again
-            finally:
-                answer.close()
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
 
-        def handle(self) -> None:  # type: ignore[explicit-override] # 3.11 has no typing.override
-            with suppress(OSError):  # uv hangs up when it has read enough
-                super().handle()
+    def _pass_on(self, answer: BaseHTTPResponse | str) -> None:
+        if isinstance(answer, str):
+            self._answer(502, "text/plain", answer.encode())
+            return
+        self.send_response(answer.status)
+        for name in _PASSED_ON:
+            if name in answer.headers:
+                self.send_header(name, answer.headers[name])
+        if "Content-Length" not in answer.headers:
+            self.send_header("Connection", "close")
+            self.close_connection = True
+        self.end_headers()
+        try:
+            for chunk in answer.stream(_CHUNK_BYTES) if self.command == "GET" else ():
+                self.wfile.write(chunk)
+        except (urllib3.exceptions.HTTPError, OSError):
+            self.close_connection = True  # uv sees a body that is too short, and asks again
+        finally:
+            answer.close()
 
-        def log_message(self, format: str, *args: object) -> None:  # type: ignore[explicit-override] # noqa: A002
-            """Nothing: the gateway tells what it fetches itself."""
+    def handle(self) -> None:  # type: ignore[explicit-override] # 3.11 has no typing.override
+        with suppress(OSError):  # uv hangs up when it has read enough
+            super().handle()
 
-    return Handler
+    def log_message(self, format: str, *args: object) -> None:  # type: ignore[explicit-override] # noqa: A002
+        """Nothing: the gateway tells what it fetches itself."""
 
 
 def _route(server: Any) -> Route:
@@ -207,7 +210,7 @@ def _route(server: Any) -> Route:
 @contextmanager
 def serving(gateway: Gateway, port: int = 0) -> Iterator[Route]:
     """Serve in threads while the block runs; port 0 takes a free one."""
-    server = _Server(("127.0.0.1", port), _handler(gateway))
+    server = _Server(port, gateway)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PYPI = "https://pypi.org/simple"
 Log = Callable[[str], None]
 
+_CACHE = "cache"
+
 _PROXIES = (
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -98,42 +100,56 @@ class Uv:
         ) as process:
             stream = process.stdout or process.stderr
             assert stream is not None
-            overdue = threading.Event()
-
-            def stop() -> None:
-                overdue.set()
-                process.kill()
-
-            alarm = threading.Timer(seconds, stop) if seconds is not None else None
-            try:
-                if alarm:
-                    alarm.start()
+            with _killed_after(process, seconds) as overdue:
                 for line in stream:
                     lines.append(redact(self.public(line.rstrip("\n"))))
                     log(lines[-1])
-            except BaseException:
-                process.kill()
-                raise
-            finally:
-                if alarm:
-                    alarm.cancel()
         if process.returncode == -signal.SIGKILL and not overdue.is_set():
-            raise StepError(
-                Reason.OUT_OF_MEMORY,
-                "uv was killed while it ran, most likely because there was no memory left. Give the build more "
-                "(spec.build.resources.limits.memory), or split the package.",
-                raw="\n".join(lines),
-            )
-        if process.returncode > 0 and self.route:
-            told = [redact(f"index: {line}") for line in self.route.failures()]
-            for line in told:
-                log(line)
-            lines += told
+            raise _killed(lines)
+        if process.returncode > 0:
+            for told in self._failed_requests():
+                lines.append(told)
+                log(told)
         return UvResult(process.returncode, "\n".join(lines))
+
+    def _failed_requests(self) -> list[str]:
+        """What the index gateway could not fetch: uv itself sees no more than a status."""
+        return [redact(f"index: {line}") for line in self.route.failures()] if self.route else []
 
     def version(self) -> str:
         """For example "uv 0.13.8 (x86_64-unknown-linux-gnu)"."""
         return self.run(["--version"], lambda _: None).output.strip()
+
+
+@contextmanager
+def _killed_after(process: subprocess.Popen[str], seconds: float | None) -> Iterator[threading.Event]:
+    """Kill the process after some seconds, which sets the event; and when the block ends with an exception."""
+    overdue = threading.Event()
+
+    def stop() -> None:
+        overdue.set()
+        process.kill()
+
+    alarm = threading.Timer(seconds, stop) if seconds is not None else None
+    try:
+        if alarm:
+            alarm.start()
+        yield overdue
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        if alarm:
+            alarm.cancel()
+
+
+def _killed(lines: Sequence[str]) -> StepError:
+    return StepError(
+        Reason.OUT_OF_MEMORY,
+        "uv was killed while it ran, most likely because there was no memory left. Give the build more "
+        "(spec.build.resources.limits.memory), or split the package.",
+        raw="\n".join(lines),
+    )
 
 
 def find_uv() -> str:
@@ -171,24 +187,27 @@ def open_uv(
     given = os.environ if environment is None else environment
     binary = find_uv()
     with tempfile.TemporaryDirectory(prefix="dagy-home-") as home:
-        names = _PASSED_ON if route else _PASSED_ON + _PROXIES
-        passed = {name: given[name] for name in names if given.get(name)}
-        fixed = {
-            "HOME": home,
-            "NETRC": os.devnull,
-            "UV_PYTHON_DOWNLOADS": "never",
-            "UV_NO_CONFIG": "1",
-            "UV_NO_PROGRESS": "1",
-            "NO_COLOR": "1",
-            "LANG": "C.UTF-8",
-        }
-        defaults = {"PATH": os.defpath, "UV_CACHE_DIR": str(Path(home, "cache"))}
-        chosen = {**defaults, **passed, **fixed}
+        chosen = _environment(given, home, _PASSED_ON if route else _PASSED_ON + _PROXIES)
         if cache is not None or not shared_cache:
-            chosen["UV_CACHE_DIR"] = str(cache or defaults["UV_CACHE_DIR"])
+            chosen["UV_CACHE_DIR"] = str(cache or Path(home, _CACHE))
         # uv runs in folders of its own, so a relative path would be another one there.
         chosen["UV_CACHE_DIR"] = str(Path(chosen["UV_CACHE_DIR"]).absolute())
         yield Uv(binary, chosen, route)
+
+
+def _environment(given: Mapping[str, str], home: str, passed_on: Sequence[str]) -> dict[str, str]:
+    """uv's whole environment: what is passed on of the one given, and what is always the same."""
+    passed = {name: given[name] for name in passed_on if given.get(name)}
+    fixed = {
+        "HOME": home,
+        "NETRC": os.devnull,
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_CONFIG": "1",
+        "UV_NO_PROGRESS": "1",
+        "NO_COLOR": "1",
+        "LANG": "C.UTF-8",
+    }
+    return {"PATH": os.defpath, "UV_CACHE_DIR": str(Path(home, _CACHE)), **passed, **fixed}
 
 
 def index_arguments(request: BuildRequest, uv: Uv) -> list[str]:

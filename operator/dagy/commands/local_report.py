@@ -14,10 +14,10 @@ from typing import Any
 from dagy.commands.local_steps import LocalResult
 from dagy.core.diagnose import failure_of
 from dagy.core.failure import Failure
+from dagy.core.malformed import malformed
 from dagy.core.plan import BuildPlan
 from dagy.core.requirements import Malformed, Merge
 from dagy.core.requirements.merge import LIST_IS_FULL
-from dagy.core.states import malformed
 from dagy.core.summary import human_size
 from dagy.model.status import Phase
 from dagy_builder.contract import Fault, Reason

@@ -13,11 +13,12 @@ from dagy.core import reuse
 from dagy.core.diagnose import Progress, Success, standing_of
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
+from dagy.core.malformed import malformed
 from dagy.core.plan import BuildPlan, Tokens, digest
 from dagy.core.reasons import StateReason
 from dagy.core.retry import retry_at
 from dagy.core.reuse import Source
-from dagy_builder.contract import Artifact, Fault, Problem, Reason
+from dagy_builder.contract import Artifact, Fault, Reason
 
 
 @dataclass(frozen=True)
@@ -292,13 +293,3 @@ def _blames_requirements(job: JobFact, failure: Failure) -> bool:
 def _latest(jobs: tuple[JobFact, ...], kind: JobKind, input_hash: str) -> JobFact | None:
     mine = [job for job in jobs if job.kind is kind and job.input_hash == input_hash]
     return max(mine, key=lambda job: job.attempt, default=None)
-
-
-def malformed(plan: BuildPlan) -> Failure:
-    """The failure of a plan whose list holds entries that are no requirements (`normalized.errors`)."""
-    errors = plan.normalized.errors
-    problems = tuple(Problem(message=e.message, requirement=e.text, hint=e.hint) for e in errors)
-    first = f"{errors[0].message} {errors[0].hint or ''}".strip()
-    others = len(errors) - 1
-    more = f" {others} more cannot be read; see status.validation.errors." if others else ""
-    return Failure(Reason.MALFORMED_REQUIREMENT, first + more, Fault.USER, problems)
