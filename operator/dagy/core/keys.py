@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+_LABEL = re.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?")  # RFC 1123
 _FLOW_FILE = re.compile(r"[0-9a-f]{64}\.zip")
 
 
@@ -50,7 +51,8 @@ class FlowArtifactKey:
 def flow_artifact_in(prefix: str, key: str) -> FlowArtifactKey | None:
     """Whose code lies at a key; None for a key that `flow_artifact_key` did not make."""
     parts = key.rsplit("/", 4)[-4:]
-    if len(parts) != 4 or not _FLOW_FILE.fullmatch(parts[3]):
+    forms = (_LABEL, re.compile("flows"), _LABEL, _FLOW_FILE)
+    if len(parts) != 4 or not all(form.fullmatch(part) for form, part in zip(forms, parts, strict=True)):
         return None
     found = FlowArtifactKey(parts[0], parts[2], parts[3].removesuffix(".zip"))
     return found if key == flow_artifact_key(prefix, found.namespace, found.deployment, found.sha256) else None

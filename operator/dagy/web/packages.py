@@ -50,10 +50,9 @@ async def list_packages(
     for _ in range(_SCANNED_PAGES):
         items, following = await PACKAGES.page(caller, namespace, size, at.token)
         for index, item in enumerate(items):
-            response = rest_view.package_response(item) if index >= at.skip else None
-            if response is None or not wanted.shows(response):
+            if index < at.skip or not wanted.shows(item):
                 continue
-            found.append(response)
+            found.append(rest_view.package_response(item))
             if len(found) == limit:
                 return DepPackagePage(items=found, next_cursor=_after(at, index + 1, len(items), following))
         if not following:
