@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube
-from tests.e2e.private_index import may_be_reached_by_builds
 
 INDEX, NOBODY, READ_ONLY = "faults", "nobody", "read-only-s3"
 
@@ -19,10 +15,9 @@ def url(kube: Kube, service: str, path: str = "") -> str:
     return f"http://{service}.{kube.namespace}.svc.cluster.local/{path}"
 
 
-@contextmanager
-def running(kube: Kube) -> Iterator[None]:
-    """All of it in the namespace of `kube`, and Jobs may go there, while the block runs."""
-    policy, builds = may_be_reached_by_builds(kube.namespace), replace(kube, namespace=BUILDS)
+def start(kube: Kube) -> None:
+    """All of it in the namespace of `kube`, where Jobs may go; deleting the namespace ends it."""
+    kube("label", "namespace", kube.namespace, "dagy.io/builds-may-reach=true")
     secret = kube.get("secret", "dagy-s3", BUILDS)
     kube.apply(
         _object("ConfigMap", INDEX, data={"serve.py": (Path(__file__).with_name("fault_server.py")).read_text()}),
@@ -31,12 +26,7 @@ def running(kube: Kube) -> Iterator[None]:
         _index(kube),
         _read_only_s3(kube),
     )
-    builds.apply(policy)
-    try:
-        kube("wait", "--for=condition=Ready", f"pod/{INDEX}", f"pod/{READ_ONLY}", "--timeout=120s")
-        yield
-    finally:
-        builds("delete", "networkpolicy", policy["metadata"]["name"])
+    kube("wait", "--for=condition=Ready", f"pod/{INDEX}", f"pod/{READ_ONLY}", "--timeout=120s")
 
 
 def _index(kube: Kube) -> Json:
