@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -17,12 +16,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.kube import SYSTEM, Json, Kube, KubectlError, package
+from tests.e2e.api_access import ACCOUNT, api_environment
+from tests.e2e.kube import Json, Kube, KubectlError, package
 
 pytestmark = pytest.mark.e2e
 
 DOCS = Path(__file__).parents[2] / "docs"
-API_PORT = 30443
 # The slugs of the pages, of three packages that are made for them: a package may ask for the slug that it had before.
 SLUGS = {
     "A1B2C3D4": ("concepts-names", "idna"),
@@ -59,32 +58,24 @@ def packages(admin: Kube) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def user(admin: Kube) -> Iterator[str]:
-    """The token of somebody who may edit the namespace."""
-    admin("create", "serviceaccount", "concepts")
-    admin("create", "rolebinding", "concepts", "--clusterrole=edit", "--serviceaccount=default:concepts")
-    yield admin("create", "token", "concepts", "--duration=1h").strip()
-    admin("delete", "rolebinding,serviceaccount", "concepts")
+def access(admin: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What somebody sets who may edit the namespace."""
+    yield api_environment(admin, tmp_path_factory.mktemp("access"))
+    admin("delete", "rolebinding,serviceaccount", ACCOUNT)
 
 
 @pytest.fixture
-def here(
-    admin: Kube, user: str, packages: None, s3_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def here(access: dict[str, str], packages: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the flow's code in it, and the environment of somebody who works there."""
     (tmp_path / "dist").mkdir()
     for path in (tmp_path / "artifact.zip", tmp_path / "dist/artifact.zip"):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("daily_etl.py", FLOW)
-    address = admin.get("configmap", "dagy-api", namespace=SYSTEM)["data"]["DAGY_API_HOSTS"]
-    tls = admin.get("secret", "dagy-api-tls", namespace=SYSTEM)["data"]
-    (tmp_path / "ca.crt").write_bytes(base64.b64decode(tls["ca.crt"]))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("DAGY_API_URL", f"https://{address}:{API_PORT}")
-    monkeypatch.setenv("DAGY_API_TOKEN", user)
-    monkeypatch.setenv("DAGY_CA_FILE", str(tmp_path / "ca.crt"))
+    for name, value in access.items():
+        monkeypatch.setenv(name, value)
     return tmp_path
 
 

@@ -48,10 +48,16 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDE)
     shown = Table(box=None, pad_edge=False, show_edge=False, header_style="")
-    for heading in headings:
-        shown.add_column(heading, no_wrap=True, overflow="ellipsis" if console.is_terminal else "ignore")
-    for row in rows:
-        shown.add_row(*(Text(_one_line(cell), style=_STYLES.get(cell, "")) for cell in row))
+    cells = [[_one_line(cell) for cell in row] for row in rows]
+    for column, heading in enumerate(headings):
+        width = max(len(heading), *(len(row[column]) for row in cells))
+        # Only the last column may be cut: names and slugs are there to be copied.
+        least = None if column == len(headings) - 1 else width
+        shown.add_column(
+            heading, no_wrap=True, min_width=least, overflow="ellipsis" if console.is_terminal else "ignore"
+        )
+    for row in cells:
+        shown.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     with console.capture() as captured:
         console.print(shown)
     for line in captured.get().splitlines():
