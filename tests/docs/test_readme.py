@@ -77,7 +77,7 @@ def test_names_are_the_products() -> None:
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"`(dagy [^`]+)`", README))))
 def test_commands_of_dagy_exist(command: str) -> None:
     words = [word for word in shlex.split(command)[1:] if not word.startswith("-")]
-    depth = 2 if words[0] == "requirements" else 1
+    depth = 2 if words[0] in ("requirements", "packages", "deployments") else 1
     argv = [sys.executable, "-c", "from dagy.cli import main; main()", *words[:depth], "--help"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

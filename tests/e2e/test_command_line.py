@@ -45,7 +45,7 @@ def test_packages(dagy: Dagy, kube: Kube, tmp_path: Path) -> None:
     built = dagy("packages", "wait", "ml").stdout
     assert "ml (" in built
     assert ": COMPLETED, " in built
-    assert [line for line in followed if line.startswith("idna==3.6")]
+    assert [line for line in followed if line.startswith("idna==3.6")], followed
     assert [line for line in followed if "upload: s3://" in line]
     slug = json.loads(dagy("packages", "show", "ml", "--json").stdout)["slug"]
     assert "idna==3.6" in dagy("packages", "logs", slug, "--step", "validate").stdout
