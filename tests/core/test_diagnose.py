@@ -20,6 +20,7 @@ def fact(
     kind: str = "build",
     phase: str = "Running",
     job_status: dict[str, Any] | None = None,
+    deleting: bool = False,
     **pod_status: Any,
 ) -> JobFact:
     """A Job with one pod in that state, or with none."""
@@ -30,7 +31,7 @@ def fact(
         if containers is None
         else [
             {
-                "metadata": {**metadata, "name": "p"},
+                "metadata": {**metadata, "name": "p", **({"deletionTimestamp": "now"} if deleting else {})},
                 "status": {"phase": phase, "containerStatuses": containers, **pod_status},
             }
         ]
@@ -91,6 +92,7 @@ def test_waiting_is_told() -> None:
     assert standing.waiting == "no node can take the pod: 0/1 nodes are available"
 
 
+FAILED_JOB = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
 DRAINED = {
     "type": "DisruptionTarget",
     "status": "True",
@@ -124,6 +126,8 @@ FAILURES = [
     ("a container's disk", fact([], phase="Failed", reason="Evicted", message='Container install exceeded its local ephemeral storage limit "5Mi".'), "DiskFull", Fault.USER),
     ("only uv was out of memory", fact([ended("install", 65, "OOMKilled", outcome(Step.INSTALL, reason="InstallFailed"))]), "OutOfMemory", Fault.USER),
     ("an image that can't be pulled", fact([ended("install", 137, "ContainerStatusUnknown")], phase="Failed", reason="DeadlineExceeded"), "PodNotStarted", Fault.ADMINISTRATOR),
+    ("deleted by somebody", fact([ended("install", 143, "Error")], phase="Failed", deleting=True), "PodLost", Fault.INFRASTRUCTURE),
+    ("deleted and its node away", fact([running("install")], deleting=True, job_status=FAILED_JOB), "PodLost", Fault.INFRASTRUCTURE),
     ("no uv", fact([ended("install", 78, message=outcome(Step.INSTALL, reason="UvMissing", fault=Fault.ADMINISTRATOR))]), "UvMissing", Fault.ADMINISTRATOR),
     ("deleted by the garbage collector", fact([running("install")], conditions=[{**DRAINED, "reason": "DeletionByPodGC"}]), "PodLost", Fault.INFRASTRUCTURE),
     ("shut down", fact([], phase="Failed", reason="Terminated", message="Pod was terminated in response to imminent node shutdown."), "PodFailed", Fault.INFRASTRUCTURE),

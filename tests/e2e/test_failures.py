@@ -97,8 +97,9 @@ def failed(kube: Kube, name: str, reason: str, *words: str, attempts: int = 1) -
     assert condition(found, "Stalled")["status"] == condition(found, "Settled")["status"] == "True"
     assert status["message"] == ready["message"]
     assert all(word in status["message"] for word in words), status["message"]
-    events = kube.list("events", "--field-selector", f"involvedObject.name={name},reason={reason}")
-    assert [event["message"] for event in events] == [status["message"]]
+    selector = f"involvedObject.name={name},reason={reason}"
+    event = next(event for _, event in kube.watch("events", "--field-selector", selector, seconds=PATIENCE_SECONDS))
+    assert event["message"] == status["message"]
     told = status["build"]["attempts"]
     assert [attempt["number"] for attempt in told] == list(range(1, attempts + 1))
     assert {attempt["reason"] for attempt in told} == {reason}

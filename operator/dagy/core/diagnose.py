@@ -69,10 +69,10 @@ def _happened_to(job: JobFact, pod: PodFact) -> Failure | None:
     """What became of the pod. None while it ends: a killed container is reported before the cause of it is."""
     if pod.disruption:
         return pod_failures.disrupted(job.name, pod)
-    if pod.deleting and job.finished == "Failed":
-        return pod_failures.lost(job.name)
     if pod.phase != "Failed":
-        return None
+        return pod_failures.lost(job.name) if pod.deleting and job.finished == "Failed" else None
+    if pod.deleting and not pod.reason:
+        return pod_failures.lost(job.name)
     killed = next((c for c in _failed(pod) if _outcome(c) is None), None)
     if pod.reason or killed is None:
         return pod_failures.stopped(pod)

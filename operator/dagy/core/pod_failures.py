@@ -39,7 +39,7 @@ def lost(job: str) -> Failure:
     """The pod is gone, and nobody saw its end."""
     return Failure(
         StateReason.POD_LOST,
-        f"The pod of Job {job} disappeared before its result was read, most likely with its node. "
+        f"The pod of Job {job} disappeared before its result was read, with its node or because somebody deleted it. "
         "It is tried again; nothing needs to be done.",
         Fault.INFRASTRUCTURE,
     )
