@@ -8,6 +8,9 @@ from difflib import get_close_matches
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+ANOTHER_FILE = "Ask for another version, or have the file replaced in the index"
+"""What to do about a file that is no good."""
+
 # Names under which modules are imported, and those under which they are published: from the installation pages of
 # scikit-learn, OpenCV, Pillow, Beautiful Soup, PyYAML, python-dateutil, pyserial, python-dotenv and scikit-image.
 PUBLISHED_AS = {

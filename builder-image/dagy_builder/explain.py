@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dagy_builder.advice import PUBLISHED_AS, distance, minor_range
+from dagy_builder.advice import ANOTHER_FILE, PUBLISHED_AS, distance, minor_range
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.derivation import Facts, name_of
 from dagy_builder.diagnosis import Diagnosis, from_roots, needs, problem, shown, through
@@ -57,8 +57,7 @@ def _not_found(diagnosis: Diagnosis, listed: Sequence[str], published: Sequence[
 def _broken(diagnosis: Diagnosis) -> Problem:
     term = next(term for term in diagnosis.facts.broken if name_of(term) == diagnosis.subject)
     message = f"The file of {term} in the package index can't be read."
-    hint = "Ask for another version, or have the file replaced in the index"
-    return problem(diagnosis, through(diagnosis, message), hint, wanted=term)
+    return problem(diagnosis, through(diagnosis, message), ANOTHER_FILE, wanted=term)
 
 
 def _conflict(diagnosis: Diagnosis) -> Problem:

@@ -13,6 +13,7 @@ from dagy_builder.failure import StepError
 from dagy_builder.index_failure import failure_of, first_sentence
 from dagy_builder.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.lock import Lock, LockError, read_lock
+from dagy_builder.malformed_wheel import malformed_wheel
 from dagy_builder.target import Target
 from dagy_builder.uv import PYPI, Log, Uv, build_arguments, runs_package_code
 
@@ -37,10 +38,14 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
         arguments += ["--default-index", uv.local(request.index_url or PYPI)]
         answer = uv.run(arguments, log, cwd=Path(folder))
     if answer.code != 0:
-        raise failure_of(answer.output) or StepError(
-            Reason.INSTALL_FAILED,
-            f"The packages can't be installed: {first_sentence(answer.output)}",
-            raw=answer.output,
+        raise (
+            failure_of(answer.output)
+            or malformed_wheel(answer.output)
+            or StepError(
+                Reason.INSTALL_FAILED,
+                f"The packages can't be installed: {first_sentence(answer.output)}",
+                raw=answer.output,
+            )
         )
     return lock
 

@@ -20,6 +20,9 @@ from dagy_builder.limits import Limits, human_size, too_large
 
 _STARTUP_MODULES = ("sitecustomize", "usercustomize")
 _MAX_PATH_BYTES = 1024
+_MAX_FOLDERS = 64
+"""Above a file. Reading takes two descriptors for each, and a process may have 1024."""
+_SHOWN = 200  # characters of a path, with its escapes
 _MOST_AT_ONCE = 1 << 24  # of one file, in bytes
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _KINDS = (
@@ -86,6 +89,8 @@ class TreeReader:
         try:
             # Without O_NONBLOCK a FIFO that takes the file's place would block for ever.
             fd = os.open(name.encode(), os.O_RDONLY | os.O_NONBLOCK | _NO_LINK, dir_fd=self._open(folder))
+        except PermissionError as error:
+            raise _unreadable(file.path) from error
         except OSError as error:
             raise refused(file.path, f"it changed while it was packed ({error.strerror})") from error
         try:
@@ -138,7 +143,7 @@ def refuse_case_twins(paths: Iterable[str]) -> None:
         while prefix:
             other = seen.setdefault(prefix.casefold(), prefix)
             if other != prefix:
-                raise refused(prefix, f"it differs from {other!r} only in the case of letters")
+                raise refused(prefix, f"it differs from {_quoted(other)} only in the case of letters")
             prefix = prefix.rpartition("/")[0]
             if seen.get(prefix.casefold()) == prefix:  # and so are the folders above it
                 break
@@ -146,12 +151,22 @@ def refuse_case_twins(paths: Iterable[str]) -> None:
 
 def refused(path: str, why: str) -> StepError:
     """The failure for a tree that holds something no ZIP of ours may hold."""
-    shown = path.encode("unicode_escape").decode()[:200]
     return StepError(
         Reason.TREE_REFUSED,
-        f"The installed packages hold {shown!r}, which is refused: {why}. Find the package that brings it (its RECORD "
-        "lists it) and leave that package out, or pin another version of it.",
+        f"The installed packages hold {_quoted(path)}, which is refused: {why}. Find the package that brings it (its "
+        "RECORD lists it) and leave that package out, or pin another version of it.",
     )
+
+
+def _quoted(path: str) -> str:
+    """The path in ASCII: what deceives the reader becomes an escape."""
+    shown = ascii(path)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}...'"
+
+
+def _unreadable(path: str) -> StepError:
+    """Package code ran as another user, so it can keep this step from reading what it wrote."""
+    return refused(path, "its permissions forbid the build to read it")
 
 
 def check_name(path: str) -> None:
@@ -163,6 +178,8 @@ def check_name(path: str) -> None:
         _check_characters(path, name)
     if len(path.encode()) > _MAX_PATH_BYTES:
         raise refused(path, f"the path is longer than {_MAX_PATH_BYTES} bytes")
+    if path.count("/") > _MAX_FOLDERS:
+        raise refused(path, f"it lies in more than {_MAX_FOLDERS} folders")
     if "/" not in path and name.split(".")[0] in _STARTUP_MODULES:
         raise refused(path, "Python would run it at the start of every program")
 
@@ -184,6 +201,7 @@ def _walk(root: Path, *, may_link: bool) -> Iterator[tuple[str, os.stat_result]]
     device = os.fstat(fd).st_dev
 
     def below(folder_fd: int, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+        path = prefix
         try:
             with os.scandir(folder_fd) as entries:
                 for entry in entries:
@@ -197,6 +215,8 @@ def _walk(root: Path, *, may_link: bool) -> Iterator[tuple[str, os.stat_result]]
                     if stat.S_ISDIR(found.st_mode):
                         child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK, dir_fd=folder_fd)
                         yield from below(child, f"{path}/")
+        except PermissionError as error:
+            raise _unreadable(path) from error
         finally:
             os.close(folder_fd)
 

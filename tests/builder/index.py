@@ -66,7 +66,7 @@ class Release:
         files[f"{info}/WHEEL"] = wheel.encode()
         if self.entry_points:
             files[f"{info}/entry_points.txt"] = self.entry_points.encode()
-        files[f"{info}/RECORD"] = _record(files, f"{info}/RECORD")
+        files[f"{info}/RECORD"] = record_of(files, f"{info}/RECORD")
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as archive:
             for path, data in files.items():
@@ -88,7 +88,8 @@ class Release:
         return out.getvalue()
 
 
-def _record(files: Mapping[str, bytes], own: str) -> bytes:
+def record_of(files: Mapping[str, bytes], own: str) -> bytes:
+    """RECORD of these files; `own` is its path."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for path, data in files.items():

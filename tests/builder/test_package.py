@@ -1,50 +1,27 @@
-"""The ZIP: hostile trees, the same bytes everywhere, readable by others."""
+"""The ZIP: the same bytes everywhere, readable by others."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
 import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagy_builder.contract import BuildRequest, Reason
+from dagy_builder.contract import BuildRequest
 from dagy_builder.failure import StepError
 from dagy_builder.limits import Limits
 from dagy_builder.package import PackageSummary, compress, package, read_summary
-from dagy_builder.tree import TreeReader, scan
 from dagy_builder.zipwriter import DEFLATED, STORED, Member, ZipWriter
+from tests.builder.trees import RECORD, small_tree
 
 REQUEST = BuildRequest("3.12")
-RECORD = "pkg-1.0.dist-info/RECORD"
-
-
-def _tree(root: Path) -> Path:
-    """A small installed tree."""
-    files = {
-        "pkg/__init__.py": b"VALUE = 42\n" * 50,
-        "pkg/data.bin": bytes(range(256)),
-        "pkg/ümlaut.txt": b"x" * 2000,
-        "pkg/empty.py": b"",
-        "bin/tool": b"#!/somewhere/python3.12\nprint(1)\n",
-        "pkg-1.0.dist-info/METADATA": b"Name: pkg\n",
-        "pkg-1.0.dist-info/INSTALLER": b"uv",
-        RECORD: b"pkg/__init__.py,,\nbin/tool,sha256=old,1\npkg-1.0.dist-info/INSTALLER,,\n",
-    }
-    for path, data in files.items():
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-    (root / "bin/tool").chmod(0o755)
-    return root
 
 
 def _package(tree: Path, out: Path, limits: Limits | None = None, request: BuildRequest = REQUEST) -> PackageSummary:
@@ -52,7 +29,7 @@ def _package(tree: Path, out: Path, limits: Limits | None = None, request: Build
 
 
 def test_what_is_in_the_zip(tmp_path: Path) -> None:
-    summary = _package(_tree(tmp_path / "tree"), tmp_path / "out")
+    summary = _package(small_tree(tmp_path / "tree"), tmp_path / "out")
     assert summary == read_summary(tmp_path / "out")
     with zipfile.ZipFile(tmp_path / "out/artifact.zip") as archive:
         assert archive.testzip() is None
@@ -74,7 +51,7 @@ def test_what_is_in_the_zip(tmp_path: Path) -> None:
 
 
 def test_python_imports_from_the_zip(tmp_path: Path) -> None:
-    _package(_tree(tmp_path / "tree"), tmp_path / "out")
+    _package(small_tree(tmp_path / "tree"), tmp_path / "out")
     environment = {"PYTHONPATH": str(tmp_path / "out/artifact.zip")}
     command = [sys.executable, "-c", "import pkg; print(pkg.VALUE, type(pkg.__loader__).__name__)"]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
@@ -82,11 +59,11 @@ def test_python_imports_from_the_zip(tmp_path: Path) -> None:
 
 
 def test_the_same_bytes_whatever_umask_time_and_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = _package(_tree(tmp_path / "one"), tmp_path / "out1")
+    first = _package(small_tree(tmp_path / "one"), tmp_path / "out1")
     old = os.umask(0o077)
     try:
         second_tree = tmp_path / "two"
-        shutil.copytree(_tree(tmp_path / "scratch"), second_tree, copy_function=shutil.copy)
+        shutil.copytree(small_tree(tmp_path / "scratch"), second_tree, copy_function=shutil.copy)
         for path in sorted(second_tree.rglob("*"), reverse=True):
             os.utime(path, (1_000_000_000, 1_000_000_000))
             if path.is_file():
@@ -101,168 +78,15 @@ def test_the_same_bytes_whatever_umask_time_and_order(tmp_path: Path, monkeypatc
 
 
 def test_small_is_smaller_and_holds_the_same(tmp_path: Path) -> None:
-    tree = _tree(tmp_path / "tree")
+    tree = small_tree(tmp_path / "tree")
     (tree / "pkg/text.py").write_bytes(b"".join(f"line {n} {n * n}\n".encode() for n in range(20_000)))
     fast, small = (_package(tree, tmp_path / c, request=BuildRequest("3.12", compression=c)) for c in ("fast", "small"))
     assert small.size_bytes < fast.size_bytes
     assert small.content_sha256 == fast.content_sha256
 
 
-def _symlink(tree: Path) -> None:
-    (tree / "pkg/link.py").symlink_to("/etc/passwd")
-
-
-def _folder_symlink(tree: Path) -> None:
-    (tree / "etc").symlink_to("/etc")
-
-
-def _hard_link(tree: Path) -> None:
-    (tree / "pkg/copy.py").hardlink_to(tree / "pkg/__init__.py")
-
-
-def _fifo(tree: Path) -> None:
-    os.mkfifo(tree / "pkg/pipe")
-
-
-def _socket(tree: Path) -> None:
-    folder = os.open(tree, os.O_RDONLY)
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(f"/proc/self/fd/{folder}/sock")
-    os.close(folder)
-
-
-def _case(tree: Path) -> None:
-    (tree / "PKG").mkdir()
-    (tree / "PKG/other.py").touch()
-
-
-def _named(name: str) -> Callable[[Path], None]:
-    def make(tree: Path) -> None:
-        (tree / "pkg" / name).touch()
-
-    return make
-
-
-def _startup(name: str) -> Callable[[Path], None]:
-    def make(tree: Path) -> None:
-        (tree / name).touch()
-
-    return make
-
-
-def _startup_folder(tree: Path) -> None:
-    (tree / "sitecustomize").mkdir()
-
-
-def _device(tree: Path) -> None:
-    os.mknod(tree / "pkg/null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
-
-
-HOSTILE = [
-    (_symlink, "symbolic link"),
-    (_folder_symlink, "symbolic link"),
-    (_hard_link, "hard link"),
-    (_fifo, "FIFO"),
-    (_socket, "socket"),
-    (_device, "device"),
-    (_case, "only in the case"),
-    (_named("a\\b.py"), "portable"),
-    (_named("C:evil"), "portable"),
-    (_named("a\nb.py"), "control characters"),
-    (_named("a\u202eb.py"), "control characters"),
-    (_named("u\u0308.py"), "normal form C"),
-    (_startup("sitecustomize.py"), "start of every program"),
-    (_startup("usercustomize.cpython-312-x86_64-linux-gnu.so"), "start of every program"),
-    (_startup("sitecustomize.pyc"), "start of every program"),
-    (_startup_folder, "start of every program"),
-]
-
-
-@pytest.mark.parametrize(("spoil", "why"), HOSTILE, ids=[f"{why}-{n}" for n, (_, why) in enumerate(HOSTILE)])
-def test_hostile_trees_are_refused(tmp_path: Path, spoil: Callable[[Path], None], why: str) -> None:
-    tree = _tree(tmp_path / "tree")
-    if spoil is _device and os.geteuid() != 0:
-        pytest.skip("only root makes devices")
-    spoil(tree)
-    request = BuildRequest("3.12", source_distributions="Allow")
-    with pytest.raises(StepError, match=why) as caught:
-        _package(tree, tmp_path / "out", request=request)
-    assert caught.value.reason is Reason.TREE_REFUSED
-    assert "\n" not in caught.value.message
-    assert not (tmp_path / "out/artifact.zip").exists()
-
-
-def test_links_that_uv_made_are_fine(tmp_path: Path) -> None:
-    """Where no package code ran, a link can only be uv's, to its cache."""
-    tree = _tree(tmp_path / "tree")
-    plain = _package(tree, tmp_path / "out1")
-    (tmp_path / "cached").hardlink_to(tree / "pkg/__init__.py")
-    assert _package(tree, tmp_path / "out2") == plain
-
-
-def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
-    tree = _tree(tmp_path / "tree")
-    Path(os.fsdecode(os.fsencode(tree) + b"/pkg/\xff.py")).touch()
-    with pytest.raises(StepError, match="no UTF-8"):
-        _package(tree, tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    ("limits", "what"),
-    [
-        (Limits(files=3), "more than 3 files"),
-        (Limits(file_bytes=1000), "limit is 1000 bytes for a file"),
-        (Limits(uncompressed_bytes=2500), "more than 2.4 KiB"),
-        (Limits(compressed_bytes=300), "The ZIP has more than 300 bytes"),
-    ],
-)
-def test_limits(tmp_path: Path, limits: Limits, what: str) -> None:
-    with pytest.raises(StepError, match=what) as caught:
-        _package(_tree(tmp_path / "tree"), tmp_path / "out", limits)
-    assert caught.value.reason is Reason.TOO_LARGE
-
-
-def _grow(path: Path) -> None:
-    with path.open("ab") as file:
-        file.write(b"x")
-
-
-def _replace(path: Path) -> None:
-    content = path.read_bytes()
-    path.with_name("other").write_bytes(content)
-    path.with_name("other").replace(path)
-
-
-def _link_away(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("/etc/passwd")
-
-
-def _become_fifo(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-def _folder_becomes_link(path: Path) -> None:
-    path.parent.rename(path.parent.with_name("moved"))
-    path.parent.symlink_to("moved")
-
-
-@pytest.mark.parametrize("change", [_grow, _replace, _link_away, _become_fifo, _folder_becomes_link, Path.unlink])
-def test_a_file_that_changes_after_the_scan(tmp_path: Path, change: Callable[[Path], None]) -> None:
-    tree = _tree(tmp_path / "tree")
-    file = next(file for file in scan(tree, Limits()) if file.path == "pkg/__init__.py")
-    change(tree / "pkg/__init__.py")
-    root = os.open(tree, os.O_RDONLY)
-    try:
-        with TreeReader(root) as reader, pytest.raises(StepError, match=r"changed|grew"):
-            reader.read(file)
-    finally:
-        os.close(root)
-
-
 def test_native_modules_are_noticed(tmp_path: Path) -> None:
-    tree = _tree(tmp_path / "tree")
+    tree = small_tree(tmp_path / "tree")
     (tree / "pkg/native").write_bytes(b"\x7fELF" + b"0" * 100)
     assert not _package(tree, tmp_path / "out").zip_importable
 
