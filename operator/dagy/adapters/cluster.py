@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -93,19 +94,20 @@ class Cluster:
 
     async def jobs(self, selector: Mapping[str, str]) -> tuple[JobFact, ...]:
         """Jobs with these labels, and their pods."""
-        return jobs_of(*await self._jobs_and_pods(selector))
+        jobs = await self._ours("jobs", selector)
+        if not jobs:  # so it is with nearly every package of a cluster, when all are looked at
+            return ()
+        return jobs_of(jobs, await self._ours("pods", selector))
 
     async def occupied_slots(self, kind: JobKind) -> list[str]:
-        """The package namespaces of all that takes a slot of that kind."""
-        return occupied_slots(*await self._jobs_and_pods({names.LABEL_STEP: kind}))
+        """The package namespaces of all that takes a slot of that kind, pods that outlive their Jobs included."""
+        selector = {names.LABEL_STEP: str(kind)}
+        return occupied_slots(*await asyncio.gather(self._ours("jobs", selector), self._ours("pods", selector)))
 
-    async def _jobs_and_pods(self, selector: Mapping[str, str]) -> tuple[list[Json], list[Json]]:
+    async def _ours(self, resource: str, selector: Mapping[str, str]) -> list[Json]:
         query = ",".join(f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items())
-        jobs, _ = await self._api.list(namespaced("jobs", self._builds), labelSelector=query)
-        if not jobs:  # so it is with nearly every package of a cluster, when all are looked at
-            return [], []
-        pods, _ = await self._api.list(namespaced("pods", self._builds), labelSelector=query)
-        return jobs, pods
+        found, _ = await self._api.list(namespaced(resource, self._builds), labelSelector=query)
+        return found
 
     async def pods_exist(self, uid: str) -> bool:
         """Whether any pod of the package is left, even one that is being stopped."""
