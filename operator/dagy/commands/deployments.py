@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -11,7 +10,7 @@ from dagy.client import Client, DeploymentRefusedError, NotFoundError
 from dagy.commands import output
 from dagy.commands.connection import DONE, FAILED, answered, connected, namespace_of
 from dagy.commands.deployment_text import HEADINGS, outcome, page, row
-from dagy.commands.options import DEFAULT, Api, Deployment, Follow, Timeout
+from dagy.commands.options import DEFAULT, AllNamespaces, Api, Deployment, Follow, Timeout
 from dagy.model.flowstatus import RunPhase
 from dagy.model.rest_deployments import DeploymentResponse
 
@@ -22,9 +21,7 @@ app = App(name="deployments")
 @answered
 def list_deployments(
     *,
-    all_namespaces: Annotated[
-        bool, Parameter(name=["--all-namespaces", "-A"], negative="", help="Those of all namespaces that you may list.")
-    ] = False,
+    all_namespaces: AllNamespaces = False,
     api: Api = DEFAULT,
 ) -> int:
     """List deployments."""
@@ -33,12 +30,11 @@ def list_deployments(
         found = list(client.deployments.list(namespace))
     if api.as_json:
         output.as_json(found)
-    elif found:
-        now = datetime.now(UTC)
-        output.table(HEADINGS, (row(one, now) for one in found))
     else:
         where = "in any namespace" if namespace is None else f"in namespace {namespace}"
-        output.note(f"There is no deployment {where}. `dagy deploy --help` says how to make one.")
+        output.listing(
+            found, HEADINGS, row, f"There is no deployment {where}. `dagy deploy --help` says how to make one."
+        )
     return DONE
 
 

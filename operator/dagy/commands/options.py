@@ -51,6 +51,9 @@ DEFAULT = Api()
 Package = Annotated[str, Parameter(name="PACKAGE", help="Slug, name, or namespace/name.")]
 Packages = Annotated[str, Parameter(name="PACKAGE", help="Slugs, names, or namespace/names.")]
 Deployment = Annotated[str, Parameter(name="DEPLOYMENT", help="Name, or namespace/name.")]
+AllNamespaces = Annotated[
+    bool, Parameter(name=["--all-namespaces", "-A"], negative="", help="Those of all namespaces that you may list.")
+]
 Wait = Annotated[
     bool, Parameter(name=["--wait", "-w"], negative="", help="Wait until it is done; exit code 1 when it fails.")
 ]

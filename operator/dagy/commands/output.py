@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -16,6 +17,8 @@ from rich.text import Text
 
 from dagy.client.files import Progress as OnProgress
 from dagy.model.status import Phase
+
+M = TypeVar("M")
 
 _WIDE = 10_000
 """Columns of what is not a terminal: nothing is cut off there."""
@@ -40,6 +43,17 @@ def as_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any]) -> None:
     else:
         plain = [one.model_dump(mode="json") for one in value]
     print(json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def listing(
+    found: Sequence[M], headings: Sequence[str], row: Callable[[M, datetime], Sequence[str]], none: str
+) -> None:
+    """Print what was found as a table of one row each, or say that there is none."""
+    if found:
+        now = datetime.now(UTC)
+        table(headings, (row(one, now) for one in found))
+    else:
+        note(none)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

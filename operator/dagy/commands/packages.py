@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +11,7 @@ from cyclopts import App, Parameter
 from dagy.client import Client
 from dagy.commands import output
 from dagy.commands.connection import DONE, FAILED, answered, connected, namespace_of
-from dagy.commands.options import DEFAULT, Api, Follow, Package, Timeout, Wait
+from dagy.commands.options import DEFAULT, AllNamespaces, Api, Follow, Package, Timeout, Wait
 from dagy.commands.package_text import HEADINGS, page, row
 from dagy.commands.packages_wait import wait_for
 from dagy.model.rest import RequestResponse
@@ -50,9 +49,7 @@ def list_packages(
     ] = None,
     status: Annotated[Phase | None, Parameter(help="Only those with this status.")] = None,
     python: Annotated[PythonVersion | None, Parameter(help="Only those for this Python version.")] = None,
-    all_namespaces: Annotated[
-        bool, Parameter(name=["--all-namespaces", "-A"], negative="", help="Those of all namespaces that you may list.")
-    ] = False,
+    all_namespaces: AllNamespaces = False,
     api: Api = DEFAULT,
 ) -> int:
     """List packages with their slugs."""
@@ -61,12 +58,14 @@ def list_packages(
         found = list(client.packages.list(namespace, search=search, phase=status, python_version=python))
     if api.as_json:
         output.as_json(found)
-    elif found:
-        now = datetime.now(UTC)
-        output.table(HEADINGS, (row(one, now) for one in found))
     else:
         where = "in any namespace" if namespace is None else f"in namespace {namespace}"
-        output.note(f"There is no such package {where}. `dagy packages create --help` says how to make one.")
+        output.listing(
+            found,
+            HEADINGS,
+            row,
+            f"There is no such package {where}. `dagy packages create --help` says how to make one.",
+        )
     return DONE
 
 
