@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from dagy_builder import pipeline
-from dagy_builder.contract import BuildRequest, Fault, Reason, Step, StepOutcome
+from dagy_builder.contract import LAST_STEPS, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError, exit_code_of
 from dagy_builder.handover import Handover
 from dagy_builder.isolation import await_isolation
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         _say(f"{given.step}: stopped by SIGTERM")
         return 128 + signal.SIGTERM
     write_termination_log(outcome)
-    if given.step is Step.RESOLVE:
+    if given.step in LAST_STEPS:
         _say(result_line(outcome))
     return exit_code_of(outcome)
 

@@ -1,8 +1,9 @@
 """What a build step is asked and what it answers: the only words the operator and the builder share.
 
 Standard library only. The operator writes a `BuildRequest` into the ConfigMap that a Job mounts; each step answers
-with a `StepOutcome` in its termination message (at most 4096 bytes, a limit of Kubernetes), and `resolve`, whose lock
-is larger than that, prints it as the last line of its log (`RESULT_PREFIX`).
+with a `StepOutcome` in its termination message (at most 4096 bytes, a limit of Kubernetes). The last step of a Job
+prints it as the last line of its log, too (`RESULT_PREFIX`): a lock is larger than that, and who follows the log knows
+at once what the kubelet reports up to a second later.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ class Step(StrEnum):
     INSTALL = "install"
     PACKAGE = "package"
     UPLOAD = "upload"
+
+
+LAST_STEPS = (Step.RESOLVE, Step.UPLOAD)
+"""With which a validation and a build end."""
 
 
 class Fault(StrEnum):

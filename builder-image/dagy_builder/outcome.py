@@ -47,7 +47,7 @@ def write_termination_log(outcome: StepOutcome) -> None:
 
 
 def result_line(outcome: StepOutcome) -> str:
-    """The whole outcome as the line that ends the log of `resolve`."""
+    """The whole outcome as the line that ends the log of a Job's last step."""
     return RESULT_PREFIX + outcome.to_text()
 
 

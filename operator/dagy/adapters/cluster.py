@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from dagy.adapters.events import record_event
@@ -23,8 +24,9 @@ _LOG_LIMIT_BYTES = 20_000_000
 class Cluster:
     """The Kubernetes objects that the operator reads and writes."""
 
-    def __init__(self, api: KubeApi, build_namespace: str) -> None:
-        self._api, self._builds = api, build_namespace
+    def __init__(self, api: KubeApi, build_namespace: str, said: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`said`: what the last steps of running pods have told (`LastWords`)."""
+        self._api, self._builds, self._said = api, build_namespace, said
         self.flows = FlowCluster(api)
         """Who uses a package."""
 
@@ -92,12 +94,12 @@ class Cluster:
         }
         return await self._api.create(_CLAIMS, claim) is not None
 
-    async def jobs(self, selector: Mapping[str, str]) -> tuple[JobFact, ...]:
-        """Jobs with these labels, and their pods."""
+    async def jobs(self, selector: Mapping[str, str], *, heed: bool = False) -> tuple[JobFact, ...]:
+        """Jobs with these labels, and their pods. `heed`: believe what a step told before the kubelet does."""
         jobs = await self._ours("jobs", selector)
         if not jobs:  # so it is with nearly every package of a cluster, when all are looked at
             return ()
-        return jobs_of(jobs, await self._ours("pods", selector))
+        return jobs_of(jobs, await self._ours("pods", selector), self._said if heed else {})
 
     async def occupied_slots(self, kind: JobKind) -> list[str]:
         """The package namespaces of all that takes a slot of that kind, pods that outlive their Jobs included."""

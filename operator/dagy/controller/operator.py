@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from dagy.adapters.artifact_store import ArtifactStore
 from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import KubeApi
+from dagy.adapters.last_words import LastWords
 from dagy.adapters.settings import Settings
 from dagy.controller import health, watch
 from dagy.controller.flow_operator import Flows
@@ -17,7 +20,7 @@ from dagy.controller.perform import Performer
 from dagy.controller.queue import WorkQueue
 from dagy.controller.reconcile import Reconciler
 from dagy.controller.slots import Slots
-from dagy.core.facts import JobKind
+from dagy.core.facts import JobKind, last_step_running
 from dagy.core.plan import Key
 from dagy.core.turns import Limits
 from dagy_builder.storage import ObjectStore
@@ -46,7 +49,8 @@ class Operator:
         """Run until cancelled. What cannot be repaired from inside is raised, and the kubelet starts a new process."""
         settings = self._settings
         api = await KubeApi.connect()
-        cluster = Cluster(api, settings.build_namespace)
+        words = LastWords(api, settings.build_namespace, self._queue.add)
+        cluster = Cluster(api, settings.build_namespace, words.said)
         objects = ObjectStore(settings.s3_bucket)
         store = ArtifactStore(objects, settings.s3_prefix)
         limits = {
@@ -64,8 +68,9 @@ class Operator:
                     group.create_task(self._queue.work(lambda key: self._look(reconciler, key), _report))
                 group.create_task(self._resync(cluster, slots))
                 flows.start(group)
-                self._watch(reconciler, slots, flows)
+                self._watch(reconciler, slots, flows, words)
         finally:
+            words.stop()
             for watcher in self._watchers:
                 watcher.stop()
             await runner.cleanup()
@@ -76,7 +81,7 @@ class Operator:
         if seconds is not None:
             self._queue.add_after(key, seconds)
 
-    def _watch(self, reconciler: Reconciler, slots: Slots, flows: Flows) -> None:
+    def _watch(self, reconciler: Reconciler, slots: Slots, flows: Flows, words: LastWords) -> None:
         loop = asyncio.get_running_loop()
 
         def package_changed(key: Key, version: str, slug: str) -> None:
@@ -84,8 +89,9 @@ class Operator:
             if reconciler.written.get(key) != version:  # not the echo of our own write
                 loop.call_soon_threadsafe(self._queue.add, key)
 
-        def job_changed(key: Key, ended: bool) -> None:
+        def job_changed(key: Key, ended: bool, changed: Mapping[str, Any]) -> None:
             loop.call_soon_threadsafe(self._queue.add, key)
+            loop.call_soon_threadsafe(words.heed, key, changed["metadata"]["name"], ended, last_step_running(changed))
             if ended:
                 loop.call_soon_threadsafe(slots.wake)
 

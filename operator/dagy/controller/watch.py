@@ -12,7 +12,7 @@ import datetime
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import kopf
@@ -29,8 +29,8 @@ AnnouncePackage = Callable[[Key, str, str], None]
 """Called with the package, its resourceVersion and its slug, as far as it has one."""
 AnnounceFlow = Callable[[Key, str], None]
 """Called with the flow deployment and its resourceVersion; that is empty when one of its objects changed."""
-AnnounceJob = Callable[[Key, bool], None]
-"""Called with the package of a Job or pod, and whether that has ended, so that its slot is free."""
+AnnounceJob = Callable[[Key, bool, Mapping[str, Any]], None]
+"""Called with the package of a Job or pod, whether that has ended, so that its slot is free, and the object."""
 
 
 class _Forever:
@@ -114,11 +114,13 @@ def job_registry(announce: AnnounceJob) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
 
-    async def job_changed(event: kopf.RawEvent, annotations: kopf.Annotations, status: kopf.Status, **_: Any) -> None:
+    async def job_changed(
+        event: kopf.RawEvent, annotations: kopf.Annotations, status: kopf.Status, body: kopf.Body, **_: Any
+    ) -> None:
         package = annotations.get(names.ANNOTATION_PACKAGE, "").split("/")
         if len(package) == 2:
             ended = event["type"] == "DELETED" or status.get("phase") in ("Succeeded", "Failed")
-            announce(Key(*package), ended)
+            announce(Key(*package), ended, body)
 
     ours = {names.LABEL_MANAGED_BY: names.MANAGED_BY}
     kopf.on.event("batch", "v1", "jobs", labels=ours, registry=registry)(job_changed)

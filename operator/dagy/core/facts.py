@@ -6,13 +6,16 @@ A pod is looked at before its Job, because the Job's own condition comes about a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from dagy.core.failure import Failure, failure_in
+from dagy.core.told import outcome_in
 from dagy.model import names
 from dagy_builder.contract import Step
+from dagy_builder.failure import exit_code_of
 
 Json = Mapping[str, Any]
 
@@ -109,14 +112,20 @@ def occupied_slots(jobs: Iterable[Json], pods: Iterable[Json]) -> list[str]:
     return [_package_namespace(obj) for obj in [*live, *waiting]]
 
 
-def jobs_of(jobs: Iterable[Json], pods: Iterable[Json]) -> tuple[JobFact, ...]:
-    """Facts of all Jobs, oldest attempt first. Objects without our labels are not ours and are left out."""
+def jobs_of(
+    jobs: Iterable[Json], pods: Iterable[Json], said: Mapping[str, str] = MappingProxyType({})
+) -> tuple[JobFact, ...]:
+    """Facts of all Jobs, oldest attempt first. Objects without our labels are not ours and are left out.
+
+    `said`: the outcome that a pod's last step has told, as JSON, by the pod's name; empty for pods whose log is not to
+    be trusted.
+    """
     newest: dict[str, Json] = {}
     for pod in pods:
         owner = _owner(pod)
         if owner not in newest or _created(newest[owner]) <= _created(pod):
             newest[owner] = pod
-    facts = [_job(job, newest.get(job["metadata"]["name"])) for job in jobs if _ours(job)]
+    facts = [_job(job, newest.get(job["metadata"]["name"]), said) for job in jobs if _ours(job)]
     return tuple(sorted(facts, key=lambda job: (job.kind, job.input_hash, job.attempt)))
 
 
@@ -124,13 +133,34 @@ def _ours(job: Json) -> bool:
     return _label(job, names.LABEL_STEP) in tuple(JobKind) and _label(job, names.LABEL_ATTEMPT).isdigit()
 
 
-def _job(job: Json, pod: Json | None) -> JobFact:
+def last_step_running(pod: Json) -> Step | None:
+    """The step with which the pod's work ends, when its container runs."""
+    kind = _label(pod, names.LABEL_STEP)
+    if kind not in tuple(JobKind):
+        return None
+    container = _pod(pod, JobKind(kind)).container(STEPS[JobKind(kind)][-1])
+    return container.step if container and container.running else None
+
+
+def _ended_as_said(pod: PodFact, kind: JobKind, said: str) -> PodFact:
+    """The pod as it is when its last step has told its outcome: the kubelet reports that up to a second later."""
+    outcome, last = outcome_in(said), pod.container(STEPS[kind][-1])
+    if outcome is None or last is None or not last.running or outcome.step != last.step:
+        return pod
+    told = replace(last, running=False, exit_code=exit_code_of(outcome), message=said)
+    # It ends well only after all others did.
+    before = [replace(c, running=False, exit_code=0) if outcome.ok else c for c in pod.containers if c is not last]
+    return replace(pod, containers=(*before, told))
+
+
+def _job(job: Json, pod: Json | None, said: Mapping[str, str] = MappingProxyType({})) -> JobFact:
     status = job.get("status") or {}
     ended: Json = next(
         (c for c in status.get("conditions") or [] if c["type"] in ("Complete", "Failed") and c["status"] == "True"), {}
     )
     annotations = job["metadata"].get("annotations") or {}
     kind = JobKind(_label(job, names.LABEL_STEP))
+    found = _pod(pod, kind) if pod else None
     return JobFact(
         name=job["metadata"]["name"],
         uid=str(job["metadata"].get("uid", "")),
@@ -145,7 +175,7 @@ def _job(job: Json, pod: Json | None) -> JobFact:
         log_uri=str(annotations.get(names.ANNOTATION_LOG_KEPT, "")),
         failure=failure_in(str(annotations.get(names.ANNOTATION_FAILURE, ""))),
         deleting="deletionTimestamp" in job["metadata"],
-        pod=_pod(pod, kind) if pod else None,
+        pod=_ended_as_said(found, kind, said.get(found.name, "")) if found else None,
     )
 
 

@@ -1,0 +1,153 @@
+"""Listening to the last steps of Jobs, and what the reconciler makes of it while the kubelet still says "running"."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+from typing_extensions import override
+
+from dagy.adapters.kube import KubeApi, KubeError
+from dagy.adapters.last_words import LastWords
+from dagy.core.plan import Key
+from dagy_builder.contract import RESULT_PREFIX, Step
+from dagy_builder.storage import ObjectStore
+from tests.controller.harness import Rig
+from tests.controller.test_reconcile import create, run
+
+KEY = Key("team-a", "ml")
+LINE = f"{RESULT_PREFIX}{{}}\n".encode()
+
+
+class Logs(KubeApi):
+    """Each pod's log as the pieces in which it comes; an error is raised; None never ends."""
+
+    def __init__(self, **logs: list[bytes | Exception | None]) -> None:
+        self.logs, self.asked, self.closed = logs, list[str](), list[str]()
+
+    @override
+    async def stream(self, path: str, *, query: Mapping[str, Any], idle_seconds: float) -> AsyncGenerator[bytes, None]:
+        pod = path.split("/")[-2]
+        self.asked.append(pod)
+        assert query["follow"] == "true"
+        try:
+            for piece in self.logs[pod]:
+                if isinstance(piece, Exception):
+                    raise piece
+                if piece is None:
+                    await asyncio.Event().wait()
+                yield piece or b""
+        finally:
+            self.closed.append(pod)
+
+
+def heard(logs: Logs, *pods: str) -> tuple[LastWords, list[Key]]:
+    """What is known after all that can be heard was heard."""
+    keys: list[Key] = []
+
+    async def listen() -> LastWords:
+        words = LastWords(logs, "builds", keys.append)
+        for pod in pods:
+            words.heed(KEY, pod, ended=False, step=Step.UPLOAD)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        words.stop()
+        return words
+
+    return asyncio.run(listen()), keys
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[b"a line\n" + LINE], [b"a li", b"ne\n" + LINE[:4], LINE[4:]], [LINE, None], [b"x\n", LINE + b"more"]],
+    ids=["at once", "in pieces", "before the stream ends", "with more after it"],
+)
+def test_the_result_is_heard(pieces: list[bytes | Exception | None]) -> None:
+    logs = Logs(p=pieces)
+    words, keys = heard(logs, "p")
+    assert words.said == {"p": "{}"}
+    assert keys == [KEY]
+    assert logs.closed == ["p"]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"no result\n"],
+        [b"before " + LINE],
+        [LINE[:-1], None],
+        [KubeError(400, "BadRequest", "container is waiting")],
+        [b"x", aiohttp.ClientPayloadError("cut")],
+        [TimeoutError()],
+        [b"x" * (5 << 20), LINE],
+    ],
+    ids=["none", "within a line", "not whole", "refused", "cut", "mute", "an endless line"],
+)
+def test_what_is_no_result_is_not_heard(pieces: list[bytes | Exception | None]) -> None:
+    words, keys = heard(Logs(p=pieces), "p")
+    assert words.said == {}
+    assert keys == []
+
+
+def test_who_ends_is_forgotten_and_not_followed_any_more() -> None:
+    logs = Logs(mute=[None], loud=[LINE])
+
+    async def test() -> None:
+        words = LastWords(logs, "builds", lambda _key: None)
+        for _ in range(2):  # a second event does not open a second stream
+            for pod in ("mute", "loud"):
+                words.heed(KEY, pod, ended=False, step=Step.UPLOAD)
+            words.heed(KEY, "idle", ended=False, step=None)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        assert sorted(logs.asked) == ["loud", "mute"]
+        assert words.said.keys() == {"loud"}
+        for pod in ("mute", "loud", "never seen"):
+            words.heed(KEY, pod, ended=True, step=None)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert words.said == {}
+        assert sorted(logs.closed) == ["loud", "mute"]
+
+    asyncio.run(test())
+
+
+def test_connections_are_left_for_others() -> None:
+    names = [f"p{number}" for number in range(200)]
+    silence: list[bytes | Exception | None] = [None]
+    logs = Logs(**dict.fromkeys(names, silence))
+    heard(logs, *names)
+    assert 0 < len(logs.asked) < 50
+    assert len(logs.closed) == len(logs.asked)
+
+
+@pytest.mark.apiserver
+def test_a_package_goes_on_before_the_kubelet_notices(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        rig.kubelet.late = True
+        package = await rig.settle(await create(rig), rig.reconciler().reconcile)
+        assert package["status"]["phase"] == "COMPLETED"
+        record = package["status"]["artifact"]
+        assert objects.get(record["logUri"].removeprefix("s3://dagy/")), "the log was kept all the same"
+
+    run(kubeconfig, objects, test)
+
+
+@pytest.mark.apiserver
+def test_where_package_code_may_run_only_the_kubelet_is_believed(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        rig.kubelet.late = True
+        key = await create(rig, sourceDistributions="Allow")
+        reconcile = rig.reconciler().reconcile
+        await reconcile(key)
+        while await rig.kubelet.step():
+            await reconcile(key)
+        package = await rig.package(key)
+        assert package
+        assert package["status"]["phase"] == "VALIDATING"
+        assert rig.kubelet.said, "it was told"
+
+    run(kubeconfig, objects, test)
