@@ -1,13 +1,16 @@
-"""`dagy` on the real API: inside its process with a kubeconfig, or over HTTP with a token."""
+"""`dagy` on the real API, inside its process with a kubeconfig or over HTTP with a token; and without any, on an index."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from dagy.cli import main
 from dagy_builder.storage import ObjectStore
+from tests.builder.index import Index, serve
+from tests.cli.local import RELEASES
 from tests.sdk.played_operator import PlayedOperator
 
 Dagy = Callable[..., int]
@@ -32,3 +35,18 @@ def dagy(kubeconfig: str, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch)
         return int(ended.value.code or 0)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def index() -> Iterator[Index]:
+    """The index of commands that work on this machine."""
+    with serve(*RELEASES) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, and a uv cache of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    return tmp_path

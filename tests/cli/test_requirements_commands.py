@@ -10,30 +10,28 @@ from typing import get_args
 import pytest
 import yaml
 
-from dagy.cli import app
 from dagy.commands.requirements import Python
 from dagy.core.requirements import Target, merge, parse_dependency, read_requirements
 from dagy.core.requirements.report import as_json
 from dagy.model.names import PYTHON_VERSIONS
 from dagy.model.spec import DepPackageSpec
+from tests.cli import local
 
 GOOD = "# ours\nNumPy>=2\npywin32; sys_platform == 'win32'\n"
 BAD = "numpy\npandas=2\nreports @ https://user:secret@host/reports-1-py3-none-any.whl\n"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "good.txt").write_text(GOOD)
-    (tmp_path / "bad.txt").write_text(BAD)
-    (tmp_path / "list.txt").write_text("numpy==1.26\nflask\n")
-    return tmp_path
+def folder(folder: Path) -> Path:
+    """A folder with three files."""
+    (folder / "good.txt").write_text(GOOD)
+    (folder / "bad.txt").write_text(BAD)
+    (folder / "list.txt").write_text("numpy==1.26\nflask\n")
+    return folder
 
 
 def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        app(["requirements", *arguments])
-    return int(ended.value.code or 0)
+    return local.run("requirements", *arguments)
 
 
 def test_a_clean_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
