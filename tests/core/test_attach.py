@@ -2,63 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy.core.attach import (
-    Attachment,
-    AttachReason,
-    AttachRequest,
-    Candidate,
-    Contents,
-    ImageFact,
-    Refusal,
-    Wanted,
-    plan_attachment,
-    request_of_pod,
-    wanted_packages,
-)
-from dagy.core.attach_contents import ContentsError, files_of_list, versions_of_lock
+from dagy.core.attach import Attachment, AttachReason, AttachRequest, Candidate, Contents, Refusal, plan_attachment
 from dagy.core.attach_request import image_fact
 from dagy.core.plan import Key
-from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
+from dagy.model.status import DepPackageStatus, Phase
+from tests.core.attachable import ML, NLP, OLD, ONE, TWO, A, B, artifact, candidate, request
 
-A, B = "A1B2C3D4", "X9Y8Z7W6"
-ONE, TWO, OLD = "1" * 64, "2" * 64, "0" * 64
-
-
-def artifact(
-    sha256: str = ONE, python: str = "3.12", architecture: str = "amd64", *, native: bool = True
-) -> ArtifactStatus:
-    return ArtifactStatus(
-        uri=f"s3://b/{sha256[:8]}.zip", sha256=sha256, content_sha256=sha256, size_bytes=10, uncompressed_bytes=20, file_count=2,
-        package_count=1, python_version=python, architecture=architecture, glibc="2.28", zip_importable=not native,
-        lock_hash="3" * 64, lock_uri="s3://b/lock", built_at="2026-11-21T12:00:00Z",
-    )  # fmt: skip
-
-
-def candidate(
-    slug: str = A,
-    name: str = "ml",
-    present: ArtifactStatus | None = None,
-    phase: Phase = Phase.COMPLETED,
-    **status: Any,
-) -> Candidate:
-    return Candidate(slug, Key("team-a", name), DepPackageStatus(artifact=present, phase=phase, **status))
-
-
-def request(*wanted: str, **more: Any) -> AttachRequest:
-    read = wanted_packages(",".join(wanted))
-    assert isinstance(read, tuple), read
-    return AttachRequest("team-a", read, **more)
-
-
-ML, NLP = candidate(A, "ml", artifact(ONE)), candidate(B, "nlp", artifact(TWO))
 EMPTY = {ONE: Contents({}, {}), TWO: Contents({}, {})}
 ALPINE = image_fact("main", "python:3.12-alpine")
 
@@ -187,99 +140,6 @@ def test_pure_python_runs_anywhere() -> None:
     assert native.architecture == "amd64"
 
 
-@pytest.mark.parametrize(
-    ("image", "version", "musl"),
-    [
-        ("python:3.12", "3.12", False),
-        ("python:3.12-slim@sha256:abcd", "3.12", False),
-        ("docker.io/library/python:3.10.14-bookworm", "3.10", False),
-        ("localhost:5000/python:3.13-alpine", "3.13", True),
-        ("public.ecr.aws/docker/library/python:3.9", "3.9", False),
-        ("python:3", None, False),
-        ("python:3.120", None, False),
-        ("python:latest", None, False),
-        ("python@sha256:abcd", None, False),
-        ("localhost:3.12/python", None, False),
-        ("team/my-python:3.12", None, False),
-        ("apache/airflow:2.9-python3.12", None, False),
-        ("", None, False),
-    ],
-)
-def test_what_an_images_name_tells(image: str, version: str | None, musl: bool) -> None:
-    fact = image_fact("main", image)
-    assert (fact.python_version, fact.musl) == (version, musl)
-
-
-def pod(annotations: dict[str, str], **spec: Any) -> dict[str, Any]:
-    return {
-        "metadata": {"annotations": annotations},
-        "spec": {"containers": [{"name": "main", "image": "python:3.11"}], **spec},
-    }
-
-
-def test_a_pod_is_read() -> None:
-    read = request_of_pod(
-        pod(
-            {
-                "dagy.io/dep-packages": f" {A} , {B}@{ONE}",
-                "dagy.io/python-version": "3.12",
-                "dagy.io/flow-artifact": json.dumps({"deployment": "etl", "sha256": TWO, "sizeBytes": 5}),
-            },
-            serviceAccountName="flows",
-            nodeSelector={"kubernetes.io/arch": "arm64"},
-        ),
-        "team-a",
-    )
-    assert isinstance(read, AttachRequest)
-    assert read.wanted == (Wanted(A), Wanted(B, ONE))
-    assert (read.namespace, read.service_account, read.architecture) == ("team-a", "flows", "arm64")
-    assert read.images == (ImageFact("python:3.11", "3.12", "annotation dagy.io/python-version says that the pod has"),)
-    assert read.flow
-    assert (read.flow.deployment, read.flow.sha256, read.flow.size_bytes) == ("etl", TWO, 5)
-
-
-def test_the_architecture_can_stand_in_the_affinity() -> None:
-    def affinity(*values: str) -> dict[str, Any]:
-        term = {"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": list(values)}]}
-        return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
-
-    for values, found in ((("arm64",), "arm64"), (("arm64", "amd64"), None)):
-        read = request_of_pod(pod({"dagy.io/dep-packages": A}, affinity=affinity(*values)), "team-a")
-        assert isinstance(read, AttachRequest)
-        assert read.architecture == found
-
-
-@pytest.mark.parametrize(
-    ("annotations", "sentence"),
-    [
-        ({"dagy.io/dep-packages": "a1b2c3d4"}, 'Annotation dagy.io/dep-packages: "a1b2c3d4" is no slug (A1B2C3D4 is). Write slugs'),
-        ({"dagy.io/dep-packages": f"{A},,{B}"}, '"" is no slug.'),
-        ({"dagy.io/dep-packages": f"{A} {B}"}, f'"{A} {B}" is no slug.'),
-        ({"dagy.io/dep-packages": f"{A}@abc"}, f'"{A}@abc" is pinned to no SHA-256.'),
-        ({"dagy.io/dep-packages": f"{A},{A}@{ONE}"}, f"{A} is named twice. Name it once."),
-        ({"dagy.io/dep-packages": "x" * 200}, '..."'),
-        ({"dagy.io/dep-packages": A, "dagy.io/python-version": "3.9"}, '"3.9" is none of 3.10, 3.11, 3.12, 3.13.'),
-        ({"dagy.io/dep-packages": A, "dagy.io/attach-medium": "RAM"}, '"RAM" is neither Disk nor Memory.'),
-        ({"dagy.io/flow-artifact": "{"}, "Annotation dagy.io/flow-artifact: it can't be read."),
-        ({"dagy.io/flow-artifact": "[]"}, "it can't be read."),
-        ({"dagy.io/flow-artifact": json.dumps({"deployment": "../x", "sha256": ONE, "sizeBytes": 1})}, "a field is not as it must be."),
-        ({"dagy.io/flow-artifact": json.dumps({"deployment": "x", "sha256": ONE, "sizeBytes": True})}, "a field is not as it must be."),
-    ],
-)  # fmt: skip
-def test_annotations_that_cant_be_read(annotations: dict[str, str], sentence: str) -> None:
-    refused = request_of_pod(pod(annotations), "team-a")
-    assert isinstance(refused, Refusal)
-    assert refused.reason == AttachReason.INVALID_ANNOTATION
-    assert sentence in refused.message
-    assert len(refused.message) < 400
-
-
-@given(st.text(max_size=300))
-def test_any_annotation_is_read_or_refused(text: str) -> None:
-    read = request_of_pod(pod({"dagy.io/dep-packages": text, "dagy.io/flow-artifact": text}), "team-a")
-    assert isinstance(read, AttachRequest | Refusal)
-
-
 SMALL = st.dictionaries(st.sampled_from("abcd"), st.sampled_from("12"), max_size=4)
 
 
@@ -297,34 +157,3 @@ def test_conflicts_are_found_in_any_order_and_only_real_ones(
     )
     for order in (slugs, slugs[::-1]):
         assert isinstance(plan_attachment(request(*order), known, inside), Attachment) == agree
-
-
-def test_a_lock_tells_versions() -> None:
-    text = """lock-version = "1.0"
-[[packages]]
-name = "idna"
-version = "3.7"
-wheels = [{url = "https://e/idna.whl", hashes = {sha256 = "aa"}}]
-[[packages]]
-name = "mine"
-archive = {url = "https://e/mine.whl", hashes = {sha256 = "bb"}}
-"""
-    assert versions_of_lock(text) == {"idna": "3.7", "mine": "of the file with SHA-256 bb"}
-
-
-@given(st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1), st.just(ONE)))
-def test_a_list_of_files_is_read_back(files: dict[str, str]) -> None:
-    lines = "".join(f"644 {sha256} {path}\n" for path, sha256 in sorted(files.items()))
-    assert files_of_list(gzip.compress(lines.encode())) == files
-
-
-@pytest.mark.parametrize("data", [b"", b"not gzip", gzip.compress(b"one\n"), gzip.compress(b"644 a b\n")[:-9]])
-def test_a_damaged_list_is_said_to_be_one(data: bytes) -> None:
-    with pytest.raises(ContentsError):
-        files_of_list(data)
-
-
-@pytest.mark.parametrize("text", ["", "[[", "packages = 3", "[[packages]]\nversion = '1'", "[[packages]]\nname = 'a'"])
-def test_a_damaged_lock_is_said_to_be_one(text: str) -> None:
-    with pytest.raises(ContentsError):
-        versions_of_lock(text)

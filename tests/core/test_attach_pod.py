@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dagy.attach.order import Order
 from dagy.core.attach import Attachment, AttachReason, AttachRequest, Contents, Refusal, plan_attachment, request_of_pod
 from dagy.core.attach_pod import InitContainer, attach, is_attached, json_patch
-from tests.core.test_attach import ML, ONE, TWO, A, B, artifact, candidate
+from tests.core.attachable import ML, ONE, TWO, A, B, artifact, candidate
 
 HOW = InitContainer("dagy/operator:1", "IfNotPresent", "https://api.svc", "PEM", "100m", "2", "64Mi", "512Mi")
 PATHS = f"/dagy/packages/{A}:/dagy/packages/{B}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dagy.core import decide, states
+from dagy.core import decide
 from dagy.core.facts import STEPS, ContainerFact, JobFact, JobKind, PodFact
 from dagy.core.plan import BuildPlan, plan_of
 from dagy.core.remembered import handled_tokens, rejection_in
@@ -103,6 +103,15 @@ def job(
             f"{kind}-{attempt}-pod", "Failed" if failure is not None else "Running", containers=tuple(containers)
         ),
     )
+
+
+PLAN = plan()
+LOCK = Resolution(PLAN.spec_hash, "1" * 64)
+OTHER = Source("other", "B1B2C3D4")
+"""A package that has an artifact of that lock."""
+INFRA = outcome(Step.RESOLVE, reason="IndexUnreachable", fault=Fault.INFRASTRUCTURE)
+USER = outcome(Step.RESOLVE, reason="PackageNotFound")
+"""Termination messages of validations: INFRA is tried again, USER is not."""
 
 
 @dataclass
@@ -243,6 +252,3 @@ class World:
 def settled(world: World) -> bool:
     """Whether status says that nothing more will happen."""
     return any(c.type == "Settled" and c.status == "True" for c in world.status.conditions)
-
-
-__all__ = ["SLUG", "START", "World", "artifact", "job", "outcome", "package", "plan", "settled", "states"]
