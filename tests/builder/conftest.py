@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dagy_builder import pipeline
+from dagy_builder.contract import BuildRequest
+from dagy_builder.resolve import lock_of_result
 from dagy_builder.uv import Uv, open_uv
 from tests.builder.catalogue import CATALOGUE
 from tests.builder.index import Authority, Index, serve
+from tests.builder.uploads import Build
 from tests.s3server import s3_server
 
 
@@ -44,3 +49,17 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         yield "packages"
+
+
+@pytest.fixture
+def build(index: Index, bucket: str, tmp_path: Path) -> Build:
+    """Everything up to the upload."""
+    request = BuildRequest("3.12", index_url=index.url, requirements=["alpha"], bucket=bucket, key_prefix="ns/SLUG/")
+    resolved = pipeline.resolve(request, lambda _: None)
+    assert resolved.result
+    lock = lock_of_result(resolved.result)
+    request = dataclasses.replace(request, lock_hash=resolved.result["lockHash"])
+    work = tmp_path / "work"
+    assert pipeline.install(request, lock, work, lambda _: None).ok
+    assert pipeline.package(request, work, lambda _: None, lock_text=lock).ok
+    return Build(request, lock, work, [])

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
-import socketserver
 import sys
-import threading
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,47 +14,19 @@ from dagy_builder import pipeline
 from dagy_builder.contract import BuildRequest, Fault, Reason, StepOutcome
 from dagy_builder.folders import tree_in
 from dagy_builder.index_credentials import Credential
-from dagy_builder.index_gateway import Gateway, files_of_build, serving
-from dagy_builder.index_page import with_other_links
-from dagy_builder.index_route import FAILURES_PATH, Route
+from dagy_builder.index_gateway import files_of_build
+from dagy_builder.index_route import FAILURES_PATH
 from dagy_builder.resolve import lock_of_result
 from tests.builder.index import Authority, Index, Release, serve
+from tests.builder.index_gateway import BASIC, PASSWORD, ask, gateway
 
-PASSWORD = "hunter2-hunter2"
 PYTHON = "{}.{}".format(*sys.version_info)
 CPYTHON = f"cp{PYTHON.replace('.', '')}"
-BASIC = "Basic " + base64.b64encode(f"ci:{PASSWORD}".encode()).decode()
-
-
-@contextmanager
-def gateway(
-    monkeypatch: pytest.MonkeyPatch,
-    indexes: Sequence[str],
-    *credentials: Credential,
-    files: Iterable[str] = (),
-) -> Iterator[Route]:
-    """The gateway in a thread, which the steps find as they would in a pod."""
-    said: list[str] = []
-    with serving(Gateway(indexes, files, credentials, said.append)) as route:
-        monkeypatch.setenv("DAGY_INDEX_GATEWAY", route.base)
-        monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-        yield route
-    assert PASSWORD not in "\n".join(said)
 
 
 def ci(index: Index, password: str = PASSWORD, prefix: str = "/") -> Credential:
     parts = urlsplit(index.url)
     return Credential("Secret team-index", f"{parts.scheme}://{parts.netloc}{prefix}", "ci", password)
-
-
-def ask(route: Route, path: str, method: str = "GET") -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(urlsplit(route.base).netloc, timeout=10)
-    try:
-        connection.request(method, path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
 
 
 def resolve(index: Index, *requirements: str, lines: list[str] | None = None, **more: object) -> StepOutcome:
@@ -219,85 +185,6 @@ def test_what_the_gateway_does_not_fetch(monkeypatch: pytest.MonkeyPatch) -> Non
             assert ask(route, f"/http/{host}/files/alpha-1.0-py3-none-any.whl")[0] == 200
             assert ask(route, f"/http/{host}/files/alpha-1.0-py3-none-any.whl.metadata")[0] == 404
             assert json.loads(ask(route, FAILURES_PATH)[1]) == []
-
-
-@contextmanager
-def refusing_proxy() -> Iterator[tuple[str, list[str]]]:
-    """Host and port of a proxy that answers everything with 407, and the heads of the requests that it got."""
-    heads: list[str] = []
-
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            lines = iter(self.rfile.readline, b"\r\n")
-            heads.append(b"".join(line for line in lines if line).decode())
-            self.wfile.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_address[1]}", heads
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.mark.parametrize(
-    ("scheme", "line"),
-    [("http", "GET http://index.invalid/simple/alpha/ HTTP/1.1"), ("https", "CONNECT index.invalid:443 HTTP/1.")],
-)
-def test_a_proxy_gets_its_own_credentials_and_no_others(
-    monkeypatch: pytest.MonkeyPatch, scheme: str, line: str
-) -> None:
-    """Its password stands percent-encoded in the variable, and nowhere in what is told of its refusal."""
-    index = f"{scheme}://index.invalid/simple"
-    credential = Credential("Secret team-index", f"{scheme}://index.invalid/", "ci", PASSWORD)
-    with refusing_proxy() as (host, heads):
-        monkeypatch.setenv(f"{scheme}_proxy", f"http://me:proxy%2Fpassword@{host}")
-        with gateway(monkeypatch, [index], credential) as route:
-            status, body = ask(route, f"/{scheme}/index.invalid/simple/alpha/")
-            told = f"{body.decode()}{route.failures()}"
-    assert heads[0].startswith(line)
-    proxy_login = base64.b64encode(b"me:proxy/password").decode()
-    assert f"proxy-authorization: basic {proxy_login}".lower() in heads[0].lower()
-    assert (BASIC in heads[0]) == (scheme == "http"), "over https the proxy sees a tunnel only"
-    assert status == (407 if scheme == "http" else 502)
-    assert "password" not in told
-    assert proxy_login not in told
-
-
-def test_hosts_of_no_proxy_are_asked_directly(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve(Release("alpha", "1.0")) as index:
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        with gateway(monkeypatch, [index.url]) as route:
-            assert ask(route, f"/http/{urlsplit(index.url).netloc}/simple/alpha/")[0] == 200
-
-
-@pytest.mark.parametrize(
-    ("page", "kind", "urls"),
-    [
-        (b'<a href="../../f/a-1.whl#sha256=ab">a</a>', "text/html", ["https://h/f/a-1.whl"]),
-        (b'<a href="/f/a-1.whl">a</a>', "text/html", ["https://h/f/a-1.whl"]),
-        (b'<base href="https://cdn/x/"><a href="a-1.whl">a</a>', "text/html", ["https://cdn/x/a-1.whl"]),
-        (
-            b'{"files": [{"filename": "a-1.whl", "url": "../a-1.whl"}]}',
-            "application/json",
-            ["https://h/simple/a-1.whl"],
-        ),
-        (b'{"files": []}', "application/vnd.pypi.simple.v1+json", []),
-    ],
-)
-def test_links_of_pages(page: bytes, kind: str, urls: list[str]) -> None:
-    found: list[str] = []
-    with_other_links(page, kind, "https://h/simple/a/", lambda url: found.append(url) or url)  # type: ignore[func-returns-value]
-    assert [url.partition("#")[0] for url in found] == urls
-
-
-@pytest.mark.parametrize("page", [b"[]", b"null", b"{}", b'{"files": [{}]}', b"nonsense", b'{"files": 1}'])
-def test_pages_that_are_none(page: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        with_other_links(page, "application/json", "https://h/simple/a/", lambda url: url)
 
 
 @pytest.mark.parametrize("lock", ["", "broken [", "packages = 1", 'packages = [{wheels = [{path = "x"}]}]'])
