@@ -2,6 +2,8 @@
 
 The Secret's resourceVersion decides which replica's renewal counts; the others take it over. A server certificate is
 used only after its authority was published, so that no admission request meets one that it does not trust.
+
+With a directory that somebody else keeps (`given_certificates`), only the last of the three is done here.
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import os
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from dagy.adapters.attach_settings import AttachSettings
 from dagy.adapters.kube import KubeApi, KubeError, namespaced
 from dagy.model import names
 from dagy.web.certificates import Certificates, renewed
+from dagy.web.given_certificates import UnusableCertificateError, loaded, proven, read, server_context
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +37,13 @@ class CertificateKeeper:
     ) -> None:
         self._api, self._settings, self._clock = api, settings, clock
         self._held: Certificates | None = None
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._newest = self.context = server_context()
+        # A context that has a certificate can't be told to forget it: a pair that turns out to be none would leave it
+        # without a key, and one with another kind of key would be served beside the old one. So each gets a context
+        # of its own, and connections move to the newest when they begin.
+        self.context.sni_callback = self._choose
+        self._told = ""
+        """What was said last about a directory that can't be used, so as not to say it at every look."""
 
     @property
     def authorities(self) -> str:
@@ -55,7 +62,7 @@ class CertificateKeeper:
     async def look(self) -> None:
         """Renew what is due, publish whom to trust, serve what is newest."""
         if self._settings.tls_directory:
-            self._serve(_read(Path(self._settings.tls_directory)))
+            self._take(Path(self._settings.tls_directory))
             return
         newest = await self._agree()
         await self._publish(newest.authorities)
@@ -106,20 +113,35 @@ class CertificateKeeper:
                 await self._api.request("PATCH", path, body=patch, content_type="application/json-patch+json")
                 log.info("Published the authority in %s %s", kind, names.ATTACH_CONTAINER)
 
+    def _take(self, folder: Path) -> None:
+        """Serve what somebody else put there; while that is no use, go on with what is held, and say so.
+
+        Raises UnusableCertificateError when nothing is held.
+        """
+        try:
+            given = read(folder)
+            if given != self._held:
+                self._use(given, proven(given, self._settings.hosts[0]))
+                log.info("Serving the certificate that is now in %s", folder)
+            self._told = ""
+        except (OSError, ValueError) as error:
+            sentence = f"The certificate in {folder} can't be served: {error}."
+            if self._held is None:
+                raise UnusableCertificateError(
+                    f"{sentence} Have a certificate for {self._settings.hosts[0]} written there, or unset "
+                    "DAGY_TLS_DIRECTORY."
+                ) from error
+            if sentence != self._told:
+                log.warning("%s The one before is still served; correct what writes it.", sentence)
+            self._told = sentence
+
     def _serve(self, newest: Certificates) -> None:
-        if newest == self._held:
-            return
         if self._held is None or (newest.chain, newest.key) != (self._held.chain, self._held.key):
-            # OpenSSL reads files only; this one has no name and lies in memory.
-            file = os.memfd_create("tls", os.MFD_CLOEXEC)
-            try:
-                os.write(file, f"{newest.key}\n{newest.chain}".encode())
-                self.context.load_cert_chain(f"/proc/self/fd/{file}")
-            finally:
-                os.close(file)
+            self._use(newest, loaded(newest))
         self._held = newest
 
+    def _use(self, newest: Certificates, context: ssl.SSLContext) -> None:
+        self._held, self._newest = newest, context
 
-def _read(folder: Path) -> Certificates:
-    parts = {name: (folder / name).read_text() for name in ("ca.crt", "tls.crt", "tls.key")}
-    return Certificates(parts["ca.crt"], "", parts["tls.crt"], parts["tls.key"])
+    def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = self._newest
