@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -218,3 +219,13 @@ async def flow_rig(kubeconfig: str, objects: ObjectStore) -> AsyncIterator[FlowR
         yield FlowRig(admin, objects, uuid.uuid4().hex[:8], name)
     finally:
         await admin.close()
+
+
+def run(kubeconfig: str, objects: ObjectStore, test: Callable[[FlowRig], Awaitable[None]]) -> None:
+    """Run a test with a rig of its own."""
+
+    async def whole() -> None:
+        async with flow_rig(kubeconfig, objects) as rig:
+            await test(rig)
+
+    asyncio.run(whole())

@@ -5,13 +5,15 @@ There is no Job controller either in this tier, so that the test decides when a 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import uuid
 import zlib
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,35 +38,6 @@ from dagy_builder.storage import ObjectStore
 BUILDS, NAMESPACE, BUCKET = "dagy-builds", "team-a", "dagy"
 YANKED = '`idna==3.0` is yanked (reason: "broken")'
 LOCK = 'lock-version = "1.0"\n'
-WRITES = {"POST", "PATCH", "PUT", "DELETE"}
-
-
-class Crash(BaseException):
-    """The process dies here. No `except Exception` sees it."""
-
-
-@dataclass
-class Api(KubeApi):
-    """The API, counting writes, and dying at the one that a test names."""
-
-    inner: KubeApi
-    die_at: int = 0
-    after: bool = False
-    """Whether it dies after the server has done the write, instead of before."""
-    writes: list[str] = field(default_factory=list)
-
-    @override
-    async def request(self, method: str, path: str, **options: Any) -> bytes:
-        if method not in WRITES:
-            return await self.inner.request(method, path, **options)
-        self.writes.append(f"{method} {path}")
-        mine = len(self.writes) == self.die_at
-        if mine and not self.after:
-            raise Crash
-        answer = await self.inner.request(method, path, **options)
-        if mine:
-            raise Crash
-        return answer
 
 
 class ClusterWithoutKubelet(Cluster):
@@ -258,3 +231,46 @@ class Rig:
                 ):
                     return package
         raise AssertionError(json.dumps(await self.package(key), indent=1))
+
+
+@asynccontextmanager
+async def open_rig(kubeconfig: str, objects: ObjectStore) -> AsyncIterator[Rig]:
+    """A clean build namespace."""
+    admin = await connect(kubeconfig)
+    try:
+        yield Rig(admin, Kubelet(admin, objects), objects, uuid.uuid4().hex[:8])
+    finally:
+        for kind in ("jobs", "pods", "configmaps", "secrets"):
+            await admin.request(
+                "DELETE", namespaced(kind, BUILDS), query={"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
+            )
+        await admin.close()
+
+
+async def create(rig: Rig, **spec: Any) -> Key:
+    """A new package."""
+    key = Key(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
+    body = {
+        "apiVersion": "dagy.io/v1",
+        "kind": "DepPackage",
+        "metadata": {"name": key.name},
+        "spec": {"pythonVersion": "3.12", "dependencies": ["pandas", "requests"], **spec},
+    }
+    await rig.admin.create(deppackage_path(NAMESPACE, "").rstrip("/"), body)
+    return key
+
+
+def run(kubeconfig: str, objects: ObjectStore, test: Callable[[Rig], Awaitable[None]]) -> None:
+    """Run a test with a rig of its own."""
+
+    async def whole() -> None:
+        async with open_rig(kubeconfig, objects) as prepared:
+            await test(prepared)
+
+    asyncio.run(whole())
+
+
+async def erase_status(api: KubeApi, path: str) -> None:
+    """Remove the status of the object at that path."""
+    body = [{"op": "remove", "path": "/status"}]
+    await api.request("PATCH", f"{path}/status", body=body, content_type="application/json-patch+json")

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import uuid
 from typing import Any
 
 import pytest
 
-from tests.cluster.layout import current_layout
-
 pytestmark = pytest.mark.apiserver
 
 ARTIFACT = {"uri": "s3://dagy/team-a/flows/f/abc.zip", "sha256": "0" * 64, "sizeBytes": 10}
-
-
-@pytest.fixture
-def kubectl(kubeconfig: str) -> Any:
-    """kubectl; exit code and everything it said."""
-
-    def run(*arguments: str, stdin: Any = None) -> tuple[int, str]:
-        argv = [str(current_layout().bin / "kubectl"), f"--kubeconfig={kubeconfig}", "-n", "team-a", *arguments]
-        done = subprocess.run(argv, input=json.dumps(stdin), capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout + done.stderr
-
-    return run
 
 
 def flow(name: str = "f", **spec: Any) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from dagy.adapters.kube import deppackage_path, flowdeployment_path
 from dagy.core.plan import Key
 from dagy_builder.storage import ObjectStore
 from tests.controller.flow_harness import FlowRig, Package, flow_rig, ready
-from tests.controller.harness import NAMESPACE, Kubelet, Rig
-from tests.controller.test_reconcile import create
+from tests.controller.harness import NAMESPACE, Kubelet, Rig, create
 
 pytestmark = pytest.mark.apiserver
 

@@ -10,8 +10,7 @@ import pytest
 from dagy.adapters.kube import namespaced
 from dagy_builder.contract import BuildRequest
 from dagy_builder.storage import ObjectStore
-from tests.controller.harness import BUILDS, NAMESPACE, Rig
-from tests.controller.test_reconcile import create, run
+from tests.controller.harness import BUILDS, NAMESPACE, Rig, create, run
 
 pytestmark = pytest.mark.apiserver
 

@@ -15,8 +15,7 @@ from dagy.adapters.last_words import LastWords
 from dagy.core.plan import Key
 from dagy_builder.contract import RESULT_PREFIX, Step
 from dagy_builder.storage import ObjectStore
-from tests.controller.harness import Rig
-from tests.controller.test_reconcile import create, run
+from tests.controller.harness import Rig, create, run
 
 KEY = Key("team-a", "ml")
 LINE = f"{RESULT_PREFIX}{{}}\n".encode()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +11,8 @@ from dagy.adapters.kube import KubeError, deppackage_path, namespaced
 from dagy.core.plan import Key
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from dagy_builder.storage import ObjectStore
-from tests.controller.harness import BUILDS, NAMESPACE, YANKED, Api, Crash, Kubelet, Rig, connect
+from tests.controller.dying_api import Api, Crash
+from tests.controller.harness import BUILDS, NAMESPACE, YANKED, Rig, create, erase_status, run
 
 pytestmark = pytest.mark.apiserver
 
@@ -26,40 +24,6 @@ INVALID = StepOutcome(
     fault=Fault.USER,
     problems=[{"message": "The index knows no package panadas.", "requirement": "panadas"}],
 )
-
-
-@asynccontextmanager
-async def rig(kubeconfig: str, objects: ObjectStore) -> AsyncIterator[Rig]:
-    """A clean build namespace."""
-    admin = await connect(kubeconfig)
-    try:
-        yield Rig(admin, Kubelet(admin, objects), objects, uuid.uuid4().hex[:8])
-    finally:
-        for kind in ("jobs", "pods", "configmaps", "secrets"):
-            await admin.request(
-                "DELETE", namespaced(kind, BUILDS), query={"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
-            )
-        await admin.close()
-
-
-async def create(rig: Rig, **spec: Any) -> Key:
-    key = Key(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
-    body = {
-        "apiVersion": "dagy.io/v1",
-        "kind": "DepPackage",
-        "metadata": {"name": key.name},
-        "spec": {"pythonVersion": "3.12", "dependencies": ["pandas", "requests"], **spec},
-    }
-    await rig.admin.create(deppackage_path(NAMESPACE, "").rstrip("/"), body)
-    return key
-
-
-def run(kubeconfig: str, objects: ObjectStore, test: Callable[[Rig], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        async with rig(kubeconfig, objects) as prepared:
-            await test(prepared)
-
-    asyncio.run(whole())
 
 
 def essence(package: dict[str, Any]) -> dict[str, Any]:
@@ -195,13 +159,7 @@ def test_erased_status_comes_back_without_a_job(kubeconfig: str, objects: Object
     async def test(rig: Rig) -> None:
         key, operator = await create(rig), rig.reconciler()
         done = await rig.settle(key, operator.reconcile)
-        erase = [{"op": "remove", "path": "/status"}]
-        await rig.admin.request(
-            "PATCH",
-            deppackage_path(key.namespace, key.name, "status"),
-            body=erase,
-            content_type="application/json-patch+json",
-        )
+        await erase_status(rig.admin, deppackage_path(key.namespace, key.name))
         rig.kubelet.jobs_seen.clear()
         back = await rig.settle(key, rig.reconciler().reconcile)
         assert essence(back) == essence(done)

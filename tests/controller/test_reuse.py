@@ -10,8 +10,7 @@ import pytest
 from dagy.adapters.kube import deppackage_path
 from dagy.core.plan import Key
 from dagy_builder.storage import ObjectStore
-from tests.controller.harness import NAMESPACE, Rig
-from tests.controller.test_reconcile import create, run
+from tests.controller.harness import NAMESPACE, Rig, create, erase_status, run
 
 pytestmark = pytest.mark.apiserver
 
@@ -29,12 +28,6 @@ def jobs(rig: Rig) -> int:
     count = len(rig.kubelet.jobs_seen)
     rig.kubelet.jobs_seen.clear()
     return count
-
-
-async def erase_status(rig: Rig, key: Key) -> None:
-    path = deppackage_path(key.namespace, key.name, "status")
-    erase = [{"op": "remove", "path": "/status"}]
-    await rig.admin.request("PATCH", path, body=erase, content_type="application/json-patch+json")
 
 
 def test_the_second_package_of_a_lock_is_a_copy(kubeconfig: str, objects: ObjectStore) -> None:
@@ -55,7 +48,7 @@ def test_the_second_package_of_a_lock_is_a_copy(kubeconfig: str, objects: Object
         record = json.loads(objects.get(records[0]) or b"")
         assert record["reusedFrom"] == second["build"]["reusedFrom"]
 
-        await erase_status(rig, other)
+        await erase_status(rig.admin, deppackage_path(other.namespace, other.name))
         _, again = await completed(rig, other)
         assert jobs(rig) == 0
         assert (again["artifact"], again["build"]["reusedFrom"]) == (second["artifact"], second["build"]["reusedFrom"])

@@ -1,0 +1,40 @@
+"""An API that counts writes, and ends the process at the one that a test names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from typing_extensions import override
+
+from dagy.adapters.kube import KubeApi
+
+WRITES = {"POST", "PATCH", "PUT", "DELETE"}
+
+
+class Crash(BaseException):
+    """The process dies here. No `except Exception` sees it."""
+
+
+@dataclass
+class Api(KubeApi):
+    """The API, counting writes, and dying at the one that a test names."""
+
+    inner: KubeApi
+    die_at: int = 0
+    after: bool = False
+    """Whether it dies after the server has done the write, instead of before."""
+    writes: list[str] = field(default_factory=list)
+
+    @override
+    async def request(self, method: str, path: str, **options: Any) -> bytes:
+        if method not in WRITES:
+            return await self.inner.request(method, path, **options)
+        self.writes.append(f"{method} {path}")
+        mine = len(self.writes) == self.die_at
+        if mine and not self.after:
+            raise Crash
+        answer = await self.inner.request(method, path, **options)
+        if mine:
+            raise Crash
+        return answer
