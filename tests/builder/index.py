@@ -39,6 +39,8 @@ class Release:
     extras: Mapping[str, Sequence[str]] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     entry_points: str = ""
+    uploaded: str = ""
+    """When it was uploaded, RFC 3339 (PEP 700); told in JSON only."""
 
     @property
     def filename(self) -> str:
@@ -111,8 +113,6 @@ class Index:
     """HTTP status for the pages of these packages."""
     speaks_json: bool = False
     """Pages in JSON (PEP 691), else in HTML (PEP 503)."""
-    upload_time: str | None = None
-    """When all files were uploaded, RFC 3339 (PEP 700)."""
     password: str | None = None
     """Basic auth password that is asked for."""
     replaced: dict[str, bytes] = field(default_factory=dict)
@@ -161,8 +161,8 @@ class Index:
             }
             if release.requires_python:
                 entry["requires-python"] = release.requires_python
-            if self.upload_time:
-                entry["upload-time"] = self.upload_time
+            if release.uploaded:
+                entry["upload-time"] = release.uploaded
             files.append(entry)
         versions = sorted({release.version for release in mine})
         page = {"meta": {"api-version": "1.1"}, "name": name, "files": files, "versions": versions}

@@ -64,6 +64,25 @@ def test_a_private_index_by_way_of_the_gateway(
     assert route.base not in told
 
 
+def test_releases_after_a_day_are_left_out_by_way_of_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = (Release("alpha", f"{v}.0", uploaded=f"2026-0{v}-01T00:00:00Z") for v in (1, 2))
+    untold = Release("beta", "1.0")
+    with serve(old, new, untold) as index:
+        index.password, index.speaks_json = PASSWORD, True
+        with gateway(monkeypatch, [index.url], ci(index)):
+            then, before = (
+                resolve(index, "alpha", exclude_newer=f"2026-{day}T00:00:00Z") for day in ("01-15", "02-15")
+            )
+            none = resolve(index, "alpha", exclude_newer="2025-01-01T00:00:00Z")
+            unknown = resolve(index, "beta", exclude_newer="2026-02-15T00:00:00Z")
+    versions = [tomllib.loads(lock_of_result(o.result))["packages"][0]["version"] for o in (then, before) if o.result]
+    assert versions == ["1.0", "2.0"]
+    for refused, name in ((none, "alpha"), (unknown, "beta")):
+        assert refused.fault == Fault.USER
+        assert name in (refused.message or "")
+        assert "excludeNewer" in json.dumps(refused.problems) + (refused.message or "")
+
+
 def test_a_wrong_password_is_told_with_its_secret_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(Release("alpha", "1.0")) as index:
         index.password = "another one"
