@@ -44,6 +44,25 @@ class ObjectInfo:
         return self.metadata.get(_SHA256_METADATA)
 
 
+def s3_client(endpoint: str | None = None) -> S3Client:
+    """Short time-outs, one repetition; `endpoint` instead of the one that the environment names."""
+    config = Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        signature_version="s3v4",
+        # Stores other than AWS know neither CRC trailers nor their validation (SHA-256 is sent explicitly); and a
+        # presigned URL that asks for a checksum could be used by boto3 alone.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        max_pool_connections=32,
+    )
+    session = boto3.session.Session()
+    region = session.region_name or "us-east-1"
+    client: S3Client = session.client("s3", config=config, region_name=region, endpoint_url=endpoint)
+    return client
+
+
 class ObjectStore:
     """One bucket. Endpoint, region and credentials come from boto3's own chain (AWS_ENDPOINT_URL, AWS_REGION, ...).
 
@@ -53,18 +72,7 @@ class ObjectStore:
 
     def __init__(self, bucket: str) -> None:
         self.bucket = bucket
-        config = Config(
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 2},
-            signature_version="s3v4",
-            # Stores other than AWS know neither CRC trailers nor their validation; SHA-256 is sent explicitly.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            max_pool_connections=32,
-        )
-        session = boto3.session.Session()
-        self._s3: S3Client = session.client("s3", config=config, region_name=session.region_name or "us-east-1")
+        self._s3 = s3_client()
 
     @property
     def endpoint(self) -> str:

@@ -29,7 +29,7 @@ from dagy.controller.reconcile import Reconciler
 from dagy.controller.slots import Slots
 from dagy.core.facts import STEPS, JobKind
 from dagy.core.plan import Key
-from dagy.core.status import timestamp
+from dagy.core.timestamp import timestamp
 from dagy.core.turns import Limits
 from dagy_builder import keys
 from dagy_builder.contract import RESULT_PREFIX, Artifact, BuildRequest, Step, StepOutcome

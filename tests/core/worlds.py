@@ -17,7 +17,8 @@ from dagy.core.plan import BuildPlan, plan_of
 from dagy.core.remembered import handled_tokens, rejection_in
 from dagy.core.reuse import Source
 from dagy.core.states import Observed, Record, Resolution, State, state_of
-from dagy.core.status import Surroundings, phases_between, status_of, timestamp
+from dagy.core.status import Surroundings, phases_between, status_of
+from dagy.core.timestamp import timestamp
 from dagy.model.status import DepPackageStatus
 from dagy_builder.contract import Artifact, Fault, Step, StepOutcome
 

@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 
 from dagy.adapters.kube import Json, KubeApi, namespaced
-from dagy.core.status import timestamp
+from dagy.core.timestamp import timestamp
 from dagy.model import names
 
 

@@ -11,15 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dagy_builder.storage import StorageError
+from dagy_builder.storage import StorageError, s3_client
 from dagy_builder.storage_errors import classify
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    pass
 
 T = TypeVar("T")
 _READ_BYTES = 1 << 20
@@ -65,8 +63,8 @@ class PresignedStore:
 
     def __init__(self, bucket: str, public_url: str = "") -> None:
         self.bucket = bucket
-        self._s3 = _client(None)
-        self._signer = _client(public_url) if public_url else self._s3
+        self._s3 = s3_client()
+        self._signer = s3_client(public_url) if public_url else self._s3
 
     def start(self, key: str) -> str:
         """Begin an upload; its identifier."""
@@ -157,23 +155,6 @@ class PresignedStore:
         if _code(error) in _MISSING:
             return UploadGoneError()
         return classify(error, self.bucket, str(self._s3.meta.endpoint_url))
-
-
-def _client(endpoint: str | None) -> S3Client:
-    config = Config(
-        connect_timeout=5,
-        read_timeout=60,
-        retries={"mode": "standard", "total_max_attempts": 2},
-        signature_version="s3v4",
-        # Stores other than AWS know no CRC trailers; and a URL that asks for a checksum could be used by boto3 alone.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        max_pool_connections=32,
-    )
-    session = boto3.session.Session()
-    region = session.region_name or "us-east-1"
-    client: S3Client = session.client("s3", config=config, region_name=region, endpoint_url=endpoint)
-    return client
 
 
 def _code(error: Exception) -> str:

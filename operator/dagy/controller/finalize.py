@@ -11,13 +11,13 @@ from typing import Any
 from dagy.adapters.artifact_store import ArtifactStore
 from dagy.adapters.cluster import Cluster
 from dagy.core import keys
+from dagy.core.conditions import conditions_of
 from dagy.core.flow_reasons import used_by
 from dagy.core.reasons import StateReason
 from dagy.core.remembered import status_in
-from dagy.core.status import timestamp
 from dagy.model import names
 from dagy.model.spec import DeletionPolicy
-from dagy.model.status import Condition, ConditionType
+from dagy.model.status import ConditionType
 from dagy_builder.storage import StorageError
 
 _RETRY_SECONDS = 15.0
@@ -62,22 +62,11 @@ async def _say_why(cluster: Cluster, package: dict[str, Any], reason: StateReaso
     status = status_in(package)
     if status.message == message:
         return
-    said = {ConditionType.DELETION_BLOCKED: "True"}
+    rows = [(ConditionType.DELETION_BLOCKED, True, reason, message)]
     if reason is not StateReason.IN_USE:
-        said[ConditionType.READY] = "False"
-    generation, since = package["metadata"].get("generation", 0), timestamp(now, micro=False)
-    new = [
-        Condition(
-            type=kind,
-            status=true,  # type: ignore[arg-type]
-            reason=reason,
-            message=message,
-            last_transition_time=since,
-            observed_generation=generation,
-        )
-        for kind, true in said.items()
-    ]
-    others = [c for c in status.conditions if c.type not in said]
+        rows.append((ConditionType.READY, False, reason, message))
+    new = conditions_of(status.conditions, rows, package["metadata"].get("generation", 0), now)
+    others = [c for c in status.conditions if c.type not in {c.type for c in new}]
     blocked = status.model_copy(update={"message": message, "conditions": [*new, *others]})
     written = await cluster.write_status(package, blocked.to_json())
     await cluster.record_event(written, warning=True, reason=reason, message=message, now=now)

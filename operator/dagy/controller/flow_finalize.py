@@ -8,16 +8,16 @@ from typing import Any
 
 from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.flow_store import FlowStore
+from dagy.core.conditions import conditions_of
 from dagy.core.flow_artifact import deletable
 from dagy.core.flow_plan import flow_status_in
 from dagy.core.flow_reasons import FlowReason
 from dagy.core.flow_revisions import KeptRevision
 from dagy.core.keys import flow_prefix
 from dagy.core.plan import Key
-from dagy.core.status import timestamp
 from dagy.model import names
 from dagy.model.spec import DeletionPolicy
-from dagy.model.status import Condition, ConditionType
+from dagy.model.status import ConditionType
 from dagy_builder.storage import StorageError
 
 _RETRY_SECONDS = 15.0
@@ -95,16 +95,10 @@ class FlowCleaner:
         status = flow_status_in(deployment)
         if status.message == message:
             return
-        ready = Condition(
-            type=ConditionType.READY,
-            status="False",
-            reason=reason,
-            message=message,
-            last_transition_time=timestamp(now, micro=False),
-            observed_generation=deployment["metadata"].get("generation", 0),
-        )
+        generation = deployment["metadata"].get("generation", 0)
+        new = conditions_of(status.conditions, [(ConditionType.READY, False, reason, message)], generation, now)
         others = [c for c in status.conditions if c.type != ConditionType.READY]
-        said = status.model_copy(update={"message": message, "conditions": [ready, *others]})
+        said = status.model_copy(update={"message": message, "conditions": [*new, *others]})
         written = await self._cluster.write_status(deployment, said.to_json())
         await self._cluster.record_event(written, warning=True, reason=reason, message=message, now=now)
 

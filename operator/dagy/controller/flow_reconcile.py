@@ -19,7 +19,7 @@ from dagy.core.flow_revisions import revision_object
 from dagy.core.flow_states import FlowAction, FlowState, Seen, flow_actions, flow_state_of
 from dagy.core.flow_status import flow_status_of
 from dagy.core.plan import Key
-from dagy.core.status import timestamp
+from dagy.core.timestamp import timestamp
 from dagy.model import names
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.status import ConditionType

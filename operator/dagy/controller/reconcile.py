@@ -22,7 +22,8 @@ from dagy.core.plan import BuildPlan, Key, plan_of
 from dagy.core.reasons import StateReason
 from dagy.core.remembered import artifact_of, status_in
 from dagy.core.states import Observed, State, state_of
-from dagy.core.status import Surroundings, forgotten, phases_between, status_of, timestamp
+from dagy.core.status import Surroundings, forgotten, phases_between, status_of
+from dagy.core.timestamp import timestamp
 from dagy.model import names
 from dagy.model.status import ConditionType, DepPackageStatus
 from dagy_builder.contract import Fault

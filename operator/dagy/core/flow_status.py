@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from dagy.core.conditions import conditions_of
 from dagy.core.flow_plan import FlowPlan, is_deployed
 from dagy.core.flow_reasons import FlowReason
 from dagy.core.flow_states import Deployed, FlowState, Refused, Seen, ToDeploy, run_is_due
-from dagy.core.status import timestamp
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.status import Condition, ConditionType
 
@@ -75,25 +75,9 @@ def _conditions(
     waiting: bool,
 ) -> list[Condition]:
     rows = [
-        (ConditionType.READY, ready),
-        (ConditionType.SETTLED, not waiting),
-        (ConditionType.RECONCILING, waiting),
-        (ConditionType.STALLED, not (ready or waiting)),
+        (ConditionType.READY, ready, reason, message),
+        (ConditionType.SETTLED, not waiting, reason, message),
+        (ConditionType.RECONCILING, waiting, reason, message),
+        (ConditionType.STALLED, not (ready or waiting), reason, message),
     ]
-    before = {c.type: c for c in previous.conditions}
-    conditions = []
-    for kind, true in rows:
-        status = "True" if true else "False"
-        old = before.get(kind)
-        since = old.last_transition_time if old and old.status == status else timestamp(now, micro=False)
-        conditions.append(
-            Condition(
-                type=kind,
-                status=status,  # type: ignore[arg-type]
-                reason=reason,
-                message=message,
-                last_transition_time=since,
-                observed_generation=plan.generation,
-            )
-        )
-    return conditions
+    return conditions_of(previous.conditions, rows, plan.generation, now)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dagy.core import states
+from dagy.core.conditions import conditions_of
 from dagy.core.decide import cancel_asked
 from dagy.core.diagnose import Progress, standing_of
 from dagy.core.facts import JobFact, JobKind
@@ -14,6 +15,7 @@ from dagy.core.plan import BuildPlan, Tokens
 from dagy.core.reasons import StateReason
 from dagy.core.states import Observed, State
 from dagy.core.summary import Summary, human_size, summarize
+from dagy.core.timestamp import timestamp
 from dagy.model.status import (
     HISTORY_SHOWN,
     ArtifactStatus,
@@ -197,35 +199,17 @@ def _handled(plan: BuildPlan, seen: Observed, summary: Summary) -> Tokens:
 
 
 def _conditions(plan: BuildPlan, seen: Observed, summary: Summary, around: Surroundings) -> list[Condition]:
-    validated = "True" if seen.resolution else "False" if summary.phase is Phase.INVALID else "Unknown"
-    ready = summary.phase is Phase.COMPLETED
-    why_valid = StateReason.RESOLVED if seen.resolution else summary.reason
+    reason, message = summary.reason, summary.message
+    validated = True if seen.resolution else False if summary.phase is Phase.INVALID else None
+    why_valid = (StateReason.RESOLVED, "The requirements resolve.") if seen.resolution else (reason, message)
     rows = [
-        (ConditionType.READY, "True" if ready else "False", summary.reason),
-        (ConditionType.VALIDATED, validated, why_valid),
-        (ConditionType.SETTLED, "True" if summary.settled else "False", summary.reason),
-        (ConditionType.RECONCILING, "False" if summary.settled else "True", summary.reason),
-        (ConditionType.STALLED, "True" if summary.stalled else "False", summary.reason),
+        (ConditionType.READY, summary.phase is Phase.COMPLETED, reason, message),
+        (ConditionType.VALIDATED, validated, *why_valid),
+        (ConditionType.SETTLED, summary.settled, reason, message),
+        (ConditionType.RECONCILING, not summary.settled, reason, message),
+        (ConditionType.STALLED, summary.stalled, reason, message),
     ]
-    before = {c.type: c for c in around.previous.conditions}
-    conditions = []
-    for kind, status, reason in rows:
-        old = before.get(kind)
-        since = old.last_transition_time if old and old.status == status else timestamp(around.now, micro=False)
-        message = (
-            "The requirements resolve." if kind is ConditionType.VALIDATED and seen.resolution else summary.message
-        )
-        conditions.append(
-            Condition(
-                type=kind,
-                status=status,  # type: ignore[arg-type]
-                reason=reason,
-                message=message,
-                last_transition_time=since,
-                observed_generation=plan.generation,
-            )
-        )
-    return conditions
+    return conditions_of(around.previous.conditions, rows, plan.generation, around.now)
 
 
 def phases_between(previous: DepPackageStatus, plan: BuildPlan, state: State) -> list[State]:
@@ -251,8 +235,3 @@ def phases_between(previous: DepPackageStatus, plan: BuildPlan, state: State) ->
     first = order.index(previous.phase) if previous.phase in order else 0
     passed += [states.Building(job, Progress(step, started=True)) for step in steps[first : steps.index(reached)]]
     return passed
-
-
-def timestamp(moment: datetime, *, micro: bool = True) -> str:
-    """RFC 3339 in UTC; with microseconds, as Kubernetes' MicroTime, where order matters."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ")

@@ -15,7 +15,7 @@ from dagy.adapters.reviews import PodIdentity
 from dagy.core.api_reasons import ApiReason
 from dagy.core.attach import AttachRequest, Refusal, Wanted, pin
 from dagy.core.flow_artifact import own_key
-from dagy.core.status import timestamp
+from dagy.core.timestamp import timestamp
 from dagy.model import names
 from dagy.model.flowdeployment import FlowArtifact
 from dagy.model.rest_uploads import FlowArtifactToSign, SignedArtifact, SignRequest, SignResponse

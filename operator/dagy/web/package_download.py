@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from dagy.core import rest_view
 from dagy.core.api_reasons import ApiReason
-from dagy.core.status import timestamp
+from dagy.core.timestamp import timestamp
 from dagy.model.rest import DownloadResponse
 from dagy.web.parameters import NamePath, NamespacePath, problems
 from dagy.web.problems import ProblemError

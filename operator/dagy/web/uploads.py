@@ -12,7 +12,7 @@ from dagy.adapters.presigned import PresignedStore, UploadGoneError
 from dagy.core import keys
 from dagy.core.api_reasons import ApiReason
 from dagy.core.keys import FlowArtifactKey
-from dagy.core.status import timestamp
+from dagy.core.timestamp import timestamp
 from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse
 from dagy.model.rest_uploads import (
     MAX_PARTS,
