@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dagy_builder.growing import GrowingFile
 from dagy_builder.multipart import PART_BYTES, MultipartUpload
 from dagy_builder.storage import ObjectStore, StorageError
+from tests.builder.uploads import unfinished
 
 
 @given(st.lists(st.binary(max_size=40)), st.integers(1, 16), st.booleans())
@@ -58,10 +59,6 @@ def store(bucket: str) -> ObjectStore:
     return ObjectStore(bucket)
 
 
-def _unfinished(store: ObjectStore) -> list[Any]:
-    return store.call(lambda s3: s3.list_multipart_uploads(Bucket=store.bucket)).get("Uploads", [])
-
-
 def _blocks(count: int) -> list[bytes]:
     return [os.urandom(PART_BYTES) for _ in range(count - 1)] + [b"the rest"]
 
@@ -75,7 +72,7 @@ def test_parts_become_one_object(store: ObjectStore) -> None:
     found = store.head("p/x.zip")
     assert found
     assert found.metadata["lock-sha256"] == "abc"
-    assert not _unfinished(store)
+    assert not unfinished(store)
 
 
 def test_what_was_sent_stays_sent(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +116,7 @@ def test_a_name_that_is_taken_is_left_alone(store: ObjectStore) -> None:
     assert not upload.complete()
     upload.abort()
     assert store.get("p/x.zip") == b"not ours"
-    assert not _unfinished(store)
+    assert not unfinished(store)
 
 
 def test_an_answer_that_got_lost(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,10 +136,10 @@ def test_an_answer_that_got_lost(store: ObjectStore, monkeypatch: pytest.MonkeyP
 def test_nothing_is_left_of_what_is_given_up(store: ObjectStore) -> None:
     upload = MultipartUpload(store, "p/x.zip", "application/zip", {})
     upload.send(_blocks(3))
-    assert _unfinished(store)
+    assert unfinished(store)
     upload.abort()
     upload.abort()
-    assert not _unfinished(store)
+    assert not unfinished(store)
     assert store.head("p/x.zip") is None
 
 
@@ -150,8 +147,8 @@ def test_an_upload_that_somebody_ended(store: ObjectStore) -> None:
     upload = MultipartUpload(store, "p/x.zip", "application/zip", {})
     upload.send(_blocks(2))
     store.abort_uploads("p/", ["p/other.zip"])
-    assert _unfinished(store)
+    assert unfinished(store)
     store.abort_uploads("p/", ["p/x.zip"])
-    assert not _unfinished(store)
+    assert not unfinished(store)
     with pytest.raises(StorageError, match="NoSuchUpload"):
         upload.complete()

@@ -11,48 +11,8 @@ from dagy.core.diagnose import Progress, Success, standing_of
 from dagy.core.facts import JobFact, JobKind, jobs_of, occupied_slots
 from dagy.core.failure import Failure, failure_in
 from dagy_builder.contract import Fault, Step
+from tests.core.reported import ended, fact, running, waiting
 from tests.core.worlds import outcome
-
-
-def fact(
-    containers: list[dict[str, Any]] | None,
-    *,
-    kind: str = "build",
-    phase: str = "Running",
-    job_status: dict[str, Any] | None = None,
-    deleting: bool = False,
-    **pod_status: Any,
-) -> JobFact:
-    """A Job with one pod in that state, or with none."""
-    labels = {"dagy.io/job": kind, "dagy.io/attempt": "1", "dagy.io/input-hash": "abc", "job-name": "j"}
-    metadata = {"name": "j", "labels": labels, "creationTimestamp": "2026-11-21T12:00:00Z"}
-    pods = (
-        []
-        if containers is None
-        else [
-            {
-                "metadata": {**metadata, "name": "p", **({"deletionTimestamp": "now"} if deleting else {})},
-                "status": {"phase": phase, "containerStatuses": containers, **pod_status},
-            }
-        ]
-    )
-    (job,) = jobs_of([{"metadata": metadata, "status": job_status or {}}], pods)
-    return job
-
-
-def running(name: str) -> dict[str, Any]:
-    return {"name": name, "state": {"running": {"startedAt": "2026-11-21T12:00:01Z"}}}
-
-
-def ended(name: str, code: int = 0, reason: str = "Completed", message: str | None = None) -> dict[str, Any]:
-    text = outcome(Step(name)) if message is None and code == 0 else message or ""
-    end = {"exitCode": code, "reason": reason, "message": text, "finishedAt": "2026-11-21T12:00:09Z"}
-    return {"name": name, "state": {"terminated": end}}
-
-
-def waiting(name: str, reason: str, message: str = "") -> dict[str, Any]:
-    return {"name": name, "state": {"waiting": {"reason": reason, "message": message}}}
-
 
 ALL = [running("install"), running("package"), running("upload")]
 

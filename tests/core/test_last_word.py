@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from dagy.core.diagnose import Progress, Success, standing_of
-from dagy.core.facts import JobFact, jobs_of, last_step_running
+from dagy.core.facts import JobFact, last_step_running
 from dagy.core.failure import Failure
 from dagy_builder.contract import Fault, Step
-from tests.core.test_diagnose import ended, running, waiting
+from tests.core.reported import ended, fact, running, waiting
 from tests.core.worlds import outcome
 
 Statuses = list[dict[str, object]]
@@ -17,12 +17,8 @@ INSTALLED = [ended("install"), running("package"), running("upload")]
 REFUSED = outcome(Step.UPLOAD, reason="UploadRefused", fault=Fault.ADMINISTRATOR)
 
 
-def fact(statuses: Statuses, said: str, kind: str, pod: str = "p") -> JobFact:
-    labels = {"dagy.io/job": kind, "dagy.io/attempt": "1", "dagy.io/input-hash": "abc", "job-name": "j"}
-    metadata = {"name": "j", "labels": labels, "creationTimestamp": "2026-11-21T12:00:00Z"}
-    status = {"phase": "Running", "containerStatuses": statuses}
-    (job,) = jobs_of([{"metadata": metadata}], [{"metadata": {**metadata, "name": "p"}, "status": status}], {pod: said})
-    return job
+def heard(statuses: Statuses, said: str, kind: str, pod: str = "p") -> JobFact:
+    return fact(statuses, kind=kind, said={pod: said})
 
 
 @pytest.mark.parametrize(
@@ -34,13 +30,13 @@ def fact(statuses: Statuses, said: str, kind: str, pod: str = "p") -> JobFact:
     ],
 )
 def test_an_end_that_was_heard_is_an_end(kind: str, statuses: Statuses, said: str) -> None:
-    standing = standing_of(fact(statuses, said, kind))
+    standing = standing_of(heard(statuses, said, kind))
     assert isinstance(standing, Success)
     assert standing.outcome.to_text() == said
 
 
 def test_a_failure_that_was_heard_is_that_failure() -> None:
-    standing = standing_of(fact(INSTALLED, REFUSED, "build"))
+    standing = standing_of(heard(INSTALLED, REFUSED, "build"))
     assert isinstance(standing, Failure)
     assert (standing.reason, standing.fault) == ("UploadRefused", Fault.ADMINISTRATOR)
 
@@ -58,14 +54,14 @@ def test_a_failure_that_was_heard_is_that_failure() -> None:
     ids=["another pod", "another step", "nothing", "no outcome", "no JSON", "does not run"],
 )
 def test_what_else_is_heard_changes_nothing(statuses: Statuses, said: str, pod: str) -> None:
-    standing = standing_of(fact(statuses, said, "build", pod))
+    standing = standing_of(heard(statuses, said, "build", pod))
     assert isinstance(standing, Progress)
     assert standing.step is Step.PACKAGE
 
 
 def test_the_kubelets_report_counts_once_it_is_there() -> None:
     statuses = [ended("install"), ended("package"), ended("upload", 137, "OOMKilled")]
-    assert isinstance(standing_of(fact(statuses, outcome(Step.UPLOAD), "build")), Failure)
+    assert isinstance(standing_of(heard(statuses, outcome(Step.UPLOAD), "build")), Failure)
 
 
 @pytest.mark.parametrize(
