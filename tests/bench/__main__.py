@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench import attach, cluster, contenders, machine, report
+from tests.bench import attach, cluster, contenders, leftovers, machine, report, scale
 from tests.bench.cases import CASES, PYTHON, Case
 from tests.bench.timing import CannotRunError, Contender, compete
 from tests.bench.toolbox import Toolbox
@@ -22,7 +23,7 @@ from tests.cluster.image_sources import BUILDER, OPERATOR
 from tests.cluster.layout import REPO, current_layout
 from tests.core.requirements import bench as requirements_bench
 
-SECTIONS = ("cluster", "others", "attach", "images", "make-up", "requirements")
+SECTIONS = ("cluster", "others", "attach", "images", "make-up", "scale", "requirements")
 
 
 def main() -> int:
@@ -30,49 +31,70 @@ def main() -> int:
     # A benchmark that is stopped leaves no namespace and no folder behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = _options()
-    layout = current_layout()
     skipped: list[str] = [f"{section}: as asked" for section in options.skip]
-    cases = [CASES[letter] for letter in sorted(options.case or CASES)]
+    cases = [] if options.only else [CASES[letter] for letter in sorted(options.case or CASES)]
     skipped += [f"{case.name}: as asked" for case in CASES.values() if case not in cases]
     print(f"Measured: {machine.description()}.\n")
+    with leftovers.folders() as folders, tempfile.TemporaryDirectory(prefix="dagy-bench-tools-") as tools:
+        toolbox = Toolbox(Path(tools))
+        shows: dict[str, Callable[[], None]] = {
+            "builds": lambda: _competitions(cases, options, folders, toolbox, skipped) if cases else None,
+            # While those folders are still there: deleting them would slow down what creates files now.
+            "attach": lambda: _attach(options.rounds),
+            "images": _images,
+            "make-up": _make_up,
+            "scale": lambda: _scale(options.packages),
+            "requirements": _requirements,
+        }
+        failed = shown({name: show for name, show in shows.items() if name not in options.skip}, skipped)
+    _print("Skipped", [f"- {one}" for one in skipped] or ["Nothing."])
+    return 1 if failed else 0
+
+
+def _competitions(
+    cases: Sequence[Case],
+    options: argparse.Namespace,
+    folders: leftovers.Folders,
+    tools: Toolbox,
+    skipped: list[str],
+) -> None:
     with ExitStack() as stack:
-        tools = Toolbox(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dagy-bench-tools-"))))
         taking_part = contenders.ours_and_by_hand(tools)
         node = None
         if "cluster" not in options.skip:
             try:
-                node = stack.enter_context(cluster.opened(layout))
+                node = stack.enter_context(cluster.opened(current_layout(), _say))
                 taking_part += node.contenders()
             except CannotRunError as error:
                 skipped.append(f"cluster: {error}")
         if "others" not in options.skip:
             taking_part += contenders.others(tools)
         for case in cases:
-            _competition(case, taking_part, options.rounds, node)
+            _competition(case, taking_part, options.rounds, folders, node)
         _how(taking_part, tools)
 
-    def attached() -> None:
-        _print(f"Pod start with {CASES['b'].name}", attach.measure(layout, options.rounds, _say))
 
-    for section, show in (
-        ("attach", attached),
-        ("images", _images),
-        ("make-up", _make_up),
-        ("requirements", _requirements),
-    ):
-        if section not in options.skip:
-            try:
-                show()
-            except CannotRunError as error:
-                skipped.append(f"{section}: {error}")
-    _print("Skipped", [f"- {one}" for one in skipped] or ["Nothing."])
-    return 0
+def shown(shows: Mapping[str, Callable[[], None]], skipped: list[str]) -> bool:
+    """Show sections, one after the other, whatever becomes of the others; whether one of them failed."""
+    failed = False
+    for section, show in shows.items():
+        try:
+            show()
+        except CannotRunError as error:
+            skipped.append(f"{section}: {error}")
+        except Exception as error:
+            failed = True
+            traceback.print_exc()
+            skipped.append(f"{section}: failed with {type(error).__name__}: {str(error)[:300]}")
+    return failed
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help=f"only {CASES['b'].name}, and no tools of others: --case b --skip others"
+        "--quick",
+        action="store_true",
+        help=f"only {CASES['b'].name}, and no tools of others: --case b --skip others --skip scale",
     )
     listed = "; ".join(f"{letter}: {case.name}" for letter, case in CASES.items())
     parser.add_argument("--case", action="append", choices=CASES, help=f"only this case; may be repeated ({listed})")
@@ -80,15 +102,30 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--skip", action="append", default=[], choices=SECTIONS, help="leave a section out; may be repeated"
     )
+    parser.add_argument("--only", choices=SECTIONS[2:], help="this section and no other, and no builds")
+    parser.add_argument("--packages", type=int, default=10_000, help="how many packages the section `scale` has")
     options = parser.parse_args()
+    if options.packages < 2:
+        parser.error("--packages: at least 2")
     if options.quick:
-        options.case, options.skip = ["b"], [*options.skip, "others"]
+        options.case, options.skip = ["b"], [*options.skip, "others", "scale"]
+    if options.only:
+        options.skip = [section for section in SECTIONS if section != options.only]
     return options
 
 
-def _competition(case: Case, taking_part: Sequence[Contender], rounds: int, node: cluster.Cluster | None) -> None:
-    results = compete(case, taking_part, rounds, _say)
-    _print(f"{case.name}, Python {PYTHON}, warm caches, {rounds} rounds", report.competition(results))
+def _competition(
+    case: Case,
+    taking_part: Sequence[Contender],
+    rounds: int,
+    folders: leftovers.Folders,
+    node: cluster.Cluster | None,
+) -> None:
+    deleted_before = folders.deleted_early
+    results = compete(case, taking_part, rounds, folders, _say)
+    note = leftovers.early(folders.deleted_early - deleted_before, "folders")
+    lines = [*report.competition(results), *(["", note] if note else [])]
+    _print(f"{case.name}, Python {PYTHON}, warm caches, {rounds} rounds", lines)
     timelines = node.timelines.get(case.name, [])[1:] if node else []
     if timelines:
         _print(f"{case.name}: where the cluster's time goes", report.phases(timelines))
@@ -99,6 +136,15 @@ def _how(taking_part: Sequence[Contender], tools: Toolbox) -> None:
     if tools.versions:
         lines.append("- releases: " + ", ".join(f"{name} {version}" for name, version in tools.versions.items()))
     _print("What is run", lines)
+
+
+def _attach(rounds: int) -> None:
+    _print(f"Pod start with {CASES['b'].name}", attach.measure(current_layout(), rounds, _say))
+
+
+def _scale(packages: int) -> None:
+    for title, lines in scale.measure(packages, _say):
+        _print(title, lines)
 
 
 def _images() -> None:

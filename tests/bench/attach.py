@@ -2,23 +2,30 @@
 
 The figure is from before `kubectl create` until the first line of the pod's own code, on one clock, as node and benchmark
 are one machine. Importing takes the same time in all of them, and is left out.
+
+Pods wait when they are done, until the section ends: the kubelet empties the volumes of those that have ended, and what it
+deletes slows down the pods after them (tests.bench.leftovers). They use no CPU.
 """
 
 from __future__ import annotations
 
 import re
 import statistics
+import subprocess
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.bench.cases import PYTHON, SCIENCE
+from tests.bench.leftovers import early, has_room
+from tests.bench.namespaces import namespace
 from tests.bench.report import table
 from tests.bench.timing import CannotRunError
-from tests.cluster import kube as cluster_kube
 from tests.cluster.layout import Layout
 from tests.e2e.kube import SYSTEM, Json, Kube, KubectlError, package
 
@@ -27,10 +34,16 @@ _UV = "/app/bin/uv pip install --quiet --no-cache --target"
 _LIST = " ".join(SCIENCE.requirements)
 _TREE = "/kept/tree"
 _MOST_SECONDS = 180
+_MOST_WAITING = 40
+"""Each attached one keeps its init container's CPU request (100m) to itself."""
+_DONE = "done"
 _LOG = re.compile(
     r"fetched and verified in ([0-9.]+) s, \d+ files extracted in ([0-9.]+) s\n"
     r".* attached in ([0-9.]+) s \(([0-9.]+) s of CPU\)"
 )
+
+
+_BARE, _ATTACHED = "bare pod", "attached"
 
 
 @dataclass(frozen=True)
@@ -48,10 +61,10 @@ def ways(slug: str) -> list[Way]:
     # pip's own code is in the volume already, so that getting it is not counted.
     pip = f"{_PYTHON} -m pip install --quiet --no-cache-dir --disable-pip-version-check --target /work {_LIST}"
     return [
-        Way("bare pod"),
+        Way(_BARE),
         # What any init container costs: the kubelet notices once a second that one has ended.
         Way("an init container that does nothing", "true"),
-        Way("attached", annotations=attached),
+        Way(_ATTACHED, annotations=attached),
         Way("attached in memory", annotations={**attached, "dagy.io/attach-medium": "Memory"}),
         Way("cp -r of the extracted tree", f"cp -r {_TREE} /work/"),
         Way("uv pip install", f"{_UV} /work --python {_PYTHON} {_LIST}"),
@@ -62,9 +75,11 @@ def ways(slug: str) -> list[Way]:
 class Pods:
     """Pods in a namespace of the benchmark's own, with a volume that keeps an extracted tree, and pip."""
 
-    def __init__(self, kube: Kube) -> None:
-        self._kube = kube
+    def __init__(self, kube: Kube, volumes: Path) -> None:
+        self._kube, self._volumes = kube, volumes
         self._image = kube.get("configmap", "dagy-operator", namespace=SYSTEM)["data"]["DAGY_BUILDER_IMAGE"]
+        self._waiting: deque[str] = deque()
+        self.deleted_early = 0
 
     def prepare(self) -> str:
         """Build the package and fill the volume; the package's slug."""
@@ -80,17 +95,55 @@ class Pods:
         name = f"pod-{uuid.uuid4().hex[:8]}"
         started = time.time()
         self._kube("create", "-f", "-", stdin=self._pod(name, way, then))
+        self._waiting.append(name)
         try:
-            self._kube("wait", "--for=jsonpath={.status.phase}=Succeeded", f"pod/{name}", f"--timeout={_MOST_SECONDS}s")
-            began = float(self._kube("logs", name, "-c", "main").split()[0])
+            self._kube("wait", "--for=condition=Ready", f"pod/{name}", f"--timeout={_MOST_SECONDS}s")
+            began = self._began(name)
             log = self._kube("logs", name, "-c", "dagy-attach") if way.annotations else ""
         except KubectlError as error:
-            raise CannotRunError(f"{way.name}: {error}") from error
-        self._kube("delete", "pod", name, "--grace-period=0", "--wait=true")
+            raise CannotRunError(f"{str(error).strip()}{self._last_words(name)}") from error
+        finally:
+            self._make_room()
         return began - started, log
 
+    def _began(self, name: str) -> float:
+        """When its code says that it began, once it says that it is done."""
+        command = [self._kube.kubectl, "--kubeconfig", self._kube.kubeconfig, "-n", self._kube.namespace]
+        command += ["logs", "--follow", name, "-c", "main"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            timer = threading.Timer(_MOST_SECONDS, process.kill)
+            timer.start()
+            try:
+                assert process.stdout
+                lines = []
+                for line in process.stdout:
+                    lines.append(line.strip())
+                    if line.strip() == _DONE:
+                        return float(lines[0])
+            finally:
+                timer.cancel()
+                process.kill()
+        raise KubectlError(f"pod {name} ended, or is not done after {_MOST_SECONDS} s: {' '.join(lines[-3:])}")
+
+    def _last_words(self, name: str) -> str:
+        """Why a pod failed, as far as its containers say."""
+        try:
+            said = self._kube("logs", name, "--all-containers", "--tail=2", "--ignore-errors").strip()
+        except KubectlError:
+            return ""
+        return f" ({said[-300:]})" if said else ""
+
+    def _make_room(self) -> None:
+        """Delete the oldest pods when too many wait for the node's CPU requests, or for its disk."""
+        while len(self._waiting) > _MOST_WAITING or (self._waiting and not has_room(self._volumes)):
+            self._kube("delete", "pod", self._waiting.popleft(), "--wait=true")
+            self.deleted_early += 1
+
     def _pod(self, name: str, way: Way, then: str) -> Json:
-        code = f"import time; print(time.time(), flush=True); import subprocess; subprocess.run({then!r}, shell=True, check=True)"
+        code = (
+            "import time; print(time.time(), flush=True); import signal, subprocess; "
+            f"subprocess.run({then!r}, shell=True, check=True); print({_DONE!r}, flush=True); signal.pause()"
+        )
         main = self._container("main", [_PYTHON, "-c", code])
         before = [self._container("before", ["sh", "-ec", way.before])] if way.before else []
         volumes: list[Json] = [
@@ -101,6 +154,8 @@ class Pods:
         ]
         spec = {
             "restartPolicy": "Never",
+            # As PID 1 it ignores the signal that asks it to end.
+            "terminationGracePeriodSeconds": 1,
             "securityContext": {"fsGroup": 65532, "fsGroupChangePolicy": "OnRootMismatch"},
             "initContainers": before,
             "containers": [main],
@@ -139,50 +194,49 @@ def _claim() -> Json:
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "kept"}, "spec": spec}
 
 
-@contextmanager
-def _namespace(layout: Layout) -> Iterator[Kube]:
-    if not layout.kubeconfig.exists():
-        raise CannotRunError("there is no cluster: run `make up`")
-    kube = Kube(cluster_kube.command(layout)[0], str(layout.kubeconfig), f"bench-{uuid.uuid4().hex[:8]}")
-    try:
-        kube("create", "namespace", kube.namespace)
-    except KubectlError as error:
-        raise CannotRunError(f"the cluster does not answer: {error}") from error
-    try:
-        yield kube
-    finally:
-        kube("delete", "namespace", kube.namespace, "--timeout=120s")
-
-
 def measure(layout: Layout, rounds: int, say: Callable[[str], None]) -> list[str]:
     """Markdown lines: the table, and where an attached pod's time goes. Raises CannotRunError without a cluster."""
     seconds: dict[str, list[float]] = {}
     parts: list[tuple[float, ...]] = []
-    with _namespace(layout) as kube:
-        pods = Pods(kube)
-        slug = pods.prepare()
+    failures: dict[str, str] = {}
+    with namespace(layout, say) as kube:
+        try:
+            pods = Pods(kube, layout.root)
+            slug = pods.prepare()
+        except KubectlError as error:
+            raise CannotRunError(f"the package can't be built: {str(error).strip()[:500]}") from error
         for number in range(rounds + 1):
             for way in ways(slug):
-                taken, log = pods.start(way)
+                if way.name in failures:
+                    continue
+                try:
+                    taken, log = pods.start(way)
+                except CannotRunError as error:
+                    failures[way.name] = str(error)
+                    say(f"pod start: {way.name}: {error}")
+                    continue
                 say(f"pod start: {way.name}: {f'round {number}' if number else 'warm-up'}: {taken:.2f} s")
                 if number:
                     seconds.setdefault(way.name, []).append(taken)
                     found = _LOG.search(log)
-                    if found and way.name == "attached":
+                    if found and way.name == _ATTACHED:
                         parts.append(tuple(float(part) for part in found.groups()))
-    return [*report(seconds), "", *where(parts)]
+    notes = [f"{name} has no figure: {why}" for name, why in failures.items()]
+    notes += [early(pods.deleted_early, "pods")] if pods.deleted_early else []
+    return [*report(seconds), *(line for note in [*where(parts), *notes] for line in ("", note))]
 
 
 def report(seconds: Mapping[str, list[float]]) -> list[str]:
-    """The table; ratios of what each way takes more than the bare pod."""
-    bare = statistics.median(seconds["bare pod"])
-    attached = statistics.median(seconds["attached"]) - bare
+    """The table; ratios of what each way takes more than the bare pod. Columns are empty where the reference is missing."""
+    bare = statistics.median(seconds[_BARE]) if _BARE in seconds else None
+    attached = statistics.median(seconds[_ATTACHED]) - bare if bare is not None and _ATTACHED in seconds else 0
     rows = []
     for name, taken in seconds.items():
         middle = statistics.median(taken)
-        more = middle - bare
-        row = [name, f"{min(taken):.2f}", f"{middle:.2f}", f"{max(taken):.2f}", f"{more:.2f}"]
-        rows.append([*row, f"{more / attached:.2f}" if attached > 0 and name != "bare pod" else ""])
+        row = [name, f"{min(taken):.2f}", f"{middle:.2f}", f"{max(taken):.2f}"]
+        more = None if bare is None or name == _BARE else middle - bare
+        row.append("" if more is None else f"{more:.2f}")
+        rows.append([*row, "" if more is None or attached <= 0 else f"{more / attached:.2f}"])
     head = ["pod start", "min s", "median s", "max s", "over the bare pod, s", "to attached"]
     return list(table(head, rows))
 

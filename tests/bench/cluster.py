@@ -6,15 +6,14 @@ import re
 import subprocess
 import threading
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.bench.cases import PYTHON, Case
+from tests.bench.namespaces import namespace
 from tests.bench.timing import CannotRunError, Contender
-from tests.cluster import kube as cluster_kube
 from tests.cluster import s3
 from tests.cluster.layout import Layout
 from tests.e2e.kube import Json, Kube, KubectlError, package
@@ -91,25 +90,17 @@ class Cluster:
         self._finished = {}
         # After a failure nothing is waited for: the namespace takes the package with it.
         wait = "--timeout=60s" if completed else "--wait=false"
-        self._kube("delete", "dp", f"bench-{self._count}", wait, "--ignore-not-found")
+        try:
+            self._kube("delete", "dp", f"bench-{self._count}", wait, "--ignore-not-found")
+        except KubectlError as error:
+            raise CannotRunError(f"its package can't be deleted: {str(error).strip()}") from error
 
 
 @contextmanager
-def opened(layout: Layout) -> Iterator[Cluster]:
+def opened(layout: Layout, say: Callable[[str], None]) -> Iterator[Cluster]:
     """The running cluster, with a namespace while the block runs. Raises CannotRunError when none runs."""
-    if not layout.kubeconfig.exists():
-        raise CannotRunError("there is no cluster: run `make up`")
-    program = cluster_kube.command(layout)[0]
-    namespace = f"bench-{uuid.uuid4().hex[:8]}"
-    kube = Kube(program, str(layout.kubeconfig), namespace)
-    try:
-        kube("create", "namespace", namespace)
-    except KubectlError as error:
-        raise CannotRunError(f"the cluster does not answer: {error}") from error
-    try:
+    with namespace(layout, say) as kube:
         yield Cluster(layout, kube)
-    finally:
-        kube("delete", "namespace", namespace, "--timeout=120s")
 
 
 @contextmanager

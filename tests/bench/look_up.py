@@ -19,7 +19,7 @@ from tests.web.rig import Users, serving
 WARM_UP, REQUESTS, AT_ONCE = 50, 1000, 8
 
 
-def measure(kubeconfig: Path) -> list[list[str]]:
+def measure(kubeconfig: Path, say: Callable[[str], None]) -> list[list[str]]:
     """Rows of what, median and 99th percentile in milliseconds. The packages are there."""
     users = Users(str(kubeconfig))
     users.create("reader", views=NAMESPACE)
@@ -41,20 +41,20 @@ def measure(kubeconfig: Path) -> list[list[str]]:
         by_slug = [f"{api.url}/dep-packages/by-slug/{slug}" for slug, _ in chosen]
         search = [f"{api.url}/dep-packages?namespace={NAMESPACE}&search={name}&limit=20" for _, name in chosen[:6]]
         page = [f"{api.url}/dep-packages?namespace={NAMESPACE}&limit=100"] * 30
-        return [
-            _row("GET /dep-packages/by-slug/{slug}, one after the other", timed(by_slug, 1)),
-            _row(f"the same, {AT_ONCE} at once", timed(by_slug, AT_ONCE)),
-            _row(
-                "for comparison: GET of one package from Kubernetes, its name known",
-                timed([f"{objects}/{n}" for _, n in chosen], 1),
-            ),
-            _row(
-                "for comparison: LIST from Kubernetes with fieldSelector=status.slug",
-                timed([f"{objects}?fieldSelector=status.slug%3D{s}" for s, _ in chosen[:20]], 1),
-            ),
-            _row("GET /dep-packages, a page of 100", timed(page, 1)),
-            _row("GET /dep-packages?search=, through all of them", timed(search, 1)),
-        ]
+        direct = [f"{objects}/{name}" for _, name in chosen]
+        selected = [f"{objects}?fieldSelector=status.slug%3D{slug}" for slug, _ in chosen[:20]]
+        rows = []
+        for what, urls, at_once in (
+            ("GET /dep-packages/by-slug/{slug}, one after the other", by_slug, 1),
+            (f"the same, {AT_ONCE} at once", by_slug, AT_ONCE),
+            ("for comparison: GET of one package from Kubernetes, its name known", direct, 1),
+            ("for comparison: LIST from Kubernetes with fieldSelector=status.slug", selected, 1),
+            ("GET /dep-packages, a page of 100", page, 1),
+            ("GET /dep-packages?search=, through all of them", search, 1),
+        ):
+            rows.append(_row(what, timed(urls, at_once)))
+            say(f"scale: {': '.join(rows[-1][:2])}")
+        return rows
 
 
 def _row(what: str, seconds: Sequence[float]) -> list[str]:

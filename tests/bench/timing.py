@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
-import tempfile
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.cases import Case
+from tests.bench.leftovers import Folders
 
 
 class CannotRunError(Exception):
@@ -55,7 +55,9 @@ class Result:
         return statistics.median(self.seconds)
 
 
-def compete(case: Case, contenders: Sequence[Contender], rounds: int, say: Callable[[str], None]) -> dict[str, Result]:
+def compete(
+    case: Case, contenders: Sequence[Contender], rounds: int, folders: Folders, say: Callable[[str], None]
+) -> dict[str, Result]:
     """Warm the contenders up once, then let them take turns for so many rounds; results by contender's name."""
     results = {one.name: Result(one.name) for one in contenders}
     for number in range(rounds + 1):
@@ -65,8 +67,8 @@ def compete(case: Case, contenders: Sequence[Contender], rounds: int, say: Calla
                 continue
             which = f"round {number} of {rounds}" if number else "warm-up"
             try:
-                seconds = _once(case, contender, result)
-            except CannotRunError as error:
+                seconds = _once(case, contender, result, folders)
+            except (CannotRunError, subprocess.TimeoutExpired) as error:
                 result.failure = str(error)
                 say(f"{case.name}: {contender.name}: {which}: {error}")
                 continue
@@ -76,12 +78,12 @@ def compete(case: Case, contenders: Sequence[Contender], rounds: int, say: Calla
     return results
 
 
-def _once(case: Case, contender: Contender, result: Result) -> float:
-    folder = Path(tempfile.mkdtemp(prefix="dagy-bench-"))
+def _once(case: Case, contender: Contender, result: Result, folders: Folders) -> float:
+    folder = folders.new()
     try:
         started = time.perf_counter()
         result.size = contender.run(case, folder)
         return time.perf_counter() - started
     finally:
+        folders.leave(folder)
         contender.after()
-        shutil.rmtree(folder)

@@ -1,0 +1,31 @@
+"""A section's own namespace in the running cluster."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tests.bench.timing import CannotRunError
+from tests.cluster import kube as cluster_kube
+from tests.cluster.layout import Layout
+from tests.e2e.kube import Kube, KubectlError
+
+
+@contextmanager
+def namespace(layout: Layout, say: Callable[[str], None]) -> Iterator[Kube]:
+    """Made for the block, and deleted after it, whatever happens. Raises CannotRunError when no cluster runs."""
+    if not layout.kubeconfig.exists():
+        raise CannotRunError("there is no cluster: run `make up`")
+    kube = Kube(cluster_kube.command(layout)[0], str(layout.kubeconfig), f"bench-{uuid.uuid4().hex[:8]}")
+    try:
+        kube("create", "namespace", kube.namespace)
+    except KubectlError as error:
+        raise CannotRunError(f"the cluster does not answer: {error}") from error
+    try:
+        yield kube
+    finally:
+        try:
+            kube("delete", "namespace", kube.namespace, "--timeout=120s")
+        except KubectlError as error:  # figures that were measured are worth more
+            say(f"namespace {kube.namespace} is not gone: {error}")
