@@ -23,12 +23,14 @@ from tests.cluster.progress import Progress
 from tests.e2e import faults
 from tests.e2e.artifacts import fetch
 from tests.e2e.conftest import STATE, changed_secret, operator_settings
+from tests.e2e.ghost_node import ghost_node
 from tests.e2e.kube import BUILDS, Json, Kube, condition, package
 
 pytestmark = pytest.mark.e2e
 
 OVERDUE_SECONDS = 30
 PATIENCE_SECONDS = 150.0
+ON_GHOST = "on-a-ghost"
 ENDS = ("FAILED", "INVALID", "COMPLETED")
 ENTRIES = {str(reason): entry for reason, entry in CATALOGUE.items()}
 
@@ -52,6 +54,9 @@ def batch(team: Kube) -> Iterator[Kube]:
         operator_settings(team, **many),
         changed_secret(team, BUILDS, AWS_ENDPOINT_URL=faults.url(team, faults.NOBODY)),
     ):
+        with ghost_node(team) as has_taken:
+            team.apply(_valid_elsewhere(team))
+            has_taken(f"dagy.io/package-uid={team.get('dp', ON_GHOST)['metadata']['uid']}")
         team.apply(*_packages(team))
         yield team
 
@@ -87,6 +92,14 @@ def _packages(kube: Kube) -> list[Json]:
         failing(kube, "cancel-installing", "slow"),
         failing(kube, "cancel-uploading", "fine"),
     ]
+
+
+def _valid_elsewhere(kube: Kube) -> Json:
+    """A package that is validated once more, and then is content."""
+    found = failing(kube, ON_GHOST, "fine", retries=1)
+    found["spec"]["buildPolicy"] = "Manual"
+    found["metadata"]["annotations"] = {"dagy.io/validate": "1"}
+    return found
 
 
 def failed(kube: Kube, name: str, reason: str, *words: str, attempts: int = 1) -> Json:
@@ -138,7 +151,6 @@ def test_a_pod_that_is_evicted(batch: Kube) -> None:
 
 
 def test_a_pod_that_is_gone(batch: Kube) -> None:
-    """As with a node that is removed: the garbage collector of pods deletes without waiting for the kubelet."""
     reaches(batch, "lost", "INSTALLING")
     batch("delete", "pod", build_pod(batch, "lost"), "--force", "--grace-period=0", namespace=BUILDS)
     failed(batch, "lost", "PodLost", "disappeared")
@@ -215,6 +227,14 @@ def test_an_index_that_is_down_is_tried_again(batch: Kube, s3: S3Client) -> None
     status = failed(batch, "down", "IndexUnreachable", "does not answer", "(attempt 2)", attempts=2)
     assert {attempt["job"] for attempt in status["build"]["attempts"]} == {"validate"}
     assert "=== IndexUnreachable ===" in log_of(s3, status)
+
+
+def test_a_node_that_is_gone(batch: Kube) -> None:
+    """Its pod is taken away by the control plane, which lets a minute pass; then another node has its turn."""
+    reaches(batch, ON_GHOST, "VALID")
+    (attempt,) = batch.get("dp", ON_GHOST)["status"]["build"]["attempts"]
+    assert (attempt["number"], attempt["reason"]) == (1, "PodLost")
+    assert "disappeared before its result was read, with its node" in attempt["message"]
 
 
 def test_an_upload_that_is_refused(team: Kube, s3: S3Client) -> None:
