@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 USAGE = 2
 """Exit code for a command line that can't be understood."""
+_COLLECT_EVERY = 100_000
+"""Objects; about 10 MB. Python's 700 let a command without a URL spend a tenth of its time on collecting."""
+_ZSH_END = """
+_dagy() { _cyclopts_dagy "$@" }
+if [[ $funcstack[1] == _dagy ]]; then _dagy "$@"; else compdef _dagy dagy; fi
+"""
+"""The script only defines a function: as a file _dagy it must be called the first time, elsewhere be registered."""
 
 
 def _version() -> str:
@@ -77,18 +86,30 @@ app.command(
 
 @app.command
 def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(name="SHELL", help="The shell.")], /) -> None:
-    """Print a script that lets a shell complete commands and options.
+    """Print a script that lets a shell complete commands, options, and the values of those that have a choice.
 
     For bash, put `eval "$(dagy completion bash)"` into ~/.bashrc; for zsh, write it to a file _dagy in a folder of
-    $fpath; for fish, to ~/.config/fish/completions/dagy.fish.
+    $fpath; for fish, to ~/.config/fish/completions/dagy.fish. Tested in bash 5.2, zsh 5.9 and fish 3.6.
     """
-    print(app.generate_completion(prog_name="dagy", shell=shell))
+    print(app.generate_completion(prog_name="dagy", shell=shell) + (_ZSH_END if shell == "zsh" else ""))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code: 0 done, 1 findings or failure, 2 unusable input or usage."""
     try:
-        app(arguments, exit_on_error=False, print_error=False)
+        with _few_collections():
+            app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         print(error, file=sys.stderr)
         sys.exit(USAGE)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Collect garbage rarely: nearly all that a command makes are modules and classes, which stay to its end."""
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECT_EVERY, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

@@ -1,4 +1,4 @@
-"""The command line itself: usage, completion, kubectl, what is imported, what must be installed."""
+"""The command line itself: usage, kubectl, what is imported, what must be installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dagy.cli import app, main
+from dagy.cli import main
 from tests.cluster.layout import current_layout
 
 ROOT = Path(__file__).parents[2]
@@ -34,26 +34,6 @@ def test_usage_errors_are_2(arguments: list[str], capsys: pytest.CaptureFixture[
     out, err = capsys.readouterr()
     assert out == ""
     assert err.endswith(".\n")
-
-
-def completions(line: str) -> set[str]:
-    """What bash offers at the end of a line."""
-    script = app.generate_completion(prog_name="dagy", shell="bash")
-    words = line.split(" ")
-    ask = f"""{script}
-COMP_LINE={line!r} COMP_POINT=${{#COMP_LINE}} COMP_CWORD={len(words) - 1}
-COMP_WORDS=({" ".join(repr(word) for word in words)})
-$(complete -p dagy | sed 's/.*-F \\([^ ]*\\).*/\\1/') dagy {words[-1]!r} {words[-2]!r}
-printf '%s\\n' "${{COMPREPLY[@]}}"
-"""
-    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True, timeout=60)
-    return {one.strip() for one in done.stdout.split()}
-
-
-def test_bash_completes() -> None:
-    assert completions("dagy dep") == {"deploy", "deployments"}
-    assert completions("dagy packages re") == {"rebuild", "refresh"}
-    assert "--dep-packages" in completions("dagy deploy --dep")
 
 
 def test_it_is_a_plugin_of_kubectl() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dagy.core.summary import completed_message, human_size
+from dagy.core.sizes import human_size
+from dagy.core.summary import completed_message
 from tests.core.worlds import artifact
 
 

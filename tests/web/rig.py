@@ -99,7 +99,7 @@ def serving(kubeconfig: str, users: Users, bucket: str) -> Iterator[Api]:
 
     async def connect() -> Services:
         callers = await KubeApi.connect_without_identity("dagy-api", kubeconfig)
-        return Services.over(settings, callers, await KubeApi.connect("dagy-api", own_kubeconfig))
+        return Services(settings, callers, await KubeApi.connect("dagy-api", own_kubeconfig))
 
     with _served(connect) as url:
         yield Api(url, users)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dagy.adapters.kube import KubeApi, deppackage_path
 from dagy.adapters.reviews import PodIdentity, account_may_get
@@ -12,7 +13,9 @@ from dagy.core.attach import AttachRequest, Candidate, Contents, Pinned, Wanted
 from dagy.core.attach_contents import files_of_list, versions_of_lock
 from dagy.core.plan import Key
 from dagy.model import names
-from dagy_builder.storage import ObjectStore
+
+if TYPE_CHECKING:
+    from dagy_builder.storage import ObjectStore
 
 _CLAIMS = f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}"
 _REMEMBERED = 16

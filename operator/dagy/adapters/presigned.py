@@ -9,15 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dagy_builder.storage import StorageError, s3_client
-from dagy_builder.storage_errors import classify
-
-if TYPE_CHECKING:
-    pass
+from dagy_builder.storage_errors import StorageError, classify
 
 T = TypeVar("T")
 _READ_BYTES = 1 << 20
@@ -62,6 +58,9 @@ class PresignedStore:
     """Uploads and downloads in one bucket. Every method raises StorageError when S3 refuses or is away."""
 
     def __init__(self, bucket: str, public_url: str = "") -> None:
+        # Here, because boto3 is slow to import, and most commands with an API inside them touch no file.
+        from dagy_builder.storage import s3_client
+
         self.bucket = bucket
         self._s3 = s3_client()
         self._signer = s3_client(public_url) if public_url else self._s3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, TypeVar
@@ -21,8 +21,22 @@ T = TypeVar("T")
 class AsyncSession:
     """One API, and the object store that it signs URLs of, which must never see the token."""
 
-    def __init__(self, http: httpx.AsyncClient, store: httpx.AsyncClient, namespace: str) -> None:
-        self.http, self.store, self.namespace = http, store, namespace
+    def __init__(self, http: httpx.AsyncClient, open_store: Callable[[], httpx.AsyncClient], namespace: str) -> None:
+        self.http, self.namespace = http, namespace
+        self._open_store = open_store
+        self._store: httpx.AsyncClient | None = None
+
+    @property
+    def store(self) -> httpx.AsyncClient:
+        """The client of the object store, opened when it is first used: reading certificates takes a while."""
+        self._store = self._store or self._open_store()
+        return self._store
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.http.aclose()
+        if self._store:
+            await self._store.aclose()
 
     async def send(self, call: Call[T]) -> T:
         """Send it, again where that helps and does no harm. Raises DagyError."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from dagy.client.async_deployments import AsyncDeployments
-from dagy.client.async_packages import AsyncPackages
 from dagy.client.async_session import AsyncSession
 from dagy.client.transport import setup, store_arguments, unauthenticated
+
+# Each brings its models, so it is imported when it is asked for.
+if TYPE_CHECKING:
+    from dagy.client.async_deployments import AsyncDeployments
+    from dagy.client.async_packages import AsyncPackages
 
 
 class AsyncClient:
@@ -32,7 +37,7 @@ class AsyncClient:
         prepared = setup(url, token, ca_file, timeout)
         self._start(
             httpx.AsyncClient(verify=prepared.verify, **prepared.arguments()),
-            httpx.AsyncClient(verify=prepared.verify, **store_arguments(timeout)),
+            lambda: httpx.AsyncClient(verify=prepared.verify, **store_arguments(timeout)),
             namespace,
         )
 
@@ -43,15 +48,27 @@ class AsyncClient:
         prepared = unauthenticated(timeout)
         client._start(
             httpx.AsyncClient(transport=transport, **prepared.arguments()),
-            httpx.AsyncClient(verify=prepared.verify, **store_arguments(timeout)),
+            lambda: httpx.AsyncClient(verify=prepared.verify, **store_arguments(timeout)),
             namespace,
         )
         return client
 
-    def _start(self, http: httpx.AsyncClient, store: httpx.AsyncClient, namespace: str) -> None:
-        self._session = AsyncSession(http, store, namespace)
-        self.packages = AsyncPackages(self._session)
-        self.deployments = AsyncDeployments(self._session)
+    def _start(self, http: httpx.AsyncClient, open_store: Callable[[], httpx.AsyncClient], namespace: str) -> None:
+        self._session = AsyncSession(http, open_store, namespace)
+
+    @cached_property
+    def packages(self) -> AsyncPackages:
+        """Dependency packages."""
+        from dagy.client.async_packages import AsyncPackages
+
+        return AsyncPackages(self._session)
+
+    @cached_property
+    def deployments(self) -> AsyncDeployments:
+        """Deployed flows and their runs."""
+        from dagy.client.async_deployments import AsyncDeployments
+
+        return AsyncDeployments(self._session)
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,5 +80,4 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._session.http.aclose()
-        await self._session.store.aclose()
+        await self._session.close()

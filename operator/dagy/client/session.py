@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from threading import Lock
 from typing import Any, TypeVar
 
 import httpx
@@ -21,8 +22,23 @@ T = TypeVar("T")
 class Session:
     """One API, and the object store that it signs URLs of, which must never see the token."""
 
-    def __init__(self, http: httpx.Client, store: httpx.Client, namespace: str) -> None:
-        self.http, self.store, self.namespace = http, store, namespace
+    def __init__(self, http: httpx.Client, open_store: Callable[[], httpx.Client], namespace: str) -> None:
+        self.http, self.namespace = http, namespace
+        self._open_store, self._opening = open_store, Lock()
+        self._store: httpx.Client | None = None
+
+    @property
+    def store(self) -> httpx.Client:
+        """The client of the object store, opened when it is first used: reading certificates takes a while."""
+        with self._opening:
+            self._store = self._store or self._open_store()
+            return self._store
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+        if self._store:
+            self._store.close()
 
     def send(self, call: Call[T]) -> T:
         """Send it, again where that helps and does no harm. Raises DagyError."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from dagy.client.deployments import Deployments
-from dagy.client.packages import Packages
-from dagy.client.resume import Hints
 from dagy.client.session import Session
 from dagy.client.transport import setup, store_arguments, unauthenticated
-from dagy.client.uploads import Uploads
+
+# Each brings its models, so it is imported when it is asked for.
+if TYPE_CHECKING:
+    from dagy.client.deployments import Deployments
+    from dagy.client.packages import Packages
+    from dagy.client.uploads import Uploads
 
 
 class Client:
@@ -37,7 +41,7 @@ class Client:
         prepared = setup(url, token, ca_file, timeout)
         self._start(
             httpx.Client(verify=prepared.verify, **prepared.arguments()),
-            httpx.Client(verify=prepared.verify, **store_arguments(timeout)),
+            lambda: httpx.Client(verify=prepared.verify, **store_arguments(timeout)),
             namespace,
         )
 
@@ -48,16 +52,35 @@ class Client:
         prepared = unauthenticated(timeout)
         client._start(
             httpx.Client(transport=transport, **prepared.arguments()),
-            httpx.Client(verify=prepared.verify, **store_arguments(timeout)),
+            lambda: httpx.Client(verify=prepared.verify, **store_arguments(timeout)),
             namespace,
         )
         return client
 
-    def _start(self, http: httpx.Client, store: httpx.Client, namespace: str) -> None:
-        self._session = Session(http, store, namespace)
-        self.packages = Packages(self._session)
-        self.deployments = Deployments(self._session)
-        self.uploads = Uploads(self._session, Hints.of_user())
+    def _start(self, http: httpx.Client, open_store: Callable[[], httpx.Client], namespace: str) -> None:
+        self._session = Session(http, open_store, namespace)
+
+    @cached_property
+    def packages(self) -> Packages:
+        """Dependency packages."""
+        from dagy.client.packages import Packages
+
+        return Packages(self._session)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """Deployed flows and their runs."""
+        from dagy.client.deployments import Deployments
+
+        return Deployments(self._session)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Uploads of flows, which make deployments."""
+        from dagy.client.resume import Hints
+        from dagy.client.uploads import Uploads
+
+        return Uploads(self._session, Hints.of_user())
 
     def __enter__(self) -> Self:
         return self
@@ -69,5 +92,4 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.http.close()
-        self._session.store.close()
+        self._session.close()

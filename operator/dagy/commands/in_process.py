@@ -22,7 +22,7 @@ import httpx
 from dagy.client.errors import SetupError
 
 if TYPE_CHECKING:
-    import uvicorn
+    from dagy.web.short_lived import ShortLivedServer
 
 _STARTS_WITHIN = 60.0
 _ENDS_WITHIN = 5.0
@@ -37,19 +37,20 @@ def in_process_api() -> Iterator[httpx.BaseTransport]:
         path = Path(folder) / "api"
         listener.bind(str(path))
         listener.listen()
-        started: Future[uvicorn.Server] = Future()
+        started: Future[ShortLivedServer] = Future()
         _quiet()
         thread = Thread(target=_run, args=(listener, started), name="dagy-api", daemon=True)
         thread.start()
         server = started.result(_STARTS_WITHIN)
         try:
-            yield httpx.HTTPTransport(uds=str(path))
+            # There is no TLS on that socket, so no certificates need be read.
+            yield httpx.HTTPTransport(verify=False, uds=str(path))
         finally:
-            server.should_exit = server.force_exit = True
+            server.stop()
             thread.join(_ENDS_WITHIN)
 
 
-def _run(listener: socket.socket, started: Future[uvicorn.Server]) -> None:
+def _run(listener: socket.socket, started: Future[ShortLivedServer]) -> None:
     try:
         asyncio.run(_serve(listener, started))
     except Exception as error:
@@ -64,17 +65,15 @@ def _quiet() -> None:
         root.addHandler(logging.NullHandler())
 
 
-async def _serve(listener: socket.socket, started: Future[uvicorn.Server]) -> None:
-    import uvicorn
-
+async def _serve(listener: socket.socket, started: Future[ShortLivedServer]) -> None:
     from dagy.adapters.api_settings import ApiSettings
     from dagy.web.app import create_app
     from dagy.web.services import Services
+    from dagy.web.short_lived import ShortLivedServer
 
     services = await Services.in_process(ApiSettings.from_environment(), os.environ.get("KUBECONFIG") or None)
     try:
-        config = uvicorn.Config(create_app(services), log_config=None, access_log=False, lifespan="off", ws="none")
-        server = uvicorn.Server(config)
+        server = ShortLivedServer(create_app(services))
         started.set_result(server)
         await server.serve(sockets=[listener])
     finally:

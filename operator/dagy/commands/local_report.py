@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from dagy.commands.local_steps import LocalResult
-from dagy.core.diagnose import failure_of
 from dagy.core.failure import Failure
 from dagy.core.malformed import malformed
 from dagy.core.plan import BuildPlan
 from dagy.core.requirements import Malformed, Merge
 from dagy.core.requirements.merge import LIST_IS_FULL
-from dagy.core.summary import human_size
+from dagy.core.sizes import human_size
 from dagy.model.status import Phase
 from dagy_builder.contract import Fault, Reason
 
@@ -36,7 +35,11 @@ class Report:
         """Why it failed, in the words in which the operator would put it."""
         if self.result is None:
             return malformed(self.plan)
-        return None if self.result.last.ok else failure_of(self.result.last)
+        if self.result.last.ok:
+            return None
+        from dagy.core.diagnose import failure_of
+
+        return failure_of(self.result.last)
 
     @property
     def phase(self) -> Phase:

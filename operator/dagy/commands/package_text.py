@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from dagy.core.summary import human_size
+from dagy.core.sizes import human_size
 from dagy.model.rest import DepPackageResponse, ParsedLine, ParseResponse
 
 HEADINGS = ("NAMESPACE", "NAME", "SLUG", "PYTHON", "STATUS", "SIZE", "AGE", "DESCRIPTION")

@@ -13,8 +13,9 @@ from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan, Tokens
 from dagy.core.reasons import StateReason
+from dagy.core.sizes import human_size
 from dagy.core.states import Observed, State
-from dagy.core.summary import Summary, human_size, summarize
+from dagy.core.summary import Summary, summarize
 from dagy.core.timestamp import timestamp
 from dagy.model.status import (
     HISTORY_SHOWN,

@@ -11,6 +11,7 @@ from dagy.core.diagnose import Progress
 from dagy.core.facts import JobKind
 from dagy.core.plan import BuildPlan
 from dagy.core.reasons import StateReason
+from dagy.core.sizes import human_size
 from dagy.core.states import State
 from dagy.model.status import Phase
 from dagy_builder.contract import Artifact, Step
@@ -118,15 +119,3 @@ def completed_message(artifact: Artifact) -> str:
         f"{count} package{'s' * (count != 1)}, {human_size(artifact.size_bytes)}, "
         f"for Python {artifact.python_version} on linux/{artifact.architecture}."
     )
-
-
-def human_size(size: int) -> str:
-    """Bytes for people, in powers of 1000: "17 B", "4.2 kB", "58.3 MB"."""
-    if size < 1000:
-        return f"{size} B"
-    value, unit = float(size), ""
-    for unit in ("kB", "MB", "GB", "TB"):  # noqa: B007 the last unit stays
-        value /= 1000
-        if value < 999.95:
-            break
-    return f"{value:.1f} {unit}"

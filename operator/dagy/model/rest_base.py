@@ -18,7 +18,8 @@ class RestModel(ApiModel):
     `read`, which ignores them, so that an older client lives with a newer server.
     """
 
-    model_config = ConfigDict(alias_generator=_as_it_is, extra="forbid")
+    # FastAPI builds these at once, with a warning of pydantic silenced that would be heard later.
+    model_config = ConfigDict(alias_generator=_as_it_is, extra="forbid", defer_build=False)
 
     @classmethod
     def read(cls, data: Any) -> Self:

@@ -23,7 +23,7 @@ from dagy.core.attach import Attachment, AttachRequest, Refusal, conflicts, pin,
 from dagy.core.attach_contents import ContentsError
 from dagy.core.attach_pod import InitContainer, attach, is_attached, json_patch
 from dagy.core.attach_request import template_of
-from dagy_builder.storage import StorageError
+from dagy_builder.storage_errors import StorageError
 
 log = logging.getLogger(__name__)
 

@@ -87,4 +87,4 @@ def document() -> dict[str, Any]:
     """The OpenAPI document, without any connection."""
     from dagy.adapters.api_settings import ApiSettings
 
-    return create_app(Services(ApiSettings(), None, None, None, None)).openapi()  # type: ignore[arg-type]
+    return create_app(Services(ApiSettings(), None, None)).openapi()  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from dagy.adapters.kube import KubeError
 from dagy.core.api_reasons import API_CATALOGUE, ApiReason
 from dagy.core.attach_contents import ContentsError
 from dagy.model.rest_base import Problem, ProblemDetail
-from dagy_builder.storage import StorageError
+from dagy_builder.storage_errors import StorageError
 
 log = logging.getLogger(__name__)
 

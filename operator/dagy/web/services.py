@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, cast
 
 from fastapi import Depends, Request, Security
@@ -16,7 +17,6 @@ from dagy.adapters.kube import KubeApi
 from dagy.adapters.presigned import PresignedStore
 from dagy.core.api_reasons import ApiReason
 from dagy.web.problems import ProblemError, unauthenticated
-from dagy_builder.storage import ObjectStore
 
 MANAGER = "dagy-api"
 """Field manager of what the API writes."""
@@ -31,35 +31,41 @@ class Services:
     """Without an identity, for requests with the callers' tokens; in process, with the kubeconfig's."""
     own: KubeApi | None
     """With the API's own service account; None in process, where everything is done with the kubeconfig."""
-    files: PresignedStore | None
-    """None without S3 settings."""
-    lookup: AttachLookup
-    """Packages by slug, with the rights of `reader`."""
-
-    @classmethod
-    def over(cls, settings: ApiSettings, callers: KubeApi, own: KubeApi | None) -> Services:
-        """Over connections that there are."""
-        there = bool(settings.s3_bucket)
-        files = PresignedStore(settings.s3_bucket, settings.s3_public_url) if there else None
-        lookup = AttachLookup(own or callers, ObjectStore(settings.s3_bucket) if there else None)
-        return cls(settings, callers, own, files, lookup)
 
     @classmethod
     async def in_cluster(cls, settings: ApiSettings) -> Services:
         """For a server: it has a service account, and each caller has a token."""
         callers = await KubeApi.connect_without_identity(MANAGER)
-        return cls.over(settings, callers, await KubeApi.connect(MANAGER))
+        services = cls(settings, callers, await KubeApi.connect(MANAGER))
+        _ = services.files, services.lookup  # not in somebody's request
+        return services
 
     @classmethod
     async def in_process(cls, settings: ApiSettings, kubeconfig: str | None = None) -> Services:
         """For a command on somebody's machine: all is done with the rights of the (present) kubeconfig."""
-        return cls.over(settings, await KubeApi.connect(MANAGER, kubeconfig), None)
+        return cls(settings, await KubeApi.connect(MANAGER, kubeconfig), None)
 
     async def close(self) -> None:
         """Close the connections."""
         await self.callers.close()
         if self.own:
             await self.own.close()
+
+    @cached_property
+    def files(self) -> PresignedStore | None:
+        """S3 for clients; None without S3 settings."""
+        if not self.settings.s3_bucket:
+            return None
+        return PresignedStore(self.settings.s3_bucket, self.settings.s3_public_url)
+
+    @cached_property
+    def lookup(self) -> AttachLookup:
+        """Packages by slug, with the rights of `reader`."""
+        if not self.settings.s3_bucket:
+            return AttachLookup(self.reader)
+        from dagy_builder.storage import ObjectStore
+
+        return AttachLookup(self.reader, ObjectStore(self.settings.s3_bucket))
 
     @property
     def builds(self) -> Cluster:
