@@ -12,6 +12,7 @@ from dagy_builder.storage import ObjectStore
 from tests.builder.index import Index, serve
 from tests.cli.local import RELEASES
 from tests.sdk.played_operator import PlayedOperator
+from tests.web.rig import unique
 
 Dagy = Callable[..., int]
 
@@ -35,6 +36,15 @@ def dagy(kubeconfig: str, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch)
         return int(ended.value.code or 0)
 
     return run
+
+
+@pytest.fixture
+def name(dagy: Dagy, capsys: pytest.CaptureFixture[str]) -> str:
+    """A package with numpy==1.26 and flask, in team-a."""
+    name = unique()
+    assert dagy("packages", "create", f"team-a/{name}", "numpy==1.26", "Flask", "--python", "3.12") == 0
+    assert capsys.readouterr().out == f"team-a/{name}: created\n"
+    return name
 
 
 @pytest.fixture(scope="module")

@@ -17,15 +17,6 @@ pytestmark = pytest.mark.apiserver
 Output = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def name(dagy: Dagy, capsys: Output) -> str:
-    """A package with numpy==1.26 and flask, in team-a."""
-    name = unique()
-    assert dagy("packages", "create", f"team-a/{name}", "numpy==1.26", "Flask", "--python", "3.12") == 0
-    assert capsys.readouterr().out == f"team-a/{name}: created\n"
-    return name
-
-
 def test_create_look_and_delete(dagy: Dagy, name: str, played: PlayedOperator, capsys: Output) -> None:
     slug = played.completes("team-a", name, b"12345")
     assert dagy("packages", "list", "-n", "team-a", "--search", slug) == 0

@@ -58,6 +58,16 @@ class PlayedOperator:
         )
         return slug
 
+    def works(self, namespace: str, name: str) -> str:
+        """The package is being built; its slug."""
+        slug = self._slug(namespace, name)
+        self._status(namespace, name, slug, "INSTALLING", "uv installs the locked packages.")
+        return slug
+
+    def cancels(self, namespace: str, name: str) -> None:
+        """What ran was stopped."""
+        self._status(namespace, name, self._slug(namespace, name), "FAILED", "Somebody cancelled it.")
+
     def _slug(self, namespace: str, name: str) -> str:
         known = self.get(namespace, name).get("status", {}).get("slug")
         if known:
@@ -71,10 +81,10 @@ class PlayedOperator:
     def _status(self, namespace: str, name: str, slug: str, phase: str, message: str, **more: Any) -> None:
         package = self.get(namespace, name)
         annotations = package["metadata"].get("annotations", {})
-        done = "True" if phase == "COMPLETED" else "False"
+        states = {"Ready": phase == "COMPLETED", "Settled": phase in ("COMPLETED", "INVALID", "FAILED")}
         conditions = [
-            {"type": kind, "status": status, "reason": "Test", "message": message, "lastTransitionTime": NOW}
-            for kind, status in (("Ready", done), ("Settled", "True"))
+            {"type": kind, "status": str(true), "reason": "Test", "message": message, "lastTransitionTime": NOW}
+            for kind, true in states.items()
         ]
         handled = {
             f"lastHandled{verb.capitalize()}": annotations[f"dagy.io/{verb}"]

@@ -80,6 +80,11 @@ def succeeded(package: DepPackageResponse) -> bool:
     )
 
 
+def ended(package: DepPackageResponse) -> bool:
+    """Whether nothing runs for it, to go by its status: a request that came just now isn't in there yet."""
+    return package.build_status in ("COMPLETED", "VALID", "INVALID", "FAILED")
+
+
 def import_findings(parsed: ParseResponse, filename: str, unsettled: Sequence[ParsedLine]) -> Iterator[str]:
     """What the lines of a file came to: wrong ones, conflicts that nobody has settled, and those that were skipped."""
     for line in parsed.lines:

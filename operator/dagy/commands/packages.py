@@ -12,7 +12,7 @@ from dagy.client import Client
 from dagy.commands import output
 from dagy.commands.connection import DONE, FAILED, answered, connected, namespace_of
 from dagy.commands.options import DEFAULT, AllNamespaces, Api, Follow, Package, Timeout, Wait
-from dagy.commands.package_text import HEADINGS, page, row
+from dagy.commands.package_text import HEADINGS, ended, page, row
 from dagy.commands.packages_wait import wait_for
 from dagy.model.rest import RequestResponse
 from dagy.model.spec import PythonVersion
@@ -106,7 +106,7 @@ def refresh(package: Package, /, *, wait: Wait = False, timeout: Timeout = 1800.
 @app.command
 @answered
 def cancel(package: Package, /, *, wait: Wait = False, timeout: Timeout = 300.0, api: Api = DEFAULT) -> int:
-    """Stop what runs for a package."""
+    """Stop what runs for a package. It is FAILED then, until it is changed or built again; its earlier ZIP stays."""
     return _requested(api, package, lambda client: client.packages.cancel(package), wait, timeout, stops=True)
 
 
@@ -198,6 +198,8 @@ def _requested(
             return DONE if stops and code == FAILED else code
     if api.as_json:
         output.as_json(accepted)
+    elif stops and ended(accepted):
+        output.note(f"{key}: accepted, but nothing runs for it now: it is {accepted.build_status}.")
     else:
         output.note(f"{key}: accepted. See it with `dagy packages wait {key}`.")
     return DONE
