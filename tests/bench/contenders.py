@@ -103,6 +103,9 @@ def _dagy_build_small(case: Case, folder: Path) -> int:
 def _shell(command: str, case: Case, folder: Path, *, path: Sequence[Path], **variables: str) -> int:
     """Run what a person would type. Raises CannotRunError with the last words of what failed."""
     (folder / "requirements.txt").write_text(case.text)
+    # What a tool deletes while it works lies beside what it makes, and not where the next one works.
+    (folder / "tmp").mkdir()
+    variables = {"TMPDIR": str(folder / "tmp"), **variables}
     done = subprocess.run(
         ["bash", "-ec", command],
         cwd=folder,

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tests.bench.leftovers import spread
 from tests.bench.timing import CannotRunError
 from tests.cluster import kube as cluster_kube
 from tests.cluster.layout import Layout
@@ -17,6 +18,9 @@ def namespace(layout: Layout, say: Callable[[str], None]) -> Iterator[Kube]:
     """Made for the block, and deleted after it, whatever happens. Raises CannotRunError when no cluster runs."""
     if not layout.kubeconfig.exists():
         raise CannotRunError("there is no cluster: run `make up`")
+    pods = layout.node / "lib" / "kubelet" / "pods"
+    if pods.is_dir():  # the cluster's node is this machine
+        spread(pods)
     kube = Kube(cluster_kube.command(layout)[0], str(layout.kubeconfig), f"bench-{uuid.uuid4().hex[:8]}")
     try:
         kube("create", "namespace", kube.namespace)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.bench import attach, leftovers
+from tests.bench import attach, leftovers, machine
 from tests.bench.__main__ import shown
 from tests.bench.cases import PURE, Case
 from tests.bench.cluster import Timeline
@@ -62,6 +63,14 @@ def test_folders_go_at_the_end_and_at_once_where_the_disk_is_full(monkeypatch: p
     assert not kept.exists()
     assert leftovers.early(folders.deleted_early, "folders").startswith("1 folders were deleted between two runs")
     assert not leftovers.early(0, "folders")
+
+
+def test_folders_of_runs_are_spread_over_the_disk(tmp_path: Path) -> None:
+    """On ext4 the flag is there; on others nothing happens, and nothing fails."""
+    leftovers.spread(tmp_path)
+    listed = subprocess.run(["lsattr", "-d", str(tmp_path)], capture_output=True, text=True, check=False)
+    if not listed.returncode and "ext4" in machine.description():
+        assert "T" in listed.stdout.split()[0]
 
 
 def test_some_take_fewer_turns_and_need_no_warm_up(tmp_path: Path) -> None:
