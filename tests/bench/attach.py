@@ -93,17 +93,16 @@ class Pods:
     def start(self, way: Way, then: str = "true") -> tuple[float, str]:
         """Seconds until the pod's own code runs, and the log of the init container that attaches, if there is one."""
         name = f"pod-{uuid.uuid4().hex[:8]}"
-        started = time.time()
-        self._kube("create", "-f", "-", stdin=self._pod(name, way, then))
-        self._waiting.append(name)
         try:
+            self._make_room()
+            started = time.time()
+            self._kube("create", "-f", "-", stdin=self._pod(name, way, then))
+            self._waiting.append(name)
             self._kube("wait", "--for=condition=Ready", f"pod/{name}", f"--timeout={_MOST_SECONDS}s")
             began = self._began(name)
             log = self._kube("logs", name, "-c", "dagy-attach") if way.annotations else ""
         except KubectlError as error:
             raise CannotRunError(f"{str(error).strip()}{self._last_words(name)}") from error
-        finally:
-            self._make_room()
         return began - started, log
 
     def _began(self, name: str) -> float:
@@ -135,7 +134,7 @@ class Pods:
 
     def _make_room(self) -> None:
         """Delete the oldest pods when too many wait for the node's CPU requests, or for its disk."""
-        while len(self._waiting) > _MOST_WAITING or (self._waiting and not has_room(self._volumes)):
+        while len(self._waiting) >= _MOST_WAITING or (self._waiting and not has_room(self._volumes)):
             self._kube("delete", "pod", self._waiting.popleft(), "--wait=true")
             self.deleted_early += 1
 
