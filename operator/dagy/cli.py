@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnusedCliTokensError
+
+from dagy.commands.options import ALL_OPTIONS
 
 USAGE = 2
 """Exit code for a command line that can't be understood."""
@@ -32,6 +34,7 @@ app = App(
     help="Python dependency packages for flows on Kubernetes.",
     help_on_error=False,
     version=_version,
+    default_parameter=ALL_OPTIONS,
 )
 # The whole help stands here, because a command that isn't run isn't imported.
 app.command(
@@ -100,8 +103,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with _few_collections():
             app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        print(error, file=sys.stderr)
+        command = " ".join(["dagy", *(error.command_chain or ())])
+        print(f"{_said(error)} `{command} --help` says what there is.", file=sys.stderr)
         sys.exit(USAGE)
+
+
+def _said(error: CycloptsError) -> str:
+    """What is wrong, in a sentence."""
+    match error:
+        case UnusedCliTokensError(unused_tokens=[first, *_]):
+            return f'"{first}" is an argument too many.'
+        case MissingArgumentError(keyword=None, argument=argument) if argument:
+            return f"{argument.name} is missing."
+        case MissingArgumentError(keyword=keyword):
+            return f"{keyword} needs a value."
+        case _:
+            return str(error)
 
 
 @contextmanager

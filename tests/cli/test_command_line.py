@@ -17,23 +17,38 @@ BIN = Path(sys.executable).parent
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "says"),
     [
-        ["nonsense"],
-        ["packages", "nonsense"],
-        ["deploy"],
-        ["packages", "show"],
-        ["packages", "list", "--status", "x"],
-        ["run", "x", "--nonsense"],
+        (["nonsense"], 'Unknown command "nonsense". '),
+        (["packges"], 'Unknown command "packges". Did you mean "packages"? '),
+        (["packages", "nonsense"], 'Unknown command "nonsense". '),
+        (["deploy"], "ARTIFACT is missing. `dagy deploy --help` says what there is.\n"),
+        (["packages", "show"], "PACKAGE is missing. `dagy packages show --help` says what there is.\n"),
+        (["packages", "create", "ml", "numpy"], "--python is missing. `dagy packages create --help`"),
+        (["packages", "list", "-n"], "-n needs a value. `dagy packages list --help`"),
+        (["packages", "list", "ml"], '"ml" is an argument too many. `dagy packages list --help`'),
+        (["packages", "list", "--status", "x"], 'Invalid value "x" for --status. Choose from: "pending", '),
+        (["run", "x", "--nonsense"], "Unknown option: --nonsense. `dagy run --help`"),
     ],
 )
-def test_usage_errors_are_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_errors_are_2(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.endswith(".\n")
+    assert err.startswith(says)
+    assert err.endswith(" --help` says what there is.\n")
+
+
+def test_the_help_shows_no_default_that_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["deploy", "--help"])
+    shown = capsys.readouterr().out
+    assert "[default: 300]" in shown
+    assert "[default: True]" in shown
+    assert "False]" not in shown
+    assert "()]" not in shown
 
 
 def test_it_is_a_plugin_of_kubectl() -> None:

@@ -164,4 +164,8 @@ def test_what_cannot_be_used_is_2_and_what_fails_is_1(
 def test_no_kubeconfig(dagy: Dagy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     assert dagy("packages", "list") == 2
-    assert "There is no URL of the API, and the kubeconfig can't be used instead" in capsys.readouterr().err
+    why = f"the kubeconfig can't be used instead: there is no file {tmp_path}/none. Name an API"
+    assert f"There is no URL of the API, and {why}" in capsys.readouterr().err
+    (tmp_path / "none").write_text("{}")
+    assert dagy("packages", "list") == 2
+    assert "current-context" in capsys.readouterr().err

@@ -43,14 +43,15 @@ def context_namespace(environ: Mapping[str, str] = os.environ) -> str | None:
     return (context or {}).get("namespace") or None
 
 
-def _paths(environ: Mapping[str, str]) -> list[Path]:
+def kubeconfig_paths(environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """Where the kubeconfig is looked for."""
     given = [Path(one) for one in environ.get("KUBECONFIG", "").split(os.pathsep) if one]
     return given or [Path.home() / ".kube" / "config"]
 
 
 def _documents(environ: Mapping[str, str]) -> list[dict[str, Any]]:
     found = []
-    for path in _paths(environ):
+    for path in kubeconfig_paths(environ):
         try:
             document = yaml.safe_load(path.read_bytes())
         except FileNotFoundError:
@@ -88,7 +89,7 @@ def _from_plugin(environ: Mapping[str, str]) -> str:
         ) from error
     configuration = client.Configuration()
     try:
-        files = os.pathsep.join(map(str, _paths(environ)))
+        files = os.pathsep.join(map(str, kubeconfig_paths(environ)))
         config.load_kube_config(files, client_configuration=configuration)  # type: ignore[no-untyped-call]
     except Exception as error:
         raise SetupError(f"The kubeconfig's plugin gave no token: {type(error).__name__}. {_INSTEAD}") from error

@@ -10,11 +10,11 @@ from dagy.client import Client, DeploymentRefusedError, NotFoundError
 from dagy.commands import output
 from dagy.commands.connection import DONE, FAILED, answered, connected, namespace_of
 from dagy.commands.deployment_text import HEADINGS, outcome, page, row
-from dagy.commands.options import DEFAULT, AllNamespaces, Api, Deployment, Follow, Timeout
+from dagy.commands.options import ALL_OPTIONS, DEFAULT, AllNamespaces, Api, Deployment, Follow, Timeout
 from dagy.model.flowstatus import RunPhase
 from dagy.model.rest_deployments import DeploymentResponse
 
-app = App(name="deployments")
+app = App(name="deployments", default_parameter=ALL_OPTIONS)
 
 
 @app.command(name="list")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from dagy.client.errors import SetupError
+from dagy.client.kubeconfig import kubeconfig_paths
 
 if TYPE_CHECKING:
     from dagy.web.short_lived import ShortLivedServer
@@ -86,7 +87,10 @@ def _setup_error(error: Exception) -> SetupError:
             f"Without a URL the API runs inside this command, and that needs {error.name}, which is not installed. "
             "Name an API with --url or DAGY_API_URL, or run pip install 'dagy[server]'."
         )
+    paths = kubeconfig_paths()
+    missing = f"there is no file {' nor '.join(map(str, paths))}"
+    why = str(error).rstrip(".") if any(path.exists() for path in paths) else missing
     return SetupError(
-        f"There is no URL of the API, and the kubeconfig can't be used instead: {str(error).rstrip('.')}. Name an API "
+        f"There is no URL of the API, and the kubeconfig can't be used instead: {why}. Name an API "
         "with --url or DAGY_API_URL, or set KUBECONFIG."
     )

@@ -1,12 +1,23 @@
-"""Options that all commands share which speak to the API."""
+"""What options have in common, and those that all commands share which speak to the API."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
+
+
+def _shown_default(value: Any) -> str | None:
+    """A default as the help shows it; nothing where it says no more than that an option may be left out."""
+    if value is None or value is False or value == ():
+        return None
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+ALL_OPTIONS = Parameter(show_default=_shown_default)
+"""Of each App: cyclopts hands it down where it runs a command, not where it writes documentation."""
 
 _API = Group("API", help="Where the packages are.", sort_key=100)
 

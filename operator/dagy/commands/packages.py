@@ -11,14 +11,14 @@ from cyclopts import App, Parameter
 from dagy.client import Client
 from dagy.commands import output
 from dagy.commands.connection import DONE, FAILED, answered, connected, namespace_of
-from dagy.commands.options import DEFAULT, AllNamespaces, Api, Follow, Package, Timeout, Wait
+from dagy.commands.options import ALL_OPTIONS, DEFAULT, AllNamespaces, Api, Follow, Package, Timeout, Wait
 from dagy.commands.package_text import HEADINGS, ended, page, row
 from dagy.commands.packages_wait import wait_for
 from dagy.model.rest import RequestResponse
 from dagy.model.spec import PythonVersion
 from dagy.model.status import Phase
 
-app = App(name="packages")
+app = App(name="packages", default_parameter=ALL_OPTIONS)
 # Their help stands here, because a command that isn't run isn't imported.
 app.command(
     "dagy.commands.packages_edit:create",
@@ -105,7 +105,14 @@ def refresh(package: Package, /, *, wait: Wait = False, timeout: Timeout = 1800.
 
 @app.command
 @answered
-def cancel(package: Package, /, *, wait: Wait = False, timeout: Timeout = 300.0, api: Api = DEFAULT) -> int:
+def cancel(
+    package: Package,
+    /,
+    *,
+    wait: Annotated[Wait, Parameter(help="Wait until it has stopped.")] = False,
+    timeout: Timeout = 300.0,
+    api: Api = DEFAULT,
+) -> int:
     """Stop what runs for a package. It is FAILED then, until it is changed or built again; its earlier ZIP stays."""
     return _requested(api, package, lambda client: client.packages.cancel(package), wait, timeout, stops=True)
 

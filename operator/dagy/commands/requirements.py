@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from dagy.commands.input_files import InputError, read_file, read_list, shown
+from dagy.commands.options import ALL_OPTIONS
 from dagy.commands.requirements_text import as_text
 from dagy.core.requirements import ManifestError, Target, merge, to_manifest
 from dagy.core.requirements.report import as_json, has_findings
@@ -21,7 +22,9 @@ Python = Annotated[
 ]
 File = Annotated[Path, Parameter(help='A requirements.txt; "-" reads standard input.', allow_leading_hyphen=True)]
 
-app = App(name="requirements", help="Check requirements.txt files and turn them into packages.")
+app = App(
+    name="requirements", default_parameter=ALL_OPTIONS, help="Check requirements.txt files and turn them into packages."
+)
 
 
 @app.command
