@@ -130,11 +130,15 @@ def _json(tar: tarfile.TarFile, member: str) -> dict[str, Any]:
 
 def sizes(archive: Path) -> str:
     """An image's size for people: what a registry would send, and what its layers unpack to."""
+    packed = sum(layer["size"] for layer in manifest(archive)["layers"])
+    return f"{unpacked_bytes(archive) / 1e6:.1f} MB, {packed / 1e6:.1f} MB compressed"
+
+
+def unpacked_bytes(archive: Path) -> int:
+    """What an image's layers take on a node."""
     layers = manifest(archive)["layers"]
-    packed = sum(layer["size"] for layer in layers)
     with tarfile.open(archive) as tar:
-        unpacked = sum(_unpacked(tar, f"blobs/{layer['digest'].replace(':', '/')}") for layer in layers)
-    return f"{unpacked / 1e6:.1f} MB, {packed / 1e6:.1f} MB compressed"
+        return sum(_unpacked(tar, f"blobs/{layer['digest'].replace(':', '/')}") for layer in layers)
 
 
 def _unpacked(tar: tarfile.TarFile, member: str) -> int:
