@@ -11,6 +11,7 @@ from tests.cluster.layout import current_layout
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.usefixtures("admin")  # whoever brings up the cluster builds them
 @pytest.mark.parametrize(("image", "megabytes"), [(OPERATOR, 200), (BUILDER, 300)], ids=["operator", "builder"])
 def test_what_a_node_has_to_keep(image: Image, megabytes: int) -> None:
     archive = current_layout().cache / f"{image.slug}.tar"
