@@ -1,11 +1,13 @@
 # Targets with a ## comment are listed by `make help`.
-SHELL := bash
+# bash, without what the person at this machine has installed for themselves.
+SHELL := tests/cluster/new-machine
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 
 # `own` starts a cluster on this machine; `current` takes that of the present kubeconfig.
 CLUSTER ?= own
+export CLUSTER
 # With CLUSTER=current: where images are pushed, unless it is kind, k3d or minikube.
 REGISTRY ?=
 # More arguments for pytest, such as ARGS="-k slug".

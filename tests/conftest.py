@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 
 from dagy_builder.storage import ObjectStore
+from tests import new_machine
 from tests.cluster.controlplane import control_plane
 from tests.cluster.layout import current_layout
 from tests.controller.harness import BUCKET
 from tests.s3server import s3_server
 
 ROOT = Path(__file__).parents[1]
+
+# However pytest is started: what a test finds is what a new machine has.
+new_machine.enter()
 
 
 @pytest.fixture(scope="session")

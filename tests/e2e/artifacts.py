@@ -13,6 +13,7 @@ from typing import Any
 
 from mypy_boto3_s3.client import S3Client
 
+from dagy_builder.uv import find_uv
 from tests.cluster.layout import current_layout
 
 STATE = current_layout().root
@@ -58,7 +59,7 @@ def install_by_hand(lock: bytes, version: str, folder: Path) -> None:
     """What `uv pip install --target` writes from the same lock."""
     lock_file = folder.parent / "pylock.toml"
     lock_file.write_bytes(lock)
-    command = ["uv", "pip", "install", "--quiet", "--target", str(folder), "--no-deps", "--no-config"]
+    command = [find_uv(), "pip", "install", "--quiet", "--target", str(folder), "--no-deps", "--no-config"]
     command += ["--python", python(version), "--python-version", version]
     command += ["--python-platform", "x86_64-manylinux_2_28", "-r", str(lock_file)]
     subprocess.run(command, check=True, cwd=folder.parent)
