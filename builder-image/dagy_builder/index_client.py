@@ -1,25 +1,22 @@
-"""Asking the indexes of a request what they have of a package: only to explain a failure, so never for long.
-
-uv does the resolving. The standard library does for one GET, and needs nothing more in the image; it takes proxies and
-authorities from the same variables as uv does.
-"""
+"""Asking the indexes of a request what they have of a package: only to explain a failure, so never for long."""
 
 from __future__ import annotations
 
-import http.client
 import time
-import urllib.request
 from collections.abc import Sequence
-from urllib.error import HTTPError
 
+import urllib3
 from packaging.utils import canonicalize_name
+from urllib3.response import BaseHTTPResponse
 
 from dagy_builder.index_page import IndexFile, files_of
-from dagy_builder.trust import client_context
+from dagy_builder.index_upstream import Upstream, UpstreamError
+from dagy_builder.index_url import IndexUrl
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 # The largest pages of PyPI have some 10 MB.
 _MAX_BYTES = 40_000_000
+_CHUNK_BYTES = 1 << 20
 _MAX_SECONDS = 8.0
 _GONE = (404, 410)
 
@@ -30,7 +27,7 @@ class IndexClient:
     def __init__(self, urls: Sequence[str], *, direct: bool = False) -> None:
         """`direct` takes no proxy on the way: the URLs are an index gateway's."""
         self._urls = tuple(urls)
-        self._opener = _opener({} if direct else urllib.request.getproxies())
+        self._upstream = Upstream((), {} if direct else None)
         self._known: dict[str, list[IndexFile] | None] = {}
 
     def files(self, name: str, deadline: float) -> list[IndexFile] | None:
@@ -44,56 +41,33 @@ class IndexClient:
 
     def _asked(self, name: str, deadline: float) -> list[IndexFile] | None:
         for base in self._urls:
-            url = f"{base.rstrip('/')}/{canonicalize_name(name)}/"
             try:
-                page = self._page(url, deadline)
-            # UnicodeError: a host name that IDNA refuses.
-            except (OSError, http.client.HTTPException, UnicodeError):
+                page = self._page(IndexUrl(f"{base.rstrip('/')}/{canonicalize_name(name)}/"), deadline)
+            except (ValueError, OSError, UpstreamError, urllib3.exceptions.HTTPError):
                 return None
             if page is not None:
                 return files_of(name, *page)
         return []
 
-    def _page(self, url: str, deadline: float) -> tuple[bytes, str] | None:
-        """Body and content type; None when there is no such page. Raises OSError."""
+    def _page(self, url: IndexUrl, deadline: float) -> tuple[bytes, str] | None:
+        """Body and content type; None when there is no such page."""
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        request = urllib.request.Request(url, headers={"Accept": _ACCEPT})  # noqa: S310 the opener speaks HTTP only
-        try:
-            with self._opener.open(request, timeout=left) as answer:
-                return _body(answer, deadline), answer.headers.get("Content-Type", "")
-        except HTTPError as error:
-            error.close()
-            if error.code in _GONE:
+        answer, _, _ = self._upstream.fetch("GET", url, {"Accept": _ACCEPT}, urllib3.Timeout(left))
+        with answer:
+            if answer.status in _GONE:
                 return None
-            raise
+            if answer.status != 200:
+                raise UpstreamError(f"it answers with HTTP status {answer.status}")
+            return _body(answer, deadline), answer.headers.get("Content-Type", "")
 
 
-def _body(answer: http.client.HTTPResponse, deadline: float) -> bytes:
-    """The whole body. Raises OSError when it is too large or comes too slowly."""
+def _body(answer: BaseHTTPResponse, deadline: float) -> bytes:
+    """The whole body. Raises TimeoutError when it is too large or comes too slowly."""
     body = bytearray()
-    while chunk := answer.read1(1 << 20):
+    while chunk := answer.read1(_CHUNK_BYTES, decode_content=True):
         body += chunk
         if len(body) > _MAX_BYTES or time.monotonic() > deadline:
             raise TimeoutError
     return bytes(body)
-
-
-def _opener(proxies: dict[str, str]) -> urllib.request.OpenerDirector:
-    """Like `urllib.request.build_opener`, but without its handlers for files and FTP: an index may redirect there."""
-    for scheme in ("http", "https"):
-        if "all" in proxies:
-            proxies.setdefault(scheme, proxies["all"])
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(proxies),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=client_context()),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPErrorProcessor(),
-    ):
-        opener.add_handler(handler)
-    return opener

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus
+
+from dagy_builder.index_url import IndexUrl
 
 KEYS = ("url", "username", "password", "token")
 TOKEN_USERNAME = "__token__"  # noqa: S105 what PyPI, and most indexes after it, call the user of a token
@@ -15,29 +16,21 @@ MASK = "****"
 
 # Shorter values can't be told from ordinary text.
 _SHORTEST_MASKED = 6
-# What a server may read as another path than the one that was compared.
-_AMBIGUOUS = re.compile(r"\\|%(?:2e|2f|5c)|/\.{1,2}(?:/|$)", re.IGNORECASE)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
 class Credential:
-    """Basic credentials (RFC 7617) for everything at and below `url`, and for nothing else."""
+    """Basic credentials (RFC 7617) for everything at and below a place, and for nothing else."""
 
     source: str
     """Where they come from, for messages, such as "Secret team-index"."""
-    url: str
+    place: IndexUrl
     username: str = field(repr=False)
     password: str = field(repr=False)
 
-    def covers(self, url: str) -> bool:
-        """Whether they may be sent there: same scheme, host and port, and a path at or below the prefix."""
-        origin, path = _origin_and_path(self.url)
-        asked_origin, asked_path = _origin_and_path(url)
-        if asked_origin != origin or _AMBIGUOUS.search(asked_path):
-            return False
-        prefix = path.rstrip("/") + "/"
-        return f"{asked_path}/".startswith(prefix)
+    def covers(self, url: IndexUrl) -> bool:
+        """Whether they may be sent there: same scheme, host and port, and a path at or below the place's."""
+        return self.place.contains(url)
 
     @property
     def authorization(self) -> str:
@@ -71,18 +64,17 @@ def masked(text: str, values: Iterable[str]) -> str:
 def credential_of(source: str, fields: Mapping[str, str]) -> Credential:
     """The credential out of a Secret's keys. Raises ValueError with the reason, a clause that names no value."""
     given = {key: fields[key].rstrip("\r\n") for key in KEYS if fields.get(key, "").rstrip("\r\n")}
-    url = given.get("url", "")
-    _check_prefix(url)
+    place = _place(given.get("url", ""))
     token, password, username = (given.get(key) for key in ("token", "password", "username"))
     if token and (password or username):
         raise ValueError("has a token beside a username or a password; keep one of the two")
     if token:
-        return Credential(source, url, TOKEN_USERNAME, _printable("token", token))
+        return Credential(source, place, TOKEN_USERNAME, _printable("token", token))
     if not (username and password):
         raise ValueError("needs the keys username and password, or the key token")
     if ":" in username:
         raise ValueError("has a username with a colon, which Basic authentication can't carry")
-    return Credential(source, url, _printable("username", username), _printable("password", password))
+    return Credential(source, place, _printable("username", username), _printable("password", password))
 
 
 def _printable(key: str, value: str) -> str:
@@ -91,33 +83,22 @@ def _printable(key: str, value: str) -> str:
     return value
 
 
-def _check_prefix(url: str) -> None:
+def _place(url: str) -> IndexUrl:
     if not url:
         raise ValueError("needs the key url: the index, or the folder above it, that the credentials are for")
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable or not url.isprintable() or " " in url:
-        raise ValueError("has under its key url no http(s) URL")
-    if "@" in parts.netloc or parts.query or parts.fragment or _AMBIGUOUS.search(parts.path):
+        place = IndexUrl(url)
+    except ValueError as error:
+        raise ValueError(f"has under its key url no http(s) URL that can be used: {error}") from None
+    if place.query is not None or "#" in url or not place.is_comparable:
         raise ValueError("has under its key url more than scheme, host and a plain path")
+    return place
 
 
-def _origin_and_path(url: str) -> tuple[tuple[str, str, int], str]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-    except ValueError:
-        return ("", "", 0), "/"
-    return (parts.scheme, (parts.hostname or "").lower(), port), parts.path or "/"
-
-
-def best_for(url: str, credentials: Iterable[Credential]) -> Credential | None:
-    """The credential with the longest prefix among those that cover the URL; of equal ones the first."""
+def best_for(url: IndexUrl, credentials: Iterable[Credential]) -> Credential | None:
+    """The credential with the longest path among those that cover the URL; of equal ones the first."""
     covering = [one for one in credentials if one.covers(url)]
-    return max(covering, key=lambda one: len(urlsplit(one.url).path.rstrip("/")), default=None)
+    return max(covering, key=lambda one: len(one.place.folder), default=None)
 
 
 def read_credentials(folder: Path) -> tuple[list[Credential], list[str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import tempfile
 import threading
@@ -19,10 +20,9 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urldefrag
+from urllib.parse import urldefrag
 
 import urllib3
-from packaging.utils import canonicalize_name
 from urllib3.response import BaseHTTPResponse
 
 from dagy_builder.contract import GATEWAY_PORT, BuildRequest
@@ -30,6 +30,7 @@ from dagy_builder.index_credentials import Credential, read_credentials
 from dagy_builder.index_page import with_other_links
 from dagy_builder.index_route import FAILURES_PATH, Route
 from dagy_builder.index_upstream import Upstream, UpstreamError, cause_of
+from dagy_builder.index_url import IndexUrl
 from dagy_builder.redact import redact
 from dagy_builder.requirement import parse_requirement
 from dagy_builder.trust import trust_added_authorities
@@ -43,6 +44,7 @@ _CHUNK_BYTES = 1 << 18
 _PASSED_ON = ("Content-Type", "Content-Length", "Content-Range", "Accept-Ranges", "ETag", "Last-Modified")
 _MAX_FAILURES = 50
 _METADATA = ".metadata"  # PEP 658: beside the wheel
+_PAGE_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # PEP 503: a normalized name
 
 Say = Callable[[str], None]
 
@@ -53,25 +55,23 @@ class Gateway:
     def __init__(
         self, indexes: Iterable[str], files: Iterable[str], credentials: Sequence[Credential], say: Say
     ) -> None:
-        self._indexes = [f"{url.rstrip('/')}/" for url in indexes]
-        self._files = {_normal(url) for url in files}
-        self._upstream = Upstream(credentials)
         self._say = say
+        self._indexes = {(index.origin, index.folder) for index in self._readable(indexes) if index.query is None}
+        self._files = set(self._readable(files))
+        self._upstream = Upstream(credentials)
         self.failures: list[str] = []
 
-    def may_fetch(self, url: str) -> bool:
+    def may_fetch(self, url: IndexUrl) -> bool:
         """Whether the URL is a page of a configured index, or a file that is known."""
-        return self.is_page(url) or _normal(url).removesuffix(_METADATA) in self._files
+        return self.is_page(url) or url in self._files or _described_by(url) in self._files
 
-    def is_page(self, url: str) -> bool:
-        """Whether the URL is a package's page on a configured index."""
-        for index in self._indexes:
-            name = url.removeprefix(index).removesuffix("/")
-            if url == f"{index}{name}/" and name and canonicalize_name(name) == name:
-                return True
-        return False
+    def is_page(self, url: IndexUrl) -> bool:
+        """Whether the URL is a package's page on a configured index: its name, and nothing else, below the index."""
+        folder, _, name = url.path.removesuffix("/").rpartition("/")
+        is_named = url.query is None and url.path.endswith("/") and bool(_PAGE_NAME.fullmatch(name))
+        return is_named and (url.origin, f"{folder}/") in self._indexes
 
-    def page(self, url: str, route: Route) -> tuple[int, bytes]:
+    def page(self, url: IndexUrl, route: Route) -> tuple[int, bytes]:
         """Status and body of a package's page, its links leading through the gateway."""
         try:
             answer, final_url, credential = self._upstream.fetch("GET", url, {"Accept": _ACCEPT})
@@ -79,14 +79,14 @@ class Gateway:
             if answer.status != 200:
                 return answer.status, b""
             kind = answer.headers.get("Content-Type", "")
-            page = with_other_links(_body(answer), kind, final_url, self._known(route))
+            page = with_other_links(_body(answer), kind, _name_in(final_url), self._known(final_url, route))
         except (UpstreamError, urllib3.exceptions.HTTPError, ValueError) as error:
             cause = str(error) if isinstance(error, UpstreamError) else cause_of(error)
             return 502, self._failed(url, cause).encode()
         # An index may repeat what it was sent.
         return 200, self._upstream.masked(json.dumps(page)).encode()
 
-    def file(self, method: str, url: str, byte_range: str) -> BaseHTTPResponse | str:
+    def file(self, method: str, url: IndexUrl, byte_range: str) -> BaseHTTPResponse | str:
         """The answer for a file, its body unread; or why there is none."""
         headers = {"Accept-Encoding": "identity", **({"Range": byte_range} if byte_range else {})}
         try:
@@ -96,25 +96,39 @@ class Gateway:
         self._note(url, answer.status, credential)
         return answer
 
-    def _known(self, route: Route) -> Callable[[str], str]:
-        def link(url: str) -> str:
-            plain = urldefrag(url).url
-            self._files.add(_normal(plain))
-            return route.local(plain)
+    def _known(self, page: IndexUrl, route: Route) -> Callable[[str], str | None]:
+        def link(reference: str) -> str | None:
+            try:
+                url = page.leads_to(reference)
+            except ValueError as error:
+                self._write(f"{page} has a link that is left out: {error}")
+                return None
+            self._files.add(url)
+            return route.local(url)
 
         return link
 
-    def _note(self, url: str, status: int, credential: Credential | None) -> None:
+    def _readable(self, urls: Iterable[str]) -> Iterator[IndexUrl]:
+        for url in urls:
+            try:
+                yield IndexUrl(url)
+            except ValueError as error:
+                self._say(redact(f"{url} is not asked: {error}"))
+
+    def _note(self, url: IndexUrl, status: int, credential: Credential | None) -> None:
         what = f"the credentials of {credential.source}" if credential else "a request without credentials"
         line = f"{url} answered {status} to {what}"
-        self._say(self._upstream.masked(redact(line)))
+        self._write(line)
         if status in (401, 403):
             self._tell(line)
 
-    def _failed(self, url: str, cause: str) -> str:
-        self._say(self._upstream.masked(redact(f"no answer from {url}: {cause}")))
+    def _failed(self, url: IndexUrl, cause: str) -> str:
+        self._write(f"no answer from {url}: {cause}")
         self._tell(f"{url}: cause: {cause}")
         return cause
+
+    def _write(self, line: str) -> None:
+        self._say(self._upstream.masked(redact(line)))
 
     def _tell(self, line: str) -> None:
         clean = self._upstream.masked(redact(line))
@@ -122,9 +136,15 @@ class Gateway:
             self.failures.append(clean)
 
 
-def _normal(url: str) -> str:
-    """The URL in the spelling that an HTTP client sends."""
-    return quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+def _described_by(url: IndexUrl) -> IndexUrl | None:
+    """The wheel whose metadata lie at the URL."""
+    if url.query is not None or not url.path.endswith(_METADATA):
+        return None
+    return IndexUrl(str(url).removesuffix(_METADATA))
+
+
+def _name_in(page: IndexUrl) -> str:
+    return page.path.rstrip("/").rpartition("/")[2]
 
 
 def _body(answer: BaseHTTPResponse) -> bytes:
@@ -156,8 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, "application/json", json.dumps(gateway.failures).encode())
             return
         route = _route(self.server)
-        url = route.public(f"{route.base}{self.path}")
-        if url.startswith(route.base) or not gateway.may_fetch(url):
+        url = route.asked_for(self.path)
+        if url is None or not gateway.may_fetch(url):
             self._answer(404, "text/plain", b"no page of a configured index, and no file that one names")
         elif gateway.is_page(url):
             status, body = gateway.page(url, route)
@@ -249,7 +269,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dagy-trust-") as scratch:
         trust_added_authorities(Path(scratch), given.input)
         credentials, problems = read_credentials(given.credentials)
-        for line in [*(f"{one.source} is for {one.url}" for one in credentials), *problems]:
+        for line in [*(f"{one.source} is for {one.place}" for one in credentials), *problems]:
             print(line, flush=True)
         files = files_of_build(request, lock.read_text() if lock.exists() else "")
         gateway = Gateway(index_urls(request), files, credentials, lambda line: print(line, flush=True))

@@ -78,18 +78,23 @@ def _json_entries(body: bytes) -> list[Mapping[str, object]]:
     return [entry for entry in files if isinstance(entry, Mapping)]
 
 
-def with_other_links(body: bytes, content_type: str, page_url: str, link: Callable[[str], str]) -> dict[str, object]:
-    """The page as JSON (PEP 691) whose absolute file URLs went through `link`. Raises ValueError when it is no page."""
+def with_other_links(body: bytes, content_type: str, name: str, link: Callable[[str], str | None]) -> dict[str, object]:
+    """The page of a package as JSON (PEP 691) whose file links went through `link`; where that gives None, the file is
+    left out.
+
+    Raises ValueError when it is no page.
+    """
     try:
         if "json" in content_type.lower():
             page = dict(json.loads(body))
             entries = _json_entries(body)
         else:
-            page = {"meta": {"api-version": "1.1"}, "name": urlsplit(page_url).path.rstrip("/").rpartition("/")[2]}
+            page = {"meta": {"api-version": "1.1"}, "name": name}
             entries = _html_entries(body)
-        page["files"] = [{**entry, "url": link(urljoin(page_url, str(entry["url"])))} for entry in entries]
+        linked = [(entry, link(str(entry["url"]))) for entry in entries]
     except (TypeError, LookupError, RecursionError) as error:
         raise ValueError(f"no page of a package index: {error}") from error
+    page["files"] = [{**entry, "url": url} for entry, url in linked if url is not None]
     return page
 
 

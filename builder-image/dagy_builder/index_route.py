@@ -14,12 +14,13 @@ import tomllib
 import urllib.request
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urldefrag
 
 import tomli_w
 
 from dagy_builder.contract import Fault, Reason
 from dagy_builder.failure import StepError
+from dagy_builder.index_url import IndexUrl
 
 FAILURES_PATH = "/-/failures"
 """Where the gateway tells what went wrong at the indexes, as a JSON list of lines."""
@@ -34,30 +35,41 @@ class Route:
 
     base: str
 
-    def local(self, url: str) -> str:
-        """The URL at which the gateway serves what lies at `url`; credentials in it are dropped."""
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        path = parts.path if parts.path.startswith("/") else "/" + parts.path
-        return f"{self.base}/{parts.scheme}/{host}{urlunsplit(('', '', path, parts.query, parts.fragment))}"
+    def local(self, url: IndexUrl) -> str:
+        """The URL at which the gateway serves what lies at `url`."""
+        return f"{self.base}/{url.scheme}/{url.authority}{url.target}"
+
+    def local_text(self, url: str) -> str:
+        """The same for a URL as text, which keeps its fragment. Raises ValueError when it can be read in two ways."""
+        plain, fragment = urldefrag(url)
+        return self.local(IndexUrl(plain)) + (f"#{fragment}" if fragment else "")
+
+    def asked_for(self, path: str) -> IndexUrl | None:
+        """What a request to the gateway asks for; None when that is no URL that can be asked for."""
+        slash, _, place = path.partition("/")
+        scheme, _, rest = place.partition("/")
+        try:
+            return None if slash else IndexUrl(f"{scheme}://{rest}")
+        except ValueError:
+            return None
 
     def public(self, text: str) -> str:
         """The text with the indexes' own URLs in place of the gateway's."""
         return re.sub(re.escape(self.base) + r"/(https?)/(?=[^\s/])", r"\1://", text)
 
     def local_requirements(self, lines: str) -> str:
-        """A requirements file with direct references (PEP 508) through the gateway."""
-        return _DIRECT_REFERENCE.sub(lambda match: self.local(match[0]), lines)
+        """A requirements file with direct references (PEP 508) through the gateway. Raises ValueError."""
+        return _DIRECT_REFERENCE.sub(lambda match: self.local_text(match[0]), lines)
 
     def local_lock(self, text: str) -> str:
-        """A pylock.toml (PEP 751) with all URLs through the gateway."""
+        """A pylock.toml (PEP 751) with all URLs through the gateway. Raises ValueError."""
         return tomli_w.dumps(self._localized(tomllib.loads(text)))
 
     def _localized(self, value: Any) -> Any:
         match value:
             case dict():
                 return {
-                    key: self.local(part)
+                    key: self.local_text(part)
                     if key in ("url", "index") and isinstance(part, str)
                     else self._localized(part)
                     for key, part in value.items()

@@ -33,9 +33,13 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
     _empty(tree)
     with tempfile.TemporaryDirectory(prefix="dagy-install-") as folder:
         file = Path(folder, "pylock.toml")
-        file.write_text(uv.route.local_lock(lock_text) if uv.route else lock_text)
-        arguments = install_arguments(request, target, python, file, tree)
-        arguments += ["--default-index", uv.local(request.index_url or PYPI)]
+        try:
+            file.write_text(uv.route.local_lock(lock_text) if uv.route else lock_text)
+            index = uv.local(request.index_url or PYPI)
+        except ValueError as error:
+            message = f"The lock names a URL that is not fetched, because {error}. Validate again."
+            raise StepError(Reason.INSTALL_FAILED, message) from error
+        arguments = [*install_arguments(request, target, python, file, tree), "--default-index", index]
         answer = uv.run(arguments, log, cwd=Path(folder))
     if answer.code != 0:
         raise (

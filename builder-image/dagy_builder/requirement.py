@@ -23,6 +23,7 @@ from packaging.utils import (
 
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.failure import StepError
+from dagy_builder.index_url import why_unclear
 from dagy_builder.redact import redact
 
 MAX_LENGTH = 512
@@ -108,6 +109,8 @@ def check_url(url: str, schemes: Sequence[str] = ("https", "http")) -> None:
         raise ValueError("its URL holds credentials, which would be kept in the lock. Remove them from the URL.")
     if "$" in url or any(unicodedata.category(c)[0] in "CZ" for c in url):
         raise ValueError("its URL holds a character that no URL may hold. Write it percent-encoded.")
+    if reason := why_unclear(url):
+        raise ValueError(f"its URL can be read in two ways, because {reason}. Write the plain URL: https://host/path.")
 
 
 def _check_file(name: str, url: str) -> None:

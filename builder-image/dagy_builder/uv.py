@@ -65,8 +65,8 @@ class Uv:
         self._binary, self._environment, self.route = binary, dict(environment), route
 
     def local(self, url: str) -> str:
-        """Where uv finds what lies at the URL."""
-        return self.route.local(url) if self.route else url
+        """Where uv finds what lies at the URL. Raises ValueError when it can be read in two ways."""
+        return self.route.local_text(url) if self.route else url
 
     def public(self, text: str) -> str:
         """What uv wrote, with the URLs that everybody knows."""

@@ -120,6 +120,8 @@ class Index:
     requests: list[str] = field(default_factory=list)
     sent: dict[str, str] = field(default_factory=dict)
     """Path to the header Authorization that came with it last."""
+    pages: dict[str, str] = field(default_factory=dict)
+    """Name to its page in HTML, in place of the one that its releases make."""
     moved: dict[str, str] = field(default_factory=dict)
     """Path to the URL that it redirects to."""
 
@@ -145,6 +147,8 @@ class Index:
     def _page(self, name: str) -> tuple[int, str, bytes]:
         if name in self.status_of:
             return self.status_of[name], "text/plain", b"no"
+        if name in self.pages:
+            return 200, "text/html", self.pages[name].encode()
         mine = [release for release in self.releases if canonicalize_name(release.name) == canonicalize_name(name)]
         if not mine:
             return 404, "text/plain", b"no such package"

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagy_builder.index_credentials import Credential, best_for, credential_of, masked, read_credentials
+from dagy_builder.index_url import IndexUrl
 
 PASSWORD = "p4ss/w@rd:+ 1"
 
 
 def credential(url: str, source: str = "Secret s") -> Credential:
-    return Credential(source, url, "ci", PASSWORD)
+    return Credential(source, IndexUrl(url), "ci", PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -34,23 +35,20 @@ def credential(url: str, source: str = "Secret s") -> Credential:
         ("https://h.example/team", "https://h.example:8443/team/", False),
         ("https://h.example/team", "https://h.example.evil.example/team/", False),
         ("https://h.example/team", "https://evil.example/?https://h.example/team", False),
-        ("https://h.example/team", "https://h.example@evil.example/team", False),
-        ("https://h.example/team", "https://h.example/team/../admin", False),
-        ("https://h.example/team", "https://h.example/team/%2e%2E/admin", False),
-        ("https://h.example/team", "https://h.example/team/..%2fadmin", False),
-        ("https://h.example/team", "https://h.example/team/..\\admin", False),
-        ("https://h.example/team", "https://h.example:port/team/", False),
+        ("https://h.example/team", "https://h.example/team/x;y/z", False),
+        ("https://h.example/team", "https://h.example/team/a%2Fb", False),
+        ("https://h.example/team", "https://h.example/?a=/team/", False),
     ],
 )
 def test_where_credentials_may_be_sent(prefix: str, url: str, covered: bool) -> None:
-    assert credential(prefix).covers(url) is covered
+    assert credential(prefix).covers(IndexUrl(url)) is covered
 
 
 def test_the_longest_prefix_wins_and_then_the_first() -> None:
     wide, narrow, twin = (credential(f"https://h.example/{p}", p or "wide") for p in ("", "team", "team/"))
-    assert best_for("https://h.example/team/simple/", [wide, narrow, twin]) is narrow
-    assert best_for("https://h.example/other/", [wide, narrow]) is wide
-    assert best_for("https://other.example/", [wide, narrow]) is None
+    assert best_for(IndexUrl("https://h.example/team/simple/"), [wide, narrow, twin]) is narrow
+    assert best_for(IndexUrl("https://h.example/other/"), [wide, narrow]) is wide
+    assert best_for(IndexUrl("https://other.example/"), [wide, narrow]) is None
 
 
 @pytest.mark.parametrize(
@@ -61,9 +59,10 @@ def test_the_longest_prefix_wins_and_then_the_first() -> None:
         ({"url": "https://", "token": "t"}, "no http(s) URL"),
         ({"url": "https://h:99999/", "token": "t"}, "no http(s) URL"),
         ({"url": "https://h/a b", "token": "t"}, "no http(s) URL"),
-        ({"url": "https://u:p@h/", "token": "t"}, "more than scheme, host and a plain path"),
+        ({"url": "https://u:p@h/", "token": "t"}, "a user name or a password"),
         ({"url": "https://h/?a", "token": "t"}, "more than scheme, host and a plain path"),
-        ({"url": "https://h/a/../b", "token": "t"}, "more than scheme, host and a plain path"),
+        ({"url": "https://h/a/../b", "token": "t"}, "as a folder"),
+        ({"url": "https://h/a;b", "token": "t"}, "more than scheme, host and a plain path"),
         ({"url": "https://h/"}, "username and password, or the key token"),
         ({"url": "https://h/", "username": "u"}, "username and password, or the key token"),
         ({"url": "https://h/", "token": "t", "password": "p"}, "keep one of the two"),
@@ -89,7 +88,7 @@ def test_nobody_prints_a_password_by_accident() -> None:
 
 @given(st.text(alphabet=st.characters(codec="ascii", categories=("L", "N", "P", "S")), min_size=6))
 def test_secret_values_are_masked_in_all_their_spellings(password: str) -> None:
-    one = Credential("s", "https://h/", "ci", password)
+    one = Credential("s", IndexUrl("https://h/"), "ci", password)
     header = one.authorization.removeprefix("Basic ")
     for spelled in (password, quote(password, safe=""), base64.b64encode(password.encode()).decode(), header):
         assert masked(f"<{spelled}>", one.secret_values) == "<****>"
@@ -107,7 +106,7 @@ def test_secrets_are_read_as_kubernetes_mounts_them(tmp_path: Path) -> None:
         for key, value in fields.items():
             (tmp_path / name / key).write_text(value)
     found, problems = read_credentials(tmp_path)
-    assert [(one.source, one.url) for one in found] == [
+    assert [(one.source, str(one.place)) for one in found] == [
         ("Secret team", "https://h/team"),
         ("Secret mirror", "https://mirror/"),
     ]

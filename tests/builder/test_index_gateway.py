@@ -16,6 +16,7 @@ from dagy_builder.folders import tree_in
 from dagy_builder.index_credentials import Credential
 from dagy_builder.index_gateway import files_of_build
 from dagy_builder.index_route import FAILURES_PATH
+from dagy_builder.index_url import IndexUrl
 from dagy_builder.resolve import lock_of_result
 from tests.builder.index import Authority, Index, Release, serve
 from tests.builder.index_gateway import BASIC, PASSWORD, ask, gateway
@@ -26,7 +27,7 @@ CPYTHON = f"cp{PYTHON.replace('.', '')}"
 
 def ci(index: Index, password: str = PASSWORD, prefix: str = "/") -> Credential:
     parts = urlsplit(index.url)
-    return Credential("Secret team-index", f"{parts.scheme}://{parts.netloc}{prefix}", "ci", password)
+    return Credential("Secret team-index", IndexUrl(f"{parts.scheme}://{parts.netloc}{prefix}"), "ci", password)
 
 
 def resolve(index: Index, *requirements: str, lines: list[str] | None = None, **more: object) -> StepOutcome:
@@ -154,8 +155,8 @@ def test_a_direct_reference_below_the_prefix(monkeypatch: pytest.MonkeyPatch) ->
         index.password = PASSWORD
         url = index.url.replace("/simple/", f"/files/{release.filename}")
         with gateway(monkeypatch, [index.url], ci(index), files=[url]) as route:
-            assert route.local_requirements(f"alpha @ {url}\n") == f"alpha @ {route.local(url)}\n"
-            assert ask(route, urlsplit(route.local(url)).path) == (200, release.content())
+            assert route.local_requirements(f"alpha @ {url}\n") == f"alpha @ {route.local_text(url)}\n"
+            assert ask(route, urlsplit(route.local_text(url)).path) == (200, release.content())
 
 
 def test_credentials_do_not_follow_a_redirect_out_of_their_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,6 +168,66 @@ def test_credentials_do_not_follow_a_redirect_out_of_their_prefix(monkeypatch: p
     assert outcome.ok, outcome.message
     assert private.sent["/simple/alpha/"] == BASIC
     assert set(other.sent.values()) == {""}
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "{evil}\\@{private}/simple/alpha/",
+        "{evil}\\.{private}/simple/alpha/",
+        "{evil}@{private}/simple/alpha/",
+        "{private}@{evil}/simple/alpha/",
+        "{private}\t@{evil}/simple/alpha/",
+        "{private}\\@{evil}/simple/alpha/",
+        "{evil}/simple/alpha/",
+        "{evil}#@{private}/simple/alpha/",
+        "{evil}?@{private}/simple/alpha/",
+        "{evil};@{private}/simple/alpha/",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http://", "//"])
+def test_a_redirect_that_can_be_read_in_two_ways_takes_no_credentials_along(
+    monkeypatch: pytest.MonkeyPatch, location: str, scheme: str
+) -> None:
+    """The evil index is one of the package's own, and sends on to the private one, in words that mean itself as well."""
+    with serve(Release("alpha", "1.0")) as private, serve(Release("alpha", "1.0")) as evil:
+        private.password = PASSWORD
+        hosts = {"evil": urlsplit(evil.url).netloc, "private": urlsplit(private.url).netloc}
+        evil.moved["/simple/alpha/"] = scheme + location.format(**hosts)
+        with gateway(monkeypatch, [evil.url, private.url], ci(private)) as route:
+            ask(route, f"/http/{hosts['evil']}/simple/alpha/")
+    assert evil.requests
+    assert set(evil.sent.values()) == {""}
+
+
+def test_a_link_that_can_be_read_in_two_ways_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a request for it in other words, such as package code might make, lead anywhere."""
+    with serve(Release("alpha", "1.0")) as private, serve(Release("alpha", "1.0")) as evil:
+        private.password = PASSWORD
+        hosts = {"evil": urlsplit(evil.url).netloc, "private": urlsplit(private.url).netloc}
+        link = "{evil}\\@{private}/files/alpha-1.0-py3-none-any.whl".format(**hosts)
+        evil.pages["alpha"] = f'<a href="http://{link}">alpha-1.0-py3-none-any.whl</a>'
+        with gateway(monkeypatch, [evil.url, private.url], ci(private)) as route:
+            status, page = ask(route, f"/http/{hosts['evil']}/simple/alpha/")
+            before = dict(evil.sent)
+            for spelled in (link, link.replace("\\", "%5C"), link.replace("\\", "%5c")):
+                assert ask(route, f"/http/{spelled}")[0] == 404
+    assert (status, json.loads(page)["files"]) == (200, [])
+    assert evil.sent == before
+    assert not any(private.sent.values())
+
+
+@pytest.mark.parametrize(
+    "name", ["service", "rest/v1/users", "alpha/../beta", "Alpha", "a_b", "-a", "a-", "a--b", "", "x;y"]
+)
+def test_only_names_are_pages_of_an_index(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Else whoever reaches the gateway could read whatever the credentials open below the index."""
+    with serve(Release("alpha", "1.0")) as index, gateway(monkeypatch, [index.url], ci(index)) as route:
+        path = f"/http/{urlsplit(index.url).netloc}/simple/{name}/"
+        expected = [f"/simple/{name}/"] if name == "service" else []
+        ask(route, path)
+        ask(route, f"{path}?all=1")
+    assert index.requests == expected
 
 
 def test_an_index_that_repeats_what_it_was_sent_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dagy_builder.index_page import with_other_links
+from dagy_builder.index_url import IndexUrl
 
 
 @pytest.mark.parametrize(
@@ -23,11 +24,19 @@ from dagy_builder.index_page import with_other_links
 )
 def test_links_of_pages(page: bytes, kind: str, urls: list[str]) -> None:
     found: list[str] = []
-    with_other_links(page, kind, "https://h/simple/a/", lambda url: found.append(url) or url)  # type: ignore[func-returns-value]
-    assert [url.partition("#")[0] for url in found] == urls
+    here = IndexUrl("https://h/simple/a/")
+    told = with_other_links(page, kind, "a", lambda url: found.append(str(here.leads_to(url))) or url)  # type: ignore[func-returns-value]
+    assert found == urls
+    assert len(told["files"]) == len(urls)  # type: ignore[arg-type]
+
+
+def test_files_whose_links_are_refused_are_left_out() -> None:
+    page = b'{"files": [{"filename": "a", "url": "bad"}, {"filename": "b", "url": "good"}]}'
+    told = with_other_links(page, "application/json", "a", lambda url: None if url == "bad" else "http://gateway/b")
+    assert told["files"] == [{"filename": "b", "url": "http://gateway/b"}]
 
 
 @pytest.mark.parametrize("page", [b"[]", b"null", b"{}", b'{"files": [{}]}', b"nonsense", b'{"files": 1}'])
 def test_pages_that_are_none(page: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        with_other_links(page, "application/json", "https://h/simple/a/", lambda url: url)
+        with_other_links(page, "application/json", "a", lambda url: url)

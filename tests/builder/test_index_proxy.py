@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dagy_builder.index_credentials import Credential
+from dagy_builder.index_url import IndexUrl
 from tests.builder.index import Release, serve
 from tests.builder.index_gateway import BASIC, PASSWORD, ask, gateway
 
@@ -46,7 +47,7 @@ def test_a_proxy_gets_its_own_credentials_and_no_others(
 ) -> None:
     """Its password stands percent-encoded in the variable, and nowhere in what is told of its refusal."""
     index = f"{scheme}://index.invalid/simple"
-    credential = Credential("Secret team-index", f"{scheme}://index.invalid/", "ci", PASSWORD)
+    credential = Credential("Secret team-index", IndexUrl(f"{scheme}://index.invalid/"), "ci", PASSWORD)
     with refusing_proxy() as (host, heads):
         monkeypatch.setenv(f"{scheme}_proxy", f"http://me:proxy%2Fpassword@{host}")
         with gateway(monkeypatch, [index], credential) as route:

@@ -26,6 +26,8 @@ REFUSED = [
     ("/etc/passwd", "PEP 508"),
     ("foo @ https://user:secret@h.example/foo-1.0-py3-none-any.whl", "credentials"),
     ("foo @ https://h.example/folder/", "name of a wheel"),
+    ("foo @ https://h.example/a/..;/foo-1.0-py3-none-any.whl", "can be read in two ways"),
+    ("foo @ https://h.example\\.evil/foo-1.0-py3-none-any.whl", "can be read in two ways"),
     ("foo @ https://h.example/bar-1.0-py3-none-any.whl", "a file of bar"),
     ("requests==", "PEP 508"),
     ("", "PEP 508"),

@@ -5,15 +5,15 @@ from __future__ import annotations
 import netrc
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from dagy.commands.input_files import InputError, shown
 from dagy_builder.contract import GATEWAY_VARIABLE, BuildRequest
 from dagy_builder.index_credentials import Credential
+from dagy_builder.index_url import IndexUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +42,12 @@ def netrc_credentials(urls: Sequence[str], environment: Mapping[str, str] = os.e
         raise InputError(f"{shown(path)}: cannot be read: {error.strerror}.") from None
     found = []
     for url in dict.fromkeys(urls):
-        parts = urlsplit(url)
-        entry = hosts.get(parts.hostname or "")
-        if entry:
-            username, account, password = entry
-            prefix = f"{parts.scheme}://{parts.netloc}/"
-            found.append(Credential(shown(path), prefix, username or account, password or ""))
+        with suppress(ValueError):  # the steps tell what is wrong with it
+            index = IndexUrl(url)
+            if entry := hosts.get(index.host):
+                username, account, password = entry
+                host = IndexUrl(f"{index.scheme}://{index.authority}/")
+                found.append(Credential(shown(path), host, username or account, password or ""))
     return found
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -21,6 +22,7 @@ from dagy.model import names
 from dagy.model.spec import CaBundle, Index
 from dagy_builder.contract import Fault
 from dagy_builder.index_credentials import KEYS, Credential, credential_of
+from dagy_builder.index_url import IndexUrl
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----")
 _MOST_CERTIFICATES_BYTES = 200_000
@@ -108,7 +110,13 @@ def _decoded(secret: Json) -> dict[str, str]:
 def _any_covered(plan: BuildPlan, credentials: Sequence[Credential], default_index: str) -> bool:
     index = plan.spec.index or Index()
     urls = [*index.extra_urls, index.url or default_index]
-    return any(one.covers(url) for one in credentials for url in urls if url)
+    return any(one.covers(place) for one in credentials for place in _readable(urls))
+
+
+def _readable(urls: Iterable[str]) -> Iterator[IndexUrl]:
+    for url in urls:
+        with suppress(ValueError):  # the validation tells what is wrong with it
+            yield IndexUrl(url)
 
 
 def _certificates(plan: BuildPlan, found: Found | None) -> str | Failure:

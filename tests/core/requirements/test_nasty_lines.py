@@ -156,6 +156,8 @@ MALFORMED = {
     "foo @ https://[::1]/foo.whl": (E.URL_MALFORMED, 14),
     "foo @ https://host/foo.whl;python_version>'3'": (E.URL_MALFORMED, 26),
     "foo @ https://host/foo.whl; python_version>'3'": (E.URL_MALFORMED, 26),
+    "foo @ https://127.1/foo-1.0-py3-none-any.whl": (E.URL_MALFORMED, 6),
+    "foo @ https://host/a/..%2Fb/foo-1.0-py3-none-any.whl": (E.URL_MALFORMED, 6),
     "foo @ https://host/{sha}/foo.whl": (E.URL_MALFORMED, 19),
     "foo @ https://user:secret@host/foo.whl": (E.URL_CREDENTIALS, 6),
     "foo @ https://secret@host/foo.whl": (E.URL_CREDENTIALS, 6),

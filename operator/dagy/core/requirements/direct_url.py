@@ -15,6 +15,7 @@ from packaging.utils import (
 )
 
 from dagy.core.requirements.errors import ErrorCode, RequirementError
+from dagy_builder.index_url import why_unclear
 
 
 class _Refuse(Protocol):
@@ -75,6 +76,9 @@ def _check_host(url: str, refuse: _Refuse) -> None:
         readable = False
     if not readable:
         raise refuse(ErrorCode.URL_MALFORMED, "The URL has no valid host and port.", "Write https://host/path.")
+    if reason := why_unclear(url):
+        message = f"The URL can be read in two ways, because {reason}."
+        raise refuse(ErrorCode.URL_MALFORMED, message, "Write the plain URL: https://host/path.")
     if "?" in url:
         raise refuse(
             ErrorCode.URL_QUERY,
