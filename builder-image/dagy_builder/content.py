@@ -1,7 +1,8 @@
 """Which files of an installed tree go into the ZIP, and with which bytes. Pure.
 
-Left out is what differs from one installation of the same lock to the next, and compiled Python, which can hide other
-code than its source. RECORD is rewritten to match; scripts get a first line that works wherever they are unpacked.
+Left out is what differs from one installation of the same lock to the next, compiled Python, which can hide other code
+than its source, and what would be imported in place of Python's standard library. RECORD is rewritten to match; scripts
+get a first line that works wherever they are unpacked.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 
+from packaging.utils import canonicalize_name
+
+from dagy_builder.standard_library import shadowed_module
+
 # Beside a package's metadata: who installed it, when and from where (PEP 376, PEP 610, and uv's own notes).
 _INSTALLATION_NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
 _PORTABLE_SHEBANG = b"#!/usr/bin/env python3\n"
@@ -23,12 +28,14 @@ _PYTHON_SHEBANG = re.compile(rb"\A#![^\n]*python[^\n]*\n")
 _SHELL_TRAMPOLINE = re.compile(rb"\A#!/bin/sh\n'''exec' [^\n]*python[^\n]*\"\$0\" \"\$@\"\n' '''\n")
 
 
-def is_left_out(path: str) -> bool:
-    """Whether a file of the tree does not go into the ZIP."""
+def is_left_out(path: str, python_version: str) -> bool:
+    """Whether a file of the tree does not go into the ZIP for that Python."""
     parts = path.split("/")
     if path == ".lock" or "__pycache__" in parts[:-1] or path.endswith((".pyc", ".pyo")):
         return True
-    return len(parts) == 2 and parts[0].endswith(".dist-info") and parts[1] in _INSTALLATION_NOTES
+    if len(parts) == 2 and parts[0].endswith(".dist-info") and parts[1] in _INSTALLATION_NOTES:
+        return True
+    return shadowed_module(path, python_version) is not None
 
 
 def is_script(path: str) -> bool:
@@ -61,7 +68,7 @@ def portable_script(content: bytes) -> bytes:
     return content
 
 
-def rewritten_record(content: bytes, rewritten: Mapping[str, bytes]) -> bytes:
+def rewritten_record(content: bytes, rewritten: Mapping[str, bytes], python_version: str) -> bytes:
     """RECORD without the files that are left out, and with new hashes for those in `rewritten` (path to content).
 
     What is no readable RECORD stays as it is: it is data of the package, and nothing depends on it.
@@ -74,10 +81,20 @@ def rewritten_record(content: bytes, rewritten: Mapping[str, bytes]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
         path = posixpath.normpath(row[0]) if row else ""
-        if not row or is_left_out(path):
+        if not row or is_left_out(path, python_version):
             continue
         writer.writerow([row[0], *_digest_and_size(rewritten[path])] if path in rewritten else row)
     return text.getvalue().encode()
+
+
+def owned_paths(record: str, content: bytes) -> dict[str, str]:
+    """Paths that a RECORD (whose own path is `record`) lists, each with its distribution's normalized name."""
+    name = canonicalize_name(record.partition("/")[0].removesuffix(".dist-info").rpartition("-")[0])
+    try:
+        rows = list(csv.reader(io.StringIO(content.decode()), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return {}
+    return {posixpath.normpath(row[0]): name for row in rows if row}
 
 
 def recorded_hashes(content: bytes) -> dict[str, str]:

@@ -190,6 +190,8 @@ class Artifact(_Json):
     """The build's record, build.json."""
     log_uri: str | None = None
     """The build's log; the operator adds it, because it ends after the record is written."""
+    warnings: list[str] | None = None
+    """What its user should know of it, each a sentence or two; None when nothing."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dagy_builder.contract import RESULT_PREFIX, TERMINATION_MESSAGE_LIMIT, Step
 _DEFAULT_LOG = "/dev/termination-log"
 _ELLIPSIS = "..."
 # What a short report can do without, in this order: the lock is in the step's log, uv's text as well.
-_DISPENSABLE_RESULTS = ("lock", "packages", "raw")
+_DISPENSABLE_RESULTS = ("lock", "packages", "raw", "warnings")
 _DISPENSABLE_DETAILS = ("why", "exists", "wanted", "hint")
 
 

@@ -17,6 +17,7 @@ from dagy_builder import content, shared_cache
 from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.limits import Limits, human_size, too_large
+from dagy_builder.standard_library import shadow_warnings, shadowed_module
 from dagy_builder.tree import TreeFile, TreeReader, scan
 from dagy_builder.uv import runs_package_code
 from dagy_builder.zipwriter import DEFLATED, STORED, Member, ZipWriter
@@ -42,6 +43,8 @@ class PackageSummary:
     file_count: int
     package_count: int
     zip_importable: bool
+    warnings: tuple[str, ...] = ()
+    """What its user should know of it, each a sentence or two."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +69,16 @@ def package(
     Raises StepError for a tree that is refused or too large. `tick` is called now and then when there is more of the
     ZIP, for somebody who already reads it.
     """
-    files = [
-        file
-        for file in scan(tree, limits, may_link=not runs_package_code(request))
-        if not content.is_left_out(file.path)
-    ]
+    scanned = scan(tree, limits, may_link=not runs_package_code(request))
+    files = [file for file in scanned if not content.is_left_out(file.path, request.python_version)]
     if not any(content.is_record(file.path) for file in files):
         raise StepError(Reason.TREE_REFUSED, "Nothing is installed, so there is nothing to package. Add a dependency.")
     out.mkdir(parents=True, exist_ok=True)
     root_fd = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
     try:
         level = _LEVELS.get(request.compression, _LEVELS["fast"])
-        packed = _packed(files, root_fd, level, checked=shared_cache.must_be_checked(request))
+        warnings = _shadow_warnings(scanned, root_fd, request.python_version)
+        packed = _packed(request, files, root_fd, level)
         written = _write_zip(packed, out / ARTIFACT, limits.compressed_bytes, tick)
         if lock_text:
             _write_sbom(request, lock_text, root_fd, files, out)
@@ -98,6 +99,7 @@ def package(
         file_count=len(files),
         package_count=sum(content.is_record(file.path) for file in files),
         zip_importable=not written.native and (can_read_zip64 or not written.zip.is_zip64),
+        warnings=tuple(warnings),
     )
     (out / SUMMARY).write_text(json.dumps(asdict(summary)))
     return summary
@@ -113,7 +115,8 @@ def _write_sbom(request: BuildRequest, lock_text: str, root_fd: int, files: Sequ
 
 def read_summary(out: Path) -> PackageSummary:
     """What `package` wrote."""
-    return PackageSummary(**json.loads((out / SUMMARY).read_text()))
+    told = json.loads((out / SUMMARY).read_text())
+    return PackageSummary(**{**told, "warnings": tuple(told["warnings"])})
 
 
 def compress(data: bytes, level: int) -> tuple[int, bytes | bytearray]:
@@ -148,10 +151,10 @@ def _write_zip(batches: Iterable[list[_Packed]], target: Path, limit: int, tick:
     return written
 
 
-def _packed(files: Sequence[TreeFile], root_fd: int, level: int, *, checked: bool) -> Iterator[list[_Packed]]:
-    """All files in their order, in batches; `checked` against their RECORDs."""
-    replaced = _replaced_contents(root_fd, files)
-    recorded = _recorded_hashes(root_fd, files) if checked else {}
+def _packed(request: BuildRequest, files: Sequence[TreeFile], root_fd: int, level: int) -> Iterator[list[_Packed]]:
+    """All files in their order, in batches; checked against their RECORDs where they come from a shared cache."""
+    replaced = _replaced_contents(root_fd, files, request.python_version)
+    recorded = _recorded_hashes(root_fd, files) if shared_cache.must_be_checked(request) else {}
 
     def pack(batch: Sequence[TreeFile]) -> list[_Packed]:
         with TreeReader(root_fd) as reader:
@@ -190,14 +193,29 @@ def _recorded_hashes(root_fd: int, files: Sequence[TreeFile]) -> dict[str, str]:
     return found
 
 
-def _replaced_contents(root_fd: int, files: Sequence[TreeFile]) -> dict[str, bytes]:
+def _shadow_warnings(scanned: Sequence[TreeFile], root_fd: int, python_version: str) -> list[str]:
+    """What is to be told about modules that are left out, because Python has its own."""
+    paths = [file.path for file in scanned if shadowed_module(file.path, python_version)]
+    if not paths:
+        return []
+    owners: dict[str, str] = {}
+    with TreeReader(root_fd) as reader:
+        for file in scanned:
+            if content.is_record(file.path):
+                owners |= content.owned_paths(file.path, reader.read(file))
+    return shadow_warnings(paths, owners, python_version)
+
+
+def _replaced_contents(root_fd: int, files: Sequence[TreeFile], python_version: str) -> dict[str, bytes]:
     """The new contents of the files that aren't packed as they are: scripts and RECORDs."""
     with TreeReader(root_fd) as reader:
         scripts = {file.path: reader.read(file) for file in files if content.is_script(file.path)}
         portable = {path: content.portable_script(before) for path, before in scripts.items()}
         changed = {path: after for path, after in portable.items() if after != scripts[path]}
         records = [file for file in files if content.is_record(file.path)]
-        return changed | {file.path: content.rewritten_record(reader.read(file), changed) for file in records}
+        return changed | {
+            file.path: content.rewritten_record(reader.read(file), changed, python_version) for file in records
+        }
 
 
 def _in_parallel(

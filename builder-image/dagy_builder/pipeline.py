@@ -77,6 +77,8 @@ def package(
             summary = package_tree(request, tree, packed_in(work_dir), Limits.of(), tick, lock_text=lock_text)
         finally:
             shared_cache.discard()
+        for warning in summary.warnings:
+            log(f"{Step.PACKAGE}: {warning}")
         sizes = f"{human_size(summary.uncompressed_bytes)} to {human_size(summary.size_bytes)}"
         return f"{_counted(summary.file_count, 'file')}, {sizes}", asdict(summary)
 

@@ -175,6 +175,7 @@ class _Uploader:
             contents_uri=self._uri(contents_key),
             sbom_uri=self._uri(sbom_key),
             record_uri=self._uri(self._names.record),
+            warnings=list(summary.warnings) or None,
         )
 
     def _outrun(self) -> Artifact:

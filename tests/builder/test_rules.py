@@ -138,13 +138,13 @@ def test_portable_scripts(before: bytes, after: bytes) -> None:
 
 def test_record_follows_what_is_left_out() -> None:
     record = b"bin/x,sha256=old,3\na/__pycache__/b.pyc,,\na-1.dist-info/INSTALLER,sha256=q,2\na.py,sha256=z,1\na-1.dist-info/RECORD,,\n"
-    new = content.rewritten_record(record, {"bin/x": b"hello"}).decode().splitlines()
+    new = content.rewritten_record(record, {"bin/x": b"hello"}, "3.12").decode().splitlines()
     assert new == [
         "bin/x,sha256=LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ,5",
         "a.py,sha256=z,1",
         "a-1.dist-info/RECORD,,",
     ]
-    assert content.rewritten_record(b"\xff\xfe", {}) == b"\xff\xfe"
+    assert content.rewritten_record(b"\xff\xfe", {}, "3.12") == b"\xff\xfe"
 
 
 @pytest.mark.parametrize(
@@ -161,4 +161,4 @@ def test_record_follows_what_is_left_out() -> None:
     ],
 )
 def test_what_is_left_out(path: str, out: bool) -> None:
-    assert content.is_left_out(path) is out
+    assert content.is_left_out(path, "3.12") is out

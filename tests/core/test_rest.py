@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 from dagy.core import keys, logs, rest_view
 from dagy.core.facts import JobKind
 from dagy.core.rest_edit import Cursor, Filter, deduplicated, merge_patch, name_from
+from dagy.core.status import artifact_status
 from dagy.model.rest import NAME_PATTERN
 from dagy.model.status import DepPackageStatus
+from tests.core.worlds import artifact
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
@@ -183,3 +186,15 @@ def test_the_log_of_the_running_build_comes_before_that_of_the_artifact() -> Non
     status = DepPackageStatus.model_validate(json.loads('{"build": {"logUri": "s3://b/new"}, "validation": null}'))
     assert logs.kept_log(status, JobKind.BUILD) == "s3://b/new"
     assert logs.kept_log(status, JobKind.VALIDATE) is None
+
+
+def test_warnings_of_an_artifact_are_those_of_the_list_it_was_built_of() -> None:
+    def told(lock_hash: str) -> list[str]:
+        status = {
+            "lockHash": lock_hash, "validation": {"specHash": "s", "time": "2026-11-21T12:00:00Z", "warnings": ["withdrawn"]},
+            "artifact": {**artifact_status(replace(artifact("a" * 64), warnings=["shadowed"]), None).to_json()},
+        }  # fmt: skip
+        return rest_view.package_response({**package(), "status": status}).warnings
+
+    assert told("a" * 64) == ["withdrawn", "shadowed"]
+    assert told("b" * 64) == ["withdrawn"]

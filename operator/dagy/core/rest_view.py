@@ -67,11 +67,18 @@ def _of_package(package: Json) -> dict[str, Any]:
         **_judged(status.conditions, package),
         "slug": status.slug or package["spec"].get("slug"),
         "normalized_dependencies": status.dependencies,
-        "warnings": list(status.validation.warnings) if status.validation else [],
+        "warnings": _warnings(status),
         "build_status": status.phase or Phase.PENDING,
         "package_size": artifact.size_bytes if artifact else None,
         "last_build": status.build.model_dump() if status.build else None,
     }
+
+
+def _warnings(status: DepPackageStatus) -> list[str]:
+    """The resolver's, and those of the artifact if it is of the present lock."""
+    told = list(status.validation.warnings) if status.validation else []
+    artifact = status.artifact
+    return told + artifact.warnings if artifact and artifact.lock_hash == status.lock_hash else told
 
 
 def _identity(obj: Json) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from dagy.core.states import Observed, State
 from dagy.core.summary import Summary, summarize
 from dagy.core.timestamp import timestamp
 from dagy.model.status import (
+    ARTIFACT_WARNINGS,
     HISTORY_SHOWN,
     ArtifactStatus,
     Attempt,
@@ -32,6 +33,7 @@ from dagy.model.status import (
     ValidationError,
 )
 from dagy_builder.contract import Artifact, Step
+from dagy_builder.redact import one_line
 
 _RAW_LIMIT = 16000
 _TEXT_LIMIT = 4000
@@ -99,13 +101,15 @@ def artifact_status(artifact: Artifact, log_uri: str | None) -> ArtifactStatus:
     """build.json's artifact as status shows it."""
     size = human_size(artifact.size_bytes)
     log_uri = artifact.log_uri or log_uri
-    return ArtifactStatus.model_validate({**artifact.to_json(), "size": size, "logUri": log_uri})
+    told = [one_line(str(text), _TEXT_LIMIT) for text in artifact.warnings or ()]
+    values = {**artifact.to_json(), "size": size, "logUri": log_uri, "warnings": told[:ARTIFACT_WARNINGS]}
+    return ArtifactStatus.model_validate(values)
 
 
 def _history(around: Surroundings, current: ArtifactStatus | None, limit: int) -> list[ArtifactStatus]:
     previous = around.previous
     before = ([previous.artifact] if previous.artifact else []) + previous.history
-    earlier = [a for a in before if current is None or a.uri != current.uri]
+    earlier = [a.model_copy(update={"warnings": []}) for a in before if current is None or a.uri != current.uri]
     return [a for place, a in enumerate(earlier) if place < limit or a.uri in around.pinned][:HISTORY_SHOWN]
 
 

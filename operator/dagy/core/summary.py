@@ -114,8 +114,9 @@ def _retrying(message: str, attempt: int, at: datetime) -> str:
 
 def completed_message(artifact: Artifact) -> str:
     """E.g. "15 packages, 58.3 MB, for Python 3.12 on linux/amd64."."""
-    count = artifact.package_count
+    count, warned = artifact.package_count, len(artifact.warnings or ())
+    told = f" {warned} warning{'s' * (warned != 1)} in status.artifact.warnings." if warned else ""
     return (
         f"{count} package{'s' * (count != 1)}, {human_size(artifact.size_bytes)}, "
-        f"for Python {artifact.python_version} on linux/{artifact.architecture}."
+        f"for Python {artifact.python_version} on linux/{artifact.architecture}.{told}"
     )

@@ -10,6 +10,7 @@ from dagy.model.spec import SLUG_PATTERN, Compression
 
 HISTORY_SHOWN = 100
 """Earlier artifacts that status lists at most: 20 of its own, and what flows have pinned."""
+ARTIFACT_WARNINGS = 10
 Text = Annotated[str, Field(max_length=4096)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, max_length=40)]
 
@@ -143,6 +144,8 @@ class ArtifactStatus(ApiModel):
     """The build's log in S3."""
     built_at: Time
     """When it was built."""
+    warnings: Annotated[list[Text], Field(max_length=ARTIFACT_WARNINGS)] = []
+    """What to know before it is used, e.g. that a package brings a module that Python has itself."""
 
 
 class ReusedFrom(ApiModel):
