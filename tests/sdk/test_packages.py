@@ -19,6 +19,7 @@ from dagy.client import (
     NotSettledError,
     UnauthorizedError,
     UnreachableError,
+    retry,
 )
 from dagy.client.async_deployments import AsyncDeployments
 from dagy.client.async_packages import AsyncPackages
@@ -113,7 +114,8 @@ def test_what_one_may_not_do(served: Api, client: Client) -> None:
         stranger.packages.get(f"team-a/{name}")
 
 
-def test_no_answer() -> None:
+def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "_delay", lambda _: 0.0)
     url = f"http://127.0.0.1:{free_port()}"
     with Client(url, token="t") as client, pytest.raises(UnreachableError, match=f"API at {url}.* cannot be reached"):
         client.packages.get("ml")

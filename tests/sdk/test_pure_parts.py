@@ -93,7 +93,9 @@ def test_a_request_that_may_have_arrived_is_not_repeated_when_that_does_harm() -
     assert retry.after_failure(1, repeatable=False, sent=True) is None
     assert retry.after_failure(1, repeatable=False, sent=False) is not None
     assert retry.after_failure(1, repeatable=True, sent=True) is not None
-    assert retry.after_failure(retry.ATTEMPTS, repeatable=True, sent=False) is None
+    assert retry.after_failure(retry.ATTEMPTS, repeatable=True, sent=True) is None
+    assert retry.after_failure(retry.ATTEMPTS, repeatable=False, sent=False) is not None, "a replica may be starting"
+    assert retry.after_failure(retry.CONNECTION_ATTEMPTS, repeatable=True, sent=False) is None
 
 
 @pytest.mark.parametrize(
@@ -189,6 +191,8 @@ def test_the_kubeconfigs_token(tmp_path: Path) -> None:
     assert context_namespace(environ) == "team-a"
     (tmp_path / "token").write_text("def\n")
     assert kubeconfig_token(kubeconfig(tmp_path, {"tokenFile": str(tmp_path / "token")})) == "def"
+    elsewhere = kubeconfig(tmp_path, {"tokenFile": "token"})
+    assert kubeconfig_token(elsewhere) == "def", "relative to the kubeconfig, wherever the command runs"
     with pytest.raises(SetupError, match="without a token"):
         kubeconfig_token(kubeconfig(tmp_path, {"client-certificate-data": "x"}))
     missing = {"KUBECONFIG": str(tmp_path / "none")}

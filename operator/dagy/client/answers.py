@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
@@ -12,6 +16,59 @@ from dagy.client.calls import Call
 from dagy.client.errors import ApiError, DagyError, StoreError, UnreachableError, api_error
 
 T = TypeVar("T")
+
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_PERMANENT = (ssl.SSLCertVerificationError, socket.gaierror)
+"""What another attempt would meet again: a certificate that isn't trusted, a name that nobody knows."""
+
+
+@dataclass
+class Attempts:
+    """What has become of a call so far: both clients send it until this says what came of it."""
+
+    call: Call[Any]
+    base_url: str
+    number: int = 1
+    perhaps_done: bool = False
+    """Whether an attempt may have been carried out although no answer said so."""
+
+    def after_failure(self, error: httpx.TransportError) -> float:
+        """Seconds until the next attempt. Raises UnreachableError when there is none."""
+        sent = not isinstance(error, _NOT_SENT)
+        delay = retry.after_failure(self.number, repeatable=self.call.repeatable, sent=sent)
+        self.perhaps_done |= sent
+        if delay is None or any(isinstance(cause, _PERMANENT) for cause in _causes(error)):
+            raise self._unreachable(error) from error
+        self.number += 1
+        return delay
+
+    def after_answer(self, response: httpx.Response) -> float:
+        """The same after an answer that is no success. Raises ApiError when it is the last."""
+        delay = retry.after_answer(
+            self.number,
+            response.status_code,
+            response.headers,
+            repeatable=self.call.repeatable,
+            problem=_is_problem(response),
+        )
+        self.perhaps_done |= response.status_code in retry.BROKEN
+        if delay is None:
+            raise refusal(response, response.content)
+        self.number += 1
+        return delay
+
+    def is_done(self, response: httpx.Response) -> bool:
+        """Whether an answer says that it is done: also that what is to be deleted is gone, after an earlier attempt."""
+        gone = self.call.method == "DELETE" and response.status_code == 404 and self.perhaps_done
+        return response.is_success or gone
+
+    def _unreachable(self, error: httpx.TransportError) -> DagyError:
+        tried = f", {self.number} times" if self.number > 1 else ""
+        told = failure(error, self.base_url, tried)
+        if self.perhaps_done and self.call.method != "GET":
+            return UnreachableError(f"{told} Whether it was done is not known: look before you repeat it.")
+        return told
 
 
 def read(call: Call[T], response: httpx.Response, content: bytes) -> T:
@@ -31,12 +88,15 @@ def refusal(response: httpx.Response, content: bytes) -> ApiError:
     return api_error(response.status_code, content, _origin(response.request))
 
 
-def failure(error: httpx.TransportError, base_url: str) -> DagyError:
-    """No answer, as an exception."""
+def failure(error: httpx.TransportError, base_url: str, tried: str = "") -> DagyError:
+    """No answer, as an exception. `tried`: how often, as a part of the sentence."""
     what = "took too long" if isinstance(error, httpx.TimeoutException) else "cannot be reached"
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        what = "broke off"
     why = f": {error}" if str(error) else ""
     return UnreachableError(
-        f"The API at {base_url} {what}{why}. Check the URL, your network, and whether dagy-api runs in the cluster."
+        f"The API at {base_url} {what}{tried}{why}. Check the URL, your network, and whether dagy-api runs in the "
+        "cluster."
     )
 
 
@@ -57,17 +117,11 @@ def store_failure(error: httpx.TransportError, signed_url: str) -> StoreError:
     )
 
 
-def delay_after(attempt: int, call: Call[Any], response: httpx.Response) -> float | None:
-    """Seconds until the call is sent again; None when it isn't."""
-    return retry.after_answer(
-        attempt, response.status_code, response.headers, repeatable=call.repeatable, problem=_is_problem(response)
-    )
-
-
-def delay_after_failure(attempt: int, call: Call[Any], error: httpx.TransportError) -> float | None:
-    """The same when there was no answer."""
-    sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    return retry.after_failure(attempt, repeatable=call.repeatable, sent=sent)
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _is_problem(response: httpx.Response) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from itertools import count
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx
@@ -40,21 +39,17 @@ class AsyncSession:
 
     async def send(self, call: Call[T]) -> T:
         """Send it, again where that helps and does no harm. Raises DagyError."""
-        for attempt in count(1):
+        attempts = answers.Attempts(call, str(self.http.base_url))
+        while True:
             try:
                 response = await self.http.send(request(self.http, call))
             except httpx.TransportError as error:
-                delay = answers.delay_after_failure(attempt, call, error)
-                if delay is None:
-                    raise answers.failure(error, str(self.http.base_url)) from error
+                delay = attempts.after_failure(error)
             else:
-                if response.is_success:
+                if attempts.is_done(response):
                     return answers.read(call, response, response.content)
-                delay = answers.delay_after(attempt, call, response)
-                if delay is None:
-                    raise answers.refusal(response, response.content)
+                delay = attempts.after_answer(response)
             await asyncio.sleep(delay)
-        raise AssertionError("count() does not end")
 
     async def run(self, operation: Operation[T]) -> T:
         """Drive an operation to its result. Raises DagyError."""
@@ -80,17 +75,30 @@ class AsyncSession:
     @asynccontextmanager
     async def stream(self, call: Call[bytes]) -> AsyncIterator[httpx.Response]:
         """An answer that is read while it comes; silence is no failure. Raises DagyError."""
-        timeout = httpx.Timeout(self.http.timeout.connect, read=None)
+        response = await self._opened(call)
         try:
-            response = await self.http.send(request(self.http, call, timeout), stream=True)
-            try:
-                if not response.is_success:
-                    raise answers.refusal(response, await response.aread())
-                yield response
-            finally:
-                await response.aclose()
+            yield response
         except httpx.TransportError as error:
             raise answers.failure(error, str(self.http.base_url)) from error
+        finally:
+            await response.aclose()
+
+    async def _opened(self, call: Call[bytes]) -> httpx.Response:
+        """The beginning of an answer, asked for again where that helps. Raises DagyError."""
+        timeout = httpx.Timeout(self.http.timeout.connect, read=None)
+        attempts = answers.Attempts(call, str(self.http.base_url))
+        while True:
+            try:
+                response = await self.http.send(request(self.http, call, timeout), stream=True)
+                if response.is_success:
+                    return response
+                async with aclosing(response):
+                    await response.aread()
+            except httpx.TransportError as error:
+                delay = attempts.after_failure(error)
+            else:
+                delay = attempts.after_answer(response)
+            await asyncio.sleep(delay)
 
     @asynccontextmanager
     async def fetch(self, signed_url: str) -> AsyncIterator[httpx.Response]:

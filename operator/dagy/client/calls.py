@@ -27,8 +27,16 @@ class Call(Generic[T]):
     body: Any = None
     """A JSON-ready value."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    repeatable: bool = True
-    """Whether sending it twice does no more than sending it once."""
+    idempotent: bool = True
+    """Whether carrying it out twice does no more than carrying it out once."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent again when it may have been carried out.
+
+        What depends on a state (If-Match) may not: if it was carried out, that state is gone.
+        """
+        return self.idempotent and "If-Match" not in self.headers
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,17 @@ def _documents(environ: Mapping[str, str]) -> list[dict[str, Any]]:
         except (OSError, yaml.YAMLError) as error:
             raise SetupError(f"The kubeconfig {path} cannot be read: {type(error).__name__}.") from error
         if isinstance(document, dict):
-            found.append(document)
+            found.append(_with_whole_paths(document, path.absolute().parent))
     return found
+
+
+def _with_whole_paths(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A relative tokenFile is relative to its kubeconfig, as for kubectl."""
+    for entry in document.get("users") or []:
+        user = entry.get("user") if isinstance(entry, dict) else None
+        if isinstance(user, dict) and user.get("tokenFile"):
+            user["tokenFile"] = str(folder / str(user["tokenFile"]))
+    return document
 
 
 def _entry(documents: list[dict[str, Any]], group: str, kind: str) -> dict[str, Any] | None:

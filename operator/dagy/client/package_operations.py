@@ -77,7 +77,7 @@ def by_slug(slug: str) -> Call[DepPackageResponse]:
 def create(package: DepPackageCreate) -> Call[DepPackageResponse]:
     """A new package. Not repeatable: the second attempt would be told that it exists."""
     body = package.model_dump(mode="json", exclude_unset=True)
-    return Call("POST", path(ROOT), answer(DepPackageResponse), body=body, repeatable=False)
+    return Call("POST", path(ROOT), answer(DepPackageResponse), body=body, idempotent=False)
 
 
 def save(key: ObjectKey, package: DepPackageBody, etag: str | None) -> Call[DepPackageResponse]:

@@ -6,11 +6,13 @@ import random
 from collections.abc import Mapping
 
 ATTEMPTS = 5
+CONNECTION_ATTEMPTS = 8
+"""Of a request that never left, because nobody listens: about half a minute, in which a replica starts."""
 _FIRST_SECONDS = 0.25
 _LONGEST_SECONDS = 10.0
 _OVERLOADED = frozenset({429, 503})
 """Answers that say: not handled, come again."""
-_BROKEN = frozenset({502, 504, 500})
+BROKEN = frozenset({502, 504, 500})
 """Answers after which the request may have been carried out."""
 
 
@@ -23,13 +25,15 @@ def after_answer(
     """
     if attempt >= ATTEMPTS:
         return None
-    again = status in _OVERLOADED or (repeatable and status in _BROKEN and not (status == 500 and problem))
+    again = status in _OVERLOADED or (repeatable and status in BROKEN and not (status == 500 and problem))
     return max(_delay(attempt), _retry_after(headers)) if again else None
 
 
 def after_failure(attempt: int, *, repeatable: bool, sent: bool) -> float | None:
     """The same when there was no answer. `sent`: the request may have reached the server."""
-    return _delay(attempt) if attempt < ATTEMPTS and (repeatable or not sent) else None
+    if not sent:
+        return _delay(attempt) if attempt < CONNECTION_ATTEMPTS else None
+    return _delay(attempt) if repeatable and attempt < ATTEMPTS else None
 
 
 def _delay(attempt: int) -> float:

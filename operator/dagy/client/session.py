@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import count
+from contextlib import closing, contextmanager
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -42,21 +41,17 @@ class Session:
 
     def send(self, call: Call[T]) -> T:
         """Send it, again where that helps and does no harm. Raises DagyError."""
-        for attempt in count(1):
+        attempts = answers.Attempts(call, str(self.http.base_url))
+        while True:
             try:
                 response = self.http.send(request(self.http, call))
             except httpx.TransportError as error:
-                delay = answers.delay_after_failure(attempt, call, error)
-                if delay is None:
-                    raise answers.failure(error, str(self.http.base_url)) from error
+                delay = attempts.after_failure(error)
             else:
-                if response.is_success:
+                if attempts.is_done(response):
                     return answers.read(call, response, response.content)
-                delay = answers.delay_after(attempt, call, response)
-                if delay is None:
-                    raise answers.refusal(response, response.content)
+                delay = attempts.after_answer(response)
             time.sleep(delay)
-        raise AssertionError("count() does not end")
 
     def run(self, operation: Operation[T]) -> T:
         """Drive an operation to its result. Raises DagyError."""
@@ -82,17 +77,30 @@ class Session:
     @contextmanager
     def stream(self, call: Call[bytes]) -> Iterator[httpx.Response]:
         """An answer that is read while it comes; silence is no failure. Raises DagyError."""
-        timeout = httpx.Timeout(self.http.timeout.connect, read=None)
+        response = self._opened(call)
         try:
-            response = self.http.send(request(self.http, call, timeout), stream=True)
-            try:
-                if not response.is_success:
-                    raise answers.refusal(response, response.read())
-                yield response
-            finally:
-                response.close()
+            yield response
         except httpx.TransportError as error:
             raise answers.failure(error, str(self.http.base_url)) from error
+        finally:
+            response.close()
+
+    def _opened(self, call: Call[bytes]) -> httpx.Response:
+        """The beginning of an answer, asked for again where that helps. Raises DagyError."""
+        timeout = httpx.Timeout(self.http.timeout.connect, read=None)
+        attempts = answers.Attempts(call, str(self.http.base_url))
+        while True:
+            try:
+                response = self.http.send(request(self.http, call, timeout), stream=True)
+                if response.is_success:
+                    return response
+                with closing(response):
+                    response.read()
+            except httpx.TransportError as error:
+                delay = attempts.after_failure(error)
+            else:
+                delay = attempts.after_answer(response)
+            time.sleep(delay)
 
     @contextmanager
     def fetch(self, signed_url: str) -> Iterator[httpx.Response]:

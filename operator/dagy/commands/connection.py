@@ -13,6 +13,7 @@ from dagy.client import Client
 from dagy.client.errors import ArtifactError, DagyError, InvalidError, SetupError
 from dagy.client.kubeconfig import context_namespace
 from dagy.client.references import BadReferenceError
+from dagy.commands import terminal
 from dagy.commands.input_files import InputError
 from dagy.commands.options import Api
 
@@ -35,9 +36,9 @@ def answered(command: Callable[P, int]) -> Callable[P, int]:
         try:
             return command(*args, **kwargs)
         except (DagyError, InputError) as error:
-            print(error, file=sys.stderr)
+            terminal.note(str(error))
             for line in _faults(error):
-                print(f"  {line}", file=sys.stderr)
+                terminal.note(f"  {line}")
             return UNUSABLE if isinstance(error, _UNUSABLE) else FAILED
         except KeyboardInterrupt:
             return INTERRUPTED

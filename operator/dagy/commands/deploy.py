@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from dagy.client import Client, NotFoundError
 from dagy.client.artifacts import LocalArtifact, read_artifact
 from dagy.client.references import ObjectKey, object_key, package_reference
-from dagy.commands import output
+from dagy.commands import output, terminal
 from dagy.commands.connection import DONE, UsageError, answered, connected, namespace_of
 from dagy.commands.deployments import settled
 from dagy.commands.flow_name import flow_name_of
@@ -97,7 +97,7 @@ def deploy(
     if api.as_json:
         output.as_json(deployed)
     else:
-        print(f"{key}: {deployed.flow_name} {deployed.flow_version} is being deployed")
+        terminal.say(f"{key}: {deployed.flow_name} {deployed.flow_version} is being deployed")
     return DONE
 
 

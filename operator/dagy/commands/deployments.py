@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from dagy.client import Client, DeploymentRefusedError, NotFoundError
-from dagy.commands import output
+from dagy.commands import output, terminal
 from dagy.commands.connection import DONE, FAILED, answered, connected, namespace_of
 from dagy.commands.deployment_text import HEADINGS, outcome, page, row
 from dagy.commands.options import ALL_OPTIONS, DEFAULT, AllNamespaces, Api, Deployment, Follow, Timeout
@@ -79,7 +79,7 @@ def delete(deployment: Deployment, /, *, api: Api = DEFAULT) -> int:
     if api.as_json:
         output.as_json({"deleted": [deployment]})
     else:
-        output.note(f"{deployment}: is being deleted")
+        terminal.note(f"{deployment}: is being deleted")
     return DONE
 
 
@@ -99,7 +99,7 @@ def logs(
         if api.as_json:
             output.as_json({"lines": list(found)})
         else:
-            output.lines(found)
+            terminal.lines(found)
     return DONE
 
 
@@ -124,23 +124,23 @@ def run(
             if api.as_json:
                 output.as_json(started)
             else:
-                print(started.job_name)
-                output.note(
+                terminal.say(started.job_name)
+                terminal.note(
                     f"{where}: started. See it with `dagy deployments logs --follow {deployment} {started.job_name}`."
                 )
             return DONE
-        output.note(f"{where}: started")
+        terminal.note(f"{where}: started")
         found = client.deployments.run_logs(deployment, started.job_name, follow=True)
         lines = list(found) if api.as_json else None
         if lines is None:
-            output.lines(found)
+            terminal.lines(found)
         ended = client.deployments.wait_for_run(deployment, started.job_name)
     if api.as_json:
         output.as_json({**ended.model_dump(mode="json"), "lines": lines})
     if ended.phase is RunPhase.SUCCEEDED:
         return DONE
     why = f": {ended.message}" if ended.message else ""
-    output.note(f"{where}: {ended.phase}" + (f", exit code {ended.exit_code}" if ended.exit_code else why))
+    terminal.note(f"{where}: {ended.phase}" + (f", exit code {ended.exit_code}" if ended.exit_code else why))
     return ended.exit_code or FAILED
 
 
@@ -152,7 +152,7 @@ def settled(client: Client, api: Api, deployment: str, timeout: float) -> int:
     if api.as_json:
         output.as_json(found)
     else:
-        print(outcome(found))
+        terminal.say(outcome(found))
     return DONE
 
 

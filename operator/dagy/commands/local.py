@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from dagy.commands import terminal
 from dagy.commands.input_files import InputError, shown
 from dagy.commands.local_indexes import with_default_index
 from dagy.commands.local_plan import FindingsError, plan_of_file
@@ -71,15 +70,15 @@ def _answered(
             _write(lock_file, report.result.lock)
     except FindingsError as found:
         if json_output:
-            print(json.dumps(findings_json(found.merged, shown(file)), indent=2))
+            terminal.json_text(findings_json(found.merged, shown(file)))
         else:
-            print("\n".join(as_text(found.merged, shown(file))), file=sys.stderr)
+            terminal.note("\n".join(as_text(found.merged, shown(file))))
         return FAILED
     except InputError as error:
-        print(error, file=sys.stderr)
+        terminal.note(str(error))
         return UNUSABLE
     except BuilderMissingError as error:
-        print(error, file=sys.stderr)
+        terminal.note(str(error))
         return FAILED
     _print(report, json_output=json_output)
     return FAILED if report.failure else DONE
@@ -96,14 +95,14 @@ def _run(plan: BuildPlan, zip_file: Path | None) -> Report:
 
 def _print(report: Report, *, json_output: bool) -> None:
     if json_output:
-        print(json.dumps(as_json(report), indent=2))
+        terminal.json_text(as_json(report))
         return
     for one in report.plan.normalized.dropped:
-        print(f"skipped: {one.text}: {one.why}", file=sys.stderr)
+        terminal.note(f"skipped: {one.text}: {one.why}")
     for line in failure_text(report):
-        print(line, file=sys.stderr)
+        terminal.note(line)
     if report.failure is None:
-        print("\n".join(success_text(report)))
+        terminal.say("\n".join(success_text(report)))
 
 
 def _write(path: Path, text: str) -> None:

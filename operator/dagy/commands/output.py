@@ -1,9 +1,7 @@
-"""Printing results: tables for people, JSON for programs, progress on terminals only."""
+"""Showing results: tables for people, JSON for programs, progress on terminals only."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dagy.client.files import Progress as OnProgress
+from dagy.commands.terminal import json_text, note, printable, say
 from dagy.model.status import Phase
 
 M = TypeVar("M")
@@ -42,7 +41,7 @@ def as_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any]) -> None:
         plain = value
     else:
         plain = [one.model_dump(mode="json") for one in value]
-    print(json.dumps(plain, indent=2, ensure_ascii=False))
+    json_text(plain)
 
 
 def listing(
@@ -84,20 +83,9 @@ def fields(pairs: Iterable[tuple[str, str | None]]) -> None:
     width = max((len(name) for name, _ in given), default=0) + 2
     for name, value in given:
         first, *more = value.splitlines()
-        print(f"{name + ':':<{width}}{first}")
+        say(f"{name + ':':<{width}}{first}")
         for line in more:
-            print(" " * width + line)
-
-
-def note(text: str) -> None:
-    """Say something beside the result."""
-    print(text, file=sys.stderr)
-
-
-def lines(found: Iterable[str]) -> None:
-    """Print lines as they come."""
-    for line in found:
-        print(line, flush=True)
+            say(" " * width + line)
 
 
 @contextmanager
@@ -114,4 +102,4 @@ def progress_bar(what: str) -> Iterator[OnProgress | None]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from dagy.client import Client
-from dagy.commands import output
+from dagy.commands import output, terminal
 from dagy.commands.connection import DONE, FAILED, answered, connected, namespace_of
 from dagy.commands.options import ALL_OPTIONS, DEFAULT, AllNamespaces, Api, Follow, Package, Timeout, Wait
 from dagy.commands.package_text import HEADINGS, ended, page, row
@@ -144,7 +144,7 @@ def logs(
         if api.as_json:
             output.as_json({"lines": list(found)})
         else:
-            output.lines(found)
+            terminal.lines(found)
     return DONE
 
 
@@ -160,7 +160,7 @@ def delete(
         output.as_json({"deleted": [str(key) for key in deleted]})
     else:
         for key in deleted:
-            output.note(f"{key}: is being deleted")
+            terminal.note(f"{key}: is being deleted")
     return DONE
 
 
@@ -183,7 +183,7 @@ def download(
     if api.as_json:
         output.as_json({"path": str(target), "sha256": link.sha256, "size_bytes": link.size_bytes})
     else:
-        print(f"{target}: sha256 {link.sha256}")
+        terminal.say(f"{target}: sha256 {link.sha256}")
     return DONE
 
 
@@ -206,7 +206,7 @@ def _requested(
     if api.as_json:
         output.as_json(accepted)
     elif stops and ended(accepted):
-        output.note(f"{key}: accepted, but nothing runs for it now: it is {accepted.build_status}.")
+        terminal.note(f"{key}: accepted, but nothing runs for it now: it is {accepted.build_status}.")
     else:
-        output.note(f"{key}: accepted. See it with `dagy packages wait {key}`.")
+        terminal.note(f"{key}: accepted. See it with `dagy packages wait {key}`.")
     return DONE

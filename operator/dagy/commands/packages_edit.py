@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from dagy.client import Client, ConflictError
 from dagy.client.references import object_key
-from dagy.commands import output
+from dagy.commands import output, terminal
 from dagy.commands.connection import DONE, FAILED, UsageError, answered, connected, namespace_of
 from dagy.commands.input_files import read_text, shown
 from dagy.commands.options import DEFAULT, PYTHON_HELP, Api, Timeout, Wait
@@ -120,9 +120,9 @@ def import_file(
             return FAILED
         dependencies = [one.requirement for one in parsed.dependencies]
         settled = parsed.summary.conflicts
-        output.note(f"{parsed.summary.kept} added, {parsed.summary.skipped} skipped, {settled} conflicts settled")
+        terminal.note(f"{parsed.summary.kept} added, {parsed.summary.skipped} skipped, {settled} conflicts settled")
         if dry_run:
-            output.as_json(parsed) if api.as_json else output.lines(dependencies)
+            output.as_json(parsed) if api.as_json else terminal.lines(dependencies)
             return DONE
         if not parsed.summary.kept and not _used(parsed, chosen):
             return _told(client, api, package, "unchanged", wait=wait, timeout=timeout)
@@ -153,12 +153,12 @@ def _save(client: Client, namespace: str, name: str, given: dict[str, Any], *, r
 def _told(client: Client, api: Api, package: DepPackageResponse, what: str, *, wait: bool, timeout: float) -> int:
     key = f"{package.namespace}/{package.name}"
     if wait:
-        output.note(f"{key}: {what}")
+        terminal.note(f"{key}: {what}")
         return wait_for(client, key, timeout, as_json=api.as_json)
     if api.as_json:
         output.as_json(package)
     else:
-        print(f"{key}: {what}" + (f", slug {package.slug}" if package.slug else ""))
+        terminal.say(f"{key}: {what}" + (f", slug {package.slug}" if package.slug else ""))
     return DONE
 
 
@@ -206,11 +206,11 @@ def _unsettled(parsed: ParseResponse, chosen: Resolution | dict[str, Resolution]
 def _refused(parsed: ParseResponse, filename: str, unsettled: list[ParsedLine]) -> bool:
     """Say what the file came to; True when nothing must be changed."""
     for line in import_findings(parsed, filename, unsettled):
-        output.note(line)
+        terminal.note(line)
     if unsettled:
         first = unsettled[0].existing
         name = first.name if first else ""
-        output.note(
+        terminal.note(
             f"{len(unsettled)} in conflict; nothing was changed. Settle all with --keep-existing or --use-incoming, or "
             f"one by one with --use {name} or --keep {name}."
         )

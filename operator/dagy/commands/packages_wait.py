@@ -9,7 +9,7 @@ from rich.console import Console
 
 from dagy.client import Client
 from dagy.client.package_operations import Watcher
-from dagy.commands import output
+from dagy.commands import output, terminal
 from dagy.commands.connection import DONE, FAILED
 from dagy.commands.package_text import outcome, succeeded
 from dagy.model.rest import DepPackageResponse
@@ -22,9 +22,9 @@ def wait_for(client: Client, reference: str, timeout: float, *, as_json: bool) -
     if as_json:
         output.as_json(found)
     elif succeeded(found):
-        print(outcome(found))
+        terminal.say(outcome(found))
     else:
-        output.note(outcome(found))
+        terminal.note(outcome(found))
     return DONE if succeeded(found) else FAILED
 
 
@@ -42,6 +42,6 @@ def _phases() -> Iterator[Watcher]:
         if package.settled or seen[-1:] == [package.build_status]:
             return
         seen.append(package.build_status)
-        output.note(f"{package.namespace}/{package.name}: {package.build_status}")
+        terminal.note(f"{package.namespace}/{package.name}: {package.build_status}")
 
     yield tell

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from dagy.commands import terminal
 from dagy.commands.input_files import InputError, read_file, read_list, shown
 from dagy.commands.options import ALL_OPTIONS
 from dagy.commands.requirements_text import as_text
@@ -50,9 +49,9 @@ def check(
     except InputError as error:
         return _unusable(error)
     if json_output:
-        print(json.dumps(as_json(merged, python), indent=2))
+        terminal.json_text(as_json(merged, python))
     else:
-        print("\n".join(as_text(merged, shown(file))))
+        terminal.say("\n".join(as_text(merged, shown(file))))
     return FINDINGS if has_findings(merged) else CLEAN
 
 
@@ -75,16 +74,16 @@ def manifest(
         read = read_file(file, Target(python))
         merged = merge((), read)
         if len(merged.outcomes) > len(read.dependencies):
-            print("\n".join(as_text(merged, shown(file))), file=sys.stderr)
+            terminal.note("\n".join(as_text(merged, shown(file))))
         if has_findings(merged):
             return FINDINGS
         document = to_manifest(name, python, read.dependencies)
     except (InputError, ManifestError) as error:
         return _unusable(error)
-    print(yaml.safe_dump(document, sort_keys=False, width=1000), end="")
+    terminal.say(yaml.safe_dump(document, sort_keys=False, width=1000), end="")
     return CLEAN
 
 
 def _unusable(error: Exception) -> int:
-    print(error, file=sys.stderr)
+    terminal.note(str(error))
     return UNUSABLE

@@ -13,6 +13,7 @@ from rich.table import Column
 from rich.text import Text
 from typing_extensions import override
 
+from dagy.commands.terminal import printable
 from dagy_builder.contract import Step, StepOutcome
 
 _LONGEST_LINE = 200
@@ -66,7 +67,7 @@ class StepDisplay:
         task: TaskID = progress.add_task(f"{step:<8}", total=None, said="")
 
         def say(line: str) -> None:
-            progress.update(task, said=line.removeprefix(f"{step}: ").strip()[:_LONGEST_LINE])
+            progress.update(task, said=printable(line.removeprefix(f"{step}: ").strip()[:_LONGEST_LINE]))
 
         outcome = work(say)
         if not outcome.ok:
@@ -85,5 +86,5 @@ class StepDisplay:
         started = time.monotonic()
         outcome = work(say)
         failed = f"{step}: failed after {time.monotonic() - started:.1f} s"
-        self._console.print(last if outcome.ok else failed, markup=False, soft_wrap=True)
+        self._console.print(printable(last) if outcome.ok else failed, markup=False, soft_wrap=True)
         return outcome
