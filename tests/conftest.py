@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dagy_builder.storage import ObjectStore
-from tests import new_machine
+from tests import new_machine, rights
 from tests.cluster.controlplane import control_plane
 from tests.cluster.layout import current_layout
 from tests.controller.harness import BUCKET
@@ -29,18 +31,19 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with ExitStack() as running:
         path = running.enter_context(control_plane(layout, tmp_path_factory.mktemp("control-plane")))
 
-        def kubectl(*arguments: str) -> None:
-            subprocess.run(
-                [str(layout.bin / "kubectl"), f"--kubeconfig={path}", *arguments], check=True, capture_output=True
-            )
+        def kubectl(*arguments: str, stdin: Any = None) -> tuple[int, str]:
+            argv = [str(layout.bin / "kubectl"), f"--kubeconfig={path}", *arguments]
+            text = None if stdin is None else json.dumps(stdin)
+            done = subprocess.run(argv, input=text, capture_output=True, text=True, check=stdin is None)
+            return done.returncode, done.stdout + done.stderr
 
         kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
-        kubectl("apply", "--server-side", "-f", str(ROOT / "manifests/base/user-roles.yaml"))
         kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         # These wait while their storage is being set up.
         kubectl("get", "deppackages,slugclaims,flowdeployments", "--all-namespaces")
         for namespace in ("team-a", "team-b", "dagy-builds", "dagy-system"):
             kubectl("create", "namespace", namespace)
+        rights.grant(kubectl)
         yield str(path)
 
 

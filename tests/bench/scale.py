@@ -89,7 +89,7 @@ def _set_up(kubeconfig: Path) -> None:
 async def _finished(admin: KubeApi) -> dict[str, Any]:
     """One package that the operator's own reconciler has brought to COMPLETED: what the others are copies of."""
     objects = ObjectStore(BUCKET)
-    rig = Rig(admin, Kubelet(admin, objects), objects, "")
+    rig = Rig(admin, admin, Kubelet(admin, objects), objects, "")
     key = Key(NAMESPACE, "p")
     spec = {"pythonVersion": "3.12", "dependencies": ["pandas==2.2.3", "requests>=2.31,<3", "scikit-learn~=1.5"]}
     body = {

@@ -20,7 +20,7 @@ from dagy.controller.flow_reconcile import FlowReconciler
 from dagy.core.plan import Key
 from dagy.core.slug import new_slug
 from dagy_builder.storage import ObjectStore
-from tests.controller.harness import BUCKET, connect
+from tests.controller.harness import BUCKET, connect, connect_operator
 
 Json = dict[str, Any]
 CODE = b"the flow's code, as far as S3 is concerned"
@@ -45,6 +45,8 @@ class FlowRig:
     """One namespace, and the part of the operator that serves flows."""
 
     admin: KubeApi
+    operator: KubeApi
+    """With the operator's own account."""
     objects: ObjectStore
     prefix: str
     namespace: str
@@ -53,7 +55,9 @@ class FlowRig:
     def reconciler(self, api: KubeApi | None = None) -> FlowReconciler:
         """A new operator process: it knows nothing."""
         settings = Settings(s3_bucket=BUCKET, s3_prefix=self.prefix, builder_image="builder:1")
-        return flow_reconciler(api or self.admin, self.objects, settings, self.woken.append, lambda: datetime.now(UTC))
+        return flow_reconciler(
+            api or self.operator, self.objects, settings, self.woken.append, lambda: datetime.now(UTC)
+        )
 
     async def package(
         self,
@@ -213,11 +217,13 @@ def annotations_of(template: Json) -> Json:
 async def flow_rig(kubeconfig: str, objects: ObjectStore) -> AsyncIterator[FlowRig]:
     """A namespace of its own."""
     admin = await connect(kubeconfig)
+    operator = await connect_operator(kubeconfig, admin)
     name = f"flows-{uuid.uuid4().hex[:6]}"
     await admin.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     try:
-        yield FlowRig(admin, objects, uuid.uuid4().hex[:8], name)
+        yield FlowRig(admin, operator, objects, uuid.uuid4().hex[:8], name)
     finally:
+        await operator.close()
         await admin.close()
 
 

@@ -31,6 +31,7 @@ from dagy.core.facts import STEPS, JobKind
 from dagy.core.plan import Key
 from dagy.core.timestamp import timestamp
 from dagy.core.turns import Limits
+from dagy.model import names
 from dagy_builder import keys
 from dagy_builder.contract import RESULT_PREFIX, Artifact, BuildRequest, Step, StepOutcome
 from dagy_builder.storage import ObjectStore
@@ -56,6 +57,15 @@ async def connect(kubeconfig: str) -> KubeApi:
     configuration = client.Configuration()
     await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
     return KubeApi(client.ApiClient(configuration))
+
+
+async def connect_operator(kubeconfig: str, admin: KubeApi) -> KubeApi:
+    """A connection of the operator's own account, with the rights of its manifest and held by its policies."""
+    namespace, account = names.OPERATOR_ACCOUNT
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}}
+    made = await admin.post(namespaced("serviceaccounts", namespace, account, "token"), request)
+    bare = await KubeApi.connect_without_identity(names.FIELD_MANAGER, kubeconfig)
+    return bare.as_caller(made["status"]["token"])
 
 
 class Kubelet:
@@ -189,6 +199,8 @@ class Rig:
     """One namespace's package, the operator's parts, and the kubelet."""
 
     admin: KubeApi
+    operator: KubeApi
+    """With the operator's own account."""
     kubelet: Kubelet
     objects: ObjectStore
     prefix: str
@@ -199,7 +211,7 @@ class Rig:
 
     def cluster(self, api: KubeApi | None = None) -> Cluster:
         """The cluster as the operator sees it."""
-        cluster = ClusterWithoutKubelet(api or self.admin, BUILDS, self.kubelet.said)
+        cluster = ClusterWithoutKubelet(api or self.operator, BUILDS, self.kubelet.said)
         cluster.logs = self.kubelet.logs
         return cluster
 
@@ -237,13 +249,15 @@ class Rig:
 async def open_rig(kubeconfig: str, objects: ObjectStore) -> AsyncIterator[Rig]:
     """A clean build namespace."""
     admin = await connect(kubeconfig)
+    operator = await connect_operator(kubeconfig, admin)
     try:
-        yield Rig(admin, Kubelet(admin, objects), objects, uuid.uuid4().hex[:8])
+        yield Rig(admin, operator, Kubelet(admin, objects), objects, uuid.uuid4().hex[:8])
     finally:
         for kind in ("jobs", "pods", "configmaps", "secrets"):
             await admin.request(
                 "DELETE", namespaced(kind, BUILDS), query={"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
             )
+        await operator.close()
         await admin.close()
 
 

@@ -43,7 +43,7 @@ def test_a_crash_at_every_write_changes_nothing_in_the_end(kubeconfig: str, obje
         package = await rig.package()
         key = await rig.deploy(package, schedule="0 3 * * *")
         await rig.annotate(key, run="1")
-        api, crashed = Api(rig.admin, die_at=die_at, after=after), False
+        api, crashed = Api(rig.operator, die_at=die_at, after=after), False
         try:
             await rig.reconciler(api).reconcile(key)
         except Crash:

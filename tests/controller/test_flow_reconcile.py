@@ -47,7 +47,7 @@ def test_pinned_scheduled_and_nothing_more(kubeconfig: str, objects: ObjectStore
         assert job["spec"]["backoffLimit"] == 2
         assert not await rig.list("jobs")
 
-        api = Api(rig.admin)
+        api = Api(rig.operator)
         again = rig.reconciler(api)
         await again.reconcile(key)
         await again.reconcile(key)

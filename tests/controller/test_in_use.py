@@ -20,7 +20,7 @@ def run(kubeconfig: str, objects: ObjectStore, test: Callable[[Rig, FlowRig], Aw
     async def whole() -> None:
         async with flow_rig(kubeconfig, objects) as flows:
             flows.namespace = NAMESPACE
-            await test(Rig(flows.admin, Kubelet(flows.admin, objects), objects, flows.prefix), flows)
+            await test(Rig(flows.admin, flows.operator, Kubelet(flows.admin, objects), objects, flows.prefix), flows)
 
     asyncio.run(whole())
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dagy.adapters.kube import namespaced
+from dagy.model import names
 from dagy_builder.contract import BuildRequest
 from dagy_builder.storage import ObjectStore
 from tests.controller.harness import BUILDS, NAMESPACE, Rig, create, run
@@ -15,6 +16,14 @@ from tests.controller.harness import BUILDS, NAMESPACE, Rig, create, run
 pytestmark = pytest.mark.apiserver
 
 URL = "https://pkg.example/simple/"
+
+
+@pytest.fixture(autouse=True)
+def _allowed(kubectl: Any) -> None:
+    """The namespace's administrator lets the operator read its index credentials."""
+    reader = names.INDEX_CREDENTIALS_ROLE
+    account = ":".join(names.OPERATOR_ACCOUNT)
+    kubectl("create", "rolebinding", reader, f"--clusterrole={reader}", f"--serviceaccount={account}")
 
 
 async def make_secret(rig: Rig, name: str, kind: str = "dagy.io/index-credentials") -> None:

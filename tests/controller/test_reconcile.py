@@ -45,7 +45,7 @@ async def claims(rig: Rig, key: Key) -> list[str]:
 
 def test_from_apply_to_completed_and_nothing_more(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Rig) -> None:
-        api = Api(rig.admin)
+        api = Api(rig.operator)
         key, operator = await create(rig), rig.reconciler(api)
         done = await rig.settle(key, operator.reconcile)
         assert done["status"]["phase"] == "COMPLETED"
@@ -103,7 +103,7 @@ def test_a_crash_at_every_write_changes_nothing_in_the_end(
     kubeconfig: str, objects: ObjectStore, after: bool, copied: bool
 ) -> None:
     async def crash(rig: Rig, die_at: int) -> tuple[bool, dict[str, Any]]:
-        key, api, lock = await create(rig), Api(rig.admin, die_at=die_at, after=after), rig.kubelet.lock
+        key, api, lock = await create(rig), Api(rig.operator, die_at=die_at, after=after), rig.kubelet.lock
         rig = rig.alone(key)
         if copied:
             rig.kubelet.lock = lock
