@@ -28,7 +28,8 @@ def up(layout: Layout, progress: Progress, options: argparse.Namespace) -> None:
         running = node.load(layout)
         assert running is not None
         digests, names = images.provide(layout, progress), {}
-        address, own = running.addresses.node_ip, [addons.dns_policy(running.addresses, deploy.BUILDS)]
+        address = running.addresses.node_ip
+        own = [addons.dns_policy(running.addresses, namespace) for namespace in deploy.WALLED]
     deploy.deploy(layout, progress, address, digests, names, own)
     if options.samples:
         samples.show(layout, progress)

@@ -17,6 +17,8 @@ from .shell import follow, run
 
 OVERLAY = REPO / "manifests" / "overlays" / "dev"
 BUILDS = "dagy-builds"
+WALLED = ("dagy-system", BUILDS)
+"""Namespaces whose pods reach only what NetworkPolicies name, the name server included."""
 CA_BUNDLE = "dagy-ca-bundle"
 CA_KEY = "ca-certificates.crt"
 DIGEST_ANNOTATION = "dagy.io/image-digest"

@@ -30,7 +30,7 @@ class Account:
         argv += [f"--as={self.user}"] if self.user else []
         text = None if stdin is None else json.dumps(stdin)
         done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60)
-        return done.stdout if not done.returncode else f"refused: {done.stderr}"
+        return done.stdout + done.stderr if not done.returncode else f"refused: {done.stderr}"
 
     def create(self, manifest: Json) -> str:
         """Whether that could be created."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dagy.adapters.pod_settings import BuildPodSettings
 from dagy.core.flow_plan import FlowSettings
 from dagy.core.index_pod import IndexSettings
 from dagy.core.jobs import JobSettings
@@ -46,7 +47,7 @@ class RunSettings(EnvironmentSettings):
         return {name: value for name, value in asked.items() if value != "0"}
 
 
-class Settings(RunSettings):
+class Settings(RunSettings, BuildPodSettings):
     """Settings of the operator."""
 
     s3_bucket: Annotated[str, Field(min_length=3)]
@@ -145,6 +146,7 @@ class Settings(RunSettings):
             queue_name=self.queue_name,
             cache_claim=self.cache_claim,
             index=self.index_settings(),
+            pods=self.build_pods(),
         )
 
     def index_settings(self) -> IndexSettings:
@@ -164,12 +166,12 @@ def variable(field: str) -> str:
 
 def wrong_settings(kind: type[EnvironmentSettings], error: ValidationError) -> list[str]:
     """What is wrong with the environment: one line for each variable."""
-    fields = [str(problem["loc"][0]) for problem in error.errors()]
-    messages = [problem["msg"] for problem in error.errors()]
-    return [
-        f"{variable(field)}: {message}. {kind.model_fields[field].description}"
-        for field, message in zip(fields, messages, strict=True)
-    ]
+    lines = []
+    for problem in error.errors():
+        field, *place = (str(part) for part in problem["loc"])
+        where, message = " ".join([variable(field), *place]), problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{where}: {message}. {kind.model_fields[field].description}")
+    return lines
 
 
 def settings_table(kind: type[EnvironmentSettings] = Settings) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dagy.core.build_pods import BuildPods, pod_fields
 from dagy.core.containment import (
     POD_SECURITY,
     RUN_PACKAGE_CODE,
@@ -50,6 +51,7 @@ INPUT, WORK = "/input", "/work"
 _CACHE = "/cache"
 _CACHED_STEPS = (Step.INSTALL, Step.PACKAGE)
 CA_FILE = "ca-certificates.crt"
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _GRACE_SECONDS = 5
 
 Manifest = dict[str, Any]
@@ -77,6 +79,7 @@ class JobSettings:
     cache_claim: str = ""
     """PersistentVolumeClaim with the wheel cache that builds share, when there is one."""
     index: IndexSettings = field(default_factory=IndexSettings)
+    pods: BuildPods = field(default_factory=BuildPods)
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,10 @@ def labels_of(plan: BuildPlan, which: JobInput) -> dict[str, str]:
 
 def job_manifest(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
     """The Job. One pod, one try: attempts are the operator's business (`backoffLimit: 0`)."""
-    labels, annotations = labels_of(plan, which), {names.ANNOTATION_PACKAGE: str(plan.key)}
+    labels = {**settings.pods.labels, **labels_of(plan, which)}
+    annotations = {**settings.pods.annotations, names.ANNOTATION_PACKAGE: str(plan.key)}
     unidentified = [*(step for step in STEPS[which.kind] if step is not Step.UPLOAD), GATEWAY]
-    queue = {"kueue.x-k8s.io/queue-name": settings.queue_name} if settings.queue_name else {}
+    queue = {QUEUE_LABEL: settings.queue_name} if settings.queue_name else {}
     cancelled = {names.REQUEST_CANCEL: "true"} if which.cancelled else {}
     return {
         "apiVersion": "batch/v1",
@@ -187,7 +191,7 @@ def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manife
         "serviceAccountName": settings.service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "nodeSelector": {"kubernetes.io/os": "linux"},
+        **pod_fields(settings.pods),
         "securityContext": POD_SECURITY,
         "volumes": [
             *_volumes(name, which, settings),
