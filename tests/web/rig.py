@@ -48,7 +48,10 @@ class Users:
         """A user who may edit or view one namespace."""
         self.kubectl("create", "serviceaccount", name)
         # Aggregation into `view` and `edit` needs the controller manager, which is not part of this tier.
-        for namespace, roles in ((edits, ("dagy-view", "dagy-edit")), (views, ("dagy-view",))):
+        for namespace, roles in (
+            (edits, ("dagy-view", "dagy-package-edit", "dagy-flow-edit")),
+            (views, ("dagy-view",)),
+        ):
             for role in roles if namespace else ():
                 grant = f"--clusterrole={role}", f"--serviceaccount=default:{name}", f"--namespace={namespace}"
                 self.kubectl("create", "rolebinding", f"{name}-{role}", *grant)

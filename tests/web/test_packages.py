@@ -172,7 +172,7 @@ def test_users_see_and_touch_only_their_own(api: Api) -> None:
             vera.post("/dep-packages", json=body(namespace="team-a", name=unique())),
         ):
             assert (answer.status_code, answer.json()["code"]) == (403, "Forbidden")
-            assert "dagy-edit" in answer.json()["detail"]
+            assert "role dagy-package-edit." in answer.json()["detail"]
     with api.client("alice") as alice:
         assert alice.get(path).json()["etag"] == package.etag
 

@@ -24,10 +24,16 @@ _LOG_LIMIT_BYTES = 20_000_000
 class Cluster:
     """The Kubernetes objects that the operator reads and writes."""
 
-    def __init__(self, api: KubeApi, build_namespace: str, said: Mapping[str, str] = MappingProxyType({})) -> None:
-        """`said`: what the last steps of running pods have told (`LastWords`)."""
+    def __init__(
+        self,
+        api: KubeApi,
+        build_namespace: str,
+        said: Mapping[str, str] = MappingProxyType({}),
+        namespaces: tuple[str, ...] = (),
+    ) -> None:
+        """`said`: what the last steps of running pods have told (`LastWords`); `namespaces` as for `FlowCluster`."""
         self._api, self._builds, self._said = api, build_namespace, said
-        self.flows = FlowCluster(api)
+        self.flows = FlowCluster(api, namespaces)
         """Who uses a package."""
 
     async def package(self, key: Key) -> Json | None:

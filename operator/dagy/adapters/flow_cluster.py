@@ -17,8 +17,9 @@ from dagy.model import names
 class FlowCluster:
     """The Kubernetes objects around FlowDeployments. Each method is a few API calls and may raise KubeError."""
 
-    def __init__(self, api: KubeApi) -> None:
-        self._api = api
+    def __init__(self, api: KubeApi, namespaces: tuple[str, ...] = ()) -> None:
+        """`namespaces`: where deployments are, as far as that is known; everywhere when there are none."""
+        self._api, self._namespaces = api, namespaces
 
     async def deployment(self, key: Key) -> Json | None:
         """The FlowDeployment as it is now."""
@@ -79,7 +80,9 @@ class FlowCluster:
 
         Revisions of a deployment that is gone don't count: the garbage collector has not come yet.
         """
-        found = pins_in(await self._revisions("", f"{names.LABEL_USES_PREFIX}{slug}"), slug)
+        uses = f"{names.LABEL_USES_PREFIX}{slug}"
+        revisions = [obj for place in self._namespaces or ("",) for obj in await self._revisions(place, uses)]
+        found = pins_in(revisions, slug)
         owners = {p.uid: await self.deployment(Key(p.namespace, p.deployment)) for p in found}
         living = {uid for uid, owner in owners.items() if owner and owner["metadata"]["uid"] == uid}
         return tuple(p for p in found if p.uid in living)

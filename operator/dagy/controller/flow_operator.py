@@ -33,7 +33,7 @@ def flow_reconciler(
     clock: Callable[[], datetime],
 ) -> FlowReconciler:
     """The reconciler with everything that it speaks to."""
-    cluster, store = FlowCluster(api), FlowStore(objects, settings.s3_prefix)
+    cluster, store = FlowCluster(api, settings.namespaces), FlowStore(objects, settings.s3_prefix)
     observer = FlowObserver(cluster, store, AttachLookup(api, objects))
     cleaner = FlowCleaner(cluster, store, wake_package)
     return FlowReconciler(cluster, observer, cleaner, settings.flow_settings(), clock=clock)
@@ -45,7 +45,7 @@ class Flows:
     def __init__(
         self, api: KubeApi, objects: ObjectStore, settings: Settings, wake_package: Callable[[Key], None]
     ) -> None:
-        self._settings, self._cluster = settings, FlowCluster(api)
+        self._settings, self._cluster = settings, FlowCluster(api, settings.namespaces)
         self._queue: WorkQueue[Key] = WorkQueue()
         self._reconciler = flow_reconciler(api, objects, settings, wake_package, lambda: datetime.now(UTC))
 

@@ -50,7 +50,7 @@ class Operator:
         settings = self._settings
         api = await KubeApi.connect()
         words = LastWords(api, settings.build_namespace, self._queue.add)
-        cluster = Cluster(api, settings.build_namespace, words.said)
+        cluster = Cluster(api, settings.build_namespace, words.said, settings.namespaces)
         objects = ObjectStore(settings.s3_bucket)
         store = ArtifactStore(objects, settings.s3_prefix)
         limits = {

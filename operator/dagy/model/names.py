@@ -35,6 +35,10 @@ INDEX_CREDENTIALS_TYPE = f"{GROUP}/index-credentials"
 """Type of the Secrets that hold credentials for package indexes; Secrets of other types are never used."""
 INDEX_CREDENTIALS_ROLE = "dagy-index-credentials-reader"
 """ClusterRole that lets the operator read them in a namespace where it is bound."""
+PACKAGE_EDIT_ROLE = "dagy-package-edit"
+"""ClusterRole that lets users write packages where it is bound."""
+FLOW_EDIT_ROLE = "dagy-flow-edit"
+"""ClusterRole that lets them write flow deployments, and so start pods."""
 OPERATOR_ACCOUNT = ("dagy-system", "dagy-operator")
 """Namespace and name of the operator's service account in manifests/."""
 

@@ -28,6 +28,8 @@ class Resource:
     """What sentences call it."""
     command: str
     """Group of the command line that lists them."""
+    to_edit: str
+    """The role that lets somebody write them, and what that means."""
 
     async def find(self, api: KubeApi, namespace: str, name: str) -> Json | None:
         """The object, or None when there is none that the caller may see."""
@@ -205,7 +207,7 @@ class Resource:
         return ProblemError(
             ApiReason.FORBIDDEN,
             f"You may see the {what}, but not {_VERBS[verb]} {'them' if whole else 'it'}. Ask the "
-            "namespace's administrator for the role dagy-edit.",
+            f"namespace's administrator for the role {self.to_edit}.",
         )
 
     def _exists(self, namespace: str, name: str) -> ProblemError:
@@ -222,5 +224,8 @@ class Resource:
 
 
 _PATHS = {names.DEPPACKAGE_KIND: "/dep-packages", names.FLOWDEPLOYMENT_KIND: "/deployments"}
-PACKAGES = Resource(names.DEPPACKAGE_KIND, names.DEPPACKAGE_PLURAL, "package", "packages")
-DEPLOYMENTS = Resource(names.FLOWDEPLOYMENT_KIND, names.FLOWDEPLOYMENT_PLURAL, "deployment", "deployments")
+PACKAGES = Resource(names.DEPPACKAGE_KIND, names.DEPPACKAGE_PLURAL, "package", "packages", names.PACKAGE_EDIT_ROLE)
+_FLOW_EDIT = (
+    f"{names.FLOW_EDIT_ROLE} (whoever has it can start pods there, under any service account and with any Secret)"
+)
+DEPLOYMENTS = Resource(names.FLOWDEPLOYMENT_KIND, names.FLOWDEPLOYMENT_PLURAL, "deployment", "deployments", _FLOW_EDIT)
