@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -49,27 +49,79 @@ class Availability:
     """Other Python versions that packages can have, and for which a wanted release has a file that fits."""
     newest: str | None = None
     """The newest release of all that has a file that fits."""
+    latest: str | None = None
+    """The newest release of all that its authors allow on the target's Python, whether a file of it fits or not."""
+    count: int = 0
+    """How many releases are wanted."""
+    when_pinned: bool = False
+    """Whether `version`, which was withdrawn, has a file that fits: it is taken when it is asked for exactly."""
+    only_on: str = ""
+    """The platforms that there are wheels for, in words, when no release has anything for Linux, sources included."""
+    left_out: tuple[str, ...] = ()
+    """Releases that are near a bound and outside of it by PEP 440: 1.2.3.post1 and 1.2.3+cpu for ">1.2.3"."""
+    known: frozenset[str] = frozenset()
+    """All releases, as text."""
+    index: str = ""
+    """The index that was asked, where there are several: the first one that knows the name."""
 
 
 def availability(
     files: Sequence[IndexFile], wanted: SpecifierSet, target: Target, *, sources: bool = False
 ) -> Availability:
     """Measure the files of one package. `sources` says whether source distributions may be built."""
-    newest = _newest(files, target, sources)
+    versions = {file.version for file in files}
     # Pre-releases count where nothing else matches, for `packaging` as for uv.
-    matching = set(wanted.filter({file.version for file in files}))
-    if not matching:
-        return Availability(Obstacle.NO_RELEASE, newest=newest)
+    matching = set(wanted.filter(versions))
     offered = [file for file in files if file.version in matching]
     live = [file for file in offered if file.withdrawn is None or _pins(wanted, file.version)]
-    if not live:
-        version = max(matching)
-        reason = next((file.withdrawn for file in offered if file.version == version and file.withdrawn), "")
-        return Availability(Obstacle.WITHDRAWN, str(version), len(matching) == 1, reason=reason, newest=newest)
-    if any(_fits(file, target, sources) for file in live):
-        return Availability(None, newest=newest)
-    found = _why_none_fits(live, target, sources)
-    return replace(found, works_with=_works_with(live, target, sources), newest=newest)
+    if not matching:
+        found = Availability(Obstacle.NO_RELEASE, left_out=_left_out(wanted, versions))
+    elif not live:
+        found = _withdrawn(offered, target, sources)
+    elif any(_fits(file, target, sources) for file in live):
+        found = Availability(None)
+    else:
+        found = replace(_why_none_fits(live, target, sources), works_with=_works_with(live, target, sources))
+    newest = _newest(files, lambda file: _fits(file, target, sources) and not excludes(file.requires_python, target))
+    latest = _newest(files, lambda file: not excludes(file.requires_python, target))
+    known = frozenset(str(version) for version in versions)
+    return replace(
+        found, count=len(matching), newest=newest, latest=latest, only_on=_only_on(files, target), known=known
+    )
+
+
+def _withdrawn(offered: Sequence[IndexFile], target: Target, sources: bool) -> Availability:
+    version = max(file.version for file in offered)
+    release = [file for file in offered if file.version == version]
+    return Availability(
+        Obstacle.WITHDRAWN,
+        str(version),
+        only_one=len({file.version for file in offered}) == 1,
+        reason=next((file.withdrawn for file in release if file.withdrawn), ""),
+        when_pinned=any(_fits(file, target, sources) for file in release),
+    )
+
+
+def _left_out(wanted: SpecifierSet, versions: Iterable[Version]) -> tuple[str, ...]:
+    """At most three releases of the very version that an ordered comparison names, which it does not take."""
+    near = {
+        version
+        for clause in wanted
+        if clause.operator in (">", "<", ">=", "<=")
+        for version in versions
+        if version.base_version == Version(clause.version).base_version
+        and version != Version(clause.version)
+        and not clause.contains(version, prereleases=True)
+    }
+    return tuple(str(version) for version in sorted(near, reverse=True)[:3])
+
+
+def _only_on(files: Sequence[IndexFile], target: Target) -> str:
+    tags = {tag for file in files for tag in file.tags or ()}
+    if not tags or any(file.tags is None for file in files):
+        return ""
+    elsewhere = all("linux" not in tag.platform and tag.platform != "any" for tag in tags)
+    return platforms_of(tags, target.cpu) if elsewhere else ""
 
 
 def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> Availability:
@@ -78,7 +130,8 @@ def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> 
     with_wheels = {file.version for file in live if file.tags is not None}
     version = max(with_wheels or versions)
     release = [file for file in live if file.version == version]
-    excluded = next((str(f.requires_python) for f in release if excludes(f.requires_python, target)), "")
+    asked = dict.fromkeys(str(f.requires_python) for f in release if excludes(f.requires_python, target))
+    excluded = " or ".join(asked)
     wheels: set[Tag] = set().union(*(file.tags for file in release if file.tags is not None))
     source = any(file.tags is None for file in release)
     told = Availability(
@@ -111,14 +164,10 @@ def _fits(file: IndexFile, target: Target, sources: bool) -> bool:
     return sources if file.tags is None else not file.tags.isdisjoint(target.tag_set)
 
 
-def _newest(files: Sequence[IndexFile], target: Target, sources: bool) -> str | None:
-    fitting = [
-        file.version
-        for file in files
-        if file.withdrawn is None and _fits(file, target, sources) and not excludes(file.requires_python, target)
-    ]
-    finals = [version for version in fitting if not version.is_prerelease]
-    return str(max(finals or fitting)) if fitting else None
+def _newest(files: Sequence[IndexFile], usable: Callable[[IndexFile], bool]) -> str | None:
+    usable_versions = [file.version for file in files if file.withdrawn is None and usable(file)]
+    finals = [version for version in usable_versions if not version.is_prerelease]
+    return str(max(finals or usable_versions)) if usable_versions else None
 
 
 def _works_with(live: Sequence[IndexFile], target: Target, sources: bool) -> tuple[str, ...]:

@@ -8,12 +8,14 @@ tests/builder/uv_messages.py holds real ones.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _SPEC = r"(?:\[[^\]\s]*\])?(?:(?:===?|[<>~!]=?)[^\s;]*)?"
 _TERM = rf"(?:all versions of )?{_NAME}{_SPEC}"
+# Between name and versions: "sasl{sys_platform != 'win32'}>=0.3". Which half of a marker it is changes no sentence.
+_MARKER = re.compile(r"\{[^{}]*\}")
 _NOT_FOUND = re.compile(rf"({_NAME})(?:\[\S*\])? was not found in the package registry")
 _NO_VERSION = re.compile(rf"there (?:is|are) no versions? of ({_TERM})")
 _ONLY = re.compile(
@@ -29,7 +31,11 @@ _TOO_NEW = re.compile(
     rf"`({_NAME})` was filtered by `exclude-newer` to only include packages uploaded before (\S+?)\.? "
 )
 _PYTHON = re.compile(rf"({_TERM}) depends? on Python([<>=!~]\S*)")
-_DEPENDS = re.compile(rf"({_TERM}) depends? on (?:one of: )?(?!Python[<>=!~])({_NAME})({_SPEC})((?: \2(?![\w.-])\S*)*)")
+_DEPENDS = re.compile(
+    rf"({_TERM}) depends? on (?:one of: )?(?!Python[<>=!~])({_NAME})({_SPEC})((?: \2(?![\w.-])\S*)*)"
+    # "depend on beta<2 and gamma": what comes after "and" is a dependency, too, unless it begins a clause of its own.
+    rf"((?: and {_NAME}{_SPEC}(?=,| and | ;|$))*)"
+)
 _REQUIRE = re.compile(r"you require (.*?)(?= ; |$)")
 _FOUND_TAGS = re.compile(rf"(?:wheels for|available for) `({_NAME})`[^:]*: ((?:`[^`]+`(?:, )?)+)")
 
@@ -78,7 +84,7 @@ def is_derivation(output: str) -> bool:
 def read_derivation(output: str) -> Facts:
     """The facts in uv's output."""
     story, _, hints = output.partition("\nhint:")
-    text = " ".join(story.partition("cause:")[2].split())
+    text = _MARKER.sub("", " ".join(story.partition("cause:")[2].split()))
     premises = " ; ".join(_premises(text))
     hints = " ".join(hints.split())
     return Facts(
@@ -91,7 +97,7 @@ def read_derivation(output: str) -> Facts:
         broken=_unique(_bare(match[1]) for match in _BROKEN.finditer(premises)),
         too_new=tuple((m[1], m[2]) for m in _TOO_NEW.finditer(hints)),
         python=tuple((_bare(m[1]), m[2].rstrip(",.")) for m in _PYTHON.finditer(premises)),
-        edges=tuple(dict.fromkeys(_edge(match) for match in _DEPENDS.finditer(premises))),
+        edges=tuple(dict.fromkeys(edge for match in _DEPENDS.finditer(premises) for edge in _edges(match))),
         found_tags=tuple((m[1], m[2].replace("`", "").rstrip(", ")) for m in _FOUND_TAGS.finditer(hints)),
         text=text,
     )
@@ -116,9 +122,12 @@ def _names(phrase: str) -> list[str]:
     return [name_of(word) for word in words if word != "and"]
 
 
-def _edge(match: re.Match[str]) -> Edge:
+def _edges(match: re.Match[str]) -> Iterator[Edge]:
+    dependent = _bare(match[1])
     more = "".join(f" or {term}" for term in match[4].split())
-    return Edge(_bare(match[1]), f"{match[2]}{match[3].rstrip(',.')}{more.rstrip(',.')}")
+    yield Edge(dependent, f"{match[2]}{match[3].rstrip(',.')}{more.rstrip(',.')}")
+    for term in match[5].split(" and ")[1:]:
+        yield Edge(dependent, _bare(term))
 
 
 def _bare(term: str) -> str:

@@ -68,7 +68,10 @@ def diagnoses(facts: Facts, requirements: Sequence[Asked]) -> list[Diagnosis]:
 
     uv tells which releases there are also where that is not the point, so what it says of a package is to be checked.
     """
-    roots = tuple(r for r in requirements if r.name in facts.required)
+    # uv doesn't say that it is the user's URL which leaves only one release of a package.
+    roots = tuple(
+        r for r in requirements if r.name in facts.required or (r.requirement.url and r.name in facts.available)
+    )
     if not roots:
         return []
     unknown = next((root for root in roots if root.name in facts.not_found), None)

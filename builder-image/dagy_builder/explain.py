@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
-from dagy_builder.advice import ANOTHER_FILE, PUBLISHED_AS, distance, minor_range
+from dagy_builder.advice import ANOTHER_FILE, PUBLISHED_AS, distance, is_downgrade, minor_range
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.derivation import Facts, name_of
 from dagy_builder.diagnosis import Diagnosis, from_roots, needs, problem, shown, through
@@ -64,7 +65,10 @@ def _conflict(diagnosis: Diagnosis) -> Problem:
     roots = diagnosis.roots
     asked = " and ".join(root.text for root in roots)
     edges = from_roots(diagnosis.facts.edges, [root.name for root in roots])
-    because = [f"{shown(edge.dependent, diagnosis)} needs {edge.dependency}" for edge in edges]
+    because = [
+        f"{dependent} needs {' and '.join(edge.dependency for edge in same)}"
+        for dependent, same in groupby(edges, key=lambda edge: shown(edge.dependent, diagnosis))
+    ]
     because += _obstacles(diagnosis.facts, {root.name for root in roots})
     if len(because) > _MAX_STEPS:
         because[_MAX_STEPS:] = [f"and so on ({len(because) - _MAX_STEPS} more, in the log)"]
@@ -88,18 +92,27 @@ def _obstacles(facts: Facts, roots: set[str]) -> list[str]:
     return told
 
 
-def relieved(found: Problem, helping: Sequence[tuple[Asked, str]]) -> Problem:
+def relieved(found: Problem, helping: Sequence[tuple[Asked, str]], besides: str = "") -> Problem:
     """The problem with a hint that names what was tried and works: a requirement, and the version it then gets.
 
-    The smallest change comes first.
+    The smallest change comes first. `besides` is another way, which was not tried: it comes first where the others are
+    steps back.
     """
     if not helping:
         return found
+    older = bool(besides) and all(is_downgrade(asked.requirement.specifier, version) for asked, version in helping)
     choices = [
         f"{minor_range(asked.name, version) or asked.name} instead of {asked.text}"
         for asked, version in sorted(helping, key=lambda one: distance(one[0].requirement.specifier, one[1]))
     ]
-    hint = "Ask for " + ", or for ".join(choices) + ": that was tried, and all else can stay."
+    hint = (
+        "Ask for "
+        + ", or for ".join(choices)
+        + f"{', which is older' if older else ''}: that was tried, and all else can stay."
+    )
+    if besides:
+        other = f"{besides[:1].upper()}{besides[1:]}."
+        hint = f"{other} Or ask{hint[3:]}" if older else f"{hint} Or {besides}."
     return replace(found, message=f"{found.why} {hint}", hint=hint)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dagy_builder.advice import PUBLISHED_AS, minor_range, range_hint
+from collections.abc import Sequence
+
+from packaging.version import Version
+
+from dagy_builder.advice import ALLOW_SOURCES, PUBLISHED_AS, WHEELS_OF, is_final, minor_range
 from dagy_builder.availability import Availability, Obstacle
 from dagy_builder.contract import Problem
-from dagy_builder.diagnosis import Diagnosis, needs, problem, through
+from dagy_builder.diagnosis import Diagnosis, problem, through
+from dagy_builder.explain_releases import newest_words, no_release, wanted_text
 from dagy_builder.target import Target
 
 
@@ -13,92 +18,75 @@ def problem_with_files(diagnosis: Diagnosis, found: Availability, target: Target
     """The problem with the subject's files, or with its releases."""
     match found.obstacle:
         case Obstacle.NO_RELEASE | Obstacle.WITHDRAWN:
-            return _no_version(diagnosis, found, target)
+            return no_release(diagnosis, found, target)
         case Obstacle.SOURCE_ONLY:
             return _source_only(diagnosis, found, target)
-        case Obstacle.PYTHON if not found.pythons:
+        case Obstacle.PYTHON if found.requires_python and not found.pythons:
             return _needs_python(diagnosis, found, target)
         case _:
             return _no_wheel(diagnosis, found, target)
 
 
-def _no_version(diagnosis: Diagnosis, found: Availability, target: Target) -> Problem:
-    root, cutoff = diagnosis.root, dict(diagnosis.facts.too_new).get(diagnosis.subject)
-    if cutoff:
-        what = root.text if diagnosis.is_direct else needs(diagnosis)
-        message = f"{what}: no matching release was uploaded before {cutoff}, as spec.excludeNewer wants."
-        return problem(diagnosis, message, "Set spec.excludeNewer to a later time, or ask for an older version")
-    missing = (
-        _nothing_matches(diagnosis) if diagnosis.is_direct else f"{needs(diagnosis)}, and there is no such release"
-    )
-    hint = range_hint(diagnosis.subject, found.newest) or "Ask for another version"
-    if not diagnosis.is_direct:
-        hint = f"Ask for another version of {root.text}"
-    if found.obstacle is Obstacle.WITHDRAWN:
-        because = f" ({found.reason})" if found.reason else ""
-        missing = f"{missing}, except one that its authors have withdrawn{because}"
-    known = f": the newest release for Python {target.python_version} is {found.newest}." if found.newest else "."
-    return problem(diagnosis, missing + known, hint, wanted=_wanted(diagnosis), exists=found.newest)
-
-
-def _nothing_matches(diagnosis: Diagnosis) -> str:
-    root = diagnosis.root
-    if not root.requirement.specifier:
-        return f"{root.text} has no usable release"
-    exact = any(c.operator in ("==", "===") and "*" not in c.version for c in root.requirement.specifier)
-    return f"{root.text} does not exist" if exact else f"No release matches {root.text}"
+def sources_would_help(found: Availability) -> bool:
+    """Whether a build from source is a way out: there is one for this Python, or it is all that there is."""
+    if found.requires_python:
+        return False
+    no_other = found.obstacle is Obstacle.PLATFORM or not found.newest
+    return found.obstacle is Obstacle.SOURCE_ONLY or (found.has_source and no_other)
 
 
 def _needs_python(diagnosis: Diagnosis, found: Availability, target: Target) -> Problem:
-    required = found.requires_python or "another version"
+    required = found.requires_python
     message = (
         f"{_who(diagnosis, found)} needs Python {required}, but this package is for Python {target.python_version}."
     )
-    return problem(
-        diagnosis,
-        through(diagnosis, message),
-        _other_python(diagnosis, found, target) or "Ask for another version",
-        wanted=_wanted(diagnosis),
-        exists=_exists(found, f"needs Python {required}"),
-    )
+    hints = _others(diagnosis, found, target)
+    return _told(diagnosis, found, message, hints, f"needs Python {required}")
 
 
 def _no_wheel(diagnosis: Diagnosis, found: Availability, target: Target) -> Problem:
     message = f"{_who(diagnosis, found)} has no wheel for {target.description}"
-    facts = []
+    facts: list[str] = []
     there = " on ".join(filter(None, (found.pythons, found.platforms)))
     if there:
         facts.append(f"its wheels are for {there}")
     if found.requires_python:
         facts.append(f"it asks for Python {found.requires_python}")
     message += f": {', and '.join(facts)}." if facts else "."
-    hint = _other_python(diagnosis, found, target) or "Ask for another version"
-    if "glibc" in found.platforms and f"{target.cpu} Linux" in found.platforms:
-        hint += ", or set spec.platform.glibc to the newer one if your workers have it"
-    if found.has_source and not found.requires_python and (found.obstacle is Obstacle.PLATFORM or not found.newest):
-        hint += ", or set spec.sourceDistributions to Allow, which runs its build code"
-    return problem(
-        diagnosis,
-        through(diagnosis, message),
-        hint,
-        wanted=_wanted(diagnosis),
-        exists=_exists(found, f"has wheels for {there}" if there else ""),
-    )
+    if found.only_on and diagnosis.is_direct:
+        message = f"{diagnosis.root.text} can't be had for Linux: its wheels are for {there or found.only_on}."
+        hints = [_leave_out(diagnosis.subject, found.only_on)]
+    else:
+        hints = [*_siblings(diagnosis), *_others(diagnosis, found, target)]
+        if "glibc" in found.platforms and f"{target.cpu} Linux" in found.platforms:
+            hints.append("set spec.platform.glibc to the newer one if your workers have it")
+        if sources_would_help(found):
+            hints.append(ALLOW_SOURCES)
+    return _told(diagnosis, found, message, hints, f"has wheels for {there}" if there else "")
 
 
 def _source_only(diagnosis: Diagnosis, found: Availability, target: Target) -> Problem:
     message = f"{_who(diagnosis, found)} is published as source code only, without a wheel"
     message += f", and asks for Python {found.requires_python}." if found.requires_python else "."
-    other = _other_python(diagnosis, found, target)
+    others = _others(diagnosis, found, target)
     if meant := PUBLISHED_AS.get(diagnosis.subject):
-        hint = f"The module {diagnosis.subject} is part of {meant}: ask for that"
+        hints = [f"The module {diagnosis.subject} is part of {meant}: ask for that"]
     elif found.requires_python:
-        hint = other or "Ask for another version"
+        hints = others
     else:
-        hint = "Set spec.sourceDistributions to Allow, which runs its build code, or "
-        hint += other[0].lower() + other[1:] if other else "ask for a version with wheels"
+        hints = [*_siblings(diagnosis), ALLOW_SOURCES, *others]
+    return _told(diagnosis, found, message, hints, "is source code")
+
+
+def _told(diagnosis: Diagnosis, found: Availability, message: str, hints: Sequence[str], of_version: str) -> Problem:
+    another = "Ask for another version" + ("" if diagnosis.is_direct else f" of {diagnosis.root.name}")
+    hint = ", or ".join(hints) or another
     return problem(
-        diagnosis, through(diagnosis, message), hint, wanted=_wanted(diagnosis), exists=_exists(found, "is source code")
+        diagnosis,
+        through(diagnosis, message),
+        hint[:1].upper() + hint[1:],
+        wanted=wanted_text(diagnosis),
+        exists=_exists(found, of_version),
     )
 
 
@@ -111,25 +99,36 @@ def _who(diagnosis: Diagnosis, found: Availability) -> str:
     return f"{who} (newest: {found.version})" if found.version and not found.only_one else who
 
 
-def _other_python(diagnosis: Diagnosis, found: Availability, target: Target) -> str:
-    """What there is for this Python, and which Python there is something for; "" when neither is known."""
+def _others(diagnosis: Diagnosis, found: Availability, target: Target) -> list[str]:
+    """What there is for this Python, and which Python there is something for; empty when neither is known.
+
+    Nothing older than what was asked for is proposed, and no pre-release.
+    """
     hints = []
-    if found.newest:
+    older = found.version and found.newest and Version(found.newest) < Version(found.version)
+    if found.newest and is_final(found.newest) and not older:
         name = diagnosis.subject
         asked = minor_range(name, found.newest) or f"{name}=={found.newest}"
         if not diagnosis.is_direct:
             asked = f"a version of {diagnosis.root.name} that allows {asked}"
-        hints.append(f"Ask for {asked} (the newest release for Python {target.python_version} is {found.newest})")
+        hints.append(f"ask for {asked} ({newest_words(found, target)})")
     if found.works_with:
         *others, last = found.works_with
         hints.append(f"set pythonVersion to {', '.join(others) + ' or ' if others else ''}{last}")
-    hint = ", or ".join(hints)
-    return hint[:1].upper() + hint[1:]
+    return hints
 
 
-def _wanted(diagnosis: Diagnosis) -> str:
-    specifier = diagnosis.wanted()
-    return f"{diagnosis.subject}{specifier}" if str(specifier) else diagnosis.subject
+def _siblings(diagnosis: Diagnosis) -> list[str]:
+    """Who publishes the same with wheels; only where the user names the package and so can name another one."""
+    other = WHEELS_OF.get(diagnosis.subject)
+    return [f"ask for {other}, which has wheels"] if other and diagnosis.is_direct else []
+
+
+def _leave_out(name: str, platforms: str) -> str:
+    for words, platform in (("Windows", "win32"), ("macOS", "darwin")):
+        if all(one.startswith(words) for one in platforms.split(", ")):
+            return f"Leave it out, or keep it for {words} alone: {name}; sys_platform == '{platform}'"
+    return "Leave it out"
 
 
 def _exists(found: Availability, of_version: str) -> str | None:

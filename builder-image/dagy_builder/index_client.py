@@ -29,6 +29,7 @@ class IndexClient:
         self._urls = tuple(urls)
         self._upstream = Upstream((), {} if direct else None)
         self._known: dict[str, list[IndexFile] | None] = {}
+        self._answered: dict[str, int] = {}
 
     def files(self, name: str, deadline: float) -> list[IndexFile] | None:
         """What there is of a package, [] when no index knows it, None when that can't be found out.
@@ -39,13 +40,18 @@ class IndexClient:
             self._known[name] = self._asked(name, min(deadline, time.monotonic() + _MAX_SECONDS))
         return self._known[name]
 
+    def position(self, name: str) -> int | None:
+        """Which of the indexes `files` got its answer from, from 0; None when none of them knows the name."""
+        return self._answered.get(name)
+
     def _asked(self, name: str, deadline: float) -> list[IndexFile] | None:
-        for base in self._urls:
+        for position, base in enumerate(self._urls):
             try:
                 page = self._page(IndexUrl(f"{base.rstrip('/')}/{canonicalize_name(name)}/"), deadline)
             except (ValueError, OSError, UpstreamError, urllib3.exceptions.HTTPError):
                 return None
             if page is not None:
+                self._answered[name] = position
                 return files_of(name, *page)
         return []
 

@@ -8,12 +8,14 @@ import tempfile
 from pathlib import Path
 
 from dagy_builder import shared_cache
+from dagy_builder.build_failure import failed_build, problem_with_build
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.index_failure import failure_of, first_sentence
 from dagy_builder.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.lock import Lock, LockError, read_lock
 from dagy_builder.malformed_wheel import malformed_wheel
+from dagy_builder.requirement import parse_requirements
 from dagy_builder.target import Target
 from dagy_builder.uv import PYPI, Log, Uv, build_arguments, runs_package_code
 
@@ -42,16 +44,20 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
         arguments = [*install_arguments(request, target, python, file, tree), "--default-index", index]
         answer = uv.run(arguments, log, cwd=Path(folder))
     if answer.code != 0:
-        raise (
-            failure_of(answer.output)
-            or malformed_wheel(answer.output)
-            or StepError(
-                Reason.INSTALL_FAILED,
-                f"The packages can't be installed: {first_sentence(answer.output)}",
-                raw=answer.output,
-            )
-        )
+        raise _why_not(answer.output, request, target)
     return lock
+
+
+def _why_not(output: str, request: BuildRequest, target: Target) -> StepError:
+    """The failure; that of a build comes first, because its output may hold any words."""
+    if build := failed_build(output, parse_requirements(request.requirements)):
+        _, problem = problem_with_build(build, output, (), target)
+        return StepError(Reason.INSTALL_FAILED, problem.message, problems=[problem], raw=output)
+    return (
+        failure_of(output)
+        or malformed_wheel(output)
+        or StepError(Reason.INSTALL_FAILED, f"The packages can't be installed: {first_sentence(output)}", raw=output)
+    )
 
 
 def install_arguments(request: BuildRequest, target: Target, python: Path, lock: Path, tree: Path) -> list[str]:

@@ -10,6 +10,7 @@ import hashlib
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -48,6 +49,8 @@ class LockedPackage:
     version: str | None
     file: str
     is_wheel: bool
+    uploaded: datetime | None = None
+    """When the file was uploaded; None where the index doesn't tell, and in a lock of ours."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,10 @@ def _table(package: Package, file: PackageWheel | PackageSdist | PackageArchive)
 
 def _locked(table: dict[str, Any], file: PackageWheel | PackageSdist | PackageArchive) -> LockedPackage:
     name = _file_name(file.url or "")
-    return LockedPackage(table["name"], table.get("version"), name, name.endswith(".whl"))
+    uploaded = file.upload_time
+    if uploaded is not None and uploaded.tzinfo is None:
+        uploaded = uploaded.replace(tzinfo=UTC)
+    return LockedPackage(table["name"], table.get("version"), name, name.endswith(".whl"), uploaded)
 
 
 def _sha256(name: str, hashes: Any) -> dict[str, str]:

@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,15 @@ def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
         raise StepError(reason, str(error), problems=[Problem(message=str(error))]) from error
     for package in lock.packages:
         log(f"{package.name}=={package.version}" if package.version else f"{package.name} @ {package.file}")
-    return Resolution(lock, warnings_in(answer.output))
+    return Resolution(lock, (*warnings_in(answer.output), *_passed_over(requirements, lock, compiler)))
+
+
+def _passed_over(requirements: Sequence[Asked], lock: Lock, compiler: Compiler) -> tuple[str, ...]:
+    if compiler.builds_sources:
+        return ()
+    from dagy_builder.passed_over import warnings_of_passed_over
+
+    return warnings_of_passed_over(requirements, lock.packages, compiler, compiler.target, datetime.now(UTC))
 
 
 def check_sources(request: BuildRequest) -> None:
@@ -174,6 +182,11 @@ class Compiler:
         files = self._index.files(name, deadline)
         newest = self.request.exclude_newer
         return uploaded_before(files, datetime.fromisoformat(newest)) if files and newest else files
+
+    def index_before_others(self, name: str) -> str:
+        """URL of the index whose files `files` gave, where further ones were not asked for that; else ""."""
+        urls, position = index_urls(self.request), self._index.position(name)
+        return "" if position is None or position == len(urls) - 1 else urls[position]
 
     def _version_of(self, name: str, lines: str, deadline: float, extra: Sequence[str] = ()) -> str | None:
         if (seconds := deadline - time.monotonic()) <= 0:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from dagy_builder.advice import near_names, variants
+from dagy_builder.advice import ALLOW_SOURCES, is_final, near_names, variants
 from dagy_builder.availability import availability
 from dagy_builder.build_failure import failed_build, problem_with_build
 from dagy_builder.contract import Problem, Reason
@@ -20,6 +20,7 @@ from dagy_builder.derivation import is_derivation, read_derivation
 from dagy_builder.diagnosis import Diagnosis, diagnoses
 from dagy_builder.direct import direct_problem, url_dependency
 from dagy_builder.explain import problem_of, relieved, summary_of
+from dagy_builder.explain_files import sources_would_help
 from dagy_builder.failure import StepError
 from dagy_builder.index_failure import failure_of, first_sentence
 from dagy_builder.index_page import IndexFile
@@ -49,6 +50,9 @@ class Resolver(Protocol):
     def files(self, name: str, deadline: float) -> Sequence[IndexFile] | None:
         """What the index has of a package: nothing when it doesn't know it, None when it doesn't tell."""
 
+    def index_before_others(self, name: str) -> str:
+        """URL of the index whose files `files` gave, where further ones were not asked for that; else ""."""
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -57,6 +61,8 @@ class _Found:
     culprits: Sequence[Asked] = ()
     relaxable: bool = False
     """Whether another version of a culprit may help that nothing was said of yet."""
+    besides: str = ""
+    """Another way out, as an imperative."""
 
 
 def seconds_to_explain(environment: Mapping[str, str] = os.environ) -> float:
@@ -73,11 +79,11 @@ def seconds_to_explain(environment: Mapping[str, str] = os.environ) -> float:
 
 def why_not(requirements: Sequence[Asked], output: str, resolver: Resolver, target: Target) -> StepError:
     """The failure with every problem that is found in bounded time; `output` is uv's text on all requirements."""
-    return _Search(requirements, resolver, target, time.monotonic() + seconds_to_explain()).failure(output)
+    return Search(requirements, resolver, target, time.monotonic() + seconds_to_explain()).failure(output)
 
 
 @dataclass(frozen=True)
-class _Search:
+class Search:
     """The search for what is wrong with `requirements`, until `deadline`."""
 
     requirements: Sequence[Asked]
@@ -85,7 +91,13 @@ class _Search:
     target: Target
     deadline: float
 
+    def first(self, output: str) -> tuple[Reason, Problem]:
+        """The first problem alone, which `output` of uv is about."""
+        found = self._judged(output, self.requirements)
+        return found.reason, found.problem
+
     def failure(self, output: str) -> StepError:
+        """The failure with all problems."""
         left, said, raw = list(self.requirements), output, [output]
         found: list[_Found] = []
         while len(found) < _MAX_ROUNDS:
@@ -99,7 +111,9 @@ class _Search:
                 break
             said = again
             raw.append(again)
-        found += self._hidden(found, left, raw)
+        hidden = self._hidden(found, left, raw)
+        # What can't be had by itself excludes nothing else.
+        found = [one for one in found if not any(set(cause.culprits) < set(one.culprits) for cause in hidden)] + hidden
         problems = [self._with_relief(one, left) for one in found]
         return StepError(found[0].reason, summary_of(problems), problems=problems, raw="\n\n".join(raw))
 
@@ -137,9 +151,8 @@ class _Search:
             reason, problem, culprit = direct
             return _Found(reason, problem, [culprit])
         if build := failed_build(said, left):
-            reason, problem = problem_with_build(
-                build, self.resolver.files(build.name, self.deadline) or (), self.target
-            )
+            files = self.resolver.files(build.name, self.deadline) or ()
+            reason, problem = problem_with_build(build, said, files, self.target)
             return _Found(reason, problem, build.roots)
         possible = diagnoses(read_derivation(said), left) if is_derivation(said) else []
         if not possible:
@@ -153,7 +166,8 @@ class _Search:
             published = [name for name in likely if self.resolver.files(name, self.deadline)]
         problem = problem_of(diagnosis, self.target, listed=listed, published=published)
         relaxable = diagnosis.reason is Reason.UNSATISFIABLE_REQUIREMENTS or not diagnosis.is_direct
-        return _Found(diagnosis.reason, problem, diagnosis.roots, relaxable)
+        sources = diagnosis.available is not None and sources_would_help(diagnosis.available)
+        return _Found(diagnosis.reason, problem, diagnosis.roots, relaxable, ALLOW_SOURCES if sources else "")
 
     def _checked(self, possible: Sequence[Diagnosis]) -> Diagnosis:
         """The first diagnosis that the index confirms, with what the index says; else the one that needs no index."""
@@ -168,7 +182,7 @@ class _Search:
             sources = self.resolver.builds_sources
             measured = availability(files, diagnosis.wanted(), self.target, sources=sources)
             if measured.obstacle is not None:
-                return diagnosis.measured(measured)
+                return diagnosis.measured(replace(measured, index=self.resolver.index_before_others(diagnosis.subject)))
         return possible[0]
 
     def _with_relief(self, found: _Found, others: Sequence[Asked]) -> Problem:
@@ -181,9 +195,9 @@ class _Search:
                 continue
             rest = [other for other in (*found.culprits, *others) if other != culprit]
             version = self.resolver.version_within(culprit.without_version(), rest, self.deadline)
-            if version is not None:
+            if version is not None and (is_final(version) or culprit.requirement.specifier.prereleases):
                 helping.append((culprit, version))
-        return relieved(found.problem, helping)
+        return relieved(found.problem, helping, found.besides)
 
 
 def _not_about_requirements(said: str, left: Sequence[Asked], *, any_found: bool) -> StepError | None:

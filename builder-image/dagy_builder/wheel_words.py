@@ -27,10 +27,12 @@ def pythons_of(tags: Iterable[Tag]) -> str:
             others.add(f"{match[1]}.{match[2]} and newer")
         elif match and re.fullmatch(r"cp\d+t", tag.abi):
             others.add(f"{match[1]}.{match[2]} without the GIL")
-        elif match:
+        elif match and (tag.abi == "none" or re.fullmatch(rf"cp{match[1]}{match[2]}[mu]*", tag.abi)):
             minors.add((int(match[1]), int(match[2])))
-        else:
+        elif tag.abi == "none" or not tag.interpreter.startswith(("py", "cp")):
             others.add(_other(tag.interpreter))
+        else:
+            others.add(f"{_other(tag.interpreter.replace('cp', 'py'))} with the ABI {tag.abi}")
     return "Python " + ", ".join([*_ranges(minors), *sorted(others)])
 
 

@@ -89,3 +89,12 @@ def test_the_answer_is_the_same_from_pages_in_html(world: Index) -> None:
     finally:
         world.speaks_json = True
     assert in_json.problems == in_html.problems
+
+
+NOTHING_OF_THE_KIND = ("0.3.dev5", "moved-to-source>=1.0,<1.1 (")
+
+
+def test_no_step_back_and_no_pre_release_is_proposed(world: Index) -> None:
+    for asked in ("never-again==0.9", "moved-to-source>=2"):
+        (problem,) = _resolve(world, [asked]).problems or []
+        assert not any(words in problem["message"] for words in NOTHING_OF_THE_KIND), problem["message"]

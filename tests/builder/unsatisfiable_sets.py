@@ -72,6 +72,25 @@ CORPUS_INDEX = (
     Release("engine", "2.0", tag="cp312-cp312-win_amd64"),
     Release("low", "1.0", ["engine<3"]),
     Release("high", "1.0", ["engine>=2"]),
+    # Versions that PEP 440 leaves out, local ones, and those that are older than what is asked for.
+    Release("post", "1.2.3"),
+    Release("post", "1.2.3.post1"),
+    Release("local", "2.0.0+foo"),
+    Release("uses-local", "1.0", ["local>2.0.0"]),
+    Release("torch", "2.2.1"),
+    Release("single", "1.0.0"),
+    Release("moved-to-source", "1.0"),
+    Release("moved-to-source", "2.0", sdist=True),
+    Release("uses-moved", "1.0", ["fine"]),
+    Release("uses-moved", "3.0", ["moved-to-source>=2"]),
+    Release("never-again", "0.3.dev5"),
+    Release("never-again", "0.9", sdist=True),
+    Release("for-windows", "1.0", tag="cp312-cp312-win_amd64"),
+    Release("psycopg2", "2.9", sdist=True),
+    Release("contradictory", "1.0", ["markup==1.0", "markup==2.0"]),
+    *(Release("recalled-often", f"1.{minor}", yanked="broken") for minor in range(3)),
+    Release("foreign-abi", "1.0", tag="py3-graalpy240_310_native-any"),
+    Release("marked-source", "1.0", ["sources>=1 ; sys_platform != 'cygwin' and sys_platform != 'win32'"]),
     Release("fine", "1.0"),
     Release("also-fine", "1.0", ["markup"]),
 )
@@ -127,8 +146,12 @@ CASES = (
     _case("markup>2,<2.5 | fine", MISSING, ("No release matches markup<2.5,>2",)),
     _case("wants-future | fine", MISSING, ("wants-future needs markup>=9, and there is no such release",)),
     _case("beta>=2 | fine", MISSING, ("No release matches beta>=2", "is 1.0")),
-    _case("recalled>=2 | fine", MISSING, ("recalled>=2", "withdrawn (it deletes files)")),
-    _case("all-recalled | fine", MISSING, ("all-recalled has no usable release", "withdrawn")),
+    _case(
+        "recalled>=2 | fine",
+        MISSING,
+        ("The one release of recalled>=2, 2.0, was withdrawn by its authors (it deletes files)",),
+    ),
+    _case("all-recalled | fine", MISSING, ("The one release of all-recalled, 1.0, was withdrawn by its authors.",)),
     _case("uses-recalled | fine", MISSING, ("uses-recalled needs recalled>=2", "withdrawn")),
     _case("no-such-thing | fine", UNKNOWN, ("no-such-thing is not in the package index",)),
     _case(
@@ -155,10 +178,61 @@ CASES = (
     _case("uses-desktop | fine", WHEEL, ("uses-desktop needs desktop", "Windows")),
     _case("alpine | fine", WHEEL, ("alpine", "x86_64 Linux with musl 1.2")),
     _case("arm | fine", WHEEL, ("arm", "aarch64 Linux with glibc 2.17")),
-    _case("fresh>=1 | fine", WHEEL, ("fresh>=1", "glibc 2.39", "spec.platform.glibc", "fresh>=0.9,<0.10")),
+    _case("fresh>=1 | fine", WHEEL, ("fresh>=1", "glibc 2.39", "Set spec.platform.glibc to the newer one")),
     _case("sources | fine", WHEEL, ("sources", "source code only", "spec.sourceDistributions")),
     _case("uses-sources | fine", WHEEL, ("uses-sources needs sources", "source code only")),
     _case("old-sources | fine", WHEEL, ("old-sources", "source code only", "asks for Python <3.11")),
+    _case(
+        "marked-source | fine",
+        WHEEL,
+        (
+            "marked-source needs sources",
+            "sources (newest: 1.1) is published as source",
+        ),
+    ),
+    _case("foreign-abi | fine", PYTHON, ("its wheels are for Python 3 with the ABI graalpy240_310_native",)),
+    _case("contradictory | fine", EXCLUDE, ("contradictory needs markup==1.0 and markup==2.0",)),
+    # What PEP 440 leaves out is said; what can't be had by itself is one problem and not two.
+    _case("post>1.2.3 | fine", MISSING, ("No release matches post>1.2.3 (by PEP 440 that leaves out 1.2.3.post1)",)),
+    _case("uses-local | local==2.0.0+foo | fine", MISSING, ("needs local>2.0.0", "leaves out 2.0.0+foo")),
+    _case("beta>=2.0 | fine", MISSING, ("leaves out 2.0rc1", "newest release for Python 3.12 is 1.0")),
+    _case("single!=1.0.0 | fine", MISSING, ("No release matches single!=1.0.0", "Allow 1.0.0 again.")),
+    _case(
+        "torch==2.2.1+cpu | fine",
+        MISSING,
+        (
+            "torch 2.2.1 is there, but not its build +cpu. It comes from PyTorch's own index: add "
+            "https://download.pytorch.org/whl/cpu to spec.index.extraUrls, or ask for torch==2.2.1.",
+        ),
+    ),
+    _case(
+        "markup==2.0+acme | fine",
+        MISSING,
+        ("markup 2.0 is there, but not its build +acme", "index of their own: add it to spec.index.extraUrls"),
+    ),
+    _case(
+        "recalled-often | fine", MISSING, ("All 3 releases of recalled-often were withdrawn", "(1.2) because: broken")
+    ),
+    # Nothing that goes backwards is proposed, nor a pre-release.
+    _case(
+        "never-again==0.9 | fine", WHEEL, ("source code only, without a wheel. Set spec.sourceDistributions to Allow",)
+    ),
+    _case(
+        "uses-moved==3.0 | fine",
+        WHEEL,
+        (
+            "Set spec.sourceDistributions to Allow, which runs its build code",
+            "Or ask for uses-moved>=1.0,<1.1 instead of uses-moved==3.0, which is older: that was tried",
+        ),
+    ),
+    _case(
+        "for-windows | fine",
+        WHEEL,
+        (
+            "for-windows can't be had for Linux: its wheels are for Windows. Leave it out, or keep it for Windows alone: for-windows; sys_platform == 'win32'.",
+        ),
+    ),
+    _case("psycopg2 | fine", WHEEL, ("Ask for psycopg2-binary, which has wheels, or set spec.sourceDistributions",)),
     # All at once.
     _case(
         "legacy | bridge | modern | legacy-suite | fine",

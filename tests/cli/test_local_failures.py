@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from dagy.commands.local_plan import plan_of_file
+from dagy.commands.local_report import Report
+from dagy.commands.local_steps import LocalResult
 from dagy.core.diagnose import failure_of
 from dagy.core.states import Observed, state_of
 from dagy.core.summary import summarize
@@ -200,3 +202,13 @@ def test_an_output_that_cannot_be_written(
     assert run("build", manifest(index, "beta"), "-o", output) == 2
     assert capsys.readouterr().err == message + "\n"
     assert not index.requests, "said before any work is done"
+
+
+@pytest.mark.parametrize(
+    ("reason", "phase"), [("IndexNotTrusted", "FAILED"), ("IndexAccessDenied", "FAILED"), ("NoWheel", "INVALID")]
+)
+def test_the_phase_is_that_of_the_operator(reason: str, phase: str) -> None:
+    outcome = StepOutcome("resolve", ok=False, reason=reason, message="It is so.", fault="User")
+    plan = plan_of_file  # the plan does not matter for a failed validation
+    report = Report(plan=plan, result=LocalResult((outcome,)))  # type: ignore[arg-type]
+    assert report.phase == phase

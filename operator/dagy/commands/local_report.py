@@ -19,7 +19,7 @@ from dagy.core.requirements import Malformed, Merge
 from dagy.core.requirements.merge import LIST_IS_FULL
 from dagy.core.sizes import human_size
 from dagy.model.status import Phase
-from dagy_builder.contract import Fault, Reason
+from dagy_builder.contract import Reason
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Report:
         if failure is None:
             return Phase.VALID if self.output is None else Phase.COMPLETED
         resolved = self.result is not None and self.result.lock is not None
-        return Phase.INVALID if failure.fault is Fault.USER and not resolved else Phase.FAILED
+        return Phase.INVALID if failure.blames_requirements and not resolved else Phase.FAILED
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from dagy_builder.contract import Fault, Problem
+from dagy.core.reasons import StateReason
+from dagy_builder.contract import Fault, Problem, Reason
 
 _KEPT_CHARACTERS = 4000
+_NOT_JUDGED = {
+    StateReason.CANCELLED,
+    StateReason.DEADLINE_EXCEEDED,
+    Reason.OUT_OF_MEMORY,
+    Reason.DISK_FULL,
+    Reason.INDEX_ACCESS_DENIED,
+    Reason.INDEX_NOT_TRUSTED,
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,11 @@ class Failure:
     def retryable(self) -> bool:
         """Only what the infrastructure did wrong is worth another attempt; the rest comes back until it is mended."""
         return self.fault is Fault.INFRASTRUCTURE
+
+    @property
+    def blames_requirements(self) -> bool:
+        """Whether a validation that ends so is INVALID; it is FAILED where the requirements were never judged."""
+        return self.fault is Fault.USER and self.reason not in _NOT_JUDGED
 
     def to_annotation(self) -> str:
         """Reason, sentence and fault as JSON; problems and raw text are in the log."""

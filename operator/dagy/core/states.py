@@ -15,10 +15,9 @@ from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
 from dagy.core.malformed import malformed
 from dagy.core.plan import BuildPlan, Tokens, digest
-from dagy.core.reasons import StateReason
 from dagy.core.retry import retry_at
 from dagy.core.reuse import Source
-from dagy_builder.contract import Artifact, Fault, Reason
+from dagy_builder.contract import Artifact
 
 
 @dataclass(frozen=True)
@@ -268,26 +267,13 @@ def _build_state(plan: BuildPlan, seen: Observed, resolution: Resolution, now: d
 
 def _after_failure(plan: BuildPlan, job: JobFact, failure: Failure, again: State, now: datetime) -> State:
     if not failure.retryable:
-        return Invalid(failure, job) if _blames_requirements(job, failure) else Failed(failure, job)
+        invalid = job.kind is JobKind.VALIDATE and failure.blames_requirements
+        return Invalid(failure, job) if invalid else Failed(failure, job)
     failed_at = datetime.fromisoformat(job.ended_at) if job.ended_at else now
     at = retry_at(failed_at, job.attempt, plan.options.retries, job.input_hash)
     if at is None or plan.spec.suspend:
         return Failed(failure, job)
     return again if at <= now else Retrying(job, failure, at)
-
-
-def _blames_requirements(job: JobFact, failure: Failure) -> bool:
-    """Validation says INVALID when a requirement is wrong, FAILED when the requirements were never judged."""
-    not_judged = {
-        StateReason.CANCELLED,
-        StateReason.DEADLINE_EXCEEDED,
-        Reason.OUT_OF_MEMORY,
-        Reason.DISK_FULL,
-        Reason.INDEX_ACCESS_DENIED,
-        Reason.INDEX_NOT_TRUSTED,
-    }
-    judged = failure.fault is Fault.USER and failure.reason not in not_judged
-    return judged and job.kind is JobKind.VALIDATE
 
 
 def _latest(jobs: tuple[JobFact, ...], kind: JobKind, input_hash: str) -> JobFact | None:
