@@ -12,6 +12,7 @@ from unittest import mock
 from dagy.adapters.api_settings import ApiSettings
 from dagy.adapters.attach_settings import AttachSettings
 from dagy.adapters.settings import settings_table
+from dagy.adapters.tls_settings import ApiTlsSettings
 from dagy.cli import app
 from dagy.core.api_reasons import api_reasons_table
 from dagy.core.attach_refusal import attach_reasons_table
@@ -69,7 +70,12 @@ BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
         "recognized": tables.recognized_table,
         "lines": tables.lines_table,
     },
-    "api.md": {"codes": api_reasons_table, "settings": lambda: settings_table(ApiSettings)},
+    "api.md": {
+        "codes": api_reasons_table,
+        "settings": lambda: (
+            settings_table(ApiSettings) + "".join(settings_table(ApiTlsSettings).splitlines(keepends=True)[2:])
+        ),
+    },
 }
 
 

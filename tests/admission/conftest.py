@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from dagy.adapters.attach_settings import AttachSettings
 from dagy_builder.storage import ObjectStore
-from tests.admission.rig import BUCKET, Replica, Server, World
+from tests.admission.mounted import issued
+from tests.admission.rig import BUCKET, SYSTEM, Replica, Server, World
 from tests.cluster.controlplane import control_plane
 from tests.cluster.doctor import free_port
 from tests.cluster.layout import current_layout
@@ -28,6 +30,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             patch.setenv(name, value)
         server, bucket = Server(kubeconfig), ObjectStore(BUCKET)
         server.set_up(f"https://127.0.0.1:{port}")
-        replica = Replica(AttachSettings(), server.account(folder), bucket, port)
+        authority = issued().authorities
+        server(
+            "patch",
+            "configmap",
+            "dagy-api-authority",
+            "-n",
+            SYSTEM,
+            "--type=merge",
+            "-p",
+            json.dumps({"data": {"ca.crt": authority}}),
+        )
+        settings = AttachSettings(webhook_clients="127.0.0.1/32")
+        replica = Replica(settings, server.account(folder), bucket, port)
         with replica.serving() as keeper:
-            yield World(server, bucket, replica, keeper)
+            yield World(server, bucket, replica, keeper, authority)

@@ -15,10 +15,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from dagy.adapters.attach_settings import AttachSettings
+from dagy.adapters.tls_settings import ApiTlsSettings
 from dagy.web.certificates import Certificates, renewed
 
-HOSTS = AttachSettings.model_construct().hosts
+HOSTS = ApiTlsSettings.model_construct().hosts
 Files = dict[str, str]
 
 

@@ -15,13 +15,16 @@ from typing import Any, TypeVar
 
 import uvicorn
 import yaml
-from fastapi import FastAPI
 
 from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.attach_settings import AttachSettings
 from dagy.adapters.kube import KubeApi
-from dagy.web import admission
+from dagy.web import connections
+from dagy.web.admission import Admission
+from dagy.web.authorities import ApiAuthority, WebhookBundle
 from dagy.web.certificate_keeper import CertificateKeeper
+from dagy.web.webhook import review_app
+from dagy.web.webhook_clients import Clients
 from dagy_builder.storage import ObjectStore
 from tests.cluster.layout import current_layout
 from tests.controller.harness import connect
@@ -77,7 +80,9 @@ class Server:
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": restricted}})
         base = ROOT / "manifests/base"
         documents = [
-            d for name in ("api-rbac", "webhook") for d in yaml.safe_load_all((base / f"{name}.yaml").read_text())
+            d
+            for name in ("api-rbac", "webhook", "webhook-server")
+            for d in yaml.safe_load_all((base / f"{name}.yaml").read_text())
         ]
         for document in documents:
             for one in document.get("webhooks", ()):
@@ -85,19 +90,19 @@ class Server:
                 one["clientConfig"]["url"] = webhook + path
         self.apply(*documents)
 
-    def account(self, folder: Path) -> Path:
-        """A kubeconfig of the API's own account."""
-        token, _ = self("create", "token", "dagy-api", "-n", SYSTEM, "--duration=2h")
+    def account(self, folder: Path, name: str = "dagy-webhook") -> Path:
+        """A kubeconfig of a server's own account."""
+        token, _ = self("create", "token", name, "-n", SYSTEM, "--duration=2h")
         config = json.loads(self.kubeconfig.read_text())
         config["users"][0]["user"] = {"token": token.strip()}
-        path = folder / "dagy-api.kubeconfig"
+        path = folder / f"{name}.kubeconfig"
         path.write_text(json.dumps(config))
         return path
 
 
 @dataclass
 class Replica:
-    """One process of the API, as far as pods go."""
+    """One process of the webhook."""
 
     settings: AttachSettings
     kubeconfig: Path
@@ -115,9 +120,11 @@ class Replica:
         thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         thread.start()
         api = self.run(connect(str(self.kubeconfig)))
-        keeper = CertificateKeeper(api, self.settings)
+        keeper = self.keeper(api)
         self.run(keeper.look())
-        server = self._server(api, keeper)
+        authority = ApiAuthority(api, SYSTEM)
+        self.run(authority.look())
+        server = self.server(api, keeper, authority, self.settings)
         task = asyncio.run_coroutine_threadsafe(server.serve(), self.loop)
         self.run(_started(server))
         try:
@@ -130,15 +137,19 @@ class Replica:
             thread.join(10)
             self.loop.close()
 
-    def _server(self, api: KubeApi, keeper: CertificateKeeper) -> uvicorn.Server:
-        app = FastAPI()
-        app.include_router(admission.router)
+    def keeper(self, api: KubeApi, settings: AttachSettings | None = None) -> CertificateKeeper:
+        """Its certificates, published as the process does it."""
+        used = settings or self.settings
+        return CertificateKeeper(api, used, WebhookBundle(api).publish, client_authority=used.webhook_client_ca)
+
+    def server(
+        self, api: KubeApi, keeper: CertificateKeeper, authority: ApiAuthority, settings: AttachSettings
+    ) -> uvicorn.Server:
+        """As the process makes it."""
+        clients = Clients.of(settings)
         lookup = AttachLookup(api, self.bucket)
-        app.state.admission = admission.Admission(lookup, lambda: self.settings.init_container(keeper.authorities))
-        config = uvicorn.Config(
-            app, host="127.0.0.1", port=self.port, log_level="warning", ssl_context_factory=lambda *_: keeper.context
-        )
-        return uvicorn.Server(config)
+        admission = Admission(lookup, lambda: settings.init_container(authority.pem), tell=clients.known)
+        return connections.server(review_app(admission, clients), "127.0.0.1", self.port, lambda: keeper.context)
 
 
 async def _started(server: uvicorn.Server) -> None:
@@ -155,6 +166,8 @@ class World:
     bucket: ObjectStore
     replica: Replica
     keeper: CertificateKeeper
+    authority: str
+    """By which pods know the API."""
 
     def package(
         self, slug: str, sha256: str, *, namespace: str = TEAM, phase: str = "COMPLETED", python: str = "3.12",

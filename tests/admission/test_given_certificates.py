@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import ssl
@@ -21,7 +22,8 @@ import yaml
 
 from dagy.adapters.attach_settings import AttachSettings
 from dagy.adapters.kube import KubeApi
-from dagy.web.certificate_keeper import CertificateKeeper
+from dagy.adapters.tls_settings import ApiTlsSettings
+from dagy.web.certificate_keeper import CertificateKeeper, published_by_others
 from dagy.web.given_certificates import UnusableCertificateError
 from tests.admission.mounted import HOSTS, Files, Mounted, encrypted, files, issued, with_rsa_key
 from tests.admission.rig import BUCKET, ROOT, SYSTEM, Server, World
@@ -53,7 +55,8 @@ UNUSABLE: dict[str, tuple[Files, str]] = {
 
 def keeper_of(folder: Path) -> CertificateKeeper:
     """It must not speak to the API server, so it has none."""
-    return CertificateKeeper(cast(KubeApi, None), AttachSettings.model_construct(tls_directory=str(folder)))
+    settings = ApiTlsSettings.model_construct(tls_directory=str(folder))
+    return CertificateKeeper(cast(KubeApi, None), settings, published_by_others)
 
 
 def served(keeper: CertificateKeeper) -> str:
@@ -177,7 +180,7 @@ def kept_elsewhere(server: Server) -> list[str]:
 def test_a_replica_serves_what_is_mounted_and_leaves_the_rest_alone(world: World, tmp_path: Path) -> None:
     before = kept_elsewhere(world.server)
     mounted = Mounted.at(tmp_path / "tls", files(GOOD))
-    with process(world.replica.kubeconfig, mounted.folder, tmp_path / "log") as replica:
+    with process(world.server.account(tmp_path, "dagy-api"), mounted.folder, tmp_path / "log") as replica:
         replica.until("served the first", lambda: replica.leaf == GOOD.chain)
         trusting_first = ssl.create_default_context(cadata=GOOD.authorities)
         with httpx.Client(base_url=f"https://127.0.0.1:{replica.port}", verify=trusting_first) as client:
@@ -196,6 +199,8 @@ def test_a_replica_serves_what_is_mounted_and_leaves_the_rest_alone(world: World
         trusting_second = ssl.create_default_context(cadata=OTHER.authorities)
         assert httpx.get(f"https://localhost:{replica.port}/healthz", verify=trusting_second).status_code == 200
     assert "PRIVATE KEY" not in replica.log.read_text()
+    published = world.server("get", "configmap", "dagy-api-authority", "-n", SYSTEM, "-o", "json")[0]
+    assert json.loads(published)["data"]["ca.crt"] == OTHER.authorities, "by which pods know it"
     assert kept_elsewhere(world.server) == before
 
 
@@ -213,31 +218,38 @@ def one(overlay: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.apiserver
-def test_names_in_the_overlay_fit_together(overlay: list[dict[str, Any]]) -> None:
-    certificate = one(overlay, "Certificate", "dagy-api")["spec"]
-    assert tuple(certificate["dnsNames"] + certificate["ipAddresses"]) == HOSTS
+@pytest.mark.parametrize(("name", "hosts"), [("dagy-api", HOSTS), ("dagy-webhook", AttachSettings().hosts)])
+def test_names_in_the_overlay_fit_together(overlay: list[dict[str, Any]], name: str, hosts: tuple[str, ...]) -> None:
+    certificate = one(overlay, "Certificate", name)["spec"]
+    assert tuple(certificate["dnsNames"] + certificate["ipAddresses"]) == hosts
     authority = one(overlay, "Certificate", "dagy-authority")["spec"]
     issuer = one(overlay, "Issuer", certificate["issuerRef"]["name"])
     assert issuer["spec"]["ca"]["secretName"] == authority["secretName"]
     assert one(overlay, "Issuer", authority["issuerRef"]["name"])["spec"] == {"selfSigned": {}}
     assert {d["metadata"]["namespace"] for d in overlay if d["apiVersion"] == "cert-manager.io/v1"} == {SYSTEM}
 
-    pod = one(overlay, "Deployment", "dagy-api")["spec"]["template"]["spec"]
+    pod = one(overlay, "Deployment", name)["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     (volume,) = [v for v in pod["volumes"] if v.get("secret", {}).get("secretName") == certificate["secretName"]]
     (mount,) = [m for m in container["volumeMounts"] if m["name"] == volume["name"]]
-    assert one(overlay, "ConfigMap", "dagy-api")["data"]["DAGY_TLS_DIRECTORY"] == mount["mountPath"]
+    assert one(overlay, "ConfigMap", name)["data"]["DAGY_TLS_DIRECTORY"] == mount["mountPath"]
+    assert not [d for d in overlay if d["metadata"]["name"] == f"{name}-tls"]
 
+
+@pytest.mark.apiserver
+def test_the_overlay_needs_no_rights_to_certificates(overlay: list[dict[str, Any]]) -> None:
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         annotations = one(overlay, kind, "dagy-attach")["metadata"]["annotations"]
-        assert annotations == {"cert-manager.io/inject-ca-from": f"{SYSTEM}/dagy-api"}
-    roles = [
-        d for d in overlay if d["kind"] in ("Role", "ClusterRole") and d["metadata"]["name"].startswith("dagy-api")
+        assert annotations == {"cert-manager.io/inject-ca-from": f"{SYSTEM}/dagy-webhook"}
+    servers = [
+        d
+        for d in overlay
+        if d["kind"] in ("Role", "ClusterRole") and d["metadata"]["name"].startswith(("dagy-api", "dagy-webhook"))
     ]
-    assert not [r for r in roles if "patch" in str(r["rules"]) or "secrets" in str(r["rules"])], (
-        "needed for its own only"
-    )
-    assert not [d for d in overlay if d["metadata"]["name"] == "dagy-api-tls"]
+    rules = [rule for role in servers for rule in role["rules"]]
+    assert not [r for r in rules if "secrets" in r["resources"] or "admissionregistration.k8s.io" in r["apiGroups"]]
+    (written,) = [r for r in rules if "patch" in r["verbs"]]
+    assert written["resourceNames"] == ["dagy-api-authority"], "what the API is known by, and nothing else"
 
 
 @pytest.mark.apiserver

@@ -42,7 +42,7 @@ def test_a_pod_gets_its_packages_under_restricted_pod_security(packages: World) 
     (init,) = made["spec"]["initContainers"]
     order = json.loads(init["env"][0]["value"])
     assert [item["sha256"] for item in order["items"]] == ["1" * 64, "3" * 64]
-    assert init["env"][1]["value"] == packages.keeper.authorities
+    assert init["env"][1]["value"] == packages.authority
     (main,) = made["spec"]["containers"]
     assert main["env"] == [{"name": "PYTHONPATH", "value": f"/dagy/packages/{IDNA}:/dagy/packages/{JWT}"}]
     attached = json.loads(made["metadata"]["annotations"]["dagy.io/attached"])["packages"]
@@ -173,7 +173,7 @@ def _rotate(world: World, made: queue.SimpleQueue[None]) -> None:
 
     def another(tls_days: int) -> CertificateKeeper:
         """A replica that wants certificates to last so long, and finds those that there are too old for that."""
-        return CertificateKeeper(world.keeper._api, AttachSettings.model_construct(tls_days=tls_days))
+        return world.replica.keeper(world.keeper._api, AttachSettings.model_construct(tls_days=tls_days))
 
     looked(another(800))
     assert leaf(world.replica.port) in seen, "this replica has not looked yet, and goes on with what it has"
@@ -182,7 +182,7 @@ def _rotate(world: World, made: queue.SimpleQueue[None]) -> None:
     assert world.keeper.authorities == first
     seen.add(leaf(world.replica.port))
     empty = json.dumps({"data": dict.fromkeys(("ca.crt", "ca.key", "tls.crt", "tls.key"))})
-    world.server("patch", "secret", "dagy-api-tls", "-n", SYSTEM, "--type=merge", "-p", empty)
+    world.server("patch", "secret", "dagy-webhook-tls", "-n", SYSTEM, "--type=merge", "-p", empty)
     looked(world.keeper)
     assert leaf(world.replica.port) in seen, "what was trusted is put back"
     looked(another(2000))  # longer than half of what is left of the authority
@@ -197,16 +197,16 @@ def _rotate(world: World, made: queue.SimpleQueue[None]) -> None:
 
 
 def test_several_replicas_agree(packages: World) -> None:
-    keepers = [CertificateKeeper(packages.keeper._api, packages.replica.settings) for _ in range(4)]
+    keepers = [packages.replica.keeper(packages.keeper._api) for _ in range(4)]
     broken = json.dumps({"data": {"tls.crt": ""}})
-    packages.server("patch", "secret", "dagy-api-tls", "-n", SYSTEM, "--type=merge", "-p", broken)
+    packages.server("patch", "secret", "dagy-webhook-tls", "-n", SYSTEM, "--type=merge", "-p", broken)
 
     async def all_at_once() -> None:
         await asyncio.gather(*(keeper.look() for keeper in keepers))
 
     packages.replica.run(all_at_once())
     assert len({keeper.authorities for keeper in keepers}) == 1
-    secret = json.loads(packages.server("get", "secret", "dagy-api-tls", "-n", SYSTEM, "-o", "json")[0])["data"]
+    secret = json.loads(packages.server("get", "secret", "dagy-webhook-tls", "-n", SYSTEM, "-o", "json")[0])["data"]
     for keeper in [*keepers, packages.keeper]:
         packages.replica.run(keeper.look())
         assert keeper._held

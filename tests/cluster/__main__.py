@@ -22,15 +22,16 @@ def up(layout: Layout, progress: Progress, options: argparse.Namespace) -> None:
         how = current.delivery(context, options.registry)
         digests, names = current.deliver(layout, progress, how)
         address, own = current.node_address(layout), []
+        api_server: tuple[str, ...] = ()
     else:
         if options.cluster != "current":
             start(layout, progress, options)
         running = node.load(layout)
         assert running is not None
         digests, names = images.provide(layout, progress), {}
-        address = running.addresses.node_ip
+        address, api_server = running.addresses.node_ip, running.addresses.api_server
         own = [addons.dns_policy(running.addresses, namespace) for namespace in deploy.WALLED]
-    deploy.deploy(layout, progress, address, digests, names, own)
+    deploy.deploy(layout, progress, address, digests, names, own, api_server)
     if options.samples:
         samples.show(layout, progress)
     progress.note(f"\nThe cluster is up: export KUBECONFIG={layout.kubeconfig}")

@@ -32,11 +32,13 @@ def deploy(
     digests: Mapping[str, str],
     names: Mapping[str, str],
     own: Sequence[dict[str, Any]] = (),
+    api_server: Sequence[str] = (),
 ) -> None:
     """Apply the development overlay and wait until it runs. Raises ClusterError when it doesn't.
 
     `digests`: image name to digest, of images that were built here; `names`: image name to what the cluster calls it;
-    `own`: objects beside the overlay's that this cluster needs.
+    `own`: objects beside the overlay's that this cluster needs; `api_server`: networks (CIDR) from which its API server
+    asks the webhook, where they are known.
     """
     with progress.step("Credentials of S3") as step:
         values = s3.create_credentials(layout, node_ip)
@@ -47,7 +49,8 @@ def deploy(
             apply_objects(layout, [ca_bundle(n, Path(bundle).read_text()) for n in ("dagy-system", BUILDS)])
             step.done(f"ConfigMap {CA_BUNDLE} from {bundle}")
     with progress.step("Apply manifests/overlays/dev") as step:
-        objects = [*with_addresses(with_images(rendered(layout), digests, names), node_ip), *own]
+        reachable = with_addresses(with_images(rendered(layout), digests, names), node_ip)
+        objects = [*with_api_server(reachable, api_server), *own]
         # Definitions and namespaces first, or the API server knows no place for the rest.
         first = [o for o in objects if o["kind"] in {"CustomResourceDefinition", "Namespace"}]
         apply_objects(layout, first)
@@ -59,8 +62,8 @@ def deploy(
     with progress.step("Bucket") as step:
         s3.create_bucket(values)
         step.done(f"{values['DAGY_S3_BUCKET']} at {values['AWS_ENDPOINT_URL']}")
-    _await_rollout(layout, progress, "dagy-system", "dagy-operator")
-    _await_rollout(layout, progress, "dagy-system", "dagy-api")
+    for name in ("dagy-operator", "dagy-api", "dagy-webhook"):
+        _await_rollout(layout, progress, "dagy-system", name)
 
 
 def rendered(layout: Layout) -> list[dict[str, Any]]:
@@ -98,6 +101,24 @@ def with_addresses(objects: list[dict[str, Any]], node_ip: str) -> list[dict[str
         else o
         for o in objects
     ]
+
+
+def with_api_server(objects: list[dict[str, Any]], networks: Sequence[str]) -> list[dict[str, Any]]:
+    """The objects, with the webhook open to the API server's networks alone; as they are when those are not known."""
+    if not networks:
+        return objects
+    changed = []
+    for original in objects:
+        new = original
+        match original["kind"], original["metadata"]["name"]:
+            case "ConfigMap", "dagy-webhook":
+                new = {**original, "data": {**original["data"], "DAGY_WEBHOOK_CLIENTS": ",".join(networks)}}
+            case "NetworkPolicy", "dagy-webhook":
+                (rule,) = original["spec"]["ingress"]
+                sources = [{"ipBlock": {"cidr": network}} for network in networks]
+                new = {**original, "spec": {**original["spec"], "ingress": [{**rule, "from": sources}]}}
+        changed.append(new)
+    return changed
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

@@ -113,6 +113,11 @@ class Addresses:
         return str(self.block.network_address + (255 << 8) + 2)
 
     @property
+    def api_server(self) -> tuple[str, ...]:
+        """Networks from which pods see the API server's requests: the node's address, or its end of a pod's link."""
+        return f"{self.node_ip}/32", f"{self.pods.network_address + 1}/32"
+
+    @property
     def api_service_ip(self) -> str:
         """The ClusterIP of the Service `kubernetes`, by Kubernetes' rule the first one."""
         return str(self.services.network_address + 1)

@@ -37,6 +37,18 @@ def test_images_get_the_names_that_the_cluster_knows() -> None:
     assert settings["data"]["DAGY_BUILDER_IMAGE"] == "registry.example.com/dagy/builder:dev"
 
 
+def test_the_webhook_is_open_to_the_api_server_alone() -> None:
+    settings = {"kind": "ConfigMap", "metadata": {"name": "dagy-webhook"}, "data": {"A": "b"}}
+    rule = {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": "https"}]}
+    policy = {"kind": "NetworkPolicy", "metadata": {"name": "dagy-webhook"}, "spec": {"ingress": [rule]}}
+    networks = ["10.201.255.2/32", "10.201.0.1/32"]
+    [told, closed] = deploy.with_api_server([settings, policy], networks)
+    assert told["data"] == {"A": "b", "DAGY_WEBHOOK_CLIENTS": "10.201.255.2/32,10.201.0.1/32"}
+    [only] = closed["spec"]["ingress"]
+    assert only == {**rule, "from": [{"ipBlock": {"cidr": network}} for network in networks]}
+    assert deploy.with_api_server([settings, policy], []) == [settings, policy]
+
+
 def test_s3_env_is_what_a_shell_reads(tmp_path: Path) -> None:
     values = {"AWS_ENDPOINT_URL": "http://10.201.255.2:30070", "AWS_SECRET_ACCESS_KEY": "abc"}
     (tmp_path / "s3.env").write_text(s3.environment_file(values))

@@ -222,7 +222,7 @@ def test_an_object_that_was_changed_is_not_used(team: Team, s3: S3Client) -> Non
 
 
 def test_while_the_webhook_is_down(team: Team) -> None:
-    with scaled_down(team.kube, SYSTEM, "dagy-api", replicas=2):
+    with scaled_down(team.kube, SYSTEM, "dagy-webhook", replicas=2):
         team.kube("create", "-f", "-", stdin=team.pod("plain", None, code="print(1)"))
         team.finished("plain")
         with pytest.raises(KubectlError, match=r'failed calling webhook "pods\.dagy\.io"'):
@@ -260,11 +260,11 @@ def test_certificates_rotate_without_a_failed_admission(team: Team) -> None:
 
     replicas = [
         pod["status"]["podIP"]
-        for pod in team.kube.list("pods", "-l", "app.kubernetes.io/name=dagy-api", namespace=SYSTEM)
+        for pod in team.kube.list("pods", "-l", "app.kubernetes.io/name=dagy-webhook", namespace=SYSTEM)
     ]
 
     def served() -> list[str]:
-        return [ssl.get_server_certificate((address, 8443)) for address in replicas]
+        return [ssl.get_server_certificate((address, 9443)) for address in replicas]
 
     before = served()
     with ThreadPoolExecutor(1) as pool:
@@ -272,7 +272,13 @@ def test_certificates_rotate_without_a_failed_admission(team: Team) -> None:
         try:
             admitted()
             team.kube(
-                "patch", "secret", "dagy-api-tls", "--type=merge", "-p", '{"data": {"tls.crt": ""}}', namespace=SYSTEM
+                "patch",
+                "secret",
+                "dagy-webhook-tls",
+                "--type=merge",
+                "-p",
+                '{"data": {"tls.crt": ""}}',
+                namespace=SYSTEM,
             )
             eventually(lambda: not set(served()) & set(before), "every replica serves a new certificate")
             while not answers.empty():

@@ -1,18 +1,23 @@
-"""Settings of the webhook and its certificates, beside those of the API in whose process it runs."""
+"""Settings of the webhook (`python -m dagy.web.webhook`)."""
 
 from __future__ import annotations
 
+import ipaddress
+from functools import cached_property
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from typing_extensions import override
 
-from dagy.adapters.settings import EnvironmentSettings
+from dagy.adapters.tls_settings import TlsSettings
 from dagy.core.attach_pod import InitContainer
 
 
-class AttachSettings(EnvironmentSettings):
-    """What pods get that packages are attached to, and by which certificates the API server and pods know the API."""
+class AttachSettings(TlsSettings):
+    """What pods get that packages are attached to, and how the API server reaches and knows the webhook."""
 
+    s3_bucket: str = ""
+    """Bucket with the packages' lists of files: the operator's."""
     attach_image: str = "docker.io/dagy/operator:0.1.0"
     """Image of the init container that brings packages into pods: the control plane's own, as the nodes pull it."""
     attach_pull_policy: str = "IfNotPresent"
@@ -27,28 +32,53 @@ class AttachSettings(EnvironmentSettings):
     """Memory request of the init container."""
     attach_memory_limit: str = "512Mi"
     """Memory limit of the init container."""
-    api_namespace: str = "dagy-system"
-    """Namespace of the API's Service and of the Secret with its certificates."""
-    api_service: str = "dagy-api"
-    """The API's Service."""
-    api_hosts: str = ""
-    """Comma-separated names and addresses, beside the Service's, under which users reach the API."""
-    tls_secret: str = "dagy-api-tls"  # noqa: S105 a name
+    webhook_service: str = "dagy-webhook"
+    """The webhook's Service."""
+    webhook_tls_secret: str = "dagy-webhook-tls"  # noqa: S105 a name
     """Secret in which the replicas keep the certificates that they make and rotate themselves."""
-    tls_days: Annotated[int, Field(ge=1, le=825)] = 90
-    """How long a server certificate is valid; it is replaced when a third of that is left."""
-    tls_directory: str = ""
-    """Directory with tls.crt, tls.key and ca.crt that somebody else keeps up to date, such as cert-manager; the replicas then make none, and leave the webhook's caBundle alone."""  # noqa: E501
-    tls_check_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
-    """Interval at which certificates are looked at."""
+    webhook_host: str = "0.0.0.0"  # noqa: S104 a pod's own address
+    """Address to listen on."""
+    webhook_port: Annotated[int, Field(ge=1, le=65535)] = 9443
+    """Port for the API server."""
+    webhook_health_port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    """Port of /healthz and /readyz, without TLS."""
+    webhook_clients: str = ""
+    """Comma-separated networks (CIDR) from which the API server's requests come; all others are refused. Any when empty: then whoever asks gets no reasons, see docs/security.md."""  # noqa: E501
+    webhook_client_ca: str = ""
+    """File with the authorities (PEM) of the API server's client certificate, where its AdmissionConfiguration names one; nobody else then gets past the handshake."""  # noqa: E501
+    webhook_client_names: str = ""
+    """Comma-separated common names that this certificate may have; any when empty."""
+    log_level: str = "INFO"
+    """Level of the webhook's log."""
+
+    @field_validator("webhook_clients")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for part in _listed(value):
+            ipaddress.ip_network(part)
+        return value
 
     @property
+    @override
+    def secret(self) -> str:
+        """Name of the Secret with the certificates."""
+        return self.webhook_tls_secret
+
+    @property
+    @override
     def hosts(self) -> tuple[str, ...]:
         """Every name and address that the certificate is for; the Service's full name first."""
-        name, namespace = self.api_service, self.api_namespace
-        service = (f"{name}.{namespace}.svc", f"{name}.{namespace}", name, f"{name}.{namespace}.svc.cluster.local")
-        more = (host.strip() for host in self.api_hosts.split(","))
-        return (*service, "localhost", "127.0.0.1", *(host for host in more if host))
+        return self._service_hosts(self.webhook_service)
+
+    @cached_property
+    def clients(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """Networks of the API server; empty when nothing is known of it."""
+        return tuple(ipaddress.ip_network(part) for part in _listed(self.webhook_clients))
+
+    @property
+    def client_names(self) -> tuple[str, ...]:
+        """Common names of the API server's certificate; empty for any."""
+        return _listed(self.webhook_client_names)
 
     def init_container(self, authority: str) -> InitContainer:
         """What every init container has in common. `authority`: PEM certificates by which pods know the API."""
@@ -62,3 +92,7 @@ class AttachSettings(EnvironmentSettings):
             memory_request=self.attach_memory_request,
             memory_limit=self.attach_memory_limit,
         )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

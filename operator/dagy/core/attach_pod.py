@@ -54,8 +54,10 @@ def is_attached(pod: Mapping[str, Any]) -> bool:
     return any(container.get("name") == names.ATTACH_CONTAINER for container in init_containers)
 
 
-def attach(pod: Mapping[str, Any], request: AttachRequest, what: Attachment, how: InitContainer) -> Manifest | Refusal:
-    """The pod with the packages attached, or why it can't have them."""
+def attach(
+    pod: Mapping[str, Any], request: AttachRequest, what: Attachment, how: InitContainer, *, say_whose: bool = True
+) -> Manifest | Refusal:
+    """The pod with the packages attached, or why it can't have them. `say_whose`: note the packages' full names."""
     taken = _taken(pod["spec"])
     if taken:
         return taken
@@ -71,7 +73,7 @@ def attach(pod: Mapping[str, Any], request: AttachRequest, what: Attachment, how
     spec["volumes"] = [*(spec.get("volumes") or ()), *_volumes(megabytes, in_memory=request.in_memory)]
     if what.architecture and not request.architecture:
         spec["nodeSelector"] = {**(spec.get("nodeSelector") or {}), _ARCHITECTURE: what.architecture}
-    annotations[names.ATTACHED] = _summary(what)
+    annotations[names.ATTACHED] = _summary(what, say_whose=say_whose)
     return {**pod, "metadata": {**metadata, "annotations": annotations}, "spec": spec}
 
 
@@ -212,9 +214,11 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _summary(what: Attachment) -> str:
+def _summary(what: Attachment, *, say_whose: bool) -> str:
     packages = [
-        {"slug": p.slug, "namespace": p.key.namespace, "name": p.key.name, "sha256": p.artifact.sha256}
+        {"slug": p.slug}
+        | ({"namespace": p.key.namespace, "name": p.key.name} if say_whose else {})
+        | {"sha256": p.artifact.sha256}
         for p in what.packages
     ]
     flow = {"flow": {"deployment": what.flow.deployment, "sha256": what.flow.sha256}} if what.flow else {}

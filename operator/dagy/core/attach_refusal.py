@@ -151,6 +151,14 @@ def path_taken(container: str, mount: str, root: str) -> Refusal:
     )
 
 
+def unexplained(slugs: Sequence[str]) -> str:
+    """For whoever asks the webhook and may not be the API server: that there is a reason, and where it is told."""
+    return (
+        f"Packages {', '.join(slugs)[:400]} can't be attached to this pod; `dagy packages show` says how they are, and "
+        "why is told here once the administrator has set DAGY_WEBHOOK_CLIENTS (docs/security.md)."
+    )
+
+
 _MEANINGS = {
     AttachReason.INVALID_ANNOTATION: "An annotation can't be read.",
     AttachReason.TOO_MANY_PACKAGES: f"More than {names.MAX_ATTACHED_PACKAGES} packages.",

@@ -10,37 +10,51 @@ import asyncio
 import base64
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.kube import KubeError
 from dagy.core.attach import Attachment, AttachRequest, Refusal, conflicts, pin, request_of_pod
 from dagy.core.attach_contents import ContentsError
 from dagy.core.attach_pod import InitContainer, attach, is_attached, json_patch
+from dagy.core.attach_refusal import unexplained
 from dagy.core.attach_request import template_of
+from dagy.core.json_text import JsonError, read_json
 from dagy_builder.storage_errors import StorageError
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/admission", include_in_schema=False)
-
 Json = dict[str, Any]
 _FORBIDDEN, _UNAVAILABLE = 403, 503
+_VALUES = 250_000
+
+
+class ApiUnknownError(Exception):
+    """Pods could not know the API from which they get their packages."""
 
 
 class Admission:
-    """Decides about pods. `how`: what init containers have in common, as it is now."""
+    """Decides about pods. `how`: what init containers have in common, as it is now.
 
-    def __init__(self, lookup: AttachLookup, how: Callable[[], InitContainer]) -> None:
-        self._lookup, self._how = lookup, how
+    Without `tell`, whoever asks may be anybody, and learns nothing of packages beyond what a pod must be given.
+    """
 
-    async def pod(self, asked: Mapping[str, Any]) -> Json:
-        """The response to an AdmissionRequest for a pod."""
+    def __init__(self, lookup: AttachLookup, how: Callable[[], InitContainer], *, tell: bool) -> None:
+        self._lookup, self._how, self._tell = lookup, how, tell
+
+    async def pods(self, review: bytes) -> Response:
+        """For the MutatingWebhookConfiguration."""
+        return await _answer(review, self._pod, self._pod_unavailable)
+
+    async def workloads(self, review: bytes) -> Response:
+        """For the ValidatingWebhookConfiguration."""
+        return await _answer(review, self._workload, self._workload_unavailable)
+
+    async def _pod(self, asked: Mapping[str, Any]) -> Json:
         pod = asked.get("object") or {}
         if asked.get("operation") != "CREATE" or is_attached(pod):
             return {"allowed": True}
@@ -49,21 +63,25 @@ class Admission:
             return {"allowed": True}
         what = await self._plan(request)
         if isinstance(what, Refusal):
-            return _denied(what)
+            return self._denied(request, what)
         assert isinstance(request, AttachRequest)
-        changed = attach(pod, request, what, self._how())
+        how = self._how()
+        if not how.authority:
+            raise ApiUnknownError
+        changed = attach(pod, request, what, how, say_whose=self._tell)
         if isinstance(changed, Refusal):
-            return _denied(changed)
+            return self._denied(request, changed)
         patch = base64.b64encode(json.dumps(json_patch(pod, changed)).encode()).decode()
-        return {"allowed": True, "patchType": "JSONPatch", "patch": patch, "warnings": list(what.warnings)}
+        warnings = list(what.warnings) if self._tell else []
+        return {"allowed": True, "patchType": "JSONPatch", "patch": patch, "warnings": warnings}
 
-    async def workload(self, asked: Mapping[str, Any]) -> Json:
-        """The response for an object with a pod template: a warning where its pods would be refused now."""
+    async def _workload(self, asked: Mapping[str, Any]) -> Json:
         template = template_of(asked.get("object") or {})
-        what = await self._plan(request_of_pod(template, asked.get("namespace", "")))
+        request = request_of_pod(template, asked.get("namespace", ""))
+        what = await self._plan(request)
         if isinstance(what, Refusal):
-            return {"allowed": True, "warnings": [f"Pods will be refused: {what.message}"]}
-        return {"allowed": True, "warnings": list(what.warnings)}
+            return {"allowed": True, "warnings": [f"Pods will be refused: {self._told(request, what)}"]}
+        return {"allowed": True, "warnings": list(what.warnings) if self._tell else []}
 
     async def _plan(self, request: AttachRequest | Refusal) -> Attachment | Refusal:
         if isinstance(request, Refusal):
@@ -73,57 +91,55 @@ class Admission:
             return pinned
         return conflicts(pinned.packages, await self._lookup.contents(pinned.packages)) or pinned
 
+    def _denied(self, request: AttachRequest | Refusal, refusal: Refusal) -> Json:
+        reason = str(refusal.reason) if self._tell else "Forbidden"
+        status = {"code": _FORBIDDEN, "reason": reason, "message": self._told(request, refusal)}
+        return {"allowed": False, "status": status}
 
-def install(app_state: Any, admission: Admission) -> None:
-    """Make the routes answer."""
-    app_state.admission = admission
+    def _told(self, request: AttachRequest | Refusal, refusal: Refusal) -> str:
+        if self._tell or isinstance(request, Refusal):  # what is wrong with the pod itself is known to whoever asks
+            return refusal.message
+        return unexplained([wanted.slug for wanted in request.wanted])
+
+    def _pod_unavailable(self, error: Exception) -> Json:
+        """What the packages are can't be found out now: the pod is refused, and whoever made it tries again."""
+        cause = f" {_cause(error)}" if self._tell else ""
+        message = f"Packages can't be attached now.{cause} Try again in a moment."
+        status = {"code": _UNAVAILABLE, "reason": "ServiceUnavailable", "message": message}
+        return {"allowed": False, "status": status}
+
+    def _workload_unavailable(self, error: Exception) -> Json:
+        """Let in: whether its pods will be is found out when they are made."""
+        cause = f" {_cause(error)}" if self._tell else ""
+        return {"allowed": True, "warnings": [f"Whether its pods get their packages can't be told now.{cause}"]}
 
 
-@router.post("/pods")
-async def pods(request: Request) -> JSONResponse:
-    """For the MutatingWebhookConfiguration."""
-    return await _review(request, lambda admission: admission.pod)
-
-
-@router.post("/workloads")
-async def workloads(request: Request) -> JSONResponse:
-    """For the ValidatingWebhookConfiguration."""
-    return await _review(request, lambda admission: admission.workload)
-
-
-async def _review(request: Request, method: Callable[[Admission], Callable[[Json], Any]]) -> JSONResponse:
-    admission: Admission | None = getattr(request.app.state, "admission", None)
+async def _answer(
+    review: bytes, decide: Callable[[Json], Awaitable[Json]], unavailable: Callable[[Exception], Json]
+) -> Response:
     try:
-        asked = json.loads(await request.body())["request"]
+        asked = read_json(review, max_values=_VALUES)["request"]
         uid = asked["uid"]
-    except (ValueError, KeyError, TypeError):
+    except (JsonError, KeyError, TypeError):
         return JSONResponse({"detail": "This is no AdmissionReview of admission.k8s.io/v1."}, 400)
-    if admission is None:  # the API inside a command
-        return JSONResponse({"detail": "Only the API in the cluster reviews pods."}, 404)
     try:
-        response = await method(admission)(asked)
+        response = await decide(asked)
     except Exception as error:
-        response = _unavailable(error)
-    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": {"uid": uid, **response}}
-    return JSONResponse(review)
+        response = unavailable(error)
+    answer = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": {"uid": uid, **response}}
+    return JSONResponse(answer)
 
 
-def _denied(refusal: Refusal) -> Json:
-    status = {"code": _FORBIDDEN, "reason": str(refusal.reason), "message": refusal.message}
-    return {"allowed": False, "status": status}
-
-
-def _unavailable(error: Exception) -> Json:
-    """What the packages are can't be found out now: the pod is refused, and whoever made it tries again."""
+def _cause(error: Exception) -> str:
     match error:
         case StorageError():
-            cause = error.message
+            return error.message
         case KubeError() | aiohttp.ClientError() | OSError() | asyncio.TimeoutError():
-            cause = f"The Kubernetes API server does not answer as it should ({error})."
+            return f"The Kubernetes API server does not answer as it should ({error})."
         case ContentsError():
-            cause = str(error)
+            return str(error)
+        case ApiUnknownError():
+            return "No replica of dagy-api has published its certificate yet, which pods need to know it by."
         case _:
-            log.exception("Reviewing a pod failed", exc_info=error)
-            cause = f"The webhook failed ({type(error).__name__}); the log of dagy-api says more."
-    message = f"Packages can't be attached now. {cause} Try again in a moment."
-    return {"allowed": False, "status": {"code": _UNAVAILABLE, "reason": "ServiceUnavailable", "message": message}}
+            log.exception("Reviewing failed", exc_info=error)
+            return f"The webhook failed ({type(error).__name__}); the log of dagy-webhook says more."

@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from dagy.adapters.kube import KubeApi
 from dagy.model.rest_base import Health
 from dagy.web import (
-    admission,
     artifacts,
     deployments,
     openapi,
@@ -27,7 +26,6 @@ from dagy.web.parameters import problems as problem_answers
 from dagy.web.services import Services
 
 _MODULES = (
-    admission,
     artifacts,
     package_requests,
     packages,

@@ -1,43 +1,54 @@
-"""Keeps the certificates of all replicas in one Secret, tells the API server whom to trust, and serves what is newest.
+"""Keeps the certificates of all replicas in one Secret, publishes whom to trust, and serves what is newest.
 
 The Secret's resourceVersion decides which replica's renewal counts; the others take it over. A server certificate is
-used only after its authority was published, so that no admission request meets one that it does not trust.
+used only after its authority was published, so that no client meets one that it does not trust.
 
-With a directory that somebody else keeps (`given_certificates`), only the last of the three is done here.
+With a directory that somebody else keeps (`given_certificates`), nothing is made here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from dagy.adapters.attach_settings import AttachSettings
 from dagy.adapters.kube import KubeApi, KubeError, namespaced
-from dagy.model import names
+from dagy.adapters.tls_settings import TlsSettings
 from dagy.web.certificates import Certificates, renewed
 from dagy.web.given_certificates import UnusableCertificateError, loaded, proven, read, server_context
 
 log = logging.getLogger(__name__)
 
-_CONFIGURATIONS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 _TRIES = 5
+
+Publish = Callable[[str], Awaitable[None]]
+"""Tells clients whom to trust (PEM); called at each look, so it writes only what has changed."""
+
+
+async def published_by_others(_authorities: str) -> None:
+    """For certificates whose keeper tells clients itself, as cert-manager does."""
 
 
 class CertificateKeeper:
     """One replica's view. `context` serves the newest certificate, in new connections, without a restart."""
 
     def __init__(
-        self, api: KubeApi, settings: AttachSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        api: KubeApi,
+        settings: TlsSettings,
+        publish: Publish,
+        *,
+        client_authority: str = "",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._api, self._settings, self._clock = api, settings, clock
+        """`client_authority`: file with those whose certificate a client must have; none is asked for when empty."""
+        self._api, self._settings, self._publish, self._clock = api, settings, publish, clock
+        self._client_authority = client_authority
         self._held: Certificates | None = None
-        self._newest = self.context = server_context()
+        self._newest = self.context = self._asking_for_clients(server_context())
         # A context that has a certificate can't be told to forget it: a pair that turns out to be none would leave it
         # without a key, and one with another kind of key would be served beside the old one. So each gets a context
         # of its own, and connections move to the newest when they begin.
@@ -62,20 +73,25 @@ class CertificateKeeper:
     async def look(self) -> None:
         """Renew what is due, publish whom to trust, serve what is newest."""
         if self._settings.tls_directory:
-            self._take(Path(self._settings.tls_directory))
+            given = self._given(Path(self._settings.tls_directory))
+            if given:
+                await self._publish(given[0].authorities)
+                self._use(*given)
             return
         newest = await self._agree()
         await self._publish(newest.authorities)
-        self._serve(newest)
+        if self._held is None or (newest.chain, newest.key) != (self._held.chain, self._held.key):
+            self._use(newest, loaded(newest))
+        self._held = newest
 
     async def _agree(self) -> Certificates:
         """What the Secret holds, after this replica or another one has renewed it if that was due."""
-        path = namespaced("secrets", self._settings.api_namespace, self._settings.tls_secret)
+        path = namespaced("secrets", self._settings.api_namespace, self._settings.secret)
         valid_for = timedelta(days=self._settings.tls_days)
         for _ in range(_TRIES):
             secret = await self._api.get(path)
             if secret is None:
-                raise LookupError(f"Secret {self._settings.tls_secret} is missing; apply manifests/base/webhook.yaml.")
+                raise LookupError(f"Secret {self._settings.secret} is missing; apply manifests/base/webhook.yaml.")
             # Emptied by somebody: what this replica serves is put back, because it is what is trusted now.
             found = Certificates.from_secret(secret.get("data"))
             wanted = renewed(self._clock(), found or self._held, self._settings.hosts, valid_for)
@@ -91,39 +107,19 @@ class CertificateKeeper:
                 continue  # another replica was faster
             log.info("Made new certificates")
             return wanted
-        raise TimeoutError(f"Secret {self._settings.tls_secret} keeps changing.")
+        raise TimeoutError(f"Secret {self._settings.secret} keeps changing.")
 
-    async def _publish(self, authorities: str) -> None:
-        bundle = base64.b64encode(authorities.encode()).decode()
-        for kind in _CONFIGURATIONS:
-            path = f"/apis/admissionregistration.k8s.io/v1/{kind}/{names.ATTACH_CONTAINER}"
-            configuration = await self._api.get(path)
-            webhooks: list[Any] = (configuration or {}).get("webhooks") or []
-            patch = [
-                # "test" first: the position is right only as long as the list is the one that was read.
-                operation
-                for index, webhook in enumerate(webhooks)
-                if webhook["clientConfig"].get("caBundle") != bundle
-                for operation in (
-                    {"op": "test", "path": f"/webhooks/{index}/name", "value": webhook["name"]},
-                    {"op": "add", "path": f"/webhooks/{index}/clientConfig/caBundle", "value": bundle},
-                )
-            ]
-            if patch:
-                await self._api.request("PATCH", path, body=patch, content_type="application/json-patch+json")
-                log.info("Published the authority in %s %s", kind, names.ATTACH_CONTAINER)
-
-    def _take(self, folder: Path) -> None:
-        """Serve what somebody else put there; while that is no use, go on with what is held, and say so.
+    def _given(self, folder: Path) -> tuple[Certificates, ssl.SSLContext] | None:
+        """What somebody else put there, if it is new; while it is no use, what is held is served, and that is said.
 
         Raises UnusableCertificateError when nothing is held.
         """
         try:
             given = read(folder)
-            if given != self._held:
-                self._use(given, proven(given, self._settings.hosts[0]))
-                log.info("Serving the certificate that is now in %s", folder)
-            self._told = ""
+            if given == self._held:
+                self._told = ""
+                return None
+            context = proven(given, self._settings.hosts[0])
         except (OSError, ValueError) as error:
             sentence = f"The certificate in {folder} can't be served: {error}."
             if self._held is None:
@@ -134,14 +130,19 @@ class CertificateKeeper:
             if sentence != self._told:
                 log.warning("%s The one before is still served; correct what writes it.", sentence)
             self._told = sentence
-
-    def _serve(self, newest: Certificates) -> None:
-        if self._held is None or (newest.chain, newest.key) != (self._held.chain, self._held.key):
-            self._use(newest, loaded(newest))
-        self._held = newest
+            return None
+        self._told = ""
+        log.info("Serving the certificate that is now in %s", folder)
+        return given, context
 
     def _use(self, newest: Certificates, context: ssl.SSLContext) -> None:
-        self._held, self._newest = newest, context
+        self._held, self._newest = newest, self._asking_for_clients(context)
+
+    def _asking_for_clients(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        if self._client_authority:
+            context.load_verify_locations(self._client_authority)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
     def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         connection.context = self._newest

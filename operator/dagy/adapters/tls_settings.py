@@ -1,0 +1,63 @@
+"""Settings of servers with certificates that they make and rotate themselves, or that somebody else keeps."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated
+
+from pydantic import Field
+from typing_extensions import override
+
+from dagy.adapters.settings import EnvironmentSettings
+
+
+class TlsSettings(EnvironmentSettings):
+    """What API and webhook have in common."""
+
+    api_namespace: str = "dagy-system"
+    """Namespace of the Services of API and webhook, and of the objects with their certificates."""
+    tls_days: Annotated[int, Field(ge=1, le=825)] = 90
+    """How long a server certificate is valid; it is replaced when a third of that is left."""
+    tls_directory: str = ""
+    """Directory with tls.crt, tls.key and ca.crt that somebody else keeps up to date, such as cert-manager; the replicas then make none."""  # noqa: E501
+    tls_check_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    """Interval at which certificates are looked at."""
+
+    @property
+    @abstractmethod
+    def secret(self) -> str:
+        """Name of the Secret in which the replicas keep what they make."""
+
+    @property
+    @abstractmethod
+    def hosts(self) -> tuple[str, ...]:
+        """Every name and address that the certificate is for; the Service's full name first."""
+
+    def _service_hosts(self, name: str) -> tuple[str, ...]:
+        namespace = self.api_namespace
+        service = (f"{name}.{namespace}.svc", f"{name}.{namespace}", name, f"{name}.{namespace}.svc.cluster.local")
+        return (*service, "localhost", "127.0.0.1")
+
+
+class ApiTlsSettings(TlsSettings):
+    """Certificates of the API."""
+
+    api_service: str = "dagy-api"
+    """The API's Service."""
+    api_hosts: str = ""
+    """Comma-separated names and addresses, beside the Service's, under which users reach the API."""
+    tls_secret: str = "dagy-api-tls"  # noqa: S105 a name
+    """Secret in which the replicas keep the certificates that they make and rotate themselves."""
+
+    @property
+    @override
+    def secret(self) -> str:
+        """As there."""
+        return self.tls_secret
+
+    @property
+    @override
+    def hosts(self) -> tuple[str, ...]:
+        """As there."""
+        more = (host.strip() for host in self.api_hosts.split(","))
+        return (*self._service_hosts(self.api_service), *(host for host in more if host))
