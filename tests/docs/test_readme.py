@@ -45,7 +45,7 @@ def test_the_overlay_patches_what_is_there() -> None:
     (overlay,) = [d for text in blocks("yaml") for d in yaml.safe_load_all(text) if d["kind"] == "Kustomization"]
     base = [
         d
-        for name in ("operator", "api")
+        for name in ("operator", "api", "webhook-server")
         for d in yaml.safe_load_all((ROOT / f"manifests/base/{name}.yaml").read_text())
     ]
     configs = {d["metadata"]["name"]: d["data"] for d in base if d["kind"] == "ConfigMap"}
