@@ -62,10 +62,11 @@ def operator(admin: Account) -> Account:
 @pytest.fixture
 def keeper(admin: Account) -> Iterator[Account]:
     """The account that keeps the webhook's certificates, and while it is asked the webhook's configurations."""
-    webhook = ("--server-side", "-f", str(MANIFESTS / "webhook.yaml"))
+    files = (MANIFESTS / "webhook.yaml", MANIFESTS / "webhook-server.yaml")
+    webhook = ("--server-side", *(word for file in files for word in ("-f", str(file))))
     said = admin("apply", *webhook)
     assert not said.startswith("refused"), said
-    yield Account(admin.kubeconfig, "system:serviceaccount:dagy-system:dagy-api")
+    yield Account(admin.kubeconfig, "system:serviceaccount:dagy-system:dagy-webhook")
     admin("delete", *webhook[1:])
 
 

@@ -150,7 +150,7 @@ def test_it_serves_that_namespace_to_the_end_and_may_see_no_other(
 
 
 def test_neither_account_has_a_right_elsewhere(admin: Account) -> None:
-    for account in ("dagy-operator", "dagy-api"):
+    for account in ("dagy-operator", "dagy-api", "dagy-webhook"):
         caller = Account(admin.kubeconfig, f"system:serviceaccount:dagy-system:{account}")
         assert caller("auth", "can-i", "get", "deppackages", "--namespace=team-a") == "yes\n"
         for verb, resource in (("get", "deppackages"), ("create", "jobs"), ("list", "controllerrevisions.apps")):
