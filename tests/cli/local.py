@@ -17,6 +17,7 @@ RELEASES = (
     Release("beta", "1.0"),
     Release("beta", "2.0"),
     Release("gamma", "3.0", ["beta>=2"]),
+    Release("asyncio", "3.4.3"),
     Release("sdistonly", "1.0", sdist=True),
 )
 

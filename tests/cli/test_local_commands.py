@@ -28,7 +28,7 @@ def test_the_lock_is_the_builders(folder: Path, index: Index, capsys: pytest.Cap
     path = manifest(index, "Alpha", "alpha>=1", 'pywin32; sys_platform == "win32"')
     assert run("validate", path, "--json", "-o", "pylock.toml") == 0
     said = answer(capsys)
-    outcome = pipeline.resolve(plan_of_file(path, None).request(), lambda _: None)
+    outcome = pipeline.resolve(plan_of_file(path, None).plan.request(), lambda _: None)
     assert outcome.result
     assert said["lock"] == lock_of_result(outcome.result) == Path("pylock.toml").read_text()
     assert said["lockHash"] == outcome.result["lockHash"] == hashlib.sha256(said["lock"].encode()).hexdigest()
@@ -44,7 +44,7 @@ def test_a_lock_in_words(folder: Path, index: Index, capsys: pytest.CaptureFixtu
     first, second, last = out.splitlines()
     assert (first, second) == ("alpha==1.0", "beta==1.0")
     assert last.startswith("VALID: 2 packages for Python 3.12 on linux/amd64, glibc 2.28; lock sha256 ")
-    assert err.splitlines()[0] == "resolve: started"
+    assert err.splitlines()[1] == "resolve: started"
     assert "skipped: alpha: repeated" in err
 
 
@@ -149,3 +149,42 @@ def test_a_terminal_sees_each_step_with_its_time(ok: bool) -> None:
     assert "install" in last
     assert " s" in last
     assert ("3 packages" if ok else "failed: DiskFull") in last
+
+
+SKIPPED = """-c constraints.txt
+-e ./src
+-r base.txt
+alpha==1.0 --hash=sha256:deadbeef
+beta<2
+beta==1.0
+pywin32; sys_platform=="win32"
+"""
+
+
+@pytest.mark.parametrize("command", [["validate"], ["build", "-o", "out.zip"]], ids=["validate", "build"])
+def test_what_is_skipped_is_told_as_by_check(
+    command: list[str], folder: Path, index: Index, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGY_INDEX_URL", index.url)
+    Path("list.txt").write_text(SKIPPED)
+    assert run("requirements", "check", "list.txt", "--python", "3.12") == 0
+    checked = capsys.readouterr().out.splitlines()
+    assert len(checked) == 6
+    assert run(*command, "list.txt", "--python", "3.12") == 0
+    assert capsys.readouterr().err.splitlines()[: len(checked)] == checked
+    assert run("requirements", "check", "list.txt", "--python", "3.12", "--json") == 0
+    lines = answer(capsys)["lines"]
+    assert run(*command, "list.txt", "--python", "3.12", "--json") == 0
+    assert answer(capsys)["lines"] == lines
+
+
+def test_warnings_of_resolver_and_zip_are_told(folder: Path, index: Index, capsys: pytest.CaptureFixture[str]) -> None:
+    path = manifest(index, "alpha[nothing]", "asyncio")
+    assert run("build", path, "-o", "out.zip") == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert len(told) == 2
+    assert "alpha" in told[0]
+    assert "nothing" in told[0]
+    assert told[1].startswith("warning: asyncio is for Pythons that lack asyncio")
+    assert run("build", path, "-o", "out.zip", "--json") == 0
+    assert [f"warning: {one}" for one in answer(capsys)["warnings"]] == told

@@ -46,7 +46,12 @@ def test_the_sentence_is_that_of_status(
     assert "lock" not in said
     assert run("build", path, "-o", "out.zip") == 1
     err = capsys.readouterr().err
-    assert f"INVALID ({told.reason}): {said['message']}\n" in err
+    problems = [one["message"] for one in told.problems or []]
+    if len(problems) == 1:
+        assert f"INVALID ({told.reason}): {said['message']}\n" in err
+    else:
+        lines = [f"  {number}. {message}" for number, message in enumerate(problems, 1)]
+        assert "\n".join([f"INVALID ({told.reason}): {len(problems)} problems:", *lines]) in err
     assert "resolve: failed after" in err
     assert "uv said:\n" in err
     assert all(line.strip() in err for line in said["raw"].splitlines())
@@ -56,7 +61,7 @@ def test_the_sentence_is_that_of_status(
 def _as_the_container(path: Path, folder: Path) -> StepOutcome:
     given, report = folder / "input", folder / "termination-log"
     given.mkdir()
-    (given / "request.json").write_text(json.dumps(plan_of_file(path, None).request().to_json()))
+    (given / "request.json").write_text(json.dumps(plan_of_file(path, None).plan.request().to_json()))
     done = subprocess.run(
         [sys.executable, "-m", "dagy_builder", "resolve", "--input", given, "--work", folder / "work"],
         env={**os.environ, "DAGY_TERMINATION_LOG": str(report)},
@@ -72,7 +77,7 @@ def test_a_malformed_manifest_in_the_operators_words(
     folder: Path, index: Index, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = manifest(index, "beta", "alpha=>1", "-r other.txt")
-    plan = plan_of_file(path, None)
+    plan = plan_of_file(path, None).plan
     state = state_of(plan, Observed("A1B2C3D4"), datetime.now(UTC))
     index.requests.clear()
     assert run("validate", path, "--json") == 1

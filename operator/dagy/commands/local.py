@@ -10,12 +10,11 @@ from cyclopts import Parameter
 from dagy.commands import terminal
 from dagy.commands.input_files import InputError, shown
 from dagy.commands.local_indexes import with_default_index
-from dagy.commands.local_plan import FindingsError, plan_of_file
+from dagy.commands.local_plan import FindingsError, Given, plan_of_file
 from dagy.commands.local_report import Report, as_json, failure_text, findings_json, success_text
 from dagy.commands.local_steps import BuilderMissingError, build_here, resolve_here
 from dagy.commands.requirements_text import as_text
 from dagy.commands.step_display import StepDisplay
-from dagy.core.plan import BuildPlan
 
 DONE, FAILED, UNUSABLE = 0, 1, 2
 
@@ -64,8 +63,10 @@ def _answered(
 ) -> int:
     """Run, print, and turn every failure into its exit code."""
     try:
-        plan = plan_of_file(file, python)
-        report = _run(plan, zip_file)
+        given = plan_of_file(file, python)
+        if not json_output:
+            _remark(given, shown(file))
+        report = _run(given, zip_file)
         if lock_file is not None and report.result is not None and report.result.lock is not None:
             _write(lock_file, report.result.lock)
     except FindingsError as found:
@@ -84,21 +85,29 @@ def _answered(
     return FAILED if report.failure else DONE
 
 
-def _run(plan: BuildPlan, zip_file: Path | None) -> Report:
-    if plan.normalized.errors:
-        return Report(plan, None, zip_file)
+def _remark(given: Given, filename: str) -> None:
+    """Say what of the list is not used: as `requirements check` does for a requirements.txt."""
+    if given.lines is not None and len(given.lines.outcomes) > len(given.lines.added):
+        terminal.note("\n".join(as_text(given.lines, filename)))
+    for one in given.plan.normalized.dropped:
+        terminal.note(f"skipped: {one.text}: {one.why}")
+
+
+def _run(given: Given, zip_file: Path | None) -> Report:
+    if given.plan.normalized.errors:
+        return Report(given, None, zip_file)
     with StepDisplay() as display:
-        request = with_default_index(plan.request())
+        request = with_default_index(given.plan.request())
         result = resolve_here(request, display) if zip_file is None else build_here(request, zip_file, display)
-    return Report(plan, result, zip_file)
+    return Report(given, result, zip_file)
 
 
 def _print(report: Report, *, json_output: bool) -> None:
     if json_output:
         terminal.json_text(as_json(report))
         return
-    for one in report.plan.normalized.dropped:
-        terminal.note(f"skipped: {one.text}: {one.why}")
+    for warning in report.warnings:
+        terminal.note(f"warning: {warning}")
     for line in failure_text(report):
         terminal.note(line)
     if report.failure is None:

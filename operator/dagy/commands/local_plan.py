@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,28 @@ class FindingsError(Exception):
         self.merged = merged
 
 
-def plan_of_file(path: Path, python: str | None) -> BuildPlan:
+@dataclass(frozen=True)
+class Given:
+    """What a file came to: the plan, and for a requirements.txt what each of its lines means."""
+
+    plan: BuildPlan
+    lines: Merge | None = None
+
+
+def plan_of_file(path: Path, python: str | None) -> Given:
     """The plan for a requirements.txt, or for a DepPackage manifest (.yaml, .yml, .json).
 
     `python` is the target's minor version: a requirements.txt needs one, and it comes before a manifest's own.
     Raises InputError, and FindingsError for lines of a requirements.txt that are wrong.
     """
-    package = _given(path, python) if is_manifest(path) else _made(path, python)
+    lines = None
+    if is_manifest(path):
+        package = _manifest(path, python)
+    elif python is None:
+        raise InputError(f"{shown(path)}: a requirements file doesn't say for which Python. Add --python 3.12.")
+    else:
+        lines = _lines(path, python)
+        package = _made(path, python, lines)
     try:
         plan = plan_of(package)
     except ValidationError as error:
@@ -44,24 +60,25 @@ def plan_of_file(path: Path, python: str | None) -> BuildPlan:
         raise InputError(f"{shown(path)}: spec.dependencies is empty; a package needs at least one.")
     if count > MAX_DEPENDENCIES:
         raise InputError(f"{shown(path)}: spec.dependencies has {count} entries. {LIST_IS_FULL}")
-    return plan
+    return Given(plan, lines)
 
 
-def _given(path: Path, python: str | None) -> Mapping[str, Any]:
+def _manifest(path: Path, python: str | None) -> Mapping[str, Any]:
     manifest = read_manifest(path)
     override = {} if python is None else {"pythonVersion": python}
     return _package({**manifest["spec"], **override})
 
 
-def _made(path: Path, python: str | None) -> Mapping[str, Any]:
-    if python is None:
-        raise InputError(f"{shown(path)}: a requirements file doesn't say for which Python. Add --python 3.12.")
-    file = read_file(path, Target(python))
-    merged = merge((), file)
+def _lines(path: Path, python: str) -> Merge:
+    merged = merge((), read_file(path, Target(python)))
     if has_findings(merged):
         raise FindingsError(merged)
+    return merged
+
+
+def _made(path: Path, python: str, lines: Merge) -> Mapping[str, Any]:
     try:
-        return _package(to_manifest(_NAME, python, file.dependencies)["spec"])
+        return _package(to_manifest(_NAME, python, lines.added)["spec"])
     except ManifestError as error:
         raise InputError(f"{shown(path)}: {error}") from error
 

@@ -11,24 +11,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagy.commands.local_plan import Given
 from dagy.commands.local_steps import LocalResult
+from dagy.commands.problem_lines import headline, numbered
 from dagy.core.failure import Failure
 from dagy.core.malformed import malformed
 from dagy.core.plan import BuildPlan
 from dagy.core.requirements import Malformed, Merge
 from dagy.core.requirements.merge import LIST_IS_FULL
+from dagy.core.requirements.report import as_json as check_as_json
 from dagy.core.sizes import human_size
 from dagy.model.status import Phase
 from dagy_builder.contract import Reason
+from dagy_builder.redact import one_line
+
+_WARNING_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
 class Report:
     """Plan and result: the result is None when the plan itself was refused. `output` is the ZIP of a build."""
 
-    plan: BuildPlan
+    given: Given
     result: LocalResult | None
     output: Path | None = None
+
+    @property
+    def plan(self) -> BuildPlan:
+        """What was to be built."""
+        return self.given.plan
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the steps remark, in their order: what status.validation and status.artifact have as warnings."""
+        outcomes = self.result.outcomes if self.result else ()
+        told = [warning for outcome in outcomes for warning in (outcome.result or {}).get("warnings", ())]
+        return tuple(one_line(warning, _WARNING_CHARACTERS) for warning in told)
 
     @property
     def failure(self) -> Failure | None:
@@ -60,7 +78,11 @@ def as_json(report: Report) -> dict[str, Any]:
         "platform": plan.platform.to_json(),
         "dependencies": list(plan.normalized.dependencies),
         "dropped": [{"text": one.text, "why": one.why} for one in plan.normalized.dropped],
+        "warnings": list(report.warnings),
     }
+    if (lines := report.given.lines) is not None:
+        checked = check_as_json(lines, plan.spec.python_version)
+        values |= {"summary": checked["summary"], "lines": checked["lines"]}
     if result is not None:
         values["seconds"] = {outcome.step: outcome.seconds for outcome in result.outcomes}
     if result is not None and result.lock is not None:
@@ -106,12 +128,9 @@ def failure_text(report: Report) -> Iterator[str]:
     failure = report.failure
     if failure is None:
         return
-    yield f"{report.phase} ({failure.reason}): {failure.message}"
-    for problem in failure.problems:
-        if problem.message not in failure.message:
-            yield f"  {problem.message}"
-        if problem.hint and problem.hint not in f"{failure.message} {problem.message}":
-            yield f"  {problem.hint}"
+    first, further = headline(failure.message, failure.problems)
+    yield f"{report.phase} ({failure.reason}): {first}"
+    yield from (f"  {line}" for line in (numbered(further) if len(further) > 1 else further))
     if failure.raw:
         yield "uv said:"
         yield from (f"  {line}" for line in failure.raw.strip().splitlines())

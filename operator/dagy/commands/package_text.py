@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from dagy.commands.problem_lines import headline
 from dagy.core.sizes import human_size
-from dagy.model.rest import DepPackageResponse, ParsedLine, ParseResponse
+from dagy.model.rest import DepPackageResponse, ParsedLine, ParseResponse, RestArtifact
+from dagy.model.status import ConditionType
 
 HEADINGS = ("NAMESPACE", "NAME", "SLUG", "PYTHON", "STATUS", "SIZE", "AGE", "DESCRIPTION")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
@@ -44,23 +46,33 @@ def page(package: DepPackageResponse) -> Iterator[tuple[str, str | None]]:
     yield "Slug", package.slug
     yield "Python", package.python_version
     yield "Status", package.build_status + (" (being deleted)" if package.deleting else "")
-    yield "Message", package.message
-    yield "Errors", "\n".join(_errors(package))
+    message, errors = headline(package.message, package.validation.errors if package.validation else ())
+    yield "Message", message
+    yield "Errors", "\n".join(errors)
     yield "Warnings", "\n".join(package.warnings)
-    yield "S3 URI", package.s3_uri
-    if artifact:
-        packages = f"{artifact.package_count} package{'s' * (artifact.package_count != 1)}"
-        yield (
-            "Size",
-            f"{human_size(artifact.size_bytes)} ({human_size(artifact.uncompressed_bytes)} unpacked, {packages})",
-        )
-        yield "SHA-256", artifact.sha256
-        yield "Platform", f"linux/{artifact.architecture}, glibc {artifact.glibc}"
-        yield "Built", artifact.built_at
+    if artifact and _is_ready(package):
+        yield "S3 URI", artifact.uri
+        yield from _artifact(artifact)
     yield "Dependencies", "\n".join(package.normalized_dependencies or package.dependencies)
     yield "Not used", "\n".join(f"{one.text}: {one.why}" for one in package.dropped)
     yield "Earlier ZIPs", "\n".join(f"{one.built_at}  {one.sha256}" for one in package.history)
+    if artifact and not _is_ready(package):
+        about = [f"{name} {value}" for name, value in _artifact(artifact)]
+        yield "Last ZIP", "\n".join(["of an earlier list; pods get it until this one is built", artifact.uri, *about])
     yield "Created", package.created_at
+
+
+def _is_ready(package: DepPackageResponse) -> bool:
+    """Whether the ZIP is of the present list."""
+    return any(one.type == ConditionType.READY and one.status == "True" for one in package.conditions)
+
+
+def _artifact(artifact: RestArtifact) -> Iterator[tuple[str, str]]:
+    packages = f"{artifact.package_count} package{'s' * (artifact.package_count != 1)}"
+    yield "Size", f"{human_size(artifact.size_bytes)} ({human_size(artifact.uncompressed_bytes)} unpacked, {packages})"
+    yield "SHA-256", artifact.sha256
+    yield "Platform", f"linux/{artifact.architecture}, glibc {artifact.glibc}"
+    yield "Built", artifact.built_at
 
 
 def outcome(package: DepPackageResponse) -> str:
@@ -105,8 +117,3 @@ def import_findings(parsed: ParseResponse, filename: str, unsettled: Sequence[Pa
     summary = parsed.summary
     if summary.too_many:
         yield f"{filename}: error: The list would have {summary.too_many} requirements too many."
-
-
-def _errors(package: DepPackageResponse) -> Iterator[str]:
-    for one in package.validation.errors if package.validation else ():
-        yield f"{one.message} {one.hint}" if one.hint else one.message
