@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dagy.commands.local_plan import plan_of_file
+from dagy.commands.local_plan import Given, plan_of_file
 from dagy.commands.local_report import Report
 from dagy.commands.local_steps import LocalResult
 from dagy.core.diagnose import failure_of
@@ -24,6 +24,7 @@ from dagy_builder.failure import StepError
 from dagy_builder.uv import find_uv
 from tests.builder.index import Index
 from tests.cli.local import answer, manifest, run
+from tests.core.worlds import plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,12 +78,12 @@ def test_a_malformed_manifest_in_the_operators_words(
     folder: Path, index: Index, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = manifest(index, "beta", "alpha=>1", "-r other.txt")
-    plan = plan_of_file(path, None).plan
-    state = state_of(plan, Observed("A1B2C3D4"), datetime.now(UTC))
+    given = plan_of_file(path, None).plan
+    state = state_of(given, Observed("A1B2C3D4"), datetime.now(UTC))
     index.requests.clear()
     assert run("validate", path, "--json") == 1
     said = answer(capsys)
-    assert said["message"] == summarize(plan, state, previous=None).message
+    assert said["message"] == summarize(given, state, previous=None).message
     assert said["reason"] == "MalformedRequirement"
     assert len(said["errors"]) == 2
     assert not index.requests
@@ -214,6 +215,5 @@ def test_an_output_that_cannot_be_written(
 )
 def test_the_phase_is_that_of_the_operator(reason: str, phase: str) -> None:
     outcome = StepOutcome("resolve", ok=False, reason=reason, message="It is so.", fault="User")
-    plan = plan_of_file  # the plan does not matter for a failed validation
-    report = Report(plan=plan, result=LocalResult((outcome,)))  # type: ignore[arg-type]
+    report = Report(Given(plan()), LocalResult((outcome,)))
     assert report.phase == phase
