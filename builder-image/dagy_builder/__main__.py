@@ -20,7 +20,8 @@ from dagy_builder.contract import LAST_STEPS, BuildRequest, Fault, Reason, Step,
 from dagy_builder.failure import StepError, exit_code_of
 from dagy_builder.handover import Handover
 from dagy_builder.isolation import await_isolation
-from dagy_builder.outcome import result_line, write_termination_log
+from dagy_builder.outcome import result_lines, write_termination_log
+from dagy_builder.packed_lock import LOCK_FILE, unpack
 from dagy_builder.processes import end_all_others
 from dagy_builder.trust import trust_added_authorities
 from dagy_builder.uv import open_uv
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="dagy_builder", description="Run one step of a build of a package.")
     parser.add_argument("step", type=Step, choices=list(Step), metavar="STEP", help=", ".join(Step))
     parser.add_argument(
-        "--input", type=Path, required=True, help="folder with request.json, and pylock.toml for builds"
+        "--input", type=Path, required=True, help="folder with request.json, and pylock.toml.gz for builds"
     )
     parser.add_argument("--work", type=Path, required=True, help="folder that the steps of one build share")
     given = parser.parse_args(arguments)
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 128 + signal.SIGTERM
     write_termination_log(outcome)
     if given.step in LAST_STEPS:
-        _say(result_line(outcome))
+        _say("\n".join(result_lines(outcome)))
     return exit_code_of(outcome)
 
 
@@ -69,7 +70,7 @@ def _run(step: Step, input_dir: Path, work: Path) -> StepOutcome:
         except StepError as failure:
             return failure.outcome(step, 0.0)
         finally:
-            # Before the result is printed, so that it is the log's last line.
+            # Before the result is printed, so that it is the log's end.
             end_all_others()
     handover = Handover(work)
     if step is Step.UPLOAD:  # nobody waits for it, and it has no folder to write to
@@ -137,9 +138,9 @@ def _request(input_dir: Path) -> BuildRequest:
 
 
 def _lock(input_dir: Path) -> str:
-    path = input_dir / "pylock.toml"
+    path = input_dir / LOCK_FILE
     try:
-        return path.read_text()
+        return unpack(path.read_bytes())
     except (OSError, ValueError) as error:
         raise _bad_input(path, error) from error
 

@@ -2,8 +2,8 @@
 
 Standard library only. The operator writes a `BuildRequest` into the ConfigMap that a Job mounts; each step answers
 with a `StepOutcome` in its termination message (at most 4096 bytes, a limit of Kubernetes). The last step of a Job
-prints it as the last line of its log, too (`RESULT_PREFIX`): a lock is larger than that, and who follows the log knows
-at once what the kubelet reports up to a second later.
+prints it at the end of its log, too, whole (`dagy_builder.frames`): a lock is larger than that, and who follows the log
+knows at once what the kubelet reports up to a second later.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from typing import Any, Self
 
 TERMINATION_MESSAGE_LIMIT = 4096
 RESULT_PREFIX = "dagy-result: "
+"""What the lines of a result in a log begin with."""
+NONCE_VARIABLE = "DAGY_RESULT_NONCE"
+"""In the environment of a Job's last step: a word by which the reader of its log knows its result."""
 CACHED_TREE_VARIABLE = "DAGY_CACHED_TREE"
 """In the environment of `install` and `package`: where the tree lies, when it lies beside a cache that builds share."""
 INDEX_CA_NAME = "index-ca.crt"

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.folders import step_folder
+from dagy_builder.outcome import clipped
 
 _RUNNING, _OUTCOME, _FIFO = "running", "outcome.json", "more"
 _FILE_MODE, _FOLDER_MODE = 0o640, 0o2770
@@ -60,7 +61,7 @@ class Handover:
         """Leave the outcome of a running step for the next one."""
         folder = step_folder(self._work, Step(outcome.step))
         partial = folder / f"{_OUTCOME}.partial"
-        partial.write_text(outcome.to_text())
+        partial.write_text(clipped(outcome, _OUTCOME_BYTES))
         partial.replace(folder / _OUTCOME)
 
     def wait_for(self, step: Step) -> StepOutcome | None:

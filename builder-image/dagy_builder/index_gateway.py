@@ -31,6 +31,7 @@ from dagy_builder.index_page import with_other_links
 from dagy_builder.index_route import FAILURES_PATH, Route
 from dagy_builder.index_upstream import Upstream, UpstreamError, cause_of
 from dagy_builder.index_url import IndexUrl
+from dagy_builder.packed_lock import LOCK_FILE, unpack
 from dagy_builder.redact import redact
 from dagy_builder.requirement import parse_requirement
 from dagy_builder.trust import trust_added_authorities
@@ -258,20 +259,20 @@ def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(prog="dagy_builder.index_gateway", description="Serve indexes to uv.")
     parser.add_argument(
-        "--input", type=Path, required=True, help="folder with request.json, and pylock.toml for builds"
+        "--input", type=Path, required=True, help="folder with request.json, and pylock.toml.gz for builds"
     )
     parser.add_argument("--credentials", type=Path, required=True, help="folder with a subfolder for each Secret")
     given = parser.parse_args()
     # As process 1 of a container it would ignore SIGTERM. Nothing has to be finished or put away.
     signal.signal(signal.SIGTERM, lambda _signal, _frame: os._exit(0))
     request = BuildRequest.from_json(json.loads((given.input / "request.json").read_text()))
-    lock = given.input / "pylock.toml"
+    lock = given.input / LOCK_FILE
     with tempfile.TemporaryDirectory(prefix="dagy-trust-") as scratch:
         trust_added_authorities(Path(scratch), given.input)
         credentials, problems = read_credentials(given.credentials)
         for line in [*(f"{one.source} is for {one.place}" for one in credentials), *problems]:
             print(line, flush=True)
-        files = files_of_build(request, lock.read_text() if lock.exists() else "")
+        files = files_of_build(request, unpack(lock.read_bytes()) if lock.exists() else "")
         gateway = Gateway(index_urls(request), files, credentials, lambda line: print(line, flush=True))
         gateway.failures += problems
         with serving(gateway, GATEWAY_PORT):

@@ -27,10 +27,8 @@ from packaging.pylock import (
 )
 from packaging.utils import parse_wheel_filename
 
+from dagy_builder.packed_lock import LockSizeError, pack
 from dagy_builder.target import Target
-
-# A ConfigMap, in which the operator hands the lock to the build, holds at most 1 MiB.
-MAX_BYTES = 900_000
 
 
 class LockError(ValueError):
@@ -102,8 +100,10 @@ def canonical_lock(uv_text: str, target: Target, index_of: Callable[[str], str |
         "tool": {"dagy": {"target": target.name}},
     }
     text = tomli_w.dumps(document)
-    if len(text.encode()) > MAX_BYTES:
-        raise LockError(f"The lock of {len(chosen)} packages is larger than {MAX_BYTES} bytes. Split the package.")
+    try:
+        pack(text)
+    except LockSizeError as error:
+        raise LockError(f"These are {len(chosen):,} packages. {error} Split the package.") from error
     return Lock(text, tuple(package for _, package in chosen))
 
 

@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dagy_builder.contract import RESULT_PREFIX, TERMINATION_MESSAGE_LIMIT, StepOutcome
+from dagy_builder.contract import NONCE_VARIABLE, TERMINATION_MESSAGE_LIMIT, StepOutcome
+from dagy_builder.frames import RESULT_LIMIT_BYTES, framed
 
 _DEFAULT_LOG = "/dev/termination-log"
 _ELLIPSIS = "..."
-# What a short report can do without, in this order: the lock is in the step's log, uv's text as well.
+# What a short report can do without, in this order: all of it is in the step's log. The lock's hash stays: by it the
+# reader of the log knows that it has found that lock.
 _DISPENSABLE_RESULTS = ("lock", "packages", "raw", "warnings")
+_NO_NONCE = "-"
 _DISPENSABLE_DETAILS = ("why", "exists", "wanted", "hint")
 
 
@@ -46,9 +49,9 @@ def write_termination_log(outcome: StepOutcome) -> None:
         path.write_text(clipped(outcome))
 
 
-def result_line(outcome: StepOutcome) -> str:
-    """The whole outcome as the line that ends the log of a Job's last step."""
-    return RESULT_PREFIX + outcome.to_text()
+def result_lines(outcome: StepOutcome) -> list[str]:
+    """The whole outcome as the lines that end the log of a Job's last step."""
+    return framed(clipped(outcome, RESULT_LIMIT_BYTES), os.environ.get(NONCE_VARIABLE) or _NO_NONCE)
 
 
 def _fits(outcome: StepOutcome, limit: int) -> bool:

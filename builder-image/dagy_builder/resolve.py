@@ -7,7 +7,6 @@ import re
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from dagy_builder.failure import StepError
 from dagy_builder.index_page import IndexFile, uploaded_before
 from dagy_builder.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.lock import Lock, LockError, WrongWheelError, canonical_lock
+from dagy_builder.packed_lock import pack, unpack
 from dagy_builder.requirement import Asked, check_url, parse_requirements, requirements_file
 from dagy_builder.target import Target
 from dagy_builder.uv import (
@@ -219,13 +219,13 @@ class Compiler:
 
 
 def lock_result(resolution: Resolution) -> dict[str, Any]:
-    """The lock as a step's result; the text is zlib-compressed and in base64."""
+    """The lock as a step's result; the text is packed and in base64."""
     lock = resolution.lock
-    packed = base64.b64encode(zlib.compress(lock.text.encode(), 9)).decode()
+    packed = base64.b64encode(pack(lock.text)).decode()
     result = {"lock": packed, "lockHash": lock.hash, "packages": lock.names_versions}
     return {**result, "warnings": list(resolution.warnings)} if resolution.warnings else result
 
 
 def lock_of_result(result: dict[str, Any]) -> str:
     """The lock's text out of a result."""
-    return zlib.decompress(base64.b64decode(result["lock"])).decode()
+    return unpack(base64.b64decode(result["lock"]))

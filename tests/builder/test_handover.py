@@ -17,7 +17,9 @@ import pytest
 from dagy_builder.__main__ import _built_with, _with_seconds
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.handover import Handover
+from dagy_builder.packed_lock import LOCK_FILE, pack
 from tests.e2e.kube import eventually
+from tests.locks import framed_in
 
 # Its server imports this module once; with "spawn" each process would.
 FORKS = multiprocessing.get_context("forkserver")
@@ -171,7 +173,7 @@ def _step(step: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
 def test_a_failed_install_ends_all_three(tmp_path: Path, order: tuple[str, ...]) -> None:
     (tmp_path / "input").mkdir()
     (tmp_path / "input/request.json").write_text('{"pythonVersion": "3.12"}')
-    (tmp_path / "input/pylock.toml").write_text("broken [")
+    (tmp_path / "input" / LOCK_FILE).write_bytes(pack("broken ["))
     processes = {step: _step(step, tmp_path) for step in order}
     texts = {step: process.communicate(timeout=60)[0] for step, process in processes.items()}
     codes = {step: process.returncode for step, process in processes.items()}
@@ -185,7 +187,7 @@ def test_a_failed_install_ends_all_three(tmp_path: Path, order: tuple[str, ...])
 def test_sigterm_ends_a_waiting_step_at_once(tmp_path: Path) -> None:
     (tmp_path / "input").mkdir()
     (tmp_path / "input/request.json").write_text('{"pythonVersion": "3.12"}')
-    (tmp_path / "input/pylock.toml").write_text("")
+    (tmp_path / "input" / LOCK_FILE).write_bytes(pack(""))
     process = _step("package", tmp_path)
     running = tmp_path / "work/package/running"
     with process:
@@ -203,6 +205,4 @@ def test_a_request_that_can_not_be_read(tmp_path: Path, request_text: str | None
     process = _step("resolve", tmp_path)
     text, _ = process.communicate(timeout=60)
     assert process.returncode == 75, text
-    last = text.splitlines()[-1]
-    assert last.startswith("dagy-result: ")
-    assert json.loads(last.removeprefix("dagy-result: "))["reason"] == "InternalError"
+    assert json.loads(framed_in(text, "-"))["reason"] == "InternalError"

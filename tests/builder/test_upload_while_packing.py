@@ -16,6 +16,7 @@ from dagy_builder.failure import StepError
 from dagy_builder.folders import packed_in
 from dagy_builder.handover import Handover
 from dagy_builder.multipart import PART_BYTES
+from dagy_builder.packed_lock import LOCK_FILE, pack
 from dagy_builder.storage import ObjectStore
 from tests.builder.uploads import Build, Packer, artifact_in, key_of, unfinished
 
@@ -72,7 +73,7 @@ def test_a_cancelled_upload_leaves_no_parts(build: Build, bucket: str) -> None:
     store, folder = ObjectStore(bucket), build.work.parent
     (folder / "input").mkdir()
     (folder / "input/request.json").write_text(json.dumps(build.request.to_json()))
-    (folder / "input/pylock.toml").write_text(build.lock)
+    (folder / "input" / LOCK_FILE).write_bytes(pack(build.lock))
     (packed_in(build.work) / "artifact.zip").write_bytes(os.urandom(20 << 20))
     arguments = ["upload", "--input", str(folder / "input"), "--work", str(build.work)]
     handover = Handover(build.work)

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 import uuid
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -27,13 +26,17 @@ from dagy.adapters.settings import Settings
 from dagy.controller.perform import Performer
 from dagy.controller.reconcile import Reconciler
 from dagy.controller.slots import Slots
-from dagy.core.facts import STEPS, JobKind
+from dagy.core.facts import STEPS, JobKind, PodFact
+from dagy.core.logs import LogReader, StepLog
 from dagy.core.plan import Key
 from dagy.core.timestamp import timestamp
 from dagy.core.turns import Limits
 from dagy.model import names
 from dagy_builder import keys
-from dagy_builder.contract import RESULT_PREFIX, Artifact, BuildRequest, Step, StepOutcome
+from dagy_builder.contract import Artifact, BuildRequest, Step, StepOutcome
+from dagy_builder.frames import framed
+from dagy_builder.outcome import clipped
+from dagy_builder.packed_lock import LOCK_FILE, pack, unpack
 from dagy_builder.storage import ObjectStore
 
 BUILDS, NAMESPACE, BUCKET = "dagy-builds", "team-a", "dagy"
@@ -47,9 +50,10 @@ class ClusterWithoutKubelet(Cluster):
     logs: dict[tuple[str, str], str]
 
     @override
-    async def log(self, pod: str, container: str, *, tail_lines: int | None = None) -> str:
-        text = self.logs.get((pod, container), "")
-        return text.splitlines()[-1] if tail_lines and text else text
+    async def log(self, pod: PodFact, step: Step) -> StepLog:
+        reader = LogReader(pod.uid, step)
+        reader.feed(self.logs.get((pod.name, step), "").encode())
+        return reader.end()
 
 
 async def connect(kubeconfig: str) -> KubeApi:
@@ -79,9 +83,9 @@ class Kubelet:
         self.jobs_seen: set[str] = set()
         self.late = False
         """Whether it does not notice any more that last steps end; who listens to them knows it (`said`)."""
-        self.said: dict[str, str] = {}
-        self.unreadable_locks = 0
-        """How many validations end well without a lock that can be read."""
+        self.said: dict[str, StepOutcome] = {}
+        self.cut_logs = 0
+        """How many validations end well with a log whose beginning is lost."""
 
     async def step(self, failure: StepOutcome | None = None) -> bool:
         """Let the first live Job do its next step. False when there is nothing to do."""
@@ -135,20 +139,17 @@ class Kubelet:
         if name in self.said:
             return False
         outcome = failure or await self._succeed(job, steps[len(done)])
-        self.logs[name, outcome.step] = f"{outcome.step}: the log\n{RESULT_PREFIX}{outcome.to_text()}\n"
+        told = framed(outcome.to_text(), pod["metadata"]["uid"])
+        if self.cut_logs and outcome.ok and outcome.step == Step.RESOLVE:
+            self.cut_logs -= 1
+            told = told[1:]
+        self.logs[name, outcome.step] = "\n".join([f"{outcome.step}: the log", *told, ""])
         if self.late and outcome.step is steps[-1]:
-            self.said[name] = outcome.to_text()
+            self.said[name] = outcome
             return True
-        brief = (
-            outcome
-            if outcome.step != Step.RESOLVE
-            else StepOutcome(
-                outcome.step, ok=outcome.ok, reason=outcome.reason, message=outcome.message, fault=outcome.fault
-            )
-        )
         ended = {
             "exitCode": 0 if outcome.ok else 65,
-            "message": brief.to_text(),
+            "message": clipped(outcome),
             "finishedAt": timestamp(datetime.now(UTC), micro=False),
         }
         phase = "Running" if outcome.ok and len(done) + 1 < len(steps) else "Succeeded" if outcome.ok else "Failed"
@@ -157,16 +158,14 @@ class Kubelet:
 
     async def _succeed(self, job: dict[str, Any], step: Step) -> StepOutcome:
         if step is Step.RESOLVE:
-            packed = base64.b64encode(zlib.compress(self.lock.encode())).decode()
-            if self.unreadable_locks:
-                self.unreadable_locks -= 1
-                packed = packed[:9]
-            return StepOutcome(step, ok=True, result={"lock": packed, "warnings": [YANKED, 7]})
+            packed = base64.b64encode(pack(self.lock)).decode()
+            lock_hash = hashlib.sha256(self.lock.encode()).hexdigest()
+            return StepOutcome(step, ok=True, result={"lock": packed, "lockHash": lock_hash, "warnings": [YANKED, 7]})
         if step is Step.UPLOAD:
             config_map = await self._api.get(namespaced("configmaps", BUILDS, job["metadata"]["name"]))
             assert config_map, "the kubelet waits for the ConfigMap"
             request = BuildRequest.from_json(json.loads(config_map["data"]["request.json"]))
-            assert config_map["data"]["pylock.toml"] == self.lock
+            assert unpack(base64.b64decode(config_map["binaryData"][LOCK_FILE])) == self.lock
             self._upload(request)
         return StepOutcome(step, ok=True)
 

@@ -10,15 +10,26 @@ import aiohttp
 import pytest
 from typing_extensions import override
 
+from dagy.adapters import last_words
 from dagy.adapters.kube import KubeApi, KubeError
 from dagy.adapters.last_words import LastWords
 from dagy.core.plan import Key
-from dagy_builder.contract import RESULT_PREFIX, Step
+from dagy_builder.contract import Step, StepOutcome
+from dagy_builder.frames import framed
 from dagy_builder.storage import ObjectStore
 from tests.controller.harness import Rig, create, run
 
 KEY = Key("team-a", "ml")
-LINE = f"{RESULT_PREFIX}{{}}\n".encode()
+OUTCOME = StepOutcome(Step.UPLOAD, ok=True)
+UID = "uid-of-the-pod"
+LINE = f"{framed(OUTCOME.to_text(), UID)[0]}\n".encode()
+
+
+def pod(name: str, step: Step | None = Step.UPLOAD) -> dict[str, Any]:
+    labels = {"job-name": f"job-of-{name}", "dagy.io/job": "build"}
+    statuses = [{"name": step, "state": {"running": {}}}] if step else []
+    metadata = {"name": name, "uid": UID, "labels": labels}
+    return {"metadata": metadata, "status": {"phase": "Running", "containerStatuses": statuses}}
 
 
 class Logs(KubeApi):
@@ -49,8 +60,8 @@ def heard(logs: Logs, *pods: str) -> tuple[LastWords, list[Key]]:
 
     async def listen() -> LastWords:
         words = LastWords(logs, "builds", keys.append)
-        for pod in pods:
-            words.heed(KEY, pod, ended=False, step=Step.UPLOAD)
+        for name in pods:
+            words.heed(KEY, pod(name), ended=False)
         for _ in range(20):
             await asyncio.sleep(0)
         words.stop()
@@ -67,7 +78,7 @@ def heard(logs: Logs, *pods: str) -> tuple[LastWords, list[Key]]:
 def test_the_result_is_heard(pieces: list[bytes | Exception | None]) -> None:
     logs = Logs(p=pieces)
     words, keys = heard(logs, "p")
-    assert words.said == {"p": "{}"}
+    assert words.said == {"job-of-p": OUTCOME}
     assert keys == [KEY]
     assert logs.closed == ["p"]
 
@@ -77,13 +88,25 @@ def test_the_result_is_heard(pieces: list[bytes | Exception | None]) -> None:
     [
         [b"no result\n"],
         [b"before " + LINE],
+        [LINE.replace(UID.encode(), b"another")],
+        [f"{framed('{}', UID)[0]}\n".encode()],
         [LINE[:-1], None],
         [KubeError(400, "BadRequest", "container is waiting")],
         [b"x", aiohttp.ClientPayloadError("cut")],
         [TimeoutError()],
-        [b"x" * (5 << 20), LINE],
+        [LINE[:-1], b"x" * (5 << 20), b"\n"],
     ],
-    ids=["none", "within a line", "not whole", "refused", "cut", "mute", "an endless line"],
+    ids=[
+        "none",
+        "within a line",
+        "forged",
+        "no outcome",
+        "not whole",
+        "refused",
+        "cut",
+        "mute",
+        "before an endless line",
+    ],
 )
 def test_what_is_no_result_is_not_heard(pieces: list[bytes | Exception | None]) -> None:
     words, keys = heard(Logs(p=pieces), "p")
@@ -91,27 +114,47 @@ def test_what_is_no_result_is_not_heard(pieces: list[bytes | Exception | None]) 
     assert keys == []
 
 
-def test_who_ends_is_forgotten_and_not_followed_any_more() -> None:
+def test_who_ends_is_not_followed_any_more_and_forgotten_with_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
     logs = Logs(mute=[None], loud=[LINE])
 
     async def test() -> None:
         words = LastWords(logs, "builds", lambda _key: None)
         for _ in range(2):  # a second event does not open a second stream
-            for pod in ("mute", "loud"):
-                words.heed(KEY, pod, ended=False, step=Step.UPLOAD)
-            words.heed(KEY, "idle", ended=False, step=None)
+            for name in ("mute", "loud"):
+                words.heed(KEY, pod(name), ended=False)
+            words.heed(KEY, pod("idle", step=None), ended=False)
             for _ in range(10):
                 await asyncio.sleep(0)
         assert sorted(logs.asked) == ["loud", "mute"]
-        assert words.said.keys() == {"loud"}
-        for pod in ("mute", "loud", "never seen"):
-            words.heed(KEY, pod, ended=True, step=None)
-        for _ in range(10):
+        assert words.said.keys() == {"job-of-loud"}
+        monkeypatch.setattr(last_words, "_END_SECONDS", 0.0)
+        for name in ("mute", "loud", "never seen"):
+            words.heed(KEY, pod(name), ended=True)
+        while "mute" not in logs.closed:
             await asyncio.sleep(0)
+        assert words.said.keys() == {"job-of-loud"}, "its lock is still to be kept"
+        for name in ("loud", "never seen"):
+            words.heed(KEY, {"metadata": {"name": f"job-of-{name}"}}, ended=True)
         assert words.said == {}
-        assert sorted(logs.closed) == ["loud", "mute"]
 
     asyncio.run(test())
+
+
+def test_a_job_whose_end_was_missed_is_forgotten_at_the_next_listing() -> None:
+    words, _ = heard(Logs(p=[LINE], q=[LINE]), "p", "q")
+    known = words.known()
+    assert known == {"job-of-p", "job-of-q"}
+    words.said["heard since the listing"] = OUTCOME
+    words.forget_gone(known, ["job-of-p", "another"])
+    assert words.said.keys() == {"job-of-p", "heard since the listing"}
+
+
+def test_what_is_remembered_has_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(last_words, "_MOST_REMEMBERED_BYTES", 10 * len(OUTCOME.to_text()))
+    names = [f"p{number}" for number in range(30)]
+    logs = Logs(**{name: [LINE] for name in names})
+    words, _ = heard(logs, *names)
+    assert sorted(words.said) == sorted(f"job-of-{name}" for name in names[-10:])
 
 
 def test_connections_are_left_for_others() -> None:

@@ -62,29 +62,6 @@ def test_from_apply_to_completed_and_nothing_more(kubeconfig: str, objects: Obje
     run(kubeconfig, objects, test)
 
 
-def test_a_lock_that_cannot_be_read_is_a_failed_attempt(kubeconfig: str, objects: ObjectStore) -> None:
-    async def test(rig: Rig) -> None:
-        key = await create(rig)
-        rig.kubelet.unreadable_locks = 1
-        operator = rig.reconciler()
-        await operator.reconcile(key)
-        while await rig.kubelet.step():
-            await operator.reconcile(key)
-        package = await rig.package(key)
-        assert package
-        assert "ends without a lock" in package["status"]["message"]
-        assert {c["type"]: c["reason"] for c in package["status"]["conditions"]}["Ready"] == "Retrying"
-        done = await rig.settle(key, rig.reconciler(hours_ahead=1).reconcile)
-        assert done["status"]["phase"] == "COMPLETED"
-        (attempt,) = done["status"]["build"]["attempts"]
-        assert (attempt["job"], attempt["number"], attempt["reason"]) == ("validate", 1, "InternalError")
-        log = objects.get(attempt["logUri"].removeprefix("s3://dagy/"))
-        assert log
-        assert b"resolve: the log" in log
-
-    run(kubeconfig, objects, test)
-
-
 def test_warnings_are_kept(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Rig) -> None:
         key = await create(rig)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dagy.core.facts import JobFact, jobs_of
-from dagy_builder.contract import Step
+from dagy_builder.contract import Step, StepOutcome
 from tests.core.worlds import outcome
 
 
@@ -16,10 +16,10 @@ def fact(
     phase: str = "Running",
     job_status: dict[str, Any] | None = None,
     deleting: bool = False,
-    said: dict[str, str] | None = None,
+    said: dict[str, StepOutcome] | None = None,
     **pod_status: Any,
 ) -> JobFact:
-    """A Job with one pod, p, in that state, or with none; `said` is what was heard of pods by name."""
+    """A Job with one pod, p, in that state, or with none; `said` is what was heard of Jobs by name."""
     labels = {"dagy.io/job": kind, "dagy.io/attempt": "1", "dagy.io/input-hash": "abc", "job-name": "j"}
     metadata = {"name": "j", "labels": labels, "creationTimestamp": "2026-11-21T12:00:00Z"}
     pods = (

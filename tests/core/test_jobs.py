@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -26,6 +27,7 @@ from dagy.core.jobs import (
     job_name,
 )
 from dagy.core.resources import amount
+from dagy_builder.packed_lock import LOCK_FILE, unpack
 from tests.core.worlds import SLUG, plan
 
 SETTINGS = Settings(s3_bucket="artifacts", builder_image="builder:1").job_settings()
@@ -102,7 +104,8 @@ def test_the_input_belongs_to_the_job() -> None:
     config_map = input_config_map(plan(), which, "uid-of-the-job", SETTINGS, files)
     assert config_map["metadata"]["ownerReferences"][0]["uid"] == "uid-of-the-job"
     assert config_map["metadata"]["name"] == job_name(plan().uid, which)
-    assert set(config_map["data"]) == {"request.json", "pylock.toml"}
+    assert (set(config_map["data"]), set(config_map["binaryData"])) == ({"request.json"}, {LOCK_FILE})
+    assert unpack(b64decode(config_map["binaryData"][LOCK_FILE])) == "lock-version = '1.0'"
     assert set(input_files(plan().request(), None)) == {"request.json"}
 
 
@@ -142,7 +145,7 @@ def test_only_the_gateway_has_index_credentials(kind: JobKind, sources: str) -> 
     for container in spec["containers"]:
         assert "index-credentials" not in str(container)
         assert "proxy" not in str(container["env"]).lower()
-    env = {c["name"]: {e["name"]: e["value"] for e in c["env"]} for c in spec["containers"]}
+    env = {c["name"]: {e["name"]: e.get("value") for e in c["env"]} for c in spec["containers"]}
     for name, variables in env.items():
         assert variables.get("DAGY_INDEX_GATEWAY") == (GATEWAY_URL if name in ("resolve", "install") else None)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dagy.core.diagnose import Progress, Success, standing_of
 from dagy.core.facts import JobFact, last_step_running
 from dagy.core.failure import Failure
+from dagy.core.told import Complete, outcome_in
 from dagy_builder.contract import Fault, Step
 from tests.core.reported import ended, fact, running, waiting
 from tests.core.worlds import outcome
@@ -17,8 +20,9 @@ INSTALLED = [ended("install"), running("package"), running("upload")]
 REFUSED = outcome(Step.UPLOAD, reason="UploadRefused", fault=Fault.ADMINISTRATOR)
 
 
-def heard(statuses: Statuses, said: str, kind: str, pod: str = "p") -> JobFact:
-    return fact(statuses, kind=kind, said={pod: said})
+def heard(statuses: Statuses | None, said: str, kind: str, job: str = "j", **more: Any) -> JobFact:
+    outcome = outcome_in(said)
+    return fact(statuses, kind=kind, said={job: outcome} if outcome else {}, **more)
 
 
 @pytest.mark.parametrize(
@@ -42,19 +46,16 @@ def test_a_failure_that_was_heard_is_that_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statuses", "said", "pod"),
+    ("statuses", "said", "job"),
     [
         (INSTALLED, outcome(Step.UPLOAD), "another"),
-        (INSTALLED, outcome(Step.PACKAGE), "p"),
-        (INSTALLED, "", "p"),
-        (INSTALLED, "{}", "p"),
-        (INSTALLED, "[" * 100_000, "p"),
-        ([ended("install"), running("package"), waiting("upload", "PodInitializing")], outcome(Step.UPLOAD), "p"),
+        (INSTALLED, outcome(Step.PACKAGE), "j"),
+        ([ended("install"), running("package"), waiting("upload", "PodInitializing")], outcome(Step.UPLOAD), "j"),
     ],
-    ids=["another pod", "another step", "nothing", "no outcome", "no JSON", "does not run"],
+    ids=["another Job", "another step", "does not run"],
 )
-def test_what_else_is_heard_changes_nothing(statuses: Statuses, said: str, pod: str) -> None:
-    standing = standing_of(heard(statuses, said, "build", pod))
+def test_what_else_is_heard_changes_nothing(statuses: Statuses, said: str, job: str) -> None:
+    standing = standing_of(heard(statuses, said, "build", job))
     assert isinstance(standing, Progress)
     assert standing.step is Step.PACKAGE
 
@@ -62,6 +63,27 @@ def test_what_else_is_heard_changes_nothing(statuses: Statuses, said: str, pod: 
 def test_the_kubelets_report_counts_once_it_is_there() -> None:
     statuses = [ended("install"), ended("package"), ended("upload", 137, "OOMKilled")]
     assert isinstance(standing_of(heard(statuses, outcome(Step.UPLOAD), "build")), Failure)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "more"),
+    [
+        (None, {"job_status": {"conditions": [{"type": "Failed", "status": "True", "reason": "PodLost"}]}}),
+        (None, {}),
+        ([running("resolve")], {"deleting": True}),
+        (
+            [running("resolve")],
+            {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC"}]},
+        ),
+    ],
+    ids=["its Job has failed", "its Job does not know yet", "it is being deleted", "its node is gone"],
+)
+def test_a_pod_that_goes_after_it_was_heard_costs_nothing(statuses: Statuses | None, more: dict[str, Any]) -> None:
+    job = heard(statuses, outcome(Step.RESOLVE), "validate", **more)
+    assert isinstance(standing_of(job), Success)
+    assert isinstance(job.result, Complete)
+    unheard = standing_of(fact(statuses, kind="validate", **more))
+    assert isinstance(unheard, Failure | Progress)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from dagy.core.diagnose import failure_of
 from dagy.core.logs import LineFilter, without_result
-from dagy.core.results import rejection_in, result_in, warnings_in
-from dagy.core.told import outcome_in
+from dagy.core.results import rejection_in, warnings_in
+from dagy.core.told import Complete, outcome_in
 from dagy_builder.redact import log_line, one_line, redact
 
 JSON = st.recursive(
@@ -44,14 +44,13 @@ def test_whatever_is_told_becomes_a_failure_that_can_be_shown(given_: Any) -> No
     for text in (failure.message, *(p.message for p in failure.problems)):
         assert 0 < len(text) <= 2000
         assert not {unicodedata.category(c) for c in text} & {"Cc", "Cs", "Zl", "Zp"}
-    rejection_in(f"some log\ndagy-result: {json.dumps(given_)}")
+    rejection_in(Complete(outcome))
     warnings_in(outcome)
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "1", '"x"', "{", "[" * 100_000, '{"step": "sweep", "ok": true}'])
 def test_what_is_no_outcome(text: str) -> None:
     assert outcome_in(text) is None
-    assert result_in(f"dagy-result: {text}") is None
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import aclosing
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -11,14 +12,16 @@ from typing import Any
 from dagy.adapters.events import record_event
 from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.kube import Json, KubeApi, KubeError, deppackage_path, namespaced
-from dagy.core.facts import JobFact, JobKind, jobs_of, occupied_slots
+from dagy.core.facts import JobFact, JobKind, PodFact, jobs_of, occupied_slots
 from dagy.core.failure import Failure
 from dagy.core.index_access import Found, IndexAccess, Unreadable, access_of, place_of, references_of
+from dagy.core.logs import NOT_STARTED, POD_GONE, LogReader, StepLog
 from dagy.core.plan import BuildPlan, Key
 from dagy.model import names
+from dagy_builder.contract import Step, StepOutcome
 
 _CLAIMS = f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}"
-_LOG_LIMIT_BYTES = 20_000_000
+_LOG_SECONDS = 60.0
 
 
 class Cluster:
@@ -28,10 +31,10 @@ class Cluster:
         self,
         api: KubeApi,
         build_namespace: str,
-        said: Mapping[str, str] = MappingProxyType({}),
+        said: Mapping[str, StepOutcome] = MappingProxyType({}),
         namespaces: tuple[str, ...] = (),
     ) -> None:
-        """`said`: what the last steps of running pods have told (`LastWords`); `namespaces` as for `FlowCluster`."""
+        """`said`: what the last steps of Jobs have told (`LastWords`); `namespaces` as for `FlowCluster`."""
         self._api, self._builds, self._said = api, build_namespace, said
         self.flows = FlowCluster(api, namespaces)
         """Who uses a package."""
@@ -172,22 +175,38 @@ class Cluster:
             if error.status != 404:
                 raise
 
+    async def job_names(self) -> list[str]:
+        """All Jobs of packages that are there."""
+        selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+        found = await self._api.list_metadata(namespaced("jobs", self._builds), labelSelector=selector)
+        return [job["name"] for job in found]
+
+    async def has_input(self, job: str) -> bool:
+        """Whether that Job has its ConfigMap."""
+        return await self._api.get(namespaced("configmaps", self._builds, job)) is not None
+
     async def delete_job(self, name: str) -> None:
         """Delete a Job with its pods and its ConfigMap."""
         await self._api.delete(namespaced("jobs", self._builds, name))
 
-    async def log(self, pod: str, container: str, *, tail_lines: int | None = None) -> str:
-        """A container's log, or nothing when the kubelet has none (any more)."""
-        query: Json = {"container": container, "limitBytes": _LOG_LIMIT_BYTES}
-        if tail_lines:
-            query["tailLines"] = tail_lines
+    async def log(self, pod: PodFact, step: Step) -> StepLog:
+        """A step's log, read once and in pieces; what comes of it in a minute when it takes longer."""
+        if not pod.name:
+            return POD_GONE
+        path, reader = namespaced("pods", self._builds, pod.name, "log"), LogReader(pod.uid, step)
         try:
-            data = await self._api.request("GET", namespaced("pods", self._builds, pod, "log"), query=query)
+            async with asyncio.timeout(_LOG_SECONDS):
+                chunks = self._api.stream(path, query={"container": str(step)}, idle_seconds=_LOG_SECONDS)
+                async with aclosing(chunks):
+                    async for chunk in chunks:
+                        reader.feed(chunk)
+        except TimeoutError:
+            return reader.end()
         except KubeError as error:
-            if error.status in (400, 404):  # the container never started; the pod is gone
-                return ""
+            if error.status in (400, 404):
+                return POD_GONE if error.status == 404 else NOT_STARTED
             raise
-        return data.decode("utf-8", errors="replace")
+        return reader.end()
 
     async def record_event(self, package: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
         """One Event for the package."""

@@ -20,7 +20,7 @@ from dagy.controller.perform import Performer
 from dagy.controller.queue import WorkQueue
 from dagy.controller.reconcile import Reconciler
 from dagy.controller.slots import Slots
-from dagy.core.facts import JobKind, last_step_running
+from dagy.core.facts import JobKind
 from dagy.core.plan import Key
 from dagy.core.turns import Limits
 from dagy_builder.storage import ObjectStore
@@ -66,7 +66,7 @@ class Operator:
             async with asyncio.TaskGroup() as group:
                 for _ in range(settings.workers):
                     group.create_task(self._queue.work(lambda key: self._look(reconciler, key), _report))
-                group.create_task(self._resync(cluster, slots))
+                group.create_task(self._resync(cluster, slots, words))
                 flows.start(group)
                 self._watch(reconciler, slots, flows, words)
         finally:
@@ -91,7 +91,7 @@ class Operator:
 
         def job_changed(key: Key, ended: bool, changed: Mapping[str, Any]) -> None:
             loop.call_soon_threadsafe(self._queue.add, key)
-            loop.call_soon_threadsafe(words.heed, key, changed["metadata"]["name"], ended, last_step_running(changed))
+            loop.call_soon_threadsafe(words.heed, key, changed, ended)
             if ended:
                 loop.call_soon_threadsafe(slots.wake)
 
@@ -110,11 +110,13 @@ class Operator:
         for watcher in self._watchers:
             watcher.start()
 
-    async def _resync(self, cluster: Cluster, slots: Slots) -> None:
+    async def _resync(self, cluster: Cluster, slots: Slots, words: LastWords) -> None:
         """Look at every package at the start and at intervals, whatever events came or did not."""
         while True:
             try:
                 keys = await cluster.package_keys(self._settings.namespaces)
+                remembered = words.known()
+                words.forget_gone(remembered, await cluster.job_names())
             except Exception:
                 log.exception("Listing all packages failed; trying again")
                 await asyncio.sleep(5)

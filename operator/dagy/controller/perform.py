@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -17,10 +16,12 @@ from dagy.core.facts import STEPS, JobFact, JobKind, PodFact
 from dagy.core.failure import Failure
 from dagy.core.index_access import references_of
 from dagy.core.jobs import JobInput, JobSettings, index_secret, input_config_map, input_files, job_manifest
+from dagy.core.logs import StepLog
 from dagy.core.plan import BuildPlan
-from dagy.core.results import lock_in, log_text, rejection_in, result_in, warnings_in
+from dagy.core.results import lock_in, log_text, rejection_in
 from dagy.core.reuse import Source
 from dagy.core.states import Observed, Resolution
+from dagy.core.told import Complete, Incomplete
 from dagy.core.turns import Waiting
 from dagy.model import names
 from dagy_builder.contract import Fault, Reason, Step
@@ -45,7 +46,6 @@ class Performer:
 
     def __init__(self, cluster: Cluster, store: ArtifactStore, slots: Slots, settings: JobSettings) -> None:
         self._cluster, self._store, self._slots, self._settings = cluster, store, slots, settings
-        self._provided: set[str] = set()
 
     async def perform(self, plan: BuildPlan, seen: Observed, action: decide.Action, arrived: str) -> Effect:
         """Do it. Raises KubeError and StorageError; the pass is then repeated later."""
@@ -55,7 +55,8 @@ class Performer:
             case decide.ProvideInput(job, resolution):
                 which = JobInput(job.kind, seen.slug, job.input_hash, job.attempt)
                 needed = resolution if job.kind is JobKind.BUILD else None
-                await self._provide(plan, seen, which, job.uid, needed)
+                if not await self._cluster.has_input(job.name):
+                    await self._provide(plan, seen, which, job.uid, needed)
                 return Effect(seen, changed=False)
             case decide.KeepLog(job, failure):
                 return await self._keep_log(plan, seen, job, failure)
@@ -71,7 +72,6 @@ class Performer:
                 return replace(effect, seen=await self._look_again(plan, seen), changed=True)
             case decide.DeleteJobs(jobs):
                 for job in jobs:
-                    self._provided.discard(job.uid)
                     await self._cluster.delete_job(job.name)
                 gone = {job.name for job in jobs}
                 return Effect(replace(seen, jobs=tuple(j for j in seen.jobs if j.name not in gone)), changed=False)
@@ -111,12 +111,10 @@ class Performer:
     async def _provide(
         self, plan: BuildPlan, seen: Observed, which: JobInput, job_uid: str, resolution: Resolution | None
     ) -> None:
-        """Create the Job's ConfigMap and Secret, unless this process knows that they exist.
+        """Create the Job's Secret and then its ConfigMap, which stands for both, where they do not exist.
 
         The index settings are read here and not before, so that a Job gets what they say when it starts.
         """
-        if job_uid in self._provided:
-            return
         access = await self._cluster.index_access(plan, self._settings.index.url)
         if isinstance(access, Failure):
             return  # refused in the meantime; the next look tells
@@ -136,7 +134,6 @@ class Performer:
         if access.credentials:
             await self._cluster.create_secret(index_secret(plan, which, job_uid, self._settings, access))
         await self._cluster.create_config_map(input_config_map(plan, which, job_uid, self._settings, files))
-        self._provided.add(job_uid)
 
     async def _lock(self, plan: BuildPlan, seen: Observed, resolution: Resolution) -> Lock | None:
         lock = await self._store.lock(plan, seen.slug)
@@ -164,10 +161,12 @@ class Performer:
     async def _keep_log(self, plan: BuildPlan, seen: Observed, job: JobFact, failure: Failure | None) -> Effect:
         if references_of(plan).secrets:  # the Job stays, to count the attempt; what it held must not
             await self._cluster.delete_secret(job.name)
-        uri, rejection = job.log_uri, None
+        uri, result = job.log_uri, job.result
         if job.pod and (job.kind is JobKind.VALIDATE or not uri):
-            parts = [(step, await self._log(job.pod, step)) for step in STEPS[job.kind]]
-            rejection = rejection_in(parts[0][1])
+            logs = [await self._log(job.pod, step) for step in STEPS[job.kind]]
+            # What was heard is the same, and whole.
+            result = result if isinstance(result, Complete) else logs[-1].result
+            parts = [(step, log.text) for step, log in zip(STEPS[job.kind], logs, strict=True)]
             text = await asyncio.to_thread(log_text, parts, failure)  # megabytes, if somebody wants it so
             uri = uri or await self._store.keep_log(plan, seen.slug, job.name, text)
         marks = {names.ANNOTATION_LOG_KEPT: uri} if uri else {}
@@ -175,31 +174,32 @@ class Performer:
             marks[names.ANNOTATION_FAILURE] = failure.to_annotation()
         if marks:
             await self._cluster.mark_job(job.name, marks)
-        kept = replace(job, log_uri=uri, failure=failure or job.failure)
+        kept = replace(job, log_uri=uri, failure=failure or job.failure, result=result)
         jobs = tuple(kept if j.name == job.name else j for j in seen.jobs)
-        return Effect(replace(seen, jobs=jobs), changed=False, log_uri=uri or None, rejection=rejection)
+        return Effect(replace(seen, jobs=jobs), changed=False, log_uri=uri or None, rejection=rejection_in(result))
 
-    async def _log(self, pod: PodFact, step: Step) -> str:
+    async def _log(self, pod: PodFact, step: Step) -> StepLog:
         try:
-            return await self._cluster.log(pod.name, step)
+            return await self._cluster.log(pod, step)
         except KubeError as error:
             if error.status < 500 or not (pod.deleting or pod.disruption):
                 raise
-            return f"(The node did not hand out this log: {error})"  # nor will it, and the next attempt must not wait
+            # Nor will it, and the next attempt must not wait.
+            return StepLog(f"(The node did not hand out this log: {error})", Incomplete("the node did not hand it out"))
 
     async def _store_lock(self, plan: BuildPlan, seen: Observed, job: JobFact) -> Effect:
+        job = next((j for j in seen.jobs if j.name == job.name), job)
         assert job.pod
-        outcome = result_in(await self._cluster.log(job.pod.name, Step.RESOLVE, tail_lines=1))
-        text = lock_in(outcome)
-        if isinstance(text, Failure):  # known from now on as the end of this attempt
-            await self._cluster.mark_job(job.name, {names.ANNOTATION_FAILURE: text.to_annotation()})
-            refused = replace(job, failure=text)
+        result = job.result or (await self._log(job.pod, Step.RESOLVE)).result
+        lock = lock_in(job, result)
+        if isinstance(lock, Failure):  # known from now on as the end of this attempt
+            await self._cluster.mark_job(job.name, {names.ANNOTATION_FAILURE: lock.to_annotation()})
+            refused = replace(job, failure=lock)
             return Effect(replace(seen, jobs=tuple(refused if j.name == job.name else j for j in seen.jobs)))
-        lock_hash = hashlib.sha256(text.encode()).hexdigest()
         token = plan.requested.refresh or seen.handled.refresh
-        resolution = Resolution(plan.spec_hash, lock_hash, token, warnings_in(outcome))
-        await self._store.keep_lock(plan, seen.slug, Lock(resolution, text))
-        record = await self._store.record(plan, seen.slug, lock_hash)
+        resolution = Resolution(plan.spec_hash, lock.hash, token, lock.warnings)
+        await self._store.keep_lock(plan, seen.slug, Lock(resolution, lock.text))
+        record = await self._store.record(plan, seen.slug, lock.hash)
         return Effect(await with_sources(self._cluster, plan, replace(seen, resolution=resolution, record=record)))
 
     async def _copy(

@@ -110,7 +110,7 @@ def failure_of(outcome: StepOutcome) -> Failure:
 
 def _outcome(container: ContainerFact) -> StepOutcome | None:
     """The step's own report, or None when it wrote none (killed) or something else did (hostile)."""
-    outcome = outcome_in(container.message)
+    outcome = container.outcome or outcome_in(container.message)
     return outcome if outcome and outcome.step == container.step else None
 
 

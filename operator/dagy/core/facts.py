@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Any
 
 from dagy.core.failure import Failure, failure_in
-from dagy.core.told import outcome_in
+from dagy.core.told import Complete, Result
 from dagy.model import names
-from dagy_builder.contract import Step
+from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.failure import exit_code_of
 
 Json = Mapping[str, Any]
@@ -42,6 +42,8 @@ class ContainerFact:
     exit_code: int | None = None
     reason: str = ""
     message: str = ""
+    outcome: StepOutcome | None = None
+    """What its log told, where that was heard before the kubelet's report with the termination message came."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class PodFact:
 
     name: str
     phase: str
+    uid: str = ""
     reason: str = ""
     message: str = ""
     unschedulable: str = ""
@@ -90,6 +93,8 @@ class JobFact:
     """Why it failed, as it was recorded; pods and logs may be gone since."""
     deleting: bool = False
     pod: PodFact | None = None
+    result: Result | None = None
+    """What its log told of the outcome, as far as it was followed or read."""
 
     @property
     def live(self) -> bool:
@@ -113,19 +118,19 @@ def occupied_slots(jobs: Iterable[Json], pods: Iterable[Json]) -> list[str]:
 
 
 def jobs_of(
-    jobs: Iterable[Json], pods: Iterable[Json], said: Mapping[str, str] = MappingProxyType({})
+    jobs: Iterable[Json], pods: Iterable[Json], said: Mapping[str, StepOutcome] = MappingProxyType({})
 ) -> tuple[JobFact, ...]:
     """Facts of all Jobs, oldest attempt first. Objects without our labels are not ours and are left out.
 
-    `said`: the outcome that a pod's last step has told, as JSON, by the pod's name; empty for pods whose log is not to
-    be trusted.
+    `said`: the outcome that a Job's last step has told, by the Job's name; empty where logs are not to be trusted.
     """
     newest: dict[str, Json] = {}
     for pod in pods:
         owner = _owner(pod)
         if owner not in newest or _created(newest[owner]) <= _created(pod):
             newest[owner] = pod
-    facts = [_job(job, newest.get(job["metadata"]["name"]), said) for job in jobs if _ours(job)]
+    named = [(job["metadata"]["name"], job) for job in jobs if _ours(job)]
+    facts = [_job(job, newest.get(name), said.get(name)) for name, job in named]
     return tuple(sorted(facts, key=lambda job: (job.kind, job.input_hash, job.attempt)))
 
 
@@ -142,18 +147,31 @@ def last_step_running(pod: Json) -> Step | None:
     return container.step if container and container.running else None
 
 
-def _ended_as_said(pod: PodFact, kind: JobKind, said: str) -> PodFact:
-    """The pod as it is when its last step has told its outcome: the kubelet reports that up to a second later."""
-    outcome, last = outcome_in(said), pod.container(STEPS[kind][-1])
-    if outcome is None or last is None or not last.running or outcome.step != last.step:
+def _ended_as_said(pod: PodFact | None, kind: JobKind, outcome: StepOutcome | None) -> PodFact | None:
+    """The pod as it is when its last step has told its outcome.
+
+    The kubelet reports that up to a second later; where the pod is gone by then, it never does.
+    """
+    step = STEPS[kind][-1]
+    if outcome is None or outcome.step != step:
         return pod
-    told = replace(last, running=False, exit_code=exit_code_of(outcome), message=said)
+    if pod is None:
+        pod = PodFact("", "Running", containers=tuple(ContainerFact(each, running=True) for each in STEPS[kind]))
+    last = pod.container(step)
+    if last is None or not last.running:
+        return pod
+    told = replace(last, running=False, exit_code=exit_code_of(outcome), outcome=outcome)
     # It ends well only after all others did.
     before = [replace(c, running=False, exit_code=0) if outcome.ok else c for c in pod.containers if c is not last]
     return replace(pod, containers=(*before, told))
 
 
-def _job(job: Json, pod: Json | None, said: Mapping[str, str] = MappingProxyType({})) -> JobFact:
+def job_of(pod: Json) -> str:
+    """Name of the Job that a pod belongs to; empty when there is none."""
+    return _owner(pod)
+
+
+def _job(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFact:
     status = job.get("status") or {}
     ended: Json = next(
         (c for c in status.get("conditions") or [] if c["type"] in ("Complete", "Failed") and c["status"] == "True"), {}
@@ -175,7 +193,8 @@ def _job(job: Json, pod: Json | None, said: Mapping[str, str] = MappingProxyType
         log_uri=str(annotations.get(names.ANNOTATION_LOG_KEPT, "")),
         failure=failure_in(str(annotations.get(names.ANNOTATION_FAILURE, ""))),
         deleting="deletionTimestamp" in job["metadata"],
-        pod=_ended_as_said(found, kind, said.get(found.name, "")) if found else None,
+        pod=_ended_as_said(found, kind, said),
+        result=Complete(said) if said else None,
     )
 
 
@@ -193,6 +212,7 @@ def _pod(pod: Json, kind: JobKind) -> PodFact:
     containers = tuple(_container(step, by_name[step]) for step in STEPS[kind] if step in by_name)
     return PodFact(
         name=pod["metadata"]["name"],
+        uid=str(pod["metadata"].get("uid", "")),
         phase=status.get("phase", "Pending"),
         reason=status.get("reason", ""),
         message=status.get("message", ""),

@@ -9,6 +9,7 @@ other step sees; each runs as a user of its own.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,13 +44,17 @@ from dagy_builder.contract import (
     INDEX_CA_NAME,
     ISOLATION_REQUIRED,
     ISOLATION_VARIABLE,
+    LAST_STEPS,
+    NONCE_VARIABLE,
     BuildRequest,
     Step,
 )
+from dagy_builder.packed_lock import LOCK_FILE, pack
 
 INPUT, WORK = "/input", "/work"
 _CACHE = "/cache"
 _CACHED_STEPS = (Step.INSTALL, Step.PACKAGE)
+_POD_UID: Mapping[str, Any] = {"fieldRef": {"fieldPath": "metadata.uid"}}
 CA_FILE = "ca-certificates.crt"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _GRACE_SECONDS = 5
@@ -138,11 +143,13 @@ def job_manifest(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Man
 
 
 def input_config_map(
-    plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings, files: Mapping[str, str]
+    plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings, files: Mapping[str, str | bytes]
 ) -> Manifest:
     """What the Job mounts at /input. It belongs to the Job, so it goes when the Job goes."""
     metadata = _metadata_beside_job(plan, which, job_uid, settings)
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(files)}
+    text = {name: content for name, content in files.items() if isinstance(content, str)}
+    binary = {name: b64encode(content).decode() for name, content in files.items() if isinstance(content, bytes)}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": text, "binaryData": binary}
 
 
 def index_secret(
@@ -170,11 +177,11 @@ def _metadata_beside_job(plan: BuildPlan, which: JobInput, job_uid: str, setting
     }
 
 
-def input_files(request: BuildRequest, lock: str | None, certificates: str = "") -> dict[str, str]:
-    """The files of /input."""
-    files = {"request.json": json.dumps(request.to_json(), indent=1)}
+def input_files(request: BuildRequest, lock: str | None, certificates: str = "") -> dict[str, str | bytes]:
+    """The files of /input. Raises LockSizeError for a lock that no validation hands out."""
+    files: dict[str, str | bytes] = {"request.json": json.dumps(request.to_json(), indent=1)}
     if lock is not None:
-        files["pylock.toml"] = lock
+        files[LOCK_FILE] = pack(lock)
     if certificates:
         files[INDEX_CA_NAME] = certificates
     return files
@@ -223,7 +230,7 @@ def _with_cache(container: Manifest, plan: BuildPlan, which: JobInput, settings:
     if container["name"] not in _CACHED_STEPS or not _shares_cache(plan, which, settings):
         return container
     env = [
-        {"name": "DAGY_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+        {"name": "DAGY_POD_UID", "valueFrom": _POD_UID},
         {"name": CACHED_TREE_VARIABLE, "value": f"{_CACHE}/trees/$(DAGY_POD_UID)"},
         {"name": "UV_CACHE_DIR", "value": f"{_CACHE}/uv"},
     ]
@@ -264,6 +271,8 @@ def _container(step: Step, kind: JobKind, plan: BuildPlan, settings: JobSettings
     }
     if step in RUN_PACKAGE_CODE and settings.isolated:
         container["env"].append({"name": ISOLATION_VARIABLE, "value": ISOLATION_REQUIRED})
+    if step in LAST_STEPS:
+        container["env"].append({"name": NONCE_VARIABLE, "valueFrom": _POD_UID})
     if step is Step.UPLOAD:
         container["envFrom"] = [{"secretRef": {"name": settings.s3_secret}}]
     return container

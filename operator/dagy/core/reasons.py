@@ -33,6 +33,7 @@ class StateReason(StrEnum):
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     STEP_CRASHED = "StepCrashed"
     POD_LOST = "PodLost"
+    RESULT_INCOMPLETE = "ResultIncomplete"
     POD_FAILED = "PodFailed"
     POD_NOT_STARTED = "PodNotStarted"
     EVICTED = "Evicted"
@@ -91,6 +92,13 @@ CATALOGUE: dict[StrEnum, Entry] = {
     StateReason.STEP_CRASHED: Entry(Phase.FAILED, "A step ended without a report.", _INFRA, "Read the build's log."),
     StateReason.POD_LOST: Entry(
         Phase.FAILED, "The build's pod disappeared, with its node or because somebody deleted it.", _INFRA, _NOTHING
+    ),
+    StateReason.RESULT_INCOMPLETE: Entry(
+        Phase.FAILED,
+        "A validation ended well, but its result could not be read whole out of its log: that was rotated, or the pod "
+        "was gone.",
+        _INFRA,
+        "Nothing, unless it stays; then let the administrator look at the kubelet's containerLogMaxSize.",
     ),
     StateReason.POD_FAILED: Entry(Phase.FAILED, "The node stopped the build's pod.", _INFRA, _NOTHING),
     StateReason.POD_NOT_STARTED: Entry(

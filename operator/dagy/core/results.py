@@ -1,4 +1,4 @@
-"""What a validation prints at the end of its log: the lock, or what is wrong. Pure.
+"""What a validation tells at the end of its log: the lock, or what is wrong. Pure.
 
 Hostile until parsed: where source distributions are allowed, package code can write to that log.
 """
@@ -6,63 +6,69 @@ Hostile until parsed: where source distributions are allowed, package code can w
 from __future__ import annotations
 
 import base64
-import zlib
+import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from dagy.core.diagnose import failure_of
+from dagy.core.diagnose import Success, failure_of, standing_of
+from dagy.core.facts import JobFact
 from dagy.core.failure import Failure
 from dagy.core.logs import heading, without_result
-from dagy.core.told import outcome_in
-from dagy_builder.contract import RESULT_PREFIX, Fault, Reason, Step, StepOutcome
+from dagy.core.reasons import StateReason
+from dagy.core.told import Complete, Incomplete, Result
+from dagy_builder.contract import Fault, Step, StepOutcome
+from dagy_builder.packed_lock import unpack
 from dagy_builder.redact import one_line
 
-_LOCK_LIMIT_BYTES = 900_000  # a ConfigMap holds 1 MiB in all
 _MOST_WARNINGS = 50
 _WARNING_CHARACTERS = 1000
+_LOCK_HASH = "lockHash"
 
 
-def result_in(log: str) -> StepOutcome | None:
-    """The outcome that `resolve` prints last. None when there is none."""
-    lines = log.strip().splitlines()
-    if not lines or not lines[-1].startswith(RESULT_PREFIX):
-        return None
-    outcome = outcome_in(lines[-1].removeprefix(RESULT_PREFIX))
-    return outcome if outcome and outcome.step == Step.RESOLVE else None
+@dataclass(frozen=True)
+class FoundLock:
+    """A lock as a validation found it; `hash` is the SHA-256 of its text."""
+
+    text: str
+    hash: str
+    warnings: tuple[str, ...] = ()
 
 
-def lock_in(outcome: StepOutcome | None) -> str | Failure:
-    """The lock's text, or why there is none that can be used."""
+def lock_in(job: JobFact, result: Result) -> FoundLock | Failure:
+    """The lock that a validation tells of in its log, if it is the one that its termination message names."""
+    if isinstance(result, Incomplete):
+        return _incomplete(job, result.why)
     try:
-        packed = base64.b64decode((outcome.result or {})["lock"] if outcome else "")
-        text = zlib.decompressobj(wbits=47).decompress(packed, _LOCK_LIMIT_BYTES + 1).decode()
-    except (KeyError, ValueError, TypeError, zlib.error):
-        text = ""
-    if not text:
-        return Failure(
-            Reason.INTERNAL_ERROR,
-            "The validation's log ends without a lock. It is validated again.",
-            Fault.INFRASTRUCTURE,
-        )
-    if len(text) > _LOCK_LIMIT_BYTES:
-        return Failure(
-            Reason.TOO_LARGE,
-            "The lock of these requirements is larger than 900 kB. Split the package into several ones.",
-            Fault.USER,
-        )
-    return text
+        text = unpack(base64.b64decode((result.outcome.result or {})["lock"], validate=True))
+    except (KeyError, ValueError, TypeError) as error:
+        return _incomplete(job, f"the lock in it can't be read ({type(error).__name__})")
+    lock_hash, standing = hashlib.sha256(text.encode()).hexdigest(), standing_of(job)
+    named = (standing.outcome.result or {}).get(_LOCK_HASH) if isinstance(standing, Success) else None
+    if named not in (None, lock_hash):
+        return _incomplete(job, "the lock in it is another one than the step named when it ended")
+    return FoundLock(text, lock_hash, warnings_in(result.outcome))
 
 
-def warnings_in(outcome: StepOutcome | None) -> tuple[str, ...]:
+def _incomplete(job: JobFact, why: str) -> Failure:
+    return Failure(
+        StateReason.RESULT_INCOMPLETE,
+        f"The requirements were resolved, but the result did not come whole out of the log of Job {job.name}: {why}.",
+        Fault.INFRASTRUCTURE,
+    )
+
+
+def warnings_in(outcome: StepOutcome) -> tuple[str, ...]:
     """What the resolver remarks, as text that may be shown."""
-    found = (outcome.result or {}).get("warnings") if outcome else None
+    found = (outcome.result or {}).get("warnings")
     texts = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
     return tuple(one_line(text, _WARNING_CHARACTERS) for text in texts[:_MOST_WARNINGS])
 
 
-def rejection_in(log: str) -> Failure | None:
+def rejection_in(result: Result | None) -> Failure | None:
     """The failed validation in full, as its log tells."""
-    outcome = result_in(log)
-    return failure_of(outcome) if outcome and not outcome.ok else None
+    if not isinstance(result, Complete) or result.outcome.step != Step.RESOLVE or result.outcome.ok:
+        return None
+    return failure_of(result.outcome)
 
 
 def log_text(parts: Iterable[tuple[Step, str]], failure: Failure | None) -> str:

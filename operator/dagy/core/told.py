@@ -1,4 +1,4 @@
-"""What a step told: its outcome, out of a termination message or a line of its log. Pure.
+"""What a step told: its outcome, out of a termination message or the end of its log. Pure.
 
 Hostile until parsed: where source distributions are allowed, package code can write to both. What comes out has the
 right types, bounded lengths, and texts that may be shown anywhere.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dagy_builder.contract import Fault, Problem, Reason, Step, StepOutcome
+from dagy_builder.frames import FrameReader
 from dagy_builder.redact import one_line, redact
 
 _MESSAGE_CHARACTERS = 2000
@@ -19,6 +20,34 @@ _RAW_CHARACTERS = 16_384
 _MOST_PROBLEMS = 200
 # What Kubernetes takes for a condition's reason, without its punctuation.
 _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
+
+
+@dataclass(frozen=True)
+class Complete:
+    """A step's whole outcome, as its log tells."""
+
+    outcome: StepOutcome
+
+
+@dataclass(frozen=True)
+class Incomplete:
+    """The log does not tell the whole outcome; `why` is the end of a sentence."""
+
+    why: str
+
+
+Result = Complete | Incomplete
+
+
+def result_of(frames: FrameReader, step: Step) -> Result:
+    """What that step's log has told so far."""
+    text = frames.text()
+    if text is None:
+        return Incomplete(frames.flaw())
+    outcome = outcome_in(text)
+    if outcome is None or outcome.step != step:
+        return Incomplete(f"what the log ends with is no outcome of {step}")
+    return Complete(outcome)
 
 
 def outcome_in(text: str) -> StepOutcome | None:

@@ -95,7 +95,7 @@ class _Source:
         """All there is of the last attempt; None when there is nothing."""
         job = await self._newest(package)
         if job and job.pod and not job.log_uri:
-            parts = [(step, await self._builds.log(job.pod.name, step)) for step in STEPS[self._kind]]
+            parts = [(step, (await self._builds.log(job.pod, step)).text) for step in STEPS[self._kind]]
             return await asyncio.to_thread(log_text, parts, None)
         return await self._kept(package, job)
 
