@@ -32,7 +32,5 @@ class ApiSettings(RunSettings):
     """Size of the parts of an upload whose client names none; raised where a file would have more than 10,000."""
     api_upload_max_bytes: Annotated[int, Field(ge=1 << 20)] = 2 << 30
     """Size of the largest flow artifact."""
-    api_body_max_bytes: Annotated[int, Field(ge=1 << 16)] = 4 << 20
-    """Size of the largest request body; files do not pass through the API."""
     log_level: str = "INFO"
     """Level of the API's log."""

@@ -37,9 +37,10 @@ async def may(api: KubeApi, verb: str, plural: str, namespace: str, name: str = 
     return bool((await api.post(_SELF_ACCESS, review))["status"].get("allowed"))
 
 
-async def check_token(api: KubeApi) -> None:
-    """Raise KubeError (401) unless the API server knows whose `api`'s token is."""
-    await api.post(_SELF, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
+async def user_of(api: KubeApi) -> str:
+    """The name of whom `api`'s token belongs to. Raises KubeError (401) for a token that is not accepted."""
+    review = await api.post(_SELF, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
+    return str(((review.get("status") or {}).get("userInfo") or {}).get("username", ""))
 
 
 async def pod_of(api: KubeApi, token: str) -> PodIdentity | None:

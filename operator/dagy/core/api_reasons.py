@@ -24,6 +24,9 @@ class ApiReason(StrEnum):
     INVALID_REQUEST = "InvalidRequest"
     UNSUPPORTED_MEDIA_TYPE = "UnsupportedMediaType"
     TOO_LARGE = "TooLarge"
+    TOO_SLOW = "TooSlow"
+    TOO_MANY_REQUESTS = "TooManyRequests"
+    BUSY = "Busy"
     CURSOR_EXPIRED = "CursorExpired"
     NAME_REQUIRED = "NameRequired"
     NO_ARTIFACT = "NoArtifact"
@@ -75,6 +78,11 @@ API_CATALOGUE: dict[ApiReason, ApiEntry] = {
     ),
     _R.UNSUPPORTED_MEDIA_TYPE: ApiEntry(_S.UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", "The body must be JSON."),
     _R.TOO_LARGE: ApiEntry(_S.REQUEST_ENTITY_TOO_LARGE, "Too large", "The body or the file is larger than allowed."),
+    _R.TOO_SLOW: ApiEntry(_S.REQUEST_TIMEOUT, "Too slow", "The body did not come in time; send it again."),
+    _R.TOO_MANY_REQUESTS: ApiEntry(
+        _S.TOO_MANY_REQUESTS, "Too many requests", "You have as many under way as one caller may; wait for some to end."
+    ),
+    _R.BUSY: ApiEntry(_S.SERVICE_UNAVAILABLE, "Busy", "The API does as much as it can; try again in a moment."),
     _R.CURSOR_EXPIRED: ApiEntry(_S.GONE, "Cursor expired", "List again without a cursor."),
     _R.NAME_REQUIRED: ApiEntry(
         _S.UNPROCESSABLE_ENTITY, "A name is needed", "No Kubernetes name can be made from `display_name`."

@@ -3,7 +3,8 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from dagy.model.rest_base import RestModel
 from dagy.model.spec import PythonVersion
@@ -16,11 +17,21 @@ class Resolution(StrEnum):
     USE = "use"
 
 
+MAX_TEXT, MAX_LINES = 200_000, 5_000
+"""Characters and lines; 1,000 requirements with their hashes have half of that."""
+
+
+def _few_lines(text: str) -> str:
+    if text.count("\n") >= MAX_LINES:
+        raise PydanticCustomError("too_long", f"It has more than {MAX_LINES} lines")
+    return text
+
+
 class ParseRequest(RestModel):
     """Text of a requirements.txt, and the list that it is merged into."""
 
-    text: Annotated[str, Field(max_length=1_000_000)]
-    """The file's text."""
+    text: Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_few_lines)]
+    """The file's text, of at most 5,000 lines."""
     python_version: PythonVersion
     """Python version that environment markers are evaluated for."""
     architecture: Literal["amd64", "arm64"] = "amd64"

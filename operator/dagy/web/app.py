@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from dagy.adapters.kube import KubeApi
 from dagy.model.rest_base import Health
 from dagy.web import (
+    api_gate,
     artifacts,
     deployments,
     openapi,
@@ -21,7 +22,9 @@ from dagy.web import (
     run_logs,
     uploads,
 )
-from dagy.web.limits import LimitBody
+from dagy.web.callers import Callers
+from dagy.web.gate import Gate
+from dagy.web.limits import Uncached
 from dagy.web.parameters import problems as problem_answers
 from dagy.web.services import Services
 
@@ -35,6 +38,10 @@ _MODULES = (
     deployments,
     run_logs,
 )
+
+
+_REQUESTS_EACH = 32
+"""Of one caller at the same time; the CLI uploads with as many connections as it has parts in flight, and not to us."""
 
 
 def create_app(services: Services) -> FastAPI:
@@ -51,7 +58,6 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    app.add_middleware(LimitBody, limit=services.settings.api_body_max_bytes)
     for module in _MODULES:
         app.include_router(module.router)
 
@@ -66,6 +72,16 @@ def create_app(services: Services) -> FastAPI:
         await _ask_cluster(services.reader)
         return Health()
 
+    app.state.callers = Callers(services)
+    app.add_middleware(
+        Gate,
+        allowance=api_gate.RouteAllowances(app.routes),
+        admit=app.state.callers.admit,
+        refused=api_gate.refused,
+        bytes_in_flight=api_gate.BYTES_IN_FLIGHT,
+        requests_each=_REQUESTS_EACH,
+    )
+    app.add_middleware(Uncached)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app
 

@@ -6,9 +6,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
-from dagy.adapters import reviews
 from dagy.adapters.authorities import added_authorities
 from dagy.adapters.kube import custom_path
 from dagy.adapters.reviews import PodIdentity
@@ -19,29 +18,29 @@ from dagy.core.timestamp import timestamp
 from dagy.model import names
 from dagy.model.flowdeployment import FlowArtifact
 from dagy.model.rest_uploads import FlowArtifactToSign, SignedArtifact, SignRequest, SignResponse
+from dagy.web.callers import SIGN_PATH, Callers
 from dagy.web.parameters import problems
-from dagy.web.problems import ProblemError, unauthenticated
+from dagy.web.problems import ProblemError
 from dagy.web.services import Provided, Services, bearer_token
 
 router = APIRouter(tags=["artifacts"])
 
 
 @router.post(
-    "/artifacts:sign",
+    SIGN_PATH,
     responses=problems(ApiReason.NO_IDENTITY, ApiReason.STORAGE_NOT_CONFIGURED, ApiReason.STORAGE_UNAVAILABLE),
 )
-async def sign(body: SignRequest, services: Provided, token: Annotated[str, Depends(bearer_token)]) -> SignResponse:
+async def sign(
+    request: Request, body: SignRequest, services: Provided, token: Annotated[str, Depends(bearer_token)]
+) -> SignResponse:
     """URLs for artifacts, for the init container of a pod.
 
     The token is a service account's, bound to a pod, for the audience `dagy.io/api`. A package can be had when it is in
     the pod's namespace, or when the pod's service account may get it; a flow's code only in its own namespace.
     """
-    pod = await reviews.pod_of(services.identity(), token)
-    if pod is None:
-        raise unauthenticated(
-            f"This is no token of a pod for the audience {names.API_AUDIENCE}. Project one into the pod, as the "
-            "init container dagy-attach has it."
-        )
+    services.identity()
+    callers: Callers = request.app.state.callers
+    pod = await callers.pod(token)
     found = await _packages(body, services, pod)
     if body.flow_artifact:
         found.append((None, await _flow(body.flow_artifact, services, pod)))

@@ -6,6 +6,7 @@ The app gets each body whole, so that nothing in it waits for a client.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ class BodyTooLargeError(Exception):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The body has more than {limit} bytes")
+        self.limit = limit
 
 
 class BodyTooSlowError(Exception):
@@ -41,41 +43,65 @@ class BusyError(Exception):
     """The bodies that are being read take all the memory that there is for them."""
 
 
-Admit = Callable[[Scope], Awaitable[None]]
-"""Raises what the request is refused with, before its body is read. May leave what it found in scope["state"]."""
+class TooManyRequestsError(Exception):
+    """One caller has too many requests under way."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} requests are under way")
+        self.limit = limit
+
+
+Admit = Callable[[Scope], Awaitable[str]]
+"""Gives the caller's name, empty for nobody in particular, or raises what the request is refused with."""
+CALLER = "caller"
+"""In the state of each request: the caller's name."""
 
 
 class Gate:
-    """See above. `allowance` gives a request's bounds, `refused` the answer to an exception of ours or of `admit`."""
+    """See above.
+
+    `allowance` gives a request's bounds (None: its body is not read), `refused` the answer to an exception of this
+    module's or of `admit`.
+    """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        allowance: Callable[[Scope], Allowance],
+        allowance: Callable[[Scope], Allowance | None],
         admit: Admit,
         refused: Callable[[Exception], Response],
         bytes_in_flight: int,
+        requests_each: int = 0,
     ) -> None:
+        """`requests_each`: how many one caller may have under way; any number when 0."""
         self._app, self._allowance, self._admit, self._refused = app, allowance, admit, refused
-        self._free = bytes_in_flight
+        self._free, self._each = bytes_in_flight, requests_each
+        self._under_way: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
             return
         try:
-            await self._admit(scope)
+            caller = await self._admit(scope)
             limits = self._allowance(scope)
-            expected = _expected(scope, limits, self._free)
+            expected = _expected(scope, limits, self._free) if limits else 0
+            if caller and self._each and self._under_way[caller] >= self._each:
+                raise TooManyRequestsError(self._each)  # noqa: TRY301 one place answers
         except Exception as error:
             await self._refused(error)(scope, receive, send)
             return
+        scope.setdefault("state", {})[CALLER] = caller
         self._free -= expected
+        self._under_way[caller] += 1
         try:
-            await self._pass_on(scope, receive, send, limits)
+            await (self._pass_on(scope, receive, send, limits) if limits else self._app(scope, receive, send))
         finally:
             self._free += expected
+            self._under_way[caller] -= 1
+            if not self._under_way[caller]:
+                del self._under_way[caller]
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, limits: Allowance) -> None:
         try:

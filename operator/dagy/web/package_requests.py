@@ -17,9 +17,9 @@ from dagy.model import names
 from dagy.model.rest import ParseRequest, ParseResponse, RequestResponse, Resolution
 from dagy.model.rest_base import ProblemDetail
 from dagy.web.parameters import NamePath, NamespacePath, problems
-from dagy.web.problems import ProblemError
+from dagy.web.problems import MAX_ERRORS, ProblemError
 from dagy.web.resources import PACKAGES
-from dagy.web.services import Caller, known_caller
+from dagy.web.services import Caller, Provided, caller_of
 
 router = APIRouter(tags=["packages"])
 
@@ -42,9 +42,13 @@ Token = Annotated[
 ]
 
 
-@router.post("/dep-packages:parse", responses=problems(), dependencies=[Depends(known_caller)])
-async def parse_requirements(body: ParseRequest) -> ParseResponse:
+@router.post("/dep-packages:parse", responses=problems(), dependencies=[Depends(caller_of)])
+async def parse_requirements(services: Provided, body: ParseRequest) -> ParseResponse:
     """Read a requirements.txt and merge it into a list. Nothing is saved."""
+    return await services.parsing.run(lambda: _parsed(body))
+
+
+def _parsed(body: ParseRequest) -> ParseResponse:
     target = requirements.Target(body.python_version, body.architecture)
     existing = _existing(body)
     merged = requirements.merge(existing, requirements.read_requirements(body.text, target))
@@ -64,7 +68,7 @@ def _existing(body: ParseRequest) -> list[requirements.Dependency]:
     if wrong:
         first = wrong[0]
         detail = f'{first.field} ("{first.requirement}"): {first.message} {first.hint}'
-        raise ProblemError(ApiReason.INVALID_REQUEST, detail, wrong)
+        raise ProblemError(ApiReason.INVALID_REQUEST, detail, wrong[:MAX_ERRORS])
     return parsed
 
 

@@ -35,6 +35,9 @@ _ALWAYS = (
     ApiReason.NOT_FOUND,
     ApiReason.INVALID_REQUEST,
     ApiReason.TOO_LARGE,
+    ApiReason.TOO_SLOW,
+    ApiReason.TOO_MANY_REQUESTS,
+    ApiReason.BUSY,
     ApiReason.CLUSTER_UNREACHABLE,
     ApiReason.INTERNAL_ERROR,
 )

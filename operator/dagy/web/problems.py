@@ -17,6 +17,7 @@ from dagy.adapters.kube import KubeError
 from dagy.core.api_reasons import API_CATALOGUE, ApiReason
 from dagy.core.attach_contents import ContentsError
 from dagy.model.rest_base import Problem, ProblemDetail
+from dagy.web.pools import PoolFullError
 from dagy_builder.storage_errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ _TYPE = "urn:dagy:problem:"
 _CAUSE_PREFIX = re.compile(
     r'^(Invalid value: ("[^"]*"|\{.*?\}|\[.*?\]|\S+): |Invalid value: |Unsupported value: )', re.DOTALL
 )
+MAX_ERRORS = 20
+"""In one answer."""
 _TRY_AGAIN = {"Retry-After": "2"}
 
 
@@ -102,7 +105,8 @@ def from_storage(error: StorageError) -> ProblemError:
 
 
 def _invalid(error: KubeError) -> ProblemError:
-    details = [ProblemDetail(message=_cause(c), field=_field(c.get("field"))) for c in error.causes]
+    shown = error.causes[:MAX_ERRORS]
+    details = _and_more([ProblemDetail(message=_cause(c), field=_field(c.get("field"))) for c in shown], error.causes)
     if not details:
         return ProblemError(ApiReason.INVALID_REQUEST, _sentence(str(error)))
     return ProblemError(ApiReason.INVALID_REQUEST, _sentence(_joined(details)), details)
@@ -131,8 +135,14 @@ def _sentence(text: str) -> str:
 
 
 def _unreadable(error: RequestValidationError) -> ProblemError:
-    details = [ProblemDetail(message=str(one["msg"]), field=_place(one["loc"])) for one in error.errors()]
-    return ProblemError(ApiReason.INVALID_REQUEST, _sentence(_joined(details[:5])), details)
+    found = error.errors()
+    details = [ProblemDetail(message=str(one["msg"]), field=_place(one["loc"])) for one in found[:MAX_ERRORS]]
+    return ProblemError(ApiReason.INVALID_REQUEST, _sentence(_joined(details[:5])), _and_more(details, found))
+
+
+def _and_more(details: list[ProblemDetail], of: Sequence[Any]) -> list[ProblemDetail]:
+    more = len(of) - len(details)
+    return [*details, ProblemDetail(message=f"and {more} more")] if more else details
 
 
 def _place(location: Sequence[int | str]) -> str | None:
@@ -152,6 +162,7 @@ _TRANSLATED = (
     ContentsError,
     RequestValidationError,
     HTTPException,
+    PoolFullError,
     aiohttp.ClientError,
     TimeoutError,
     OSError,
@@ -182,6 +193,10 @@ def translated(error: Exception) -> ProblemError:
             return ProblemError(ApiReason.STORAGE_UNAVAILABLE, str(error))
         case RequestValidationError():
             return _unreadable(error)
+        case PoolFullError():
+            return ProblemError(
+                ApiReason.BUSY, "The API does as much of this as it can. Try again in a moment.", headers=_TRY_AGAIN
+            )
         case HTTPException():
             reason = _BY_STATUS.get(error.status_code, ApiReason.INVALID_REQUEST)
             detail = f"{error.detail}. docs/api.md and /openapi.json tell what there is."

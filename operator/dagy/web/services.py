@@ -9,13 +9,13 @@ from typing import Annotated, cast
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from dagy.adapters import reviews
 from dagy.adapters.api_settings import ApiSettings
 from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import KubeApi
 from dagy.adapters.presigned import PresignedStore
 from dagy.core.api_reasons import ApiReason
+from dagy.web.pools import Pool
 from dagy.web.problems import ProblemError, unauthenticated
 
 MANAGER = "dagy-api"
@@ -47,6 +47,8 @@ class Services:
 
     async def close(self) -> None:
         """Close the connections."""
+        self.parsing.close()
+        self.verifying.close()
         await self.callers.close()
         if self.own:
             await self.own.close()
@@ -66,6 +68,16 @@ class Services:
         from dagy_builder.storage import ObjectStore
 
         return AttachLookup(self.reader, ObjectStore(self.settings.s3_bucket))
+
+    @cached_property
+    def parsing(self) -> Pool:
+        """For parsing what users paste, which takes a second or two at worst."""
+        return Pool("parse", threads=2, waiting=16)
+
+    @cached_property
+    def verifying(self) -> Pool:
+        """For reading whole uploads, which takes as long as S3 takes."""
+        return Pool("verify", threads=2, waiting=16)
 
     @property
     def builds(self) -> Cluster:
@@ -102,7 +114,7 @@ _BEARER = HTTPBearer(auto_error=False, description="A token of the cluster, e.g.
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     """The app's services."""
     return cast(Services, request.app.state.services)
 
@@ -110,11 +122,12 @@ def services_of(request: Request) -> Services:
 Provided = Annotated[Services, Depends(services_of)]
 
 
-def bearer_token(credentials: Credentials) -> str:
-    """The token that the request carries. Raises ProblemError (401) without one."""
-    token = credentials.credentials.strip() if credentials else ""
+def token_in(authorization: str) -> str:
+    """The token of an Authorization header. Raises ProblemError (401) without one."""
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
     # Of a token only visible ASCII reaches a header of ours.
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
+    if scheme.lower() != "bearer" or not token or not token.isascii() or not token.isprintable() or " " in token:
         raise unauthenticated(
             "The request has no bearer token. Send `Authorization: Bearer TOKEN` with a token of the cluster, e.g. "
             "from `kubectl create token ACCOUNT`."
@@ -122,15 +135,24 @@ def bearer_token(credentials: Credentials) -> str:
     return token
 
 
-def caller_of(services: Provided, credentials: Credentials) -> KubeApi:
+async def bearer_token(request: Request, _documented: Credentials) -> str:
+    """The token that the request carries. Raises ProblemError (401) without one."""
+    return token_in(request.headers.get("authorization", ""))
+
+
+async def caller_of(request: Request, services: Provided, _documented: Credentials) -> KubeApi:
     """The cluster with the caller's rights."""
-    return services.callers if services.own is None else services.callers.as_caller(bearer_token(credentials))
+    if services.own is None:
+        return services.callers
+    return services.callers.as_caller(token_in(request.headers.get("authorization", "")))
 
 
 Caller = Annotated[KubeApi, Depends(caller_of)]
 
 
-async def known_caller(services: Provided, caller: Caller) -> None:
-    """Raise KubeError (401) for a token that the cluster does not accept, where nothing else would ask the cluster."""
-    if services.own is not None:
-        await reviews.check_token(caller)
+async def caller_name(request: Request) -> str:
+    """Who calls, as the gate has found out; empty in process, where everybody is the one user."""
+    return str(getattr(request.state, "caller", ""))
+
+
+CallerName = Annotated[str, Depends(caller_name)]

@@ -34,8 +34,8 @@ class Clients:
         """Whether whoever is let in is the API server, and may be told whatever it asks."""
         return self.with_certificate or bool(self.networks)
 
-    async def admit(self, scope: Scope) -> None:
-        """Raise NotTheApiServerError for anybody else."""
+    async def admit(self, scope: Scope) -> str:
+        """Nobody in particular. Raises NotTheApiServerError for anybody else than the API server."""
         if self.with_certificate:
             name = _common_name(scope.get("state", {}).get(PEER_CERTIFICATE) or {})
             if not name or (self.certificate_names and name not in self.certificate_names):
@@ -43,6 +43,7 @@ class Clients:
         address = (scope.get("client") or ("",))[0]
         if self.networks and not any(ip_address(address) in network for network in self.networks):
             raise NotTheApiServerError(f"DAGY_WEBHOOK_CLIENTS has no network with the address {address}.")
+        return ""
 
 
 def _common_name(certificate: dict[str, Any]) -> str:
