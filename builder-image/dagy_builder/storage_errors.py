@@ -113,4 +113,4 @@ def _cause(error: BaseException) -> str:
     for known in ("Connection refused", "timed out", "Name or service not known", "reset by peer", "unreachable"):
         if known.lower() in text.lower():
             return known[0].lower() + known[1:]
-    return re.sub(r"<[^>]*>:?\s*", "", text).rstrip(".")[:200]
+    return re.sub(r"<[^<>]*>:?\s*", "", text).rstrip(".")[:200]

@@ -102,6 +102,9 @@ def test_only_certificates_leave_a_bundle(reference: dict[str, Any], found: Foun
         ({"data": {"other": PEM}}, "ConfigMap ca holds no PEM certificate under the key ca.crt"),
         ({"data": {"ca.crt": KEY}}, "no PEM certificate"),
         ({"data": {"ca.crt": PEM.replace("MIIB", "MIIB" * 60_000)}}, "more than 200 kB"),
+        ({"data": {"ca.crt": "-----BEGIN CERTIFICATE-----" + "\n" * 199_000}}, "no PEM certificate"),
+        ({"data": {"ca.crt": PEM.replace("MIIB", "not base64")}}, "no PEM certificate"),
+        ({"data": {"ca.crt": PEM.replace("MIIB\n", "")}}, "no PEM certificate"),
     ],
 )
 def test_bundles_that_are_refused(found: Found, sentence: str) -> None:

@@ -24,7 +24,8 @@ from dagy_builder.contract import Fault
 from dagy_builder.index_credentials import KEYS, Credential, credential_of
 from dagy_builder.index_url import IndexUrl
 
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----")
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+_BASE64_LINE = re.compile(r"[A-Za-z0-9+/=]+")
 _MOST_CERTIFICATES_BYTES = 200_000
 
 Json = Mapping[str, Any]
@@ -130,20 +131,36 @@ def _certificates(plan: BuildPlan, found: Found | None) -> str | Failure:
     text = (found.get("data") or {}).get(reference.key, "")
     if kind == "Secret":
         text = base64.b64decode(text).decode("ascii", errors="replace")
-    blocks = [match[0] for match in _CERTIFICATE.finditer(text)]
+    if len(text) > _MOST_CERTIFICATES_BYTES:
+        return _unusable(
+            reason,
+            f"{kind} {reference.name} holds more than 200 kB under the key {reference.key}, which spec.index.caBundle "
+            "names. Keep only the certificates of the indexes' authority.",
+        )
+    blocks = list(_certificates_in(text))
     if not blocks:
         return _unusable(
             reason,
             f"{kind} {reference.name} holds no PEM certificate under the key {reference.key}, which "
             "spec.index.caBundle names. Put the authority's certificate there, or correct the key.",
         )
-    joined = "\n".join(blocks) + "\n"
-    if len(joined) > _MOST_CERTIFICATES_BYTES:
-        return _unusable(
-            reason,
-            f"{kind} {reference.name} holds more than 200 kB of certificates. Keep only the authority of the indexes.",
-        )
-    return joined
+    return "\n".join(blocks) + "\n"
+
+
+def _certificates_in(text: str) -> Iterator[str]:
+    """The certificates of a text in PEM (RFC 7468), whatever stands between them; line by line, once."""
+    block: list[str] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if line == _BEGIN:
+            block = [line]
+        elif block and line == _END:
+            if len(block) > 1:
+                yield "\n".join([*block, line])
+            block = []
+        elif block and _BASE64_LINE.fullmatch(line):
+            block.append(line)
+        else:
+            block = []
 
 
 def place_of(bundle: CaBundle) -> tuple[str, Any]:
