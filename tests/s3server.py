@@ -45,7 +45,7 @@ def s3_server(folder: Path, *buckets: str, tls: tuple[Path, Path] | None = None)
         subprocess.Popen(argv, env=environment, stdout=log, stderr=log) as process,
     ):
         try:
-            _await_listening(port, process, folder / "versitygw.log")
+            await_listening(port, process, folder / "versitygw.log")
             yield {
                 "AWS_ENDPOINT_URL": f"{'https' if tls else 'http'}://127.0.0.1:{port}",
                 "AWS_ACCESS_KEY_ID": key,
@@ -56,7 +56,8 @@ def s3_server(folder: Path, *buckets: str, tls: tuple[Path, Path] | None = None)
             process.kill()
 
 
-def _await_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def await_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when it listens. Raises RuntimeError with its log when it ends or takes too long."""
     deadline = time.monotonic() + READY_WITHIN
     while True:
         try:

@@ -90,7 +90,7 @@ def _refusal(error: ClientError, bucket: str, endpoint: str) -> StorageError:
         return StorageError(
             Reason.STORAGE_ACCESS_DENIED,
             f"S3 at {endpoint} lets these credentials not do {error.operation_name} in bucket {bucket} ({code}). Give "
-            "them s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket on it.",
+            "them the policy that docs/security.md has for their role.",
         )
     if code in _BUSY or status >= 500 or status == 429:
         return StorageError(

@@ -35,7 +35,7 @@ REFUSALS = [
     (_refused("SignatureDoesNotMatch", 403), Reason.STORAGE_ACCESS_DENIED, "refuses the credentials"),
     (_refused("XAdminUserNotFound", 404), Reason.STORAGE_ACCESS_DENIED, "refuses the credentials"),
     (_refused("ExpiredToken", 400), Reason.STORAGE_ACCESS_DENIED, "refuses the credentials"),
-    (_refused("AccessDenied", 403), Reason.STORAGE_ACCESS_DENIED, "s3:PutObject"),
+    (_refused("AccessDenied", 403), Reason.STORAGE_ACCESS_DENIED, "policy that docs/security.md has"),
     (_refused("403", 403), Reason.STORAGE_ACCESS_DENIED, "PutObject in bucket stuff"),
     (_refused("SlowDown", 503), Reason.STORAGE_UNREACHABLE, "is not ready"),
     (_refused("ServiceUnavailable", 503), Reason.STORAGE_UNREACHABLE, "is not ready"),

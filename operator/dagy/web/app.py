@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from dagy.adapters.kube import KubeApi
 from dagy.model.rest_base import Health
 from dagy.web import (
     api_gate,
@@ -26,6 +25,7 @@ from dagy.web.callers import Callers
 from dagy.web.gate import Gate
 from dagy.web.limits import Uncached
 from dagy.web.parameters import problems as problem_answers
+from dagy.web.readiness import Readiness
 from dagy.web.services import Services
 
 _MODULES = (
@@ -60,6 +60,7 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     for module in _MODULES:
         app.include_router(module.router)
+    ready = Readiness(lambda: services.reader.request("GET", "/version"))
 
     @app.get("/healthz", tags=["process"])
     async def healthz() -> Health:
@@ -69,7 +70,7 @@ def create_app(services: Services) -> FastAPI:
     @app.get("/readyz", tags=["process"], responses=problem_answers())
     async def readyz() -> Health:
         """Whether the cluster answers, too."""
-        await _ask_cluster(services.reader)
+        await ready.check()
         return Health()
 
     app.state.callers = Callers(services)
@@ -84,10 +85,6 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(Uncached)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app
-
-
-async def _ask_cluster(api: KubeApi) -> None:
-    await api.request("GET", "/version")
 
 
 def _version() -> str:
