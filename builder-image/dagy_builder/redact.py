@@ -19,6 +19,12 @@ _CONTROLS = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _TAB = "    "
+_AUTHORITY_END = re.compile(r"[/?#]|\s")
+# A name with a dot, localhost, or an address: what else stands there may be the beginning of a password.
+_HOST = re.compile(
+    r"(?:(?:[A-Za-z0-9_-]{1,63}\.){1,20}[A-Za-z][A-Za-z0-9-]{1,62}|localhost|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]{2,45}\])"
+    r"(?::[0-9]{1,5})?"
+)
 # Runs in which a URL lies; quotes and brackets are what people put around one.
 _WORD = re.compile(r"[^\s'\"`<>]+")
 _USERINFO_WITHOUT_SCHEME = re.compile(r"(?<![^\s'\"`<>(])[\w.+%-]+:(?!//)[^\s:@'\"`<>]+@(?=[\w-])")
@@ -34,7 +40,7 @@ def redact(text: str) -> str:
     text = _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n").replace("\t", _TAB)
     text = _CONTROLS.sub("", text)
     if "@" in text:
-        text = _WORD.sub(_without_userinfo, text)
+        text = _WORD.sub(lambda found: without_userinfo(found[0], "****"), text)
         text = _USERINFO_WITHOUT_SCHEME.sub("****@", text)
     return _SECRET_PARAMETER.sub(r"\1****", text) if "=" in text else text
 
@@ -53,8 +59,24 @@ def log_line(line: str) -> str:
     return redact(line[:LINE_CHARACTERS]).replace("\n", " ") + ("…" if len(line) > LINE_CHARACTERS else "")
 
 
-def _without_userinfo(found: re.Match[str]) -> str:
-    """To the last "@", because a password may hold "/" and "@"; a path with an "@" is masked as well."""
-    word = found[0]
-    start, end = word.find("://") + 3, word.rfind("@")
-    return f"{word[:start]}****{word[end:]}" if 3 <= start <= end else word
+def without_userinfo(text: str, mask: str) -> str:
+    """The text with `mask` for the user information of the URLs in it.
+
+    It ends at the last "@" before the host, which ends at the first "/" (RFC 3986): a path may hold an "@". Where no
+    host is there, the "/" may be part of a password, and all is masked up to the last "@".
+    """
+    parts, at = [], 0
+    while (found := text.find("://", at)) >= 0:
+        start = found + 3
+        end = _AUTHORITY_END.search(text, start)
+        authority = text[start : end.start() if end else len(text)]
+        userinfo, _, host = authority.rpartition("@")
+        if _HOST.fullmatch(host):
+            parts.append(text[at:start] + (f"{mask}@" if userinfo else "") + host)
+            at = start + len(authority)
+            continue
+        last = text.rfind("@", start)
+        if last < 0:
+            break
+        return "".join([*parts, text[at:start], mask, text[last:]])
+    return "".join([*parts, text[at:]])

@@ -99,7 +99,7 @@ MALFORMED = {
     "foo^1.2": (E.SYNTAX, 3),
     "foo ~1.2": (E.SYNTAX, 4),
     'foo = "^1.2"': (E.SYNTAX, 4),
-    "python=3.10=h12debd9_1": (E.SYNTAX, 6),
+    "python=3.10=h12debd9_1": (E.FOREIGN_FILE, None),
     "foo~=1": (E.VERSION_MALFORMED, 3),
     "foo>=1.*": (E.VERSION_MALFORMED, 7),
     "foo==1.x": (E.VERSION_MALFORMED, 6),

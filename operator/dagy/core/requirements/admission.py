@@ -44,6 +44,7 @@ def check_text(text: str) -> str:
             "The requirement is empty.",
             'Remove the entry or name a package, e.g. "requests>=2.31".',
         )
+    _check_version_control(text)  # before anything that could make people put a password there
     _check_characters(text)
     _check_kind(text)
     return text
@@ -91,7 +92,7 @@ def _bad_character(text: str, position: int, character: str) -> RequirementError
             ErrorCode.VARIABLE,
             text,
             'A requirement holds no "$": variables are never expanded.',
-            "Write the value itself. Credentials of an index belong in a Secret.",
+            "Write what it stands for, unless that is a password or token: credentials of an index belong in a Secret.",
             position,
         )
     if character.isascii() or not character.isprintable():
@@ -123,14 +124,6 @@ def _check_kind(text: str) -> None:
         )
     if text.startswith("#"):
         raise RequirementError(ErrorCode.COMMENT, text, "This is a comment, not a requirement.", "Remove the entry.", 0)
-    if match := _VERSION_CONTROL.search(text):
-        raise RequirementError(
-            ErrorCode.VERSION_CONTROL,
-            text,
-            "Packages are not installed from version control, because a branch can change between two builds.",
-            'Use a released version, or the https URL of a wheel: "name @ https://host/name-1.0-py3-none-any.whl".',
-            match.start(1),
-        )
     if _is_local(text):
         raise RequirementError(
             ErrorCode.LOCAL_PATH,
@@ -146,6 +139,18 @@ def _check_kind(text: str) -> None:
             "A URL needs the package's name before it.",
             f'Write "{package_of(text) or "name"} @ https://...".',
             0,
+        )
+
+
+def _check_version_control(text: str) -> None:
+    if not text.startswith(("-", "#")) and (match := _VERSION_CONTROL.search(text)):
+        raise RequirementError(
+            ErrorCode.VERSION_CONTROL,
+            text,
+            "Packages are not installed from version control, because a branch can change between two builds.",
+            'Use a released version; or build a wheel of it once ("pip wheel --no-deps git+https://..."), upload it to '
+            'an index or a web server, and write "name @ https://host/name-1.0-py3-none-any.whl".',
+            match.start(1),
         )
 
 

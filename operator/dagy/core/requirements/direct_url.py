@@ -31,6 +31,8 @@ MARKER_AFTER_URL_HINT = 'Put a space before ";", which could otherwise be part o
 # RFC 3986 without ";" (it would hide an environment marker) and without "[" and "]" (IPv6 literals).
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#@!&'()*+,=%]*")
 
+_VERSION = re.compile(r"v?\d[\w.+!-]*")
+
 
 def check_url(url: str, name: str, text: str) -> str:
     """The URL as given. Raises RequirementError; `text` is the whole requirement and `name` its package's name."""
@@ -39,6 +41,10 @@ def check_url(url: str, name: str, text: str) -> str:
     def refuse(code: ErrorCode, message: str, hint: str, offset: int = 0) -> RequirementError:
         return RequirementError(code, text, message, hint, start + offset if start >= 0 else None)
 
+    if _VERSION.fullmatch(url):
+        raise refuse(
+            ErrorCode.URL_SCHEME, 'A URL follows "@", not a version.', f'Write "{name}=={url.removeprefix("v")}".'
+        )
     _check_characters(url, refuse)
     _check_host(url, refuse)
     _check_file(url, name, refuse)

@@ -13,6 +13,7 @@ class ErrorCode(StrEnum):
     """Why a text isn't a requirement that this product installs. Stable: scripts may compare it."""
 
     EMPTY = "Empty"
+    FOREIGN_FILE = "ForeignFile"
     TOO_LONG = "TooLong"
     CONTROL_CHARACTER = "ControlCharacter"
     NOT_ASCII = "NotAscii"

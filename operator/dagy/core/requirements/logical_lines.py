@@ -14,6 +14,8 @@ from dataclasses import dataclass
 MAX_BYTES = 1024 * 1024
 """Far above any real list of requirements: 200 of them with hashes take some 50 kB."""
 
+_LOOKED_AT = 4096
+
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _CONTINUES = re.compile(r"\\[ \t]*$")
 # The look-behinds keep a long run of blanks from being searched once for each of them.
@@ -66,8 +68,19 @@ def decode(data: bytes) -> str:
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = data.decode("utf-16" if utf16 else "utf-8-sig", errors="replace")
     if "\0" in text:
+        if _is_utf16(data):
+            raise UnusableFileError("The file is UTF-16 without a byte order mark. Save it as UTF-8.")
         raise UnusableFileError("The file holds binary data. Give a text file with one requirement per line.")
     return text
+
+
+def _is_utf16(data: bytes) -> bool:
+    """Whether it looks like ASCII of which each other byte is 0."""
+    start = data[:_LOOKED_AT]
+    return any(
+        start[zeros::2].count(0) >= 0.9 * len(start[zeros::2]) and start[1 - zeros :: 2].count(0) == 0
+        for zeros in (0, 1)
+    )
 
 
 def logical_lines(text: str) -> Iterator[LogicalLine]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagy.core.requirements.dependency import Dependency
+from dagy.core.requirements.foreign_files import foreign_document
 from dagy.core.requirements.merge import LIST_IS_FULL, excess
 from dagy.model.names import API_VERSION, DEPPACKAGE_KIND
 
@@ -47,6 +48,8 @@ def to_manifest(name: str, python_version: str, dependencies: Sequence[Dependenc
 
 def requirements_in(manifest: object) -> tuple[str, ...]:
     """The texts of spec.dependencies. Raises ManifestError for anything that isn't a DepPackage."""
+    if foreign := foreign_document(manifest):
+        raise ManifestError(f"{foreign.message} {foreign.hint}")
     if not isinstance(manifest, Mapping) or manifest.get("kind") != DEPPACKAGE_KIND:
         raise ManifestError(f"The manifest is not a {DEPPACKAGE_KIND}. Give one with kind: {DEPPACKAGE_KIND}.")
     spec = manifest.get("spec")

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 
+from dagy_builder.redact import without_userinfo
+
 MASK = "***"
 SHOWN_LENGTH = 512
 """Characters; as long as the longest requirement, so that only other things are ever shortened."""
 
-# Greedy on purpose: a password may hold any character, "/" and spaces included, so the last "@" ends it.
-_USERINFO_OF_URL = re.compile(r"://.*@", re.DOTALL)
-_USERINFO_WITHOUT_SCHEME = re.compile(r"[^\s/:@]+:(?!//\*\*\*@)[^\s@]+@")
+_USERINFO_WITHOUT_SCHEME = re.compile(r"(?<![^\s=,;@(])[^\s/:@]+:(?!//)[^\s@]+@")
 # Queries hold the tokens of presigned and shared URLs.
 _QUERY = re.compile(r"(:/?/?[^\s?]*)\?\S*")
 
@@ -27,7 +27,7 @@ def redact(text: str) -> str:
         # A cut could fall between a password and the "@" that gives it away, so nothing after a ":" is shown.
         text = f"{text[:60].partition(':')[0]}…"
     if ":" in text:
-        text = _USERINFO_OF_URL.sub(f"://{MASK}@", text)
+        text = without_userinfo(text, MASK)
         text = _USERINFO_WITHOUT_SCHEME.sub(f"{MASK}@", text)
         text = _QUERY.sub(rf"\1?{MASK}", text)
     if not text.isprintable():

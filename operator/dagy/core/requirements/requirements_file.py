@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dagy.core.requirements.dependency import Dependency, parse_dependency
-from dagy.core.requirements.errors import RequirementError
+from dagy.core.requirements.errors import ErrorCode, RequirementError
+from dagy.core.requirements.foreign_files import foreign_file
 from dagy.core.requirements.logical_lines import LogicalLine, logical_lines
 from dagy.core.requirements.redaction import redact
 from dagy.core.requirements.target import Target, for_target, why_not_needed
@@ -97,11 +98,15 @@ class RequirementsFile:
 
 
 def read_requirements(text: str, target: Target) -> RequirementsFile:
-    """Read a requirements file. Never raises, whatever the text holds.
+    """Read a requirements file. Never raises, whatever the text holds; a file of another kind is one wrong line.
 
     Environment markers are evaluated for the target and then gone; of several requirements for one name the first is
     kept.
     """
+    if foreign := foreign_file(text):
+        lines = list(logical_lines(text))
+        error = RequirementError(ErrorCode.FOREIGN_FILE, lines[0].text, foreign.message, foreign.hint)
+        return RequirementsFile(target, (Malformed(1, lines[-1].last, error.text, error),))
     first: dict[str, Kept] = {}
     outcomes: list[Outcome] = []
     for line in logical_lines(text):
@@ -165,7 +170,7 @@ class _OptionKind:
     """Whether the value may be shown, redacted. Those of index options may be nothing but a secret."""
 
 
-_INDEX_OPTIONS = "-i --index-url --pypi-url --extra-index-url --default-index --index -f --find-links --no-index"
+_INDEX_OPTIONS = "-i --index-url --pypi-url --extra-index-url --default-index --index --no-index --trusted-host"
 _OPTION_KINDS = (
     _OptionKind(
         ("-r", "--requirement", "--requirements"),
@@ -186,9 +191,15 @@ _OPTION_KINDS = (
         shows_value=True,
     ),
     _OptionKind(
-        (*_INDEX_OPTIONS.split(), "--trusted-host"),
+        tuple(_INDEX_OPTIONS.split()),
         SkipReason.INDEX,
         "indexes are set in spec.index of the package, credentials in a Secret",
+    ),
+    _OptionKind(
+        ("-f", "--find-links"),
+        SkipReason.INDEX,
+        "a page of links is no index: name an index that has these files in spec.index (PyTorch's for CPUs is "
+        'https://download.pytorch.org/whl/cpu), or the wheel itself, as "name @ https://..."',
     ),
 )
 _OTHER_OPTION = _OptionKind((), SkipReason.OPTION, "options of pip have no effect here")

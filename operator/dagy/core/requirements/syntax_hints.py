@@ -62,6 +62,18 @@ _COMPLAINTS = (
 # Files that aren't lists of requirements, by how a line of them begins.
 _FOREIGN = (
     _rule(
+        r"\[notice\]|(?:WARNING|ERROR|DEPRECATION): ?",
+        ErrorCode.NAME_MALFORMED,
+        "This is a message of pip, not a requirement.",
+        "Remove the line.",
+    ),
+    _rule(
+        r"['\"]",
+        ErrorCode.NAME_MALFORMED,
+        "The requirement is in quotes.",
+        "Remove the quotes.",
+    ),
+    _rule(
         "<<<<<<<|=======|>>>>>>>",
         ErrorCode.NAME_MALFORMED,
         "This is the mark of an unresolved merge.",
@@ -87,7 +99,14 @@ _HABITS = (
         "An option follows the requirement.",
         "Remove it; hashes are recorded in the lock.",
     ),
+    _rule(r"\s*['\"]", ErrorCode.SYNTAX, "A quote follows the requirement.", "Remove the quotes."),
     _rule(r"\s*=[<>!~]", ErrorCode.SYNTAX, "The operator is the wrong way round.", 'Write ">=", "<=", "!=" or "~=".'),
+    _rule(
+        r"=[^=\s]+=[^=\s]+$",
+        ErrorCode.SYNTAX,
+        "This is a line of `conda list`: name, version and build.",
+        'In the conda environment, run "pip list --format=freeze > requirements.txt".',
+    ),
     _rule(r"\s*=(?!=)", ErrorCode.SYNTAX, '"=" is not a version operator.', 'Write "==" for an exact version.'),
     _rule(
         r"\s*\^", ErrorCode.SYNTAX, '"^" is not a version operator of Python.', 'Write a range: "^1.2" is ">=1.2,<2".'
@@ -111,6 +130,18 @@ _HABITS = (
         "The version is missing.",
         "Add it after the operator.",
     ),
+    _rule(
+        rf"\s*{_OPERATOR}\s*\d",
+        ErrorCode.SYNTAX,
+        "A comma is missing between two versions.",
+        'Write it between them, e.g. ">=1.4,<2".',
+    ),
+    _rule(
+        r"\s*\[",
+        ErrorCode.SYNTAX,
+        "Extras come before the version.",
+        'Write them after the name, e.g. "uvicorn[standard]==0.30".',
+    ),
     _rule(rf"\s*{_OPERATOR}", ErrorCode.VERSION_MALFORMED, "This is not a version (PEP 440).", _VERSION_EXAMPLE),
     _rule(
         r"\s*[,;]?\s*[A-Za-z]",
@@ -129,6 +160,9 @@ def syntax_error(text: str, error: InvalidRequirement) -> RequirementError:
     position = min(span[1], len(text)) if span else None
     if position == 0:
         return _name_error(text, 0)
+    if text.endswith(";"):
+        message, hint = 'Nothing follows the ";".', "Remove it, or write an environment marker after it."
+        return RequirementError(ErrorCode.SYNTAX, text, message, hint, position)
     for rule in _COMPLAINTS:
         if "semicolon" not in complaint and rule.pattern.search(complaint):
             return RequirementError(rule.code, text, rule.message, rule.hint, position)
@@ -143,10 +177,11 @@ def _where_it_stopped(text: str, position: int) -> RequirementError:
         semicolon = before.rindex(";")
         return RequirementError(ErrorCode.URL_MALFORMED, text, MARKER_AFTER_URL, MARKER_AFTER_URL_HINT, semicolon)
     within_a_word = before[-1:].strip() and rest[:1] not in {"", " ", "#", "^", "~", "=", "<", ">", "!", "@", ",", ";"}
-    if within_a_word and re.search(_OPERATOR, before):
+    after_a_version = re.search(_OPERATOR, before) is not None
+    if within_a_word and after_a_version and rest[0] not in "['\"":
         message = "The version is not one that Python packages have (PEP 440)."
         return RequirementError(ErrorCode.VERSION_MALFORMED, text, message, _VERSION_EXAMPLE, position)
-    if within_a_word and "[" not in before:
+    if within_a_word and not after_a_version and "[" not in before:
         return _name_error(text, position)
     for habit in _HABITS:
         if found := habit.pattern.match(rest):

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from dagy.core.requirements.dependency import parse_dependency
 from dagy.core.requirements.errors import ErrorCode, RequirementError
-from dagy.core.requirements.requirements_file import Kept, Skipped, read_requirements
+from dagy.core.requirements.requirements_file import Kept, Malformed, Skipped, read_requirements
 from dagy.core.requirements.target import Target, for_target
 from dagy.core.requirements.version_mode import VersionMode, caution, recognize, version_spec
 
@@ -61,6 +61,7 @@ LINES = (
 
 EXAMPLES = {
     ErrorCode.EMPTY: "",
+    ErrorCode.FOREIGN_FILE: "numpy=1.26.4=py312h2809609_0",
     ErrorCode.TOO_LONG: "a-name-that-does-not-end" + "-" * 500,
     ErrorCode.CONTROL_CHARACTER: "pandas\u200b>=2",
     ErrorCode.NOT_ASCII: "scikit–learn",
@@ -127,12 +128,21 @@ def errors_table() -> str:
 
 def _error_row(code: ErrorCode) -> list[str]:
     example = EXAMPLES[code]
+    error = _refusal(example, whole_file=code is ErrorCode.FOREIGN_FILE)
+    if error is not None and error.code is code:
+        return [_code(code), _code(error.text), error.message, error.hint]
+    raise LookupError(f"the example of {code} does not show it")
+
+
+def _refusal(example: str, *, whole_file: bool) -> RequirementError | None:
+    if whole_file:
+        (outcome,) = read_requirements(example, Target("3.12")).outcomes
+        return outcome.error if isinstance(outcome, Malformed) else None
     try:
         for_target(parse_dependency(example), Target("3.12"))
     except RequirementError as error:
-        if error.code is code:
-            return [_code(code), _code(error.text), error.message, error.hint]
-    raise LookupError(f"the example of {code} does not show it")
+        return error
+    return None
 
 
 def _code(text: str) -> str:
