@@ -16,19 +16,28 @@ _HASH_DIGITS = 16  # 64 bits: enough to tell apart the builds below one package'
 _PLATFORM_CPU = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
-class _Described(Protocol):
+class Described(Protocol):
     """A request or an artifact: both say what decides a build."""
 
     @property
-    def lock_hash(self) -> str: ...
+    def lock_hash(self) -> str:
+        """SHA-256 (hex) of the lock."""
+
     @property
-    def python_version(self) -> str: ...
+    def python_version(self) -> str:
+        """Python minor version."""
+
     @property
-    def architecture(self) -> str: ...
+    def architecture(self) -> str:
+        """CPU architecture, as Kubernetes calls it."""
+
     @property
-    def glibc(self) -> str: ...
+    def glibc(self) -> str:
+        """Oldest glibc."""
+
     @property
-    def compression(self) -> str: ...
+    def compression(self) -> str:
+        """fast or small."""
 
 
 def target_name(python_version: str, architecture: str, glibc: str) -> str:
@@ -47,7 +56,7 @@ class BuildKeys:
     compression: str
 
     @classmethod
-    def of(cls, prefix: str, build: _Described) -> Self:
+    def of(cls, prefix: str, build: Described) -> Self:
         """The names for what a request asks for, or for what an artifact is."""
         target = target_name(build.python_version, build.architecture, build.glibc)
         return cls(prefix, build.lock_hash, target, build.compression)

@@ -7,14 +7,16 @@ import hashlib
 import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dagy_builder.contract import Fault, Reason
 from dagy_builder.storage_errors import StorageError, classify
 
 if TYPE_CHECKING:
@@ -26,9 +28,16 @@ __all__ = ["ObjectInfo", "ObjectStore", "StorageError"]
 T = TypeVar("T")
 _COPY_PART_BYTES = 1 << 30
 _DELETE_AT_ONCE = 1000  # S3's limit
+_READ_BYTES = 1 << 20
+MOST_BYTES = 32 << 20
+"""Of an object that is read whole: no lock, record, log or list of files of ours is larger."""
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
 _SHA256_METADATA = "sha256"
+
+
+class _Readable(Protocol):
+    def read(self, amt: int) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,15 @@ class ObjectInfo:
     def sha256(self) -> str | None:
         """SHA-256 (hex), of objects that were written as a whole."""
         return self.metadata.get(_SHA256_METADATA)
+
+
+def read_at_most(body: _Readable, limit: int) -> bytes:
+    """The first bytes of an answer: `limit` at most, and one more when there are more."""
+    chunks, left = [], limit + 1
+    while left and (chunk := body.read(min(left, _READ_BYTES))):
+        chunks.append(chunk)
+        left -= len(chunk)
+    return b"".join(chunks)
 
 
 def s3_client(endpoint: str | None = None) -> S3Client:
@@ -79,19 +97,28 @@ class ObjectStore:
         """The server's URL."""
         return str(self._s3.meta.endpoint_url)
 
-    def get(self, key: str) -> bytes | None:
-        """The object's bytes, or None when there is no such object."""
-        found = self.get_tagged(key)
+    def get(self, key: str, limit: int = MOST_BYTES) -> bytes | None:
+        """The object's bytes, or None when there is no such object. StorageError when it has more than `limit`."""
+        found = self.get_tagged(key, limit)
         return found and found[0]
 
-    def get_tagged(self, key: str) -> tuple[bytes, str] | None:
-        """The object's bytes and its ETag, which changes with them; None when there is no such object."""
+    def get_tagged(self, key: str, limit: int = MOST_BYTES) -> tuple[bytes, str] | None:
+        """As `get`, with the object's ETag, which changes with the bytes."""
 
         def read() -> tuple[bytes, str]:
             found = self._s3.get_object(Bucket=self.bucket, Key=key)
-            return found["Body"].read(), found["ETag"]
+            with found["Body"] as body:
+                return read_at_most(body, limit), found["ETag"]
 
-        return self._or_none(read)
+        found = self._or_none(read)
+        if found and len(found[0]) > limit:
+            raise StorageError(
+                Reason.TOO_LARGE,
+                f"The object s3://{self.bucket}/{key} has more than the {limit} bytes that one of its kind may have, "
+                "so it is not read. Something else writes to the bucket; delete the object.",
+                Fault.ADMINISTRATOR,
+            )
+        return found
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Write a small object, over whatever is there."""
@@ -138,10 +165,14 @@ class ObjectStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys below a prefix, sorted."""
+        yield from (key for key, _ in self.list_since(prefix))
+
+    def list_since(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """The keys below a prefix, sorted, with the times at which the objects were written."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         iterator = iter(pages)
         while (page := self._call(lambda: next(iterator, None))) is not None:
-            yield from (item["Key"] for item in page.get("Contents", ()))
+            yield from ((item["Key"], item["LastModified"]) for item in page.get("Contents", ()))
 
     def delete(self, key: str) -> None:
         """Delete one object; none is fine."""
@@ -152,10 +183,14 @@ class ObjectStore:
         if not prefix.endswith("/"):
             raise ValueError(f"{prefix!r} does not end with a slash, so it could match other packages' objects")
         keys = list(self.list(prefix))
-        for start in range(0, len(keys), _DELETE_AT_ONCE):
-            self._call(partial(self._delete, keys[start : start + _DELETE_AT_ONCE]))
+        self.delete_all(keys)
         self._call(lambda: self._abort_uploads(prefix))
         return len(keys)
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Delete these objects; those that are gone are fine."""
+        for start in range(0, len(keys), _DELETE_AT_ONCE):
+            self._call(partial(self._delete, keys[start : start + _DELETE_AT_ONCE]))
 
     def presign(self, key: str, seconds: int) -> str:
         """A URL with which anybody may read the object for that time."""

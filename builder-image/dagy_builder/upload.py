@@ -86,7 +86,9 @@ class _Uploader:
         self._clear_earlier_uploads()
         summary = self._zip()
         artifact = self._sidecars(summary)
-        record = {**artifact.to_json(), "buildToken": self._what.request.build_token, "slug": self._what.request.slug}
+        request = self._what.request
+        asked = {"buildToken": request.build_token, "sourceDistributions": request.source_distributions}
+        record = {**artifact.to_json(), **asked, "slug": request.slug}
         built = self._what.built_with()
         seconds = {**built.get("seconds", {}), Step.UPLOAD: round(time.monotonic() - started, 3)}
         data = json.dumps({**record, **built, "seconds": seconds}, indent=1).encode()

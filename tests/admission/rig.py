@@ -19,6 +19,7 @@ import yaml
 from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.attach_settings import AttachSettings
 from dagy.adapters.kube import KubeApi
+from dagy.core.keys import Location
 from dagy.web import connections
 from dagy.web.admission import Admission
 from dagy.web.authorities import ApiAuthority, WebhookBundle
@@ -147,7 +148,7 @@ class Replica:
     ) -> uvicorn.Server:
         """As the process makes it."""
         clients = Clients.of(settings)
-        lookup = AttachLookup(api, self.bucket)
+        lookup = AttachLookup(api, Location(BUCKET), self.bucket)
         admission = Admission(lookup, lambda: settings.init_container(authority.pem), tell=clients.known)
         return connections.server(review_app(admission, clients), "127.0.0.1", self.port, lambda: keeper.context)
 
@@ -168,6 +169,8 @@ class World:
     keeper: CertificateKeeper
     authority: str
     """By which pods know the API."""
+    bases: dict[str, str] = field(default_factory=dict)
+    """By slug: what the keys of a package's objects begin with."""
 
     def package(
         self, slug: str, sha256: str, *, namespace: str = TEAM, phase: str = "COMPLETED", python: str = "3.12",
@@ -176,15 +179,6 @@ class World:
         """A package as the operator would leave it."""
         name = f"p-{slug.lower()}"
         lock = "".join(f'[[packages]]\nname = "{n}"\nversion = "{v}"\n' for n, v in (versions or {}).items())
-        self.bucket.put(f"{slug}/{sha256}.lock", (lock or "packages = []").encode(), "text/plain")
-        lines = "".join(f"644 {digest} {path}\n" for path, digest in (files or {}).items())
-        self.bucket.put(f"{slug}/{sha256}.contents", gzip.compress(lines.encode()), "application/gzip")
-        artifact = {
-            "uri": f"s3://{BUCKET}/{slug}/{sha256}.zip", "sha256": sha256, "contentSha256": sha256, "sizeBytes": 10,
-            "uncompressedBytes": 20, "fileCount": 1, "packageCount": 1, "pythonVersion": python, "architecture": "amd64",
-            "glibc": "2.28", "zipImportable": False, "lockHash": sha256, "lockUri": f"s3://{BUCKET}/{slug}/{sha256}.lock",
-            "contentsUri": f"s3://{BUCKET}/{slug}/{sha256}.contents", "builtAt": "2026-11-21T12:00:00Z", "size": "10 B",
-        }  # fmt: skip
         kind = {"apiVersion": "dagy.io/v1", "kind": "DepPackage"}
         metadata = {"name": name, "namespace": namespace}
         self.server.apply(
@@ -192,9 +186,21 @@ class World:
              "spec": {"slug": slug, "namespace": namespace, "name": name}},
             {**kind, "metadata": metadata, "spec": {"pythonVersion": python, "dependencies": ["idna"]}},
         )  # fmt: skip
+        uid = self.server("get", "deppackage", name, "-n", namespace, "-o", "jsonpath={.metadata.uid}")[0]
+        base = f"{namespace}/{slug}/{uid}/{'0' * 16}-cp312-manylinux_2_28_x86_64-{sha256[:16]}"
+        self.bucket.put(f"{base}.pylock.toml", (lock or "packages = []").encode(), "text/plain")
+        lines = "".join(f"644 {digest} {path}\n" for path, digest in (files or {}).items())
+        self.bucket.put(f"{base}.contents.txt.gz", gzip.compress(lines.encode()), "application/gzip")
+        artifact = {
+            "uri": f"s3://{BUCKET}/{base}.zip", "sha256": sha256, "contentSha256": sha256, "sizeBytes": 10,
+            "uncompressedBytes": 20, "fileCount": 1, "packageCount": 1, "pythonVersion": python, "architecture": "amd64",
+            "glibc": "2.28", "zipImportable": False, "lockHash": sha256, "lockUri": f"s3://{BUCKET}/{base}.pylock.toml",
+            "contentsUri": f"s3://{BUCKET}/{base}.contents.txt.gz", "builtAt": "2026-11-21T12:00:00Z", "size": "10 B",
+        }  # fmt: skip
         status = {"slug": slug, "phase": phase, "message": message} | (
             {"artifact": artifact} if phase == "COMPLETED" else {}
         )
+        self.bases[slug] = base
         patch = json.dumps({"status": status})
         self.server("patch", "deppackage", name, "-n", namespace, "--subresource=status", "--type=merge", "-p", patch)
 

@@ -216,7 +216,7 @@ def test_several_replicas_agree(packages: World) -> None:
 def test_the_bucket_away_is_said_and_nothing_starts(packages: World, monkeypatch: pytest.MonkeyPatch) -> None:
     packages.package("AWAY0001", "8" * 64)
     packages.package("AWAY0002", "9" * 64)
-    packages.bucket.put("AWAY0002/" + "9" * 64 + ".contents", b"rotten", "application/gzip")
+    packages.bucket.put(f"{packages.bases['AWAY0002']}.contents.txt.gz", b"rotten", "application/gzip")
     with pytest.raises(
         KubectlError, match=r"Packages can't be attached now. The list of files can't be read: .* Try again"
     ):

@@ -51,7 +51,8 @@ def test_requests_and_waiting(dagy: Dagy, name: str, played: PlayedOperator, cap
     assert f"Package {reference} is PENDING after 0 s" in capsys.readouterr().err
     slug = played.completes("team-a", name)
     assert dagy("packages", "wait", slug) == 0
-    assert capsys.readouterr().out == f"{reference} ({slug}): COMPLETED, 2 B, s3://dagy/team-a/{slug}/{name}.zip\n"
+    uri = played.get("team-a", name)["status"]["s3Uri"]
+    assert capsys.readouterr().out == f"{reference} ({slug}): COMPLETED, 2 B, {uri}\n"
     played.refuses("team-a", name, "numpy 1.26 is not there.")
     assert dagy("packages", "wait", slug) == 1
     assert capsys.readouterr().err == f"{reference} ({slug}): INVALID: numpy 1.26 is not there.\n"

@@ -99,7 +99,11 @@ class FlowRig:
     ) -> None:
         """Give the package a new artifact, and keep the one before in history unless it is to be forgotten."""
         package.sha256 = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
-        base = f"s3://{BUCKET}/{self.prefix}/{package.key.namespace}/{package.slug}/{package.sha256[:8]}"
+        path = deppackage_path(package.key.namespace, package.key.name)
+        present = await self.admin.get(path)
+        assert present
+        folder = f"{self.prefix}/{package.key.namespace}/{package.slug}/{present['metadata']['uid']}"
+        base = f"s3://{BUCKET}/{folder}/{'0' * 16}-cp312-manylinux_2_28_x86_64-{package.sha256[:16]}"
         lock = "".join(
             f'[[packages]]\nname = "{n}"\nversion = "{v}"\n' for n, v in (versions or {"idna": "3.10"}).items()
         )
@@ -114,9 +118,6 @@ class FlowRig:
             "zipImportable": True, "lockHash": "0" * 64, "lockUri": f"{base}.pylock.toml", "builtAt": "2026-11-21T12:00:00Z",
             "contentsUri": f"{base}.contents.txt.gz",
         }  # fmt: skip
-        path = deppackage_path(package.key.namespace, package.key.name)
-        present = await self.admin.get(path)
-        assert present
         status = present.get("status", {})
         before = [status["artifact"]] if "artifact" in status else []
         history = [] if forget else [*before, *status.get("history", [])]

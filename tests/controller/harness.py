@@ -27,6 +27,7 @@ from dagy.controller.perform import Performer
 from dagy.controller.reconcile import Reconciler
 from dagy.controller.slots import Slots
 from dagy.core.facts import STEPS, JobKind, PodFact
+from dagy.core.keys import Location
 from dagy.core.logs import LogReader, StepLog
 from dagy.core.plan import Key
 from dagy.core.timestamp import timestamp
@@ -171,9 +172,9 @@ class Kubelet:
 
     def _upload(self, request: BuildRequest) -> None:
         build = keys.BuildKeys.of(request.key_prefix, request)
-        data = b"a ZIP"
-        sha256 = hashlib.sha256(data).hexdigest()
         key = build.artifact(request.build_token, request.attempt)
+        data = f"the ZIP {key}".encode()
+        sha256 = hashlib.sha256(data).hexdigest()
         lock_key = keys.sidecar_key(key, "pylock.toml")
         self._objects.put(key, data, "application/zip")
         self._objects.put(lock_key, self.lock.encode(), "application/toml")
@@ -184,7 +185,8 @@ class Kubelet:
             built_at="2026-11-21T12:00:00Z", zip_importable=True, lock_uri=keys.uri(BUCKET, lock_key),
             compression=request.compression,
         )  # fmt: skip
-        record = {**artifact.to_json(), "buildToken": request.build_token}
+        asked = {"buildToken": request.build_token, "sourceDistributions": request.source_distributions}
+        record = {**artifact.to_json(), **asked}
         self._objects.put(build.record, json.dumps(record).encode(), "application/json")
 
     async def _report(self, pod: str, statuses: list[dict[str, Any]], phase: str) -> None:
@@ -218,7 +220,7 @@ class Rig:
         """A new operator process: it knows nothing, and its clock may be ahead."""
         cluster, ahead = self.cluster(api), timedelta(hours=hours_ahead)
         limits = {kind: Limits(1000, 1000) for kind in JobKind}
-        store = ArtifactStore(self.objects, self.prefix)
+        store = ArtifactStore(self.objects, Location(BUCKET, self.prefix))
         slots = Slots(cluster, limits, lambda _key: None)
         slots.open()
         settings = Settings(s3_bucket=BUCKET, builder_image="builder:1").job_settings()

@@ -7,6 +7,7 @@ from typing import Any
 from dagy.core.attach import AttachRequest, Candidate, wanted_packages
 from dagy.core.plan import Key
 from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
+from tests.core.homes import home
 
 A, B = "A1B2C3D4", "X9Y8Z7W6"
 ONE, TWO, OLD = "1" * 64, "2" * 64, "0" * 64
@@ -27,11 +28,11 @@ def candidate(
     slug: str = A,
     name: str = "ml",
     present: ArtifactStatus | None = None,
-    phase: Phase = Phase.COMPLETED,
+    phase: Phase | None = Phase.COMPLETED,
     **status: Any,
 ) -> Candidate:
     """A package of namespace team-a."""
-    return Candidate(slug, Key("team-a", name), DepPackageStatus(artifact=present, phase=phase, **status))
+    return Candidate(home(slug, Key("team-a", name)), DepPackageStatus(artifact=present, phase=phase, **status))
 
 
 def request(*wanted: str, **more: Any) -> AttachRequest:

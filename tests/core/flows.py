@@ -10,8 +10,8 @@ from dagy.core.attach import Attachment, Pinned
 from dagy.core.flow_plan import FlowPlan, FlowSettings, flow_plan_of, revision_of
 from dagy.core.flow_revisions import KeptRevision
 from dagy.core.flow_states import Seen, flow_actions, flow_state_of, pinned_packages
-from dagy.core.plan import Key
 from tests.core.attachable import artifact
+from tests.core.homes import home
 
 SETTINGS = FlowSettings("docker.io/library/python:{python}-slim", {"cpu": "100m"})
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ def deployment(
 
 def attached(sha: str = "a" * 64) -> Attachment:
     """What a pod would get of its one package."""
-    return Attachment((Pinned(SLUG, Key("team-a", "ml"), artifact(sha, native=False)),))
+    return Attachment((Pinned(home(SLUG), artifact(sha, native=False)),))
 
 
 def kept(plan: FlowPlan, number: int = 1, sha: str = "a" * 64, token: str = "") -> KeptRevision:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from dagy.core.attach import Attachment, AttachReason, AttachRequest, Candidate, Contents, Refusal, plan_attachment
 from dagy.core.attach_request import image_fact
-from dagy.core.plan import Key
-from dagy.model.status import DepPackageStatus, Phase
+from dagy.model.status import Phase
 from tests.core.attachable import ML, NLP, OLD, ONE, TWO, A, B, artifact, candidate, request
 
 EMPTY = {ONE: Contents({}, {}), TWO: Contents({}, {})}
@@ -27,7 +26,7 @@ REFUSED: list[tuple[AttachReason, AttachRequest, list[Candidate], dict[str, Cont
         f"Package team-a/ml ({A}) is INVALID, not COMPLETED, so there is nothing to attach: pandas==99 does not exist. Ask for 2.3. "
         "Once it is ready, try again: `kubectl -n team-a wait --for=condition=Ready deppackage/ml`.",
     ),
-    (AttachReason.NOT_COMPLETED, request(A), [Candidate(A, Key("team-a", "new"), DepPackageStatus())], EMPTY, "team-a/new (A1B2C3D4) is PENDING"),
+    (AttachReason.NOT_COMPLETED, request(A), [candidate(A, "new", phase=None)], EMPTY, "team-a/new (A1B2C3D4) is PENDING"),
     (
         AttachReason.ARTIFACT_GONE, request(f"{A}@{OLD}"), [ML], EMPTY,
         f"Package team-a/ml ({A}) no longer keeps the artifact {OLD}; its present one is {ONE}. Deploy again to use the present "

@@ -15,15 +15,15 @@ from dagy.core.flow_plan import flow_plan_of
 from dagy.core.flow_reasons import FlowRefusal, used_by
 from dagy.core.flow_states import Deployed, Refused, Seen, flow_actions, flow_state_of, refused_by
 from dagy.core.flow_status import flow_status_of
-from dagy.core.plan import Key
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.status import Condition, DepPackageStatus, Phase
 from tests.core.flows import NOW, SETTINGS, SLUG, attached, deployment, kept
+from tests.core.homes import home
 
 
 def under_way(phase: Phase, settled: str) -> Candidate:
     condition = Condition(type="Settled", status=settled, reason="X", last_transition_time="2026-11-21T12:00:00Z")  # type: ignore[arg-type]
-    return Candidate(SLUG, Key("team-a", "ml"), DepPackageStatus(phase=phase, conditions=[condition]))
+    return Candidate(home(SLUG), DepPackageStatus(phase=phase, conditions=[condition]))
 
 
 @pytest.mark.parametrize(

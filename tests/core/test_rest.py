@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy.core import keys, logs, rest_view
+from dagy.core import logs, rest_view
 from dagy.core.facts import JobKind
+from dagy.core.keys import FlowHome, Location, upload_in
 from dagy.core.rest_edit import Cursor, Filter, deduplicated, merge_patch, name_from
 from dagy.core.status import artifact_status
 from dagy.model.rest import NAME_PATTERN
@@ -165,10 +166,12 @@ def test_the_etag_is_that_of_what_users_decide() -> None:
 def test_only_keys_of_uploads_are_understood() -> None:
     sha256 = "0" * 64
     for prefix in ("", "a/b"):
-        key = keys.flow_artifact_key(prefix, "ns", "etl", sha256)
-        assert keys.flow_artifact_in(prefix, key) == keys.FlowArtifactKey("ns", "etl", sha256)
+        location = Location("b", prefix)
+        upload = FlowHome(location, "ns").upload("etl", sha256)
+        key = upload.key.text
+        assert upload_in(location, key) == upload
         for other in (f"x/{key}", key.replace("flows", "FLOWS"), key[:-1], key.replace("ns/", "../"), f"{key}/x", ""):
-            assert keys.flow_artifact_in(prefix, other) is None, other
+            assert upload_in(location, other) is None, other
 
 
 @given(st.lists(st.integers(0, 40), max_size=6))

@@ -37,9 +37,9 @@ class PlayedOperator:
     def completes(self, namespace: str, name: str, content: bytes = b"PK") -> str:
         """The package gets a slug and a ZIP with this content; the slug."""
         slug = self._slug(namespace, name)
-        key = f"{namespace}/{slug}/{name}.zip"
+        uid, sha256 = self.get(namespace, name)["metadata"]["uid"], hashlib.sha256(content).hexdigest()
+        key = f"{namespace}/{slug}/{uid}/{sha256[:16]}-cp312-manylinux_2_28_x86_64-{sha256[:16]}.zip"
         self._objects.put(key, content, "application/zip")
-        sha256 = hashlib.sha256(content).hexdigest()
         uri = f"s3://{self._objects.bucket}/{key}"
         artifact = {
             "uri": uri, "sha256": sha256, "contentSha256": sha256, "sizeBytes": len(content), "uncompressedBytes": 10,

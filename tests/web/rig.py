@@ -149,11 +149,25 @@ def unique(prefix: str = "p") -> str:
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
+def folder_of(users: Users, namespace: str, name: str, slug: str) -> str:
+    """The package gets that slug; where its objects lie."""
+    spec = {"slug": slug, "namespace": namespace, "name": name}
+    claim = {"apiVersion": "dagy.io/v1", "kind": "SlugClaim", "metadata": {"name": slug.lower()}, "spec": spec}
+    users.kubectl("create", "-f", "-", stdin=claim)
+    uid = users.kubectl("get", "deppackage", name, "-n", namespace, "-o", "jsonpath={.metadata.uid}")
+    return f"{PREFIX}/{namespace}/{slug}/{uid}"
+
+
+def zip_name(data: bytes) -> str:
+    """What the builder would call a ZIP."""
+    return f"{'0' * 16}-cp312-manylinux_2_28_x86_64-{hashlib.sha256(data).hexdigest()[:16]}.zip"
+
+
 def artifact_status(uri: str, data: bytes) -> dict[str, Any]:
     """status.artifact of a ZIP with these bytes."""
     sha256 = hashlib.sha256(data).hexdigest()
     return {
         "uri": uri, "sha256": sha256, "contentSha256": sha256, "sizeBytes": len(data), "uncompressedBytes": 9,
         "fileCount": 1, "packageCount": 1, "pythonVersion": "3.12", "architecture": "amd64", "glibc": "2.28",
-        "zipImportable": True, "lockHash": sha256, "lockUri": uri.replace(".zip", ".lock"), "builtAt": "2026-11-21T12:00:00Z",
+        "zipImportable": True, "lockHash": sha256, "lockUri": uri.replace(".zip", ".pylock.toml"), "builtAt": "2026-11-21T12:00:00Z",
     }  # fmt: skip

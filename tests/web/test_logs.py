@@ -8,7 +8,7 @@ import pytest
 
 from dagy.adapters.api_settings import ApiSettings
 from dagy_builder.storage import ObjectStore
-from tests.web.rig import Api, Users, in_process, unique
+from tests.web.rig import Api, Users, folder_of, in_process, unique
 
 pytestmark = pytest.mark.apiserver
 
@@ -20,9 +20,10 @@ def finished(users: Users, objects: ObjectStore) -> str:
     spec = {"pythonVersion": "3.12", "dependencies": ["idna"]}
     users.kubectl("create", "-f", "-", stdin={"apiVersion": "dagy.io/v1", "kind": "DepPackage",
                                               "metadata": {"name": name, "namespace": "team-a"}, "spec": spec})  # fmt: skip
-    uris = {}
+    slug, uris = "L" + unique("")[1:8].upper(), {}
+    folder = folder_of(users, "team-a", name, slug)
     for step in ("validate", "build"):
-        key = f"rest/team-a/{name}/{step}.log"
+        key = f"{folder}/logs/{step}.log"
         objects.put(key, f"=== {step} ===\nsaid {step} ümläut\n".encode(), "text/plain")
         uris[step] = f"s3://{objects.bucket}/{key}"
     settled = {
@@ -33,7 +34,7 @@ def finished(users: Users, objects: ObjectStore) -> str:
         "lastTransitionTime": "2026-11-21T12:00:00Z",
     }
     validation = {"specHash": "x", "time": "2026-11-21T12:00:00Z", "logUri": uris["validate"]}
-    status = {"observedGeneration": 1, "phase": "FAILED", "validation": validation, "build": {"logUri": uris["build"]},
+    status = {"observedGeneration": 1, "slug": slug, "phase": "FAILED", "validation": validation, "build": {"logUri": uris["build"]},
               "conditions": [settled]}  # fmt: skip
     users.kubectl(
         "patch",
@@ -61,8 +62,9 @@ def test_the_kept_logs_are_shown(api: Api, finished: str, follow: bool) -> None:
 
 
 def test_no_log_is_a_problem(api: Api, users: Users, finished: str, objects: ObjectStore) -> None:
-    for step in ("validate", "build"):
-        objects.delete(f"rest/team-a/{finished}/{step}.log")
+    for key in list(objects.list("rest/team-a/")):
+        if key.endswith(".log"):
+            objects.delete(key)
     with api.client("vera") as client:
         answer = client.get(f"/dep-packages/team-a/{finished}/logs", params={"step": "build"})
         followed = client.get(f"/dep-packages/team-a/{finished}/logs", params={"follow": True})

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from dagy_builder.storage import ObjectStore
-from tests.web.rig import Api, Users, artifact_status, unique
+from tests.web.rig import Api, Users, artifact_status, folder_of, unique, zip_name
 
 pytestmark = pytest.mark.apiserver
 
@@ -35,11 +35,9 @@ def built(users: Users, objects: ObjectStore) -> dict[str, Any]:
     spec = {"pythonVersion": "3.12", "dependencies": ["idna"]}
     users.kubectl("create", "-f", "-", stdin={"apiVersion": "dagy.io/v1", "kind": "DepPackage",
                                               "metadata": {"name": name, "namespace": "team-a"}, "spec": spec})  # fmt: skip
-    users.kubectl("create", "-f", "-", stdin={"apiVersion": "dagy.io/v1", "kind": "SlugClaim", "metadata": {"name": slug.lower()},
-                                              "spec": {"slug": slug, "namespace": "team-a", "name": name}})  # fmt: skip
-    artifacts = []
+    folder, artifacts = folder_of(users, "team-a", name, slug), []
     for data in (b"new zip", b"old zip"):
-        key = f"rest/team-a/{slug}/{hashlib.sha256(data).hexdigest()[:8]}.zip"
+        key = f"{folder}/{zip_name(data)}"
         objects.put(key, data, "application/zip")
         artifacts.append(artifact_status(f"s3://{objects.bucket}/{key}", data))
     status = {"status": {"slug": slug, "phase": "COMPLETED", "artifact": artifacts[0], "history": artifacts[1:]}}

@@ -122,7 +122,7 @@ def test_300_mb_cut_in_the_middle_resume_and_completing_twice_changes_nothing(
     assert (deployment.name, deployment.flow_name, deployment.schedule) == (upload.name, "daily_etl", "0 3 * * *")
     assert deployment.flow_artifact.size_bytes == len(upload.data)
     key = deployment.flow_artifact.uri.removeprefix(f"s3://{objects.bucket}/")
-    assert objects.get(key) == upload.data
+    assert objects.get(key, len(upload.data)) == upload.data
     again = upload.complete(schedule="0 3 * * *")
     assert (again.status_code, again.headers["etag"]) == (200, first.headers["etag"])
     assert upload.progress().completed

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dagy.adapters.settings import RunSettings
+from dagy.core.keys import Location
 
 
 class ApiSettings(RunSettings):
@@ -34,3 +35,8 @@ class ApiSettings(RunSettings):
     """Size of the largest flow artifact."""
     log_level: str = "INFO"
     """Level of the API's log."""
+
+    @property
+    def location(self) -> Location:
+        """Where objects lie."""
+        return Location(self.s3_bucket, self.s3_prefix)

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from dagy.adapters.copying import copy_build
-from dagy.core import keys
+from dagy.adapters.copying import copy_build, take_over
 from dagy.core.failure import Failure
+from dagy.core.keys import LOG_NAME, Location, ObjectKey, PackageHome
 from dagy.core.plan import BuildPlan
 from dagy.core.reuse import Source
 from dagy.core.states import Record, Resolution
 from dagy_builder.contract import Artifact, Fault
-from dagy_builder.keys import BuildKeys, family, key_of, sidecar_key, uri
 from dagy_builder.storage import ObjectStore, StorageError
 
-_RECORD_SUFFIX = ".build.json"
-_LOG_NAME = "build.log"
+_LATE_AFTER = timedelta(hours=2, minutes=30)
+"""When nothing of a deleted package can still run: longest time-out, 2 h, and some more for clocks that differ."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +40,12 @@ def failure_of_storage(error: StorageError) -> Failure:
 class ArtifactStore:
     """The objects of all packages in one bucket. Every method raises StorageError when S3 refuses or is away."""
 
-    def __init__(self, objects: ObjectStore, prefix: str) -> None:
-        self._objects, self.prefix = objects, prefix
+    def __init__(self, objects: ObjectStore, location: Location) -> None:
+        self._objects, self.location = objects, location
 
-    @property
-    def bucket(self) -> str:
-        """The bucket's name."""
-        return self._objects.bucket
-
-    def package_prefix(self, plan: BuildPlan, slug: str) -> str:
-        """Key prefix of one package."""
-        return keys.package_prefix(self.prefix, plan.key.namespace, slug)
-
-    async def lock(self, plan: BuildPlan, slug: str) -> Lock | None:
-        """The lock kept for the plan's spec hash."""
-        key = keys.resolution_key(self.package_prefix(plan, slug), plan.spec_hash)
-        data = await asyncio.to_thread(self._objects.get, key)
+    async def lock(self, home: PackageHome, spec_hash: str) -> Lock | None:
+        """The lock kept for that spec hash."""
+        data = await self._first(home.locks(spec_hash))
         if data is None:
             return None
         kept = json.loads(data)
@@ -62,9 +53,8 @@ class ArtifactStore:
         resolution = Resolution(kept["specHash"], kept["lockHash"], kept.get("refreshToken", ""), warnings)
         return Lock(resolution, kept["lock"])
 
-    async def keep_lock(self, plan: BuildPlan, slug: str, lock: Lock) -> None:
-        """Keep the lock for the plan's spec hash; a newer one replaces an older one."""
-        key = keys.resolution_key(self.package_prefix(plan, slug), plan.spec_hash)
+    async def keep_lock(self, home: PackageHome, lock: Lock) -> None:
+        """Keep the lock for the spec hash that it was found for; a newer one replaces an older one."""
         found = lock.resolution
         kept = {
             "specHash": found.spec_hash,
@@ -73,72 +63,123 @@ class ArtifactStore:
             "warnings": list(found.warnings),
             "lock": lock.text,
         }
-        await asyncio.to_thread(self._objects.put, key, json.dumps(kept).encode(), "application/json")
+        await self._put(home.lock(found.spec_hash), json.dumps(kept).encode(), "application/json")
 
-    async def record(self, plan: BuildPlan, slug: str, lock_hash: str) -> Record | None:
+    async def record(self, home: PackageHome, plan: BuildPlan, lock_hash: str) -> Record | None:
         """The finished build of that lock for the plan's target and compression."""
         build = replace(plan.request(), lock_hash=lock_hash)
-        key = BuildKeys.of(self.package_prefix(plan, slug), build).record
-        data = await asyncio.to_thread(self._objects.get, key)
-        return _record(data) if data else None
+        found = _record(await self._first(home.records(build)), home)
+        # Keys hold the beginning of the hash only.
+        return found if found and found.artifact.lock_hash == lock_hash else None
 
-    async def all_records(self, plan: BuildPlan, slug: str) -> list[Record]:
+    async def all_records(self, home: PackageHome) -> list[Record]:
         """All finished builds of the package, newest first."""
-        prefix = self.package_prefix(plan, slug)
-        keys_there = await asyncio.to_thread(self._objects.list, prefix)
-        found = [key for key in keys_there if key.endswith(_RECORD_SUFFIX)]
-        kept = [await asyncio.to_thread(self._objects.get, key) for key in found]
-        records = [_record(data) for data in kept if data]
-        return sorted(records, key=lambda record: record.artifact.built_at, reverse=True)
+        listed = await asyncio.to_thread(lambda: list(self._objects.list(home.earlier.text)))
+        keys = [key for key in map(home.listed, listed) if key and home.is_record(key)]
+        records = [_record(await self._get(key), home) for key in keys]
+        return sorted((r for r in records if r), key=lambda record: record.artifact.built_at, reverse=True)
 
-    async def keep_log(self, plan: BuildPlan, slug: str, job: str, text: str) -> str:
+    async def keep_log(self, home: PackageHome, job: str, text: str) -> str:
         """Keep a Job's log; its URI."""
-        key = keys.log_key(self.package_prefix(plan, slug), job)
-        await asyncio.to_thread(self._objects.put, key, text.encode(), "text/plain; charset=utf-8")
-        return f"s3://{self.bucket}/{key}"
+        key = home.log(job)
+        await self._put(key, text.encode(), "text/plain; charset=utf-8")
+        return self.location.uri(key)
 
-    async def delete_prefix(self, prefix: str) -> int:
-        """Delete everything of one package; the number of objects that were there."""
-        return await asyncio.to_thread(self._objects.delete_prefix, prefix)
-
-    async def finish_record(self, plan: BuildPlan, slug: str, record: Record, log_uri: str, image_id: str) -> Record:
+    async def finish_record(self, home: PackageHome, record: Record, log_uri: str, image_id: str) -> Record:
         """Add to the record what only somebody outside the pod can know: the whole log, and the image's digest."""
-        artifact = record.artifact
-        key = BuildKeys.of(self.package_prefix(plan, slug), artifact).record
-        beside = sidecar_key(key_of(artifact.uri), _LOG_NAME)
-        if bool(log_uri) and await asyncio.to_thread(self._objects.copy, key_of(log_uri), beside):
-            artifact = replace(artifact, log_uri=uri(self.bucket, beside))
-        found = await asyncio.to_thread(self._objects.get_tagged, key)
-        if found is None or _record(found[0]).artifact.uri != artifact.uri:
+        artifact, log = record.artifact, home.key_of(log_uri)
+        zipped, key = home.artifact_of(artifact.uri), home.records(artifact)[0]
+        if zipped and log:
+            beside = home.beside(zipped, LOG_NAME)
+            if await asyncio.to_thread(self._objects.copy, log.text, beside.text):
+                artifact = replace(artifact, log_uri=self.location.uri(beside))
+        found = await asyncio.to_thread(self._objects.get_tagged, key.text)
+        kept = _record(found[0], home) if found else None
+        if found is None or kept is None or kept.artifact.uri != artifact.uri:
             return record  # a later build's by now
         told = {**json.loads(found[0]), **artifact.to_json(), **({"imageId": image_id} if image_id else {})}
         data = json.dumps(told, indent=1).encode()
-        done = await asyncio.to_thread(self._objects.replace, key, data, "application/json", found[1])
+        done = await asyncio.to_thread(self._objects.replace, key.text, data, "application/json", found[1])
         return replace(record, artifact=artifact) if done else record
 
     async def copy_artifact(
-        self, plan: BuildPlan, slug: str, resolution: Resolution, source: Source, build_token: str
+        self, home: PackageHome, source: PackageHome, plan: BuildPlan, resolution: Resolution, build_token: str
     ) -> Record | None:
         """Copy the source's artifact of that lock and what lies beside it; None when it is not there (any more)."""
         build = replace(plan.request(), lock_hash=resolution.lock_hash)
-        theirs, ours = (BuildKeys.of(self.package_prefix(plan, s), build) for s in (source.slug, slug))
-        origin = {"namespace": plan.key.namespace, "name": source.name, "slug": source.slug}
-        told = {"slug": slug, "buildToken": build_token, "reusedFrom": origin}
-        data = await asyncio.to_thread(copy_build, self._objects, theirs, ours, told)
-        return _record(data) if data else None
+        origin = {"namespace": source.owned.key.namespace, "name": source.owned.key.name, "slug": source.slug}
+        told = {"slug": home.slug, "buildToken": build_token, "reusedFrom": origin}
+        return _record(await asyncio.to_thread(copy_build, self._objects, source, home, build, told), home)
 
-    async def delete_artifact(self, plan: BuildPlan, slug: str, artifact: Artifact) -> None:
+    async def delete_artifact(self, home: PackageHome, artifact: Artifact) -> None:
         """Delete one artifact's ZIP and what lies beside it; the record as well, unless a later build has taken it."""
-        record_key = BuildKeys.of(self.package_prefix(plan, slug), artifact).record
-        data = await asyncio.to_thread(self._objects.get, record_key)
-        if data and _record(data).artifact.uri == artifact.uri:  # first: nothing may point at a ZIP that is gone
-            await asyncio.to_thread(self._objects.delete, record_key)
-        for key in await asyncio.to_thread(lambda: list(self._objects.list(family(key_of(artifact.uri))))):
-            await asyncio.to_thread(self._objects.delete, key)
+        zipped = home.artifact_of(artifact.uri)
+        if zipped is None:
+            return  # whoever wrote that into the status did not mean the package's own
+        for key in home.records(artifact):  # first: nothing may point at a ZIP that is gone
+            kept = _record(await self._get(key), home)
+            if kept and kept.artifact.uri == artifact.uri:
+                await asyncio.to_thread(self._objects.delete, key.text)
+        beside = await asyncio.to_thread(lambda: list(self._objects.list(home.family(zipped).text)))
+        await asyncio.to_thread(self._objects.delete_all, beside)
+
+    async def mark(self, home: PackageHome) -> None:
+        """Leave a trace of a package that may have none of its own yet."""
+        await self._put(home.trace, b"", "text/plain")
+
+    async def has_traces(self, namespace: str, slug: str, uid: str) -> bool:
+        """Whether that very package has written anything at that slug."""
+        prefix = self.location.traces(namespace, slug, uid)
+        return await asyncio.to_thread(lambda: next(iter(self._objects.list(prefix.text)), None) is not None)
+
+    async def take_over(self, home: PackageHome) -> None:
+        """Make the package's own what predecessors of its name have left to it (deletionPolicy Retain)."""
+        await asyncio.to_thread(take_over, self._objects, home)
+
+    async def retain(self, home: PackageHome) -> None:
+        """Leave a deleted package's objects to a namesake."""
+        await self._put(home.retained, b"", "text/plain")
+
+    async def delete(self, home: PackageHome) -> None:
+        """Delete everything of one package. Nothing of a namesake that comes after it can be among that."""
+        await self._put(home.note_of_deletion, b"", "text/plain")
+        await asyncio.to_thread(self._objects.delete_prefix, home.folder.text)
+        listed = await asyncio.to_thread(lambda: list(self._objects.list(home.earlier.text)))
+        flat = [key.text for key in map(home.listed, listed) if key]
+        await asyncio.to_thread(self._objects.delete_all, flat)
+
+    async def sweep(self, now: datetime) -> None:
+        """Delete what was uploaded after its package's deletion, by pods on nodes that nobody could reach."""
+        deleted = self.location.deleted
+        notes = await asyncio.to_thread(lambda: list(self._objects.list_since(deleted.text)))
+        for listed, since in notes:
+            found = self.location.deleted_in(listed)
+            if found and now - since > _LATE_AFTER:
+                note, folder = found
+                await asyncio.to_thread(self._objects.delete_prefix, folder.text)
+                await asyncio.to_thread(self._objects.delete, note.text)
+
+    async def _first(self, keys: Iterable[ObjectKey]) -> bytes | None:
+        for key in keys:
+            data = await self._get(key)
+            if data is not None:
+                return data
+        return None
+
+    async def _get(self, key: ObjectKey) -> bytes | None:
+        return await asyncio.to_thread(self._objects.get, key.text)
+
+    async def _put(self, key: ObjectKey, data: bytes, content_type: str) -> None:
+        await asyncio.to_thread(self._objects.put, key.text, data, content_type)
 
 
-def _record(data: bytes) -> Record:
+def _record(data: bytes | None, home: PackageHome) -> Record | None:
+    """A record, if all that it names is the package's."""
+    if data is None:
+        return None
     kept = json.loads(data)
-    origin = kept.get("reusedFrom")
+    artifact, origin = Artifact.from_json(kept), kept.get("reusedFrom")
+    if not home.owns(artifact.to_json()):
+        return None
     source = Source(origin["name"], origin["slug"]) if origin else None
-    return Record(Artifact.from_json(kept), kept.get("buildToken", ""), source)
+    return Record(artifact, kept.get("buildToken", ""), source)

@@ -7,17 +7,17 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dagy.adapters.claims import Claims
 from dagy.adapters.kube import KubeApi, deppackage_path
-from dagy.adapters.reviews import PodIdentity, account_may_get
+from dagy.adapters.reviews import may_get
 from dagy.core.attach import AttachRequest, Candidate, Contents, Pinned, Wanted
 from dagy.core.attach_contents import files_of_list, versions_of_lock
-from dagy.core.plan import Key
+from dagy.core.keys import Location, PackageHome
 from dagy.model import names
 
 if TYPE_CHECKING:
     from dagy_builder.storage import ObjectStore
 
-_CLAIMS = f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}"
 _REMEMBERED = 16
 """Contents that are kept in memory: about 2 MB each for 6,000 files."""
 
@@ -25,8 +25,8 @@ _REMEMBERED = 16
 class AttachLookup:
     """Reads packages with `api`'s rights, and locks and lists of files from `objects`, where that is needed."""
 
-    def __init__(self, api: KubeApi, objects: ObjectStore | None = None) -> None:
-        self._api, self._objects = api, objects
+    def __init__(self, api: KubeApi, location: Location, objects: ObjectStore | None = None) -> None:
+        self._api, self._claims, self._location, self._objects = api, Claims(api), location, objects
         self._known: OrderedDict[str, Contents] = OrderedDict()
 
     async def packages(self, request: AttachRequest) -> dict[str, Candidate]:
@@ -50,31 +50,27 @@ class AttachLookup:
         return {package.artifact.sha256: one for package, one in zip(pinned, found, strict=True) if one}
 
     async def _package(self, wanted: Wanted, request: AttachRequest) -> Candidate | None:
-        claim = await self._api.get(f"{_CLAIMS}/{wanted.slug.lower()}")
-        if claim is None:
+        owned = await self._claims.owner(wanted.slug)
+        if owned is None:
             return None
-        key = Key(claim["spec"]["namespace"], claim["spec"]["name"])
-        if key.namespace != request.namespace and not await self._may_get(request, key):
+        key = owned.key
+        if key.namespace != request.namespace and not await may_get(
+            self._api, request.namespace, request.service_account, key
+        ):
             return None
         package = await self._api.get(deppackage_path(key.namespace, key.name))
         # A claim outlives its package, and one that was beaten by another is never used.
         if package is None or (package.get("status") or {}).get("slug") != wanted.slug:
             return None
-        return Candidate.from_object(wanted.slug, package)
-
-    async def _may_get(self, request: AttachRequest, key: Key) -> bool:
-        account = f"system:serviceaccount:{request.namespace}:{request.service_account}"
-        groups = ["system:serviceaccounts", f"system:serviceaccounts:{request.namespace}", "system:authenticated"]
-        identity = PodIdentity(request.namespace, request.service_account, "", {"username": account, "groups": groups})
-        return await account_may_get(self._api, identity, key.namespace, key.name)
+        return Candidate.from_object(PackageHome(self._location, owned, package["metadata"]["uid"]), package)
 
     def _contents(self, package: Pinned) -> Contents | None:
-        artifact = package.artifact
+        artifact, home = package.artifact, package.home
         known = self._known.get(artifact.sha256)
-        if known or not artifact.contents_uri or self._objects is None:
+        places = home.key_of(artifact.lock_uri), home.key_of(artifact.contents_uri)
+        if known or not all(places) or self._objects is None:
             return known
-        start = f"s3://{self._objects.bucket}/"
-        lock, files = (self._objects.get(uri.removeprefix(start)) for uri in (artifact.lock_uri, artifact.contents_uri))
+        lock, files = (self._objects.get(place.text) if place else None for place in places)
         if lock is None or files is None:
             return None
         found = Contents(versions_of_lock(lock.decode()), files_of_list(files))

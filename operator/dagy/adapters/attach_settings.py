@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from dagy.adapters.tls_settings import TlsSettings
 from dagy.core.attach_pod import InitContainer
+from dagy.core.keys import Location
 
 
 class AttachSettings(TlsSettings):
@@ -18,6 +19,8 @@ class AttachSettings(TlsSettings):
 
     s3_bucket: str = ""
     """Bucket with the packages' lists of files: the operator's."""
+    s3_prefix: str = ""
+    """Key prefix inside the bucket: the operator's."""
     attach_image: str = "docker.io/dagy/operator:0.1.0"
     """Image of the init container that brings packages into pods: the control plane's own, as the nodes pull it."""
     attach_pull_policy: str = "IfNotPresent"
@@ -79,6 +82,11 @@ class AttachSettings(TlsSettings):
     def client_names(self) -> tuple[str, ...]:
         """Common names of the API server's certificate; empty for any."""
         return _listed(self.webhook_client_names)
+
+    @property
+    def location(self) -> Location:
+        """Where objects lie."""
+        return Location(self.s3_bucket, self.s3_prefix)
 
     def init_container(self, authority: str) -> InitContainer:
         """What every init container has in common. `authority`: PEM certificates by which pods know the API."""

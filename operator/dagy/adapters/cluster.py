@@ -9,7 +9,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from dagy.adapters.claims import Claims
 from dagy.adapters.events import record_event
+from dagy.adapters.finalizers import remove_finalizer
 from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.kube import Json, KubeApi, KubeError, deppackage_path, namespaced
 from dagy.core.facts import JobFact, JobKind, PodFact, jobs_of, occupied_slots
@@ -20,7 +22,6 @@ from dagy.core.plan import BuildPlan, Key
 from dagy.model import names
 from dagy_builder.contract import Step, StepOutcome
 
-_CLAIMS = f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}"
 _LOG_SECONDS = 60.0
 
 
@@ -38,6 +39,8 @@ class Cluster:
         self._api, self._builds, self._said = api, build_namespace, said
         self.flows = FlowCluster(api, namespaces)
         """Who uses a package."""
+        self.claims = Claims(api)
+        """Whose a slug is."""
 
     async def package(self, key: Key) -> Json | None:
         """The DepPackage as it is now."""
@@ -67,41 +70,24 @@ class Cluster:
         }
         return await self._api.apply(deppackage_path(metadata["namespace"], metadata["name"], "status"), body)
 
-    async def write_metadata(self, package: Json, *, slug: str | None, finalizer: bool) -> Json:
-        """Set our label and our finalizer, or take the finalizer away. Raises KubeError 409 as above."""
+    async def write_metadata(self, package: Json, slug: str) -> Json:
+        """Set our label and our finalizer. Raises KubeError 409 as above."""
         metadata = package["metadata"]
         body = {
             "apiVersion": names.API_VERSION,
             "kind": names.DEPPACKAGE_KIND,
             "metadata": {
                 **{key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion")},
-                **({"labels": {names.LABEL_SLUG: slug}} if slug else {}),
-                **({"finalizers": [names.FINALIZER]} if finalizer else {}),
+                "labels": {names.LABEL_SLUG: slug},
+                "finalizers": [names.FINALIZER],
             },
         }
         return await self._api.apply(deppackage_path(metadata["namespace"], metadata["name"]), body)
 
-    async def claim(self, slug: str) -> Key | None:
-        """Whose slug that is."""
-        found = await self._api.get(f"{_CLAIMS}/{slug.lower()}")
-        return Key(found["spec"]["namespace"], found["spec"]["name"]) if found else None
-
-    async def claims_of(self, key: Key) -> list[str]:
-        """Slugs of that namespace and name, the oldest first: claims never change, so their versions tell the order."""
-        selector = f"spec.namespace={key.namespace},spec.name={key.name}"
-        items, _ = await self._api.list(_CLAIMS, fieldSelector=selector)
-        ordered = sorted(items, key=lambda item: int(item["metadata"]["resourceVersion"]))
-        return [item["spec"]["slug"] for item in ordered]
-
-    async def create_claim(self, slug: str, key: Key) -> bool:
-        """Claim the slug for ever. False when somebody has it; creation is atomic, so only one can win."""
-        claim = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.SLUGCLAIM_KIND,
-            "metadata": {"name": slug.lower()},
-            "spec": {"slug": slug, "namespace": key.namespace, "name": key.name},
-        }
-        return await self._api.create(_CLAIMS, claim) is not None
+    async def let_go(self, package: Json) -> None:
+        """Take our finalizer away, whoever put it there. Raises KubeError 409 as above."""
+        metadata = package["metadata"]
+        await remove_finalizer(self._api, deppackage_path(metadata["namespace"], metadata["name"]), package)
 
     async def jobs(self, selector: Mapping[str, str], *, heed: bool = False) -> tuple[JobFact, ...]:
         """Jobs with these labels, and their pods. `heed`: believe what a step told before the kubelet does."""

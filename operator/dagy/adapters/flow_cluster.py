@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from dagy.adapters.events import record_event
+from dagy.adapters.finalizers import remove_finalizer
 from dagy.adapters.kube import GROUP_PATHS, Json, KubeApi, KubeError, flowdeployment_path, namespaced
+from dagy.adapters.reviews import may_get
 from dagy.core.flow_facts import RunFact, is_owned, runs_of
 from dagy.core.flow_revisions import KeptRevision, Pin, pins_in, revisions_in, users_of
 from dagy.core.plan import Key
+from dagy.core.slug import OwnedSlug
 from dagy.model import names
 
 
@@ -41,9 +44,14 @@ class FlowCluster:
         """Replace the status. Raises KubeError 409 when the object has changed since it was read."""
         return await self._apply(deployment, {"status": dict(status)}, "status")
 
-    async def write_finalizer(self, deployment: Json, *, present: bool) -> Json:
-        """Set our finalizer or take it away. Raises KubeError 409 as above."""
-        return await self._apply(deployment, {}, "", {"finalizers": [names.FINALIZER]} if present else {})
+    async def write_finalizer(self, deployment: Json) -> Json:
+        """Set our finalizer. Raises KubeError 409 as above."""
+        return await self._apply(deployment, {}, "", {"finalizers": [names.FINALIZER]})
+
+    async def let_go(self, deployment: Json) -> None:
+        """Take our finalizer away, whoever put it there. Raises KubeError 409 as above."""
+        metadata = deployment["metadata"]
+        await remove_finalizer(self._api, flowdeployment_path(metadata["namespace"], metadata["name"]), deployment)
 
     async def _apply(self, obj: Json, fields: Json, subresource: str, metadata: Json | None = None) -> Json:
         known = {key: obj["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
@@ -75,21 +83,25 @@ class FlowCluster:
         """Forget a revision."""
         await self._api.delete(namespaced("controllerrevisions", namespace, name))
 
-    async def pins(self, slug: str) -> tuple[Pin, ...]:
+    async def pins(self, owned: OwnedSlug) -> tuple[Pin, ...]:
         """Every artifact of the package that a kept revision of a deployment refers to.
 
-        Revisions of a deployment that is gone don't count: the garbage collector has not come yet.
+        Revisions of a deployment that is gone don't count: the garbage collector has not come yet. Nor do those of
+        other namespaces whose flows may not get the package: anybody can write a ControllerRevision.
         """
-        uses = f"{names.LABEL_USES_PREFIX}{slug}"
+        uses = f"{names.LABEL_USES_PREFIX}{owned.slug}"
         revisions = [obj for place in self._namespaces or ("",) for obj in await self._revisions(place, uses)]
-        found = pins_in(revisions, slug)
+        found = pins_in(revisions, owned.slug)
+        accounts = {(p.namespace, p.service_account) for p in found}
+        allowed = {a for a in accounts if a[0] == owned.key.namespace or await may_get(self._api, *a, owned.key)}
+        found = tuple(p for p in found if (p.namespace, p.service_account) in allowed)
         owners = {p.uid: await self.deployment(Key(p.namespace, p.deployment)) for p in found}
         living = {uid for uid, owner in owners.items() if owner and owner["metadata"]["uid"] == uid}
         return tuple(p for p in found if p.uid in living)
 
-    async def users(self, slug: str) -> list[str]:
+    async def users(self, owned: OwnedSlug) -> list[str]:
         """Deployments whose newest revision uses the package, as namespace/name."""
-        pins = await self.pins(slug)
+        pins = await self.pins(owned)
         latest = {}
         for key, uid in {(Key(p.namespace, p.deployment), p.uid) for p in pins}:
             kept = await self.revisions(key, uid)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from dagy.core.flow_artifact import own_key
-from dagy.core.keys import flow_prefix
+from dagy.core.keys import FlowHome, FlowUpload, Location
 from dagy.core.plan import Key
 from dagy_builder.storage import ObjectStore
 
@@ -14,32 +13,32 @@ from dagy_builder.storage import ObjectStore
 class FlowStore:
     """The part of the bucket that holds flows."""
 
-    def __init__(self, objects: ObjectStore, prefix: str) -> None:
-        self._objects, self.prefix = objects, prefix
+    def __init__(self, objects: ObjectStore, location: Location) -> None:
+        self._objects, self._location = objects, location
 
-    def own_key(self, uri: str, namespace: str) -> str | None:
-        """The object's key, when it is an upload of that namespace."""
-        return own_key(uri, self._objects.bucket, self.prefix, namespace)
+    def home(self, namespace: str) -> FlowHome:
+        """Where a namespace's uploads lie."""
+        return FlowHome(self._location, namespace)
 
-    def own_keys(self, uris: Iterable[str], namespace: str) -> list[str]:
-        """Those of the URIs that are uploads of that namespace, as keys."""
-        return [key for key in (self.own_key(uri, namespace) for uri in uris) if key]
+    def own(self, uris: Iterable[str], namespace: str) -> list[FlowUpload]:
+        """Those of the URIs that are uploads of that namespace."""
+        return [upload for upload in map(self.home(namespace).upload_of, uris) if upload]
 
-    async def size(self, key: str) -> int | None:
+    async def size(self, upload: FlowUpload) -> int | None:
         """The object's size in bytes, or None when there is none."""
-        found = await asyncio.to_thread(self._objects.head, key)
+        found = await asyncio.to_thread(self._objects.head, upload.key.text)
         return found.size if found else None
 
-    async def uploads(self, key: Key) -> list[str]:
-        """Keys of everything that was uploaded for a deployment."""
-        prefix = flow_prefix(self.prefix, key.namespace, key.name)
-        return await asyncio.to_thread(lambda: list(self._objects.list(prefix)))
+    async def uploads(self, key: Key) -> list[FlowUpload]:
+        """Everything that was uploaded for a deployment."""
+        home = self.home(key.namespace)
+        listed = await asyncio.to_thread(lambda: list(self._objects.list(home.uploads(key.name).text)))
+        return [upload for upload in map(home.listed, listed) if upload]
 
-    async def delete(self, keys: Iterable[str]) -> None:
+    async def delete(self, uploads: Iterable[FlowUpload]) -> None:
         """Delete these objects."""
-        for key in keys:
-            await asyncio.to_thread(self._objects.delete, key)
+        await asyncio.to_thread(self._objects.delete_all, [upload.key.text for upload in uploads])
 
     async def delete_uploads(self, key: Key) -> None:
         """Delete everything that was uploaded for a deployment, unfinished uploads included."""
-        await asyncio.to_thread(self._objects.delete_prefix, flow_prefix(self.prefix, key.namespace, key.name))
+        await asyncio.to_thread(self._objects.delete_prefix, self.home(key.namespace).uploads(key.name).text)

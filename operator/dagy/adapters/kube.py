@@ -19,6 +19,7 @@ from dagy.model import names
 TIMEOUT_SECONDS = 30
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_PATCH = "application/json-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Json = dict[str, Any]
@@ -212,6 +213,13 @@ class KubeApi:
         query = {"fieldManager": self._manager}
         merged: Json = json.loads(await self.request("PATCH", path, query=query, body=body, content_type=_MERGE))
         return merged
+
+    async def patch(self, path: str, operations: Sequence[Json]) -> Json:
+        """JSON Patch (RFC 6902). Raises KubeError: 422 when a "test" fails, 409 when its resourceVersion is past."""
+        query = {"fieldManager": self._manager}
+        body = list(operations)
+        patched: Json = json.loads(await self.request("PATCH", path, query=query, body=body, content_type=_PATCH))
+        return patched
 
     async def delete(self, path: str, *, uid: str | None = None, propagation: str = "Background") -> None:
         """Delete; an object that is gone already is fine. With `uid`, that object and no namesake.

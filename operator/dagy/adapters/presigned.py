@@ -13,10 +13,13 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dagy.core.keys import ObjectKey
 from dagy_builder.storage_errors import StorageError, classify
 
 T = TypeVar("T")
 _READ_BYTES = 1 << 20
+TEXT_BYTES = 24 << 20
+"""Of a log that is shown: the operator keeps somewhat less of one."""
 _MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchUpload"}
 _WRONG_PARTS = {
     "InvalidPart",
@@ -65,29 +68,29 @@ class PresignedStore:
         self._s3 = s3_client()
         self._signer = s3_client(public_url) if public_url else self._s3
 
-    def start(self, key: str) -> str:
+    def start(self, key: ObjectKey) -> str:
         """Begin an upload; its identifier."""
         return self._call(
-            lambda: self._s3.create_multipart_upload(Bucket=self.bucket, Key=key, ContentType="application/zip")
+            lambda: self._s3.create_multipart_upload(Bucket=self.bucket, Key=key.text, ContentType="application/zip")
         )["UploadId"]
 
-    def part_url(self, key: str, upload_id: str, number: int, seconds: int) -> str:
+    def part_url(self, key: ObjectKey, upload_id: str, number: int, seconds: int) -> str:
         """Where one part goes, for whoever has the URL."""
-        where: dict[str, Any] = {"Bucket": self.bucket, "Key": key, "UploadId": upload_id, "PartNumber": number}
+        where: dict[str, Any] = {"Bucket": self.bucket, "Key": key.text, "UploadId": upload_id, "PartNumber": number}
         return self._call(lambda: self._signer.generate_presigned_url("upload_part", where, ExpiresIn=seconds))
 
-    def parts(self, key: str, upload_id: str) -> list[Part]:
+    def parts(self, key: ObjectKey, upload_id: str) -> list[Part]:
         """The parts that S3 has. Raises UploadGoneError."""
-        pages = self._s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
+        pages = self._s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key.text, UploadId=upload_id)
         found = self._call(lambda: [part for page in pages for part in page.get("Parts", ())])
         return [Part(part["PartNumber"], part["ETag"].strip('"'), part["Size"]) for part in found]
 
-    def complete(self, key: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> None:
+    def complete(self, key: ObjectKey, upload_id: str, parts: Sequence[tuple[int, str]]) -> None:
         """Make the parts one object, unless there is one at that key. Raises UploadGoneError, WrongPartsError."""
         listed: Any = {"Parts": [{"PartNumber": number, "ETag": etag} for number, etag in parts]}
         try:
             self._s3.complete_multipart_upload(
-                Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload=listed, IfNoneMatch="*"
+                Bucket=self.bucket, Key=key.text, UploadId=upload_id, MultipartUpload=listed, IfNoneMatch="*"
             )
         except (ClientError, BotoCoreError) as error:
             if _code(error) in _THERE_ALREADY:
@@ -97,17 +100,17 @@ class PresignedStore:
                 raise WrongPartsError(f"{_code(error)}: {said}".rstrip(": ")) from None
             raise self._refusal(error) from error
 
-    def abort(self, key: str, upload_id: str) -> None:
+    def abort(self, key: ObjectKey, upload_id: str) -> None:
         """Forget an upload and its parts; one that is gone is fine."""
         try:
-            self._call(lambda: self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id))
+            self._call(lambda: self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key.text, UploadId=upload_id))
         except UploadGoneError:
             return
 
-    def read(self, key: str, limit: int) -> Stored | None:
+    def read(self, key: ObjectKey, limit: int) -> Stored | None:
         """Read the object at a key to its end (at most `limit` bytes and a little); None when there is none."""
         try:
-            body = self._call(lambda: self._s3.get_object(Bucket=self.bucket, Key=key))["Body"]
+            body = self._call(lambda: self._s3.get_object(Bucket=self.bucket, Key=key.text))["Body"]
         except UploadGoneError:
             return None
         digest, size = hashlib.sha256(), 0
@@ -117,32 +120,37 @@ class PresignedStore:
                 size += len(chunk)
         return Stored(size, digest.hexdigest())
 
-    def size(self, key: str) -> int | None:
+    def size(self, key: ObjectKey) -> int | None:
         """Size of the object in bytes; None when there is none."""
         try:
-            return self._call(lambda: self._s3.head_object(Bucket=self.bucket, Key=key))["ContentLength"]
+            return self._call(lambda: self._s3.head_object(Bucket=self.bucket, Key=key.text))["ContentLength"]
         except UploadGoneError:
             return None
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: ObjectKey) -> None:
         """Delete the object at a key."""
-        self._call(lambda: self._s3.delete_object(Bucket=self.bucket, Key=key))
+        self._call(lambda: self._s3.delete_object(Bucket=self.bucket, Key=key.text))
 
-    def download_url(self, key: str, seconds: int, *, filename: str = "", public: bool) -> str:
+    def download_url(self, key: ObjectKey, seconds: int, *, filename: str = "", public: bool) -> str:
         """Where an object can be read by whoever has the URL: `public` for users, else for pods of the cluster."""
-        what: dict[str, Any] = {"Bucket": self.bucket, "Key": key}
+        what: dict[str, Any] = {"Bucket": self.bucket, "Key": key.text}
         if filename:
             what["ResponseContentDisposition"] = f'attachment; filename="{filename}"'
         signer = self._signer if public else self._s3
         return self._call(lambda: signer.generate_presigned_url("get_object", what, ExpiresIn=seconds))
 
-    def text(self, key: str) -> str | None:
-        """A small object as text (UTF-8); None when there is none."""
+    def text(self, key: ObjectKey, limit: int = TEXT_BYTES) -> str | None:
+        """An object as text (UTF-8), cut with a last line that says so after `limit` bytes; None when there is none."""
+        from dagy_builder.storage import read_at_most
+
         try:
-            body = self._call(lambda: self._s3.get_object(Bucket=self.bucket, Key=key))["Body"]
+            body = self._call(lambda: self._s3.get_object(Bucket=self.bucket, Key=key.text))["Body"]
         except UploadGoneError:
             return None
-        return self._call(body.read).decode("utf-8", errors="replace")
+        with body:
+            data = self._call(lambda: read_at_most(body, limit))
+        text = data[:limit].decode("utf-8", errors="replace")
+        return text if len(data) <= limit else f"{text}\n(Cut here: a log of more than {limit} bytes is not shown.)\n"
 
     def _call(self, call: Callable[[], T]) -> T:
         try:

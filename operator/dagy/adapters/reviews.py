@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagy.adapters.kube import KubeApi
+from dagy.core.plan import Key
 from dagy.model import names
 
 _SELF_ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -78,6 +79,13 @@ async def account_may_get(api: KubeApi, identity: PodIdentity, namespace: str, n
         },
     }
     return bool((await api.post(_ACCESS, review))["status"].get("allowed"))
+
+
+async def may_get(api: KubeApi, namespace: str, account: str, package: Key) -> bool:
+    """Whether a service account may get a DepPackage, when no token of its own is at hand."""
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
+    user = {"username": f"{_PREFIX}{namespace}:{account}", "groups": groups}
+    return await account_may_get(api, PodIdentity(namespace, account, "", user), package.namespace, package.name)
 
 
 def _attributes(verb: str, plural: str, namespace: str, name: str) -> dict[str, str]:

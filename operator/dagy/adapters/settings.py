@@ -12,6 +12,7 @@ from dagy.adapters.pod_settings import BuildPodSettings
 from dagy.core.flow_plan import FlowSettings
 from dagy.core.index_pod import IndexSettings
 from dagy.core.jobs import JobSettings
+from dagy.core.keys import Location
 
 PREFIX = "DAGY_"
 _NO_CREDENTIALS = "^[^@]*$"
@@ -86,6 +87,8 @@ class Settings(RunSettings, BuildPodSettings):
     """Build Jobs that run at the same time for packages of one namespace."""
     max_validations: Annotated[int, Field(ge=1)] = 4
     """Validation Jobs that run at the same time."""
+    slugs_per_namespace: Annotated[int, Field(ge=1)] = 10_000
+    """Slugs that the packages of one namespace may ever use: their claims are kept when packages are deleted."""
     work_size: str = "10Gi"
     """Size limit of each scratch volume of a Job."""
     cpu_request: str = "100m"
@@ -121,6 +124,11 @@ class Settings(RunSettings, BuildPodSettings):
     def namespaces(self) -> tuple[str, ...]:
         """Namespaces to serve; empty for all."""
         return _listed(self.watch_namespaces)
+
+    @property
+    def location(self) -> Location:
+        """Where objects lie."""
+        return Location(self.s3_bucket, self.s3_prefix)
 
     def flow_settings(self) -> FlowSettings:
         """What runs need of the settings."""

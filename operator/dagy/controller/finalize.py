@@ -1,6 +1,7 @@
 """Deleting a package: wait while flows use it, stop its Jobs, delete its objects in S3 unless they are kept, let it go.
 
-The slug's claim stays: it is never given to another package, and the same namespace and name gets it back.
+The slug's claim stays: it is never given to another package, and the same namespace and name gets it back. What is
+deleted is found by the claim and the package's UID, never by what status or a label says.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 from dagy.adapters.artifact_store import ArtifactStore
 from dagy.adapters.cluster import Cluster
-from dagy.core import keys
+from dagy.controller.slugs import Slugs
 from dagy.core.conditions import conditions_of
 from dagy.core.flow_reasons import used_by
 from dagy.core.reasons import StateReason
@@ -23,15 +24,23 @@ from dagy_builder.storage import StorageError
 _RETRY_SECONDS = 15.0
 
 
-async def finalize(cluster: Cluster, store: ArtifactStore, package: dict[str, Any], now: datetime) -> float | None:
+async def finalize(
+    cluster: Cluster, store: ArtifactStore, slugs: Slugs, package: dict[str, Any], now: datetime
+) -> float | None:
     """One step of the deletion; the seconds after which to look again, or None when the package is let go."""
     metadata = package["metadata"]
     if names.FINALIZER not in (metadata.get("finalizers") or []):
         return None
     uid = metadata["uid"]
-    slug = (package.get("status") or {}).get("slug") or (metadata.get("labels") or {}).get(names.LABEL_SLUG)
-    if slug and (metadata.get("annotations") or {}).get(names.FORCE_DELETE) != "true":
-        users = await cluster.flows.users(slug)
+    retain = package["spec"].get("deletionPolicy") == DeletionPolicy.RETAIN
+    try:
+        homes = await slugs.homes(package)
+    except StorageError as error:
+        if not retain:
+            return await _blocked_by_storage(cluster, package, error, now)
+        homes = []
+    if (metadata.get("annotations") or {}).get(names.FORCE_DELETE) != "true":
+        users = [user for home in homes for user in await cluster.flows.users(home.owned)]
         if users:
             await _say_why(cluster, package, StateReason.IN_USE, used_by(users), now)
             return _RETRY_SECONDS
@@ -39,15 +48,20 @@ async def finalize(cluster: Cluster, store: ArtifactStore, package: dict[str, An
         await cluster.delete_job(job.name)
     if await cluster.pods_exist(uid):  # one that still runs could upload after the deletion; its end wakes us
         return _RETRY_SECONDS
-    retain = package["spec"].get("deletionPolicy") == DeletionPolicy.RETAIN
-    if slug and not retain:
-        try:
-            await store.delete_prefix(keys.package_prefix(store.prefix, metadata["namespace"], slug))
-        except StorageError as error:
-            await _say_why(cluster, package, StateReason.DELETION_BLOCKED, _storage_refused(error), now)
-            return _RETRY_SECONDS
-    await cluster.write_metadata(package, slug=None, finalizer=False)
+    try:
+        for home in homes:
+            await (store.retain(home) if retain else store.delete(home))
+    except StorageError as error:
+        if not retain:  # a namesake finds the objects all the same
+            return await _blocked_by_storage(cluster, package, error, now)
+    await cluster.let_go(package)
+    slugs.forget(package)
     return None
+
+
+async def _blocked_by_storage(cluster: Cluster, package: dict[str, Any], error: StorageError, now: datetime) -> float:
+    await _say_why(cluster, package, StateReason.DELETION_BLOCKED, _storage_refused(error), now)
+    return _RETRY_SECONDS
 
 
 def _storage_refused(error: StorageError) -> str:

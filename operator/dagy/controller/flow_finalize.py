@@ -13,7 +13,7 @@ from dagy.core.flow_artifact import deletable
 from dagy.core.flow_plan import flow_status_in
 from dagy.core.flow_reasons import FlowReason
 from dagy.core.flow_revisions import KeptRevision
-from dagy.core.keys import flow_prefix
+from dagy.core.keys import FlowUpload
 from dagy.core.plan import Key
 from dagy.model import names
 from dagy.model.spec import DeletionPolicy
@@ -45,7 +45,7 @@ class FlowCleaner:
             except StorageError as error:
                 await self._say_why(deployment, error, now)
                 return _RETRY_SECONDS
-        await self._cluster.write_finalizer(deployment, present=False)
+        await self._cluster.let_go(deployment)
         self._wake_packages(kept)
         return None
 
@@ -55,7 +55,7 @@ class FlowCleaner:
         """Delete revisions and their code, unless what is `kept` or another deployment uses it. Raises StorageError."""
         metadata = deployment["metadata"]
         key, old = Key(metadata["namespace"], metadata["name"]), tuple(revisions)
-        released = self._store.own_keys(_uris(old), key.namespace)
+        released = self._store.own(_uris(old), key.namespace)
         mine = [*_uris(kept), deployment["spec"]["artifact"]["uri"]]
         await self._store.delete(await self._unused(key, metadata["uid"], released, mine))
         for revision in old:  # last: it remembers what is to be deleted
@@ -67,20 +67,19 @@ class FlowCleaner:
         key = Key(metadata["namespace"], metadata["name"])
         uris = [*_uris(kept), deployment["spec"]["artifact"]["uri"]]
         uploads = await self._store.uploads(key)
-        unused = await self._unused(key, metadata["uid"], [*self._store.own_keys(uris, key.namespace), *uploads], [])
+        unused = await self._unused(key, metadata["uid"], [*self._store.own(uris, key.namespace), *uploads], [])
         if set(uploads) <= set(unused):
             await self._store.delete_uploads(key)
-        own = flow_prefix(self._store.prefix, key.namespace, key.name)
-        mine = set(uploads) <= set(unused)
-        await self._store.delete(k for k in unused if not (mine and k.startswith(own)))
+        await self._store.delete(unused)
 
-    async def _unused(self, key: Key, uid: str, released: Iterable[str], mine: Iterable[str]) -> list[str]:
+    async def _unused(
+        self, key: Key, uid: str, released: Iterable[FlowUpload], mine: Iterable[str]
+    ) -> list[FlowUpload]:
         others = [d for d in await self._cluster.deployments_of(key.namespace) if d["metadata"]["uid"] != uid]
         used = [*mine, *_uris(await self._cluster.revisions_of(key.namespace, [d["metadata"]["uid"] for d in others]))]
         used += [d["spec"]["artifact"]["uri"] for d in others]
         living = [d["metadata"]["name"] for d in others]
-        in_use = self._store.own_keys(used, key.namespace)
-        return deletable(released, in_use, living, key, self._store.prefix)
+        return deletable(released, self._store.own(used, key.namespace), living, key)
 
     def _wake_packages(self, revisions: Iterable[KeptRevision]) -> None:
         for package in {Key(p.namespace, p.name) for kept in revisions for p in kept.revision.packages}:

@@ -63,8 +63,8 @@ class FlowObserver:
 
     async def _judge_code(self, plan: FlowPlan) -> FlowRefusal | None:
         artifact = plan.source.artifact
-        key = self._store.own_key(artifact.uri, plan.key.namespace)
-        if key is None:
+        upload = self._store.home(plan.key.namespace).upload_of(artifact.uri)
+        if upload is None:
             return flow_artifact.foreign(artifact.uri, plan.key.namespace)
-        size = await self._store.size(key)
+        size = await self._store.size(upload)
         return None if size == artifact.size_bytes else flow_artifact.missing(artifact.uri, artifact.size_bytes, size)

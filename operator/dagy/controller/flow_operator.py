@@ -33,8 +33,9 @@ def flow_reconciler(
     clock: Callable[[], datetime],
 ) -> FlowReconciler:
     """The reconciler with everything that it speaks to."""
-    cluster, store = FlowCluster(api, settings.namespaces), FlowStore(objects, settings.s3_prefix)
-    observer = FlowObserver(cluster, store, AttachLookup(api, objects))
+    location = settings.location
+    cluster, store = FlowCluster(api, settings.namespaces), FlowStore(objects, location)
+    observer = FlowObserver(cluster, store, AttachLookup(api, location, objects))
     cleaner = FlowCleaner(cluster, store, wake_package)
     return FlowReconciler(cluster, observer, cleaner, settings.flow_settings(), clock=clock)
 

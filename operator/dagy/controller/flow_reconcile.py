@@ -79,7 +79,7 @@ class FlowReconciler:
     async def _look(self, deployment: dict[str, Any]) -> float | None:
         this = FlowPass(deployment, flow_plan_of(deployment), flow_status_in(deployment), self._clock())
         if names.FINALIZER not in (deployment["metadata"].get("finalizers") or []):
-            this.deployment = await self._cluster.write_finalizer(deployment, present=True)
+            this.deployment = await self._cluster.write_finalizer(deployment)
             self.written[this.plan.key] = this.deployment["metadata"]["resourceVersion"]
         self.index.set(this.plan.key, {w.slug for w in wanted_of(this.plan.source)})
         done: tuple[FlowAction, ...] = ()

@@ -8,6 +8,7 @@ from dagy.adapters.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.cluster import Cluster
 from dagy.core import remembered, reuse
 from dagy.core.facts import JobKind
+from dagy.core.keys import PackageHome
 from dagy.core.plan import BuildPlan
 from dagy.core.remembered import Look
 from dagy.core.states import Observed, Record, Resolution
@@ -19,7 +20,7 @@ from dagy_builder.storage import StorageError
 
 
 async def observe(
-    cluster: Cluster, store: ArtifactStore, plan: BuildPlan, slug: str, status: DepPackageStatus
+    cluster: Cluster, store: ArtifactStore, plan: BuildPlan, home: PackageHome, status: DepPackageStatus
 ) -> Observed:
     """All facts about the package."""
     # Package code could write to a log what looks like its step's outcome, and then go on.
@@ -27,13 +28,16 @@ async def observe(
     jobs = await cluster.jobs({names.LABEL_PACKAGE_UID: plan.uid}, heed=heed)
     resolution = record = blocked = None
     try:
-        resolution = await _resolution(store, plan, slug, status)
+        if status.spec_hash is None:
+            await store.take_over(home)
+        resolution = await _resolution(store, plan, home, status)
         if resolution:
-            record = await _record(store, plan, slug, status, resolution)
+            record = await _record(store, plan, home, status, resolution)
     except StorageError as error:
         blocked = failure_of_storage(error)
     seen = Observed(
-        slug=slug,
+        slug=home.slug,
+        home=home,
         jobs=jobs,
         resolution=resolution,
         record=record,
@@ -55,26 +59,28 @@ async def with_sources(cluster: Cluster, plan: BuildPlan, seen: Observed) -> Obs
     return replace(seen, sources=reuse.sources_in(others, plan, lock_hash))
 
 
-async def recall(store: ArtifactStore, plan: BuildPlan, slug: str, status: DepPackageStatus) -> DepPackageStatus:
+async def recall(store: ArtifactStore, home: PackageHome, status: DepPackageStatus) -> DepPackageStatus:
     """A status that was erased, with the artifacts that S3 still has. Raises StorageError."""
-    known = [artifact_status(record.artifact, None) for record in await store.all_records(plan, slug)]
+    known = [artifact_status(record.artifact, None) for record in await store.all_records(home)]
     if not known:
         return status
     return status.model_copy(update={"artifact": known[0], "history": known[1:]})
 
 
-async def _resolution(store: ArtifactStore, plan: BuildPlan, slug: str, status: DepPackageStatus) -> Resolution | None:
+async def _resolution(
+    store: ArtifactStore, plan: BuildPlan, home: PackageHome, status: DepPackageStatus
+) -> Resolution | None:
     if plan.normalized.errors:
         return None
     known = remembered.resolution_in(status, plan)
     if not isinstance(known, Look):
         return known
-    lock = await store.lock(plan, slug)
+    lock = await store.lock(home, plan.spec_hash)
     return lock.resolution if lock else None
 
 
 async def _record(
-    store: ArtifactStore, plan: BuildPlan, slug: str, status: DepPackageStatus, resolution: Resolution
+    store: ArtifactStore, plan: BuildPlan, home: PackageHome, status: DepPackageStatus, resolution: Resolution
 ) -> Record | None:
     known = remembered.record_in(status, plan, resolution)
-    return await store.record(plan, slug, resolution.lock_hash) if isinstance(known, Look) else known
+    return await store.record(home, plan, resolution.lock_hash) if isinstance(known, Look) else known

@@ -20,10 +20,11 @@ from dagy.controller.perform import Performer
 from dagy.controller.queue import WorkQueue
 from dagy.controller.reconcile import Reconciler
 from dagy.controller.slots import Slots
+from dagy.controller.slugs import Slugs
 from dagy.core.facts import JobKind
 from dagy.core.plan import Key
 from dagy.core.turns import Limits
-from dagy_builder.storage import ObjectStore
+from dagy_builder.storage import ObjectStore, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +53,15 @@ class Operator:
         words = LastWords(api, settings.build_namespace, self._queue.add)
         cluster = Cluster(api, settings.build_namespace, words.said, settings.namespaces)
         objects = ObjectStore(settings.s3_bucket)
-        store = ArtifactStore(objects, settings.s3_prefix)
+        store = ArtifactStore(objects, settings.location)
         limits = {
             JobKind.VALIDATE: Limits(settings.max_validations, settings.max_validations),
             JobKind.BUILD: Limits(settings.max_builds, settings.max_builds_per_namespace),
         }
         slots = Slots(cluster, limits, self._queue.add)
+        slugs = Slugs(cluster.claims, store, settings.slugs_per_namespace)
         performer = Performer(cluster, store, slots, settings.job_settings())
-        reconciler = Reconciler(cluster, store, slots, performer, clock=_now)
+        reconciler = Reconciler(cluster, store, slots, performer, clock=_now, slugs=slugs)
         flows = Flows(api, objects, settings, self._queue.add)
         runner = await health.serve_health(settings.health_port, self._sick, lambda: self._ready and self._watching())
         try:
@@ -67,6 +69,7 @@ class Operator:
                 for _ in range(settings.workers):
                     group.create_task(self._queue.work(lambda key: self._look(reconciler, key), _report))
                 group.create_task(self._resync(cluster, slots, words))
+                group.create_task(self._sweep(store))
                 flows.start(group)
                 self._watch(reconciler, slots, flows, words)
         finally:
@@ -129,6 +132,15 @@ class Operator:
                 self._ready = True
                 log.info("Ready: looked at %d packages", len(keys))
             self._last_resync = time.monotonic()
+            await asyncio.sleep(self._settings.resync_seconds)
+
+    async def _sweep(self, store: ArtifactStore) -> None:
+        """Look for what was uploaded after its package's deletion, at intervals."""
+        while True:
+            try:
+                await store.sweep(_now())
+            except StorageError as error:
+                log.warning("Looking for late uploads failed; trying again: %s", error)
             await asyncio.sleep(self._settings.resync_seconds)
 
     def _watching(self) -> bool:

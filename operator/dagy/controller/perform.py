@@ -16,8 +16,9 @@ from dagy.core.facts import STEPS, JobFact, JobKind, PodFact
 from dagy.core.failure import Failure
 from dagy.core.index_access import references_of
 from dagy.core.jobs import JobInput, JobSettings, index_secret, input_config_map, input_files, job_manifest
+from dagy.core.keys import PackageHome
 from dagy.core.logs import StepLog
-from dagy.core.plan import BuildPlan
+from dagy.core.plan import BuildPlan, Key
 from dagy.core.results import lock_in, log_text, rejection_in
 from dagy.core.reuse import Source
 from dagy.core.states import Observed, Resolution
@@ -118,7 +119,7 @@ class Performer:
         access = await self._cluster.index_access(plan, self._settings.index.url)
         if isinstance(access, Failure):
             return  # refused in the meantime; the next look tells
-        request, lock = replace(plan.request(), slug=seen.slug, bucket=self._store.bucket), None
+        request, lock = replace(plan.request(), slug=seen.slug, bucket=self._store.location.bucket), None
         if not request.index_url and self._settings.index.url:
             request = replace(request, index_url=self._settings.index.url)
         if resolution:
@@ -126,7 +127,7 @@ class Performer:
             request = replace(
                 request,
                 lock_hash=resolution.lock_hash,
-                key_prefix=self._store.package_prefix(plan, seen.slug),
+                key_prefix=_home(seen).folder.text,
                 build_token=plan.requested.build or seen.handled.build,
                 attempt=which.attempt,
             )
@@ -136,23 +137,24 @@ class Performer:
         await self._cluster.create_config_map(input_config_map(plan, which, job_uid, self._settings, files))
 
     async def _lock(self, plan: BuildPlan, seen: Observed, resolution: Resolution) -> Lock | None:
-        lock = await self._store.lock(plan, seen.slug)
+        lock = await self._store.lock(_home(seen), plan.spec_hash)
         return lock if lock and lock.resolution.lock_hash == resolution.lock_hash else None
 
     async def _read_record(self, plan: BuildPlan, seen: Observed, job: JobFact, resolution: Resolution) -> Effect:
-        record = await self._store.record(plan, seen.slug, resolution.lock_hash)
+        record = await self._store.record(_home(seen), plan, resolution.lock_hash)
         token = plan.requested.build or seen.handled.build
         if record is None or (token and record.build_token != token):
             raise StorageError(
                 Reason.UPLOAD_FAILED,
-                f"Job {job.name} reported a finished upload, but bucket {self._store.bucket} has no record of it. "
-                "Either something deletes objects there, or the bucket that the Jobs write to is another one than the "
-                "operator's (DAGY_S3_BUCKET and AWS_ENDPOINT_URL in the Secret and in the operator's environment).",
+                f"Job {job.name} reported a finished upload, but bucket {self._store.location.bucket} has no "
+                "record of it. Either something deletes objects there, or the bucket that the Jobs write to is another "
+                "one than the operator's (DAGY_S3_BUCKET and AWS_ENDPOINT_URL in the Secret and in the operator's "
+                "environment).",
                 Fault.INFRASTRUCTURE,
             )
         kept = next((j.log_uri for j in seen.jobs if j.name == job.name), "")
         image_id = job.pod.image_id if job.pod else ""
-        record = await self._store.finish_record(plan, seen.slug, record, kept, image_id)
+        record = await self._store.finish_record(_home(seen), record, kept, image_id)
         return Effect(replace(seen, record=record))
 
     async def _look_again(self, plan: BuildPlan, seen: Observed) -> Observed:
@@ -168,7 +170,7 @@ class Performer:
             result = result if isinstance(result, Complete) else logs[-1].result
             parts = [(step, log.text) for step, log in zip(STEPS[job.kind], logs, strict=True)]
             text = await asyncio.to_thread(log_text, parts, failure)  # megabytes, if somebody wants it so
-            uri = uri or await self._store.keep_log(plan, seen.slug, job.name, text)
+            uri = uri or await self._store.keep_log(_home(seen), job.name, text)
         marks = {names.ANNOTATION_LOG_KEPT: uri} if uri else {}
         if failure:
             marks[names.ANNOTATION_FAILURE] = failure.to_annotation()
@@ -198,8 +200,8 @@ class Performer:
             return Effect(replace(seen, jobs=tuple(refused if j.name == job.name else j for j in seen.jobs)))
         token = plan.requested.refresh or seen.handled.refresh
         resolution = Resolution(plan.spec_hash, lock.hash, token, lock.warnings)
-        await self._store.keep_lock(plan, seen.slug, Lock(resolution, lock.text))
-        record = await self._store.record(plan, seen.slug, lock.hash)
+        await self._store.keep_lock(_home(seen), Lock(resolution, lock.text))
+        record = await self._store.record(_home(seen), plan, lock.hash)
         return Effect(await with_sources(self._cluster, plan, replace(seen, resolution=resolution, record=record)))
 
     async def _copy(
@@ -207,7 +209,17 @@ class Performer:
     ) -> Effect:
         token = plan.requested.build or seen.handled.build
         for source in sources:
-            record = await self._store.copy_artifact(plan, seen.slug, resolution, source, token)
+            owned = await self._cluster.claims.owner(source.slug)
+            if owned is None or owned.key != Key(plan.key.namespace, source.name):
+                continue
+            theirs = PackageHome(self._store.location, owned, source.uid)
+            record = await self._store.copy_artifact(_home(seen), theirs, plan, resolution, token)
             if record:
                 return Effect(replace(seen, record=record))
         return Effect(replace(seen, sources=()))
+
+
+def _home(seen: Observed) -> PackageHome:
+    """Where the package's objects lie: nothing is done for one that has no slug."""
+    assert seen.home
+    return seen.home

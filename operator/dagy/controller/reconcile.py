@@ -14,8 +14,9 @@ from dagy.controller.finalize import finalize
 from dagy.controller.observe import observe, recall
 from dagy.controller.perform import Effect, Performer
 from dagy.controller.slots import Slots
-from dagy.controller.slugs import slug_of
+from dagy.controller.slugs import Slugs
 from dagy.core import decide, states
+from dagy.core.believed import believed_status
 from dagy.core.facts import JobKind
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan, Key, plan_of
@@ -59,8 +60,10 @@ class Reconciler:
         performer: Performer,
         *,
         clock: Callable[[], datetime],
+        slugs: Slugs | None = None,
     ) -> None:
         self._cluster, self._store, self._slots, self._performer = cluster, store, slots, performer
+        self._slugs = slugs or Slugs(cluster.claims, store)
         self._clock = clock
         self.written: dict[Key, str] = {}
         """resourceVersion of our own last write, by which its echo is known."""
@@ -76,7 +79,7 @@ class Reconciler:
         if package is None or "deletionTimestamp" in package["metadata"]:
             self._slots.leave(key)
             self.written.pop(key, None)
-            return await finalize(self._cluster, self._store, package, now) if package else None
+            return await finalize(self._cluster, self._store, self._slugs, package, now) if package else None
         try:
             return await self._look(package, now)
         except KubeError as error:
@@ -90,18 +93,19 @@ class Reconciler:
 
     async def _look(self, package: dict[str, Any], now: datetime) -> float | None:
         this = Pass(package, plan_of(package), status_in(package), now)
-        slug = await slug_of(self._cluster, package)
-        if isinstance(slug, Failure):
-            await self._write(this, Observed(""), states.Failed(slug))
+        home = await self._slugs.home(package)
+        if isinstance(home, Failure):
+            await self._write(this, Observed(""), states.Failed(home))
             return None
-        await self._ensure_metadata(this, slug)
+        this.status = believed_status(package, home)
+        await self._ensure_metadata(this, home.slug)
         if this.status.build and this.status.spec_hash == this.plan.spec_hash:
             this.position = this.status.build.queue_position
-        seen = await observe(self._cluster, self._store, this.plan, slug, this.status)
+        seen = await observe(self._cluster, self._store, this.plan, home, this.status)
         if not seen.record:
             seen = await self._performer.check_index(this.plan, seen)
         if this.status.spec_hash is None and not seen.blocked:
-            this.status = await recall(self._store, this.plan, slug, this.status)
+            this.status = await recall(self._store, home, this.status)
         return await self._advance(this, seen)
 
     async def _advance(self, this: Pass, seen: Observed) -> float | None:
@@ -169,7 +173,7 @@ class Reconciler:
         labelled = (metadata.get("labels") or {}).get(names.LABEL_SLUG) == slug
         if labelled and names.FINALIZER in (metadata.get("finalizers") or []):
             return
-        this.package = await self._cluster.write_metadata(this.package, slug=slug, finalizer=True)
+        this.package = await self._cluster.write_metadata(this.package, slug)
         self.written[this.plan.key] = this.package["metadata"]["resourceVersion"]
 
     async def _write(self, this: Pass, seen: Observed, state: State) -> None:
@@ -183,7 +187,8 @@ class Reconciler:
         )
         status = status_of(this.plan, seen, state, around)
         if forgotten(this.status, status):
-            pinned = frozenset(pin.uri for pin in await self._cluster.flows.pins(seen.slug))
+            pins = await self._cluster.flows.pins(seen.home.owned) if seen.home else ()
+            pinned = frozenset(pin.sha256 for pin in pins)
             status = status_of(this.plan, seen, state, replace(around, pinned=pinned))
         before, this.status = this.status, status
         if status.to_json() == this.package.get("status"):
@@ -202,7 +207,8 @@ class Reconciler:
     async def _prune(self, this: Pass, seen: Observed, before: DepPackageStatus, after: DepPackageStatus) -> None:
         """Delete artifacts that history has no more room for, before the status that forgets them is written."""
         for old in forgotten(before, after):
-            await self._store.delete_artifact(this.plan, seen.slug, artifact_of(old))
+            if seen.home:
+                await self._store.delete_artifact(seen.home, artifact_of(old))
 
 
 def _headline(status: DepPackageStatus) -> tuple[str | None, str]:

@@ -14,6 +14,8 @@ from typing import Any, Self
 from dagy.core import attach_refusal as refusals
 from dagy.core.attach_refusal import AttachReason, Refusal
 from dagy.core.attach_request import AttachRequest, Flow, ImageFact, Wanted, request_of_pod, wanted_packages
+from dagy.core.believed import believed_status
+from dagy.core.keys import PackageHome
 from dagy.core.plan import Key
 from dagy.model import names
 from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
@@ -41,16 +43,23 @@ __all__ = [
 class Candidate:
     """What the cluster knows of a slug that the pod may use."""
 
-    slug: str
-    key: Key
+    home: PackageHome
     status: DepPackageStatus
 
     @classmethod
-    def from_object(cls, slug: str, package: Mapping[str, Any]) -> Self:
+    def from_object(cls, home: PackageHome, package: Mapping[str, Any]) -> Self:
         """From a DepPackage as the API server gives it."""
-        metadata = package["metadata"]
-        status = DepPackageStatus.model_validate(package.get("status") or {})
-        return cls(slug, Key(metadata["namespace"], metadata["name"]), status)
+        return cls(home, believed_status(package, home))
+
+    @property
+    def slug(self) -> str:
+        """The slug."""
+        return self.home.slug
+
+    @property
+    def key(self) -> Key:
+        """The package."""
+        return self.home.owned.key
 
     @property
     def label(self) -> str:
@@ -62,9 +71,18 @@ class Candidate:
 class Pinned:
     """One package with the artifact that is used, which never changes."""
 
-    slug: str
-    key: Key
+    home: PackageHome
     artifact: ArtifactStatus
+
+    @property
+    def slug(self) -> str:
+        """The slug."""
+        return self.home.slug
+
+    @property
+    def key(self) -> Key:
+        """The package."""
+        return self.home.owned.key
 
     @property
     def label(self) -> str:
@@ -139,7 +157,7 @@ def pin(
         found = _artifact(candidate, wanted, only_current=only_current)
         if isinstance(found, Refusal):
             return found
-        pinned.append(Pinned(wanted.slug, candidate.key, found))
+        pinned.append(Pinned(candidate.home, found))
         if wanted.sha256 is None and candidate.status.phase != Phase.COMPLETED:
             warnings.append(_stale(candidate, found))
     return _misfit(request, pinned) or Attachment(tuple(pinned), tuple(warnings), request.flow)

@@ -1,20 +1,12 @@
-"""Whose a flow's code is: users write specs, and the operator's credentials can read everybody's objects. Pure."""
+"""What is told and what is deleted of flows' code (whose it is, `dagy.core.keys` tells). Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from dagy.core.flow_reasons import FlowReason, FlowRefusal
-from dagy.core.keys import flow_prefix, flows_prefix
+from dagy.core.keys import FlowUpload
 from dagy.core.plan import Key
-
-
-def own_key(uri: str, bucket: str, prefix: str, namespace: str) -> str | None:
-    """The object's key, when it is an upload for a flow deployment of that namespace; else None."""
-    key = uri.removeprefix(f"s3://{bucket}/")
-    mine = flows_prefix(prefix, namespace)
-    inside = key != uri and key.startswith(mine) and len(key) > len(mine)
-    return key if inside and not {"", ".", ".."} & set(key.split("/")) else None
 
 
 def foreign(uri: str, namespace: str) -> FlowRefusal:
@@ -35,12 +27,11 @@ def missing(uri: str, expected: int, found: int | None) -> FlowRefusal:
 
 
 def deletable(
-    released: Iterable[str], in_use: Iterable[str], living: Iterable[str], key: Key, prefix: str
-) -> list[str]:
-    """Which of the released keys may go: those that nobody uses and that no other living deployment uploaded.
+    released: Iterable[FlowUpload], in_use: Iterable[FlowUpload], living: Iterable[str], key: Key
+) -> list[FlowUpload]:
+    """Which of the released uploads may go: those that nobody uses and that no other living deployment uploaded.
 
     `living`: names of the other deployments of the namespace, which see to their own uploads.
     """
-    theirs = tuple(flow_prefix(prefix, key.namespace, name) for name in living if name != key.name)
-    used = set(in_use)
-    return sorted({k for k in released if k not in used and not k.startswith(theirs)})
+    others, used = set(living) - {key.name}, set(in_use)
+    return sorted({upload for upload in released if upload not in used and upload.deployment not in others})

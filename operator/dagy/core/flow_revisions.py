@@ -36,7 +36,9 @@ class Pin:
     uid: str
     """The deployment's: another one may have its name by now."""
     number: int
-    uri: str
+    sha256: str
+    service_account: str = "default"
+    """Under which the flow runs."""
 
 
 def revision_name(deployment: str, uid: str, number: int) -> str:
@@ -76,7 +78,9 @@ def pins_in(objects: Iterable[Mapping[str, Any]], slug: str) -> tuple[Pin, ...]:
         if kept:
             owner, namespace = _owner(obj), obj["metadata"]["namespace"]
             name, uid = str(owner.get("name", "")), str(owner.get("uid", ""))
-            pins += [Pin(namespace, name, uid, kept.number, p.uri) for p in kept.revision.packages if p.slug == slug]
+            account = kept.revision.spec.service_account_name or "default"
+            pinned = [p.sha256 for p in kept.revision.packages if p.slug == slug]
+            pins += [Pin(namespace, name, uid, kept.number, sha256, account) for sha256 in pinned]
     return tuple(pins)
 
 

@@ -38,6 +38,7 @@ class StateReason(StrEnum):
     POD_NOT_STARTED = "PodNotStarted"
     EVICTED = "Evicted"
     SLUG_TAKEN = "SlugTaken"
+    TOO_MANY_SLUGS = "TooManySlugs"
     INDEX_SECRET_UNUSABLE = "IndexSecretUnusable"  # noqa: S105 a reason
     CA_BUNDLE_UNUSABLE = "CaBundleUnusable"
     API_SERVER_REFUSED = "ApiServerRefused"
@@ -114,7 +115,13 @@ CATALOGUE: dict[StrEnum, Entry] = {
         _NOTHING,
     ),
     StateReason.SLUG_TAKEN: Entry(
-        Phase.FAILED, "spec.slug belongs to another package.", _USER, "Remove spec.slug to get a new slug."
+        Phase.FAILED, "The slug belongs to another package.", _USER, "Remove spec.slug to get a new slug."
+    ),
+    StateReason.TOO_MANY_SLUGS: Entry(
+        Phase.FAILED,
+        "The namespace has used as many slugs as it may (DAGY_SLUGS_PER_NAMESPACE).",
+        _USER,
+        "Use names of deleted packages again, or ask an administrator for more.",
     ),
     StateReason.INDEX_SECRET_UNUSABLE: Entry(
         Phase.FAILED,

@@ -23,6 +23,8 @@ class Source:
 
     name: str
     slug: str
+    """As its status says: whether it is its own is asked before anything is read."""
+    uid: str = ""
 
 
 def is_allowed(plan: BuildPlan, *, asked: bool) -> bool:
@@ -43,7 +45,8 @@ def sources_in(packages: Iterable[Mapping[str, Any]], plan: BuildPlan, lock_hash
             continue
         for artifact in filter(None, [status.get("artifact"), *(status.get("history") or [])]):
             if artifact.get("lockHash") == lock_hash and _build(artifact) == _build_of(plan):
-                found.append((str(artifact.get("builtAt", "")), Source(metadata["name"], status["slug"])))
+                source = Source(metadata["name"], str(status["slug"]), metadata["uid"])
+                found.append((str(artifact.get("builtAt", "")), source))
     ordered = sorted(found, key=lambda one: (one[0], one[1].name), reverse=True)
     return tuple(dict.fromkeys(source for _, source in ordered))[:_MOST_SOURCES]
 

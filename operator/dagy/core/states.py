@@ -13,6 +13,7 @@ from dagy.core import reuse
 from dagy.core.diagnose import Progress, Success, standing_of
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
+from dagy.core.keys import PackageHome
 from dagy.core.malformed import malformed
 from dagy.core.plan import BuildPlan, Tokens, digest
 from dagy.core.retry import retry_at
@@ -57,6 +58,8 @@ class Observed:
     rejected: Failure | None = None
     """The failed validation of the present spec hash, as remembered by status."""
     handled: Tokens = field(default_factory=Tokens)
+    home: PackageHome | None = None
+    """Where the package's objects lie; None as long as it has no slug."""
     index_refused: Failure | None = None
     """Why the package's index settings (Secrets, certificates) can't be used, so that no Job may start."""
     blocked: Failure | None = None

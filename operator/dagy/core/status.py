@@ -52,7 +52,7 @@ class Surroundings:
     build_log: str | None = None
     """URIs of logs that were kept in this pass."""
     pinned: frozenset[str] = frozenset()
-    """URIs of artifacts that deployed flows refer to: history keeps them past its limit."""
+    """SHA-256 of artifacts that deployed flows refer to: history keeps them past its limit."""
 
 
 def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surroundings) -> DepPackageStatus:
@@ -63,7 +63,7 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surrounding
     handled = _handled(plan, seen, summary)
     return DepPackageStatus(
         observed_generation=plan.generation,
-        slug=seen.slug or previous.slug,
+        slug=seen.slug or None,
         phase=summary.phase,
         message=summary.message,
         s3_uri=artifact.uri if artifact else None,
@@ -110,7 +110,7 @@ def _history(around: Surroundings, current: ArtifactStatus | None, limit: int) -
     previous = around.previous
     before = ([previous.artifact] if previous.artifact else []) + previous.history
     earlier = [a.model_copy(update={"warnings": []}) for a in before if current is None or a.uri != current.uri]
-    return [a for place, a in enumerate(earlier) if place < limit or a.uri in around.pinned][:HISTORY_SHOWN]
+    return [a for place, a in enumerate(earlier) if place < limit or a.sha256 in around.pinned][:HISTORY_SHOWN]
 
 
 def forgotten(before: DepPackageStatus, after: DepPackageStatus) -> list[ArtifactStatus]:

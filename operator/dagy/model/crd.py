@@ -11,7 +11,7 @@ from dagy.model import names
 from dagy.model.base import ApiModel, cel
 from dagy.model.flowdeployment import ROOT_RULE, SPEC_RULES, FlowDeploymentSpec
 from dagy.model.flowstatus import FlowDeploymentStatus
-from dagy.model.slugclaim import SlugClaimSpec
+from dagy.model.slugclaim import CLAIM_RULE, SlugClaimSpec
 from dagy.model.spec import DepPackageSpec
 from dagy.model.status import DepPackageStatus
 
@@ -153,9 +153,9 @@ def _without_rules(node: Any) -> Any:
 
 
 def slugclaim_crd() -> dict[str, Any]:
-    """The SlugClaim CRD: cluster-scoped and immutable."""
+    """The SlugClaim CRD: cluster-scoped and immutable, but for the namespace that it is bound to or released from."""
     spec = structural_schema(SlugClaimSpec)
-    spec |= cel("self == oldSelf", "a slug belongs to one package for ever; claims are never changed")
+    spec |= cel(CLAIM_RULE, "a slug belongs to one package for ever; claims are never changed")
     version = {
         "name": names.VERSION,
         "served": True,

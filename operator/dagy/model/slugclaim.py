@@ -17,3 +17,11 @@ class SlugClaimSpec(ApiModel):
     """Namespace of the DepPackage."""
     name: Annotated[str, Field(max_length=253)]
     """Name of the DepPackage."""
+    namespace_uid: Annotated[str | None, Field(max_length=64)] = None
+    """UID of that namespace, so that a later one of the same name inherits nothing. Without it the next package of that namespace and name takes the claim over, once: an administrator removes it after a restore into another cluster."""  # noqa: E501
+
+
+CLAIM_RULE = (
+    "self.slug == oldSelf.slug && self.__namespace__ == oldSelf.__namespace__ && self.name == oldSelf.name && "
+    "(!has(self.namespaceUid) || !has(oldSelf.namespaceUid) || self.namespaceUid == oldSelf.namespaceUid)"
+)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dagy.model.base import ApiModel, cel
+from dagy.model.base import ApiModel
 from dagy.model.spec import SLUG_PATTERN, Compression
 
 HISTORY_SHOWN = 100
@@ -204,17 +204,8 @@ class DepPackageStatus(ApiModel):
 
     observed_generation: Annotated[int, Field(json_schema_extra={"format": "int64"})] = -1
     """metadata.generation that this status speaks of; -1 before the first look."""
-    slug: Annotated[
-        str | None,
-        Field(
-            pattern=SLUG_PATTERN,
-            max_length=8,
-            json_schema_extra=cel(
-                "self == oldSelf", "a slug is assigned once and never changes; the operator owns this field"
-            ),
-        ),
-    ] = None
-    """Identifier of the package: 8 characters of A-Z and 0-9, assigned once, never reused."""
+    slug: Annotated[str | None, Field(pattern=SLUG_PATTERN, max_length=8)] = None
+    """Identifier of the package: 8 characters of A-Z and 0-9, assigned once, never reused. What its SlugClaim says."""
     phase: Phase | None = None
     """Summary for people: PENDING, VALIDATING, VALID, INVALID, QUEUED, INSTALLING, PACKAGING, UPLOADING, COMPLETED or FAILED. Programs use the conditions."""  # noqa: E501
     message: Annotated[str, Field(max_length=8192)] = ""

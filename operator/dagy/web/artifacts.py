@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from dagy.adapters.kube import custom_path
 from dagy.adapters.reviews import PodIdentity
 from dagy.core.api_reasons import ApiReason
 from dagy.core.attach import AttachRequest, Refusal, Wanted, pin
-from dagy.core.flow_artifact import own_key
+from dagy.core.keys import FlowHome, ObjectKey
 from dagy.core.timestamp import timestamp
 from dagy.model import names
 from dagy.model.flowdeployment import FlowArtifact
@@ -43,7 +44,7 @@ async def sign(
     pod = await callers.pod(token)
     found = await _packages(body, services, pod)
     if body.flow_artifact:
-        found.append((None, await _flow(body.flow_artifact, services, pod)))
+        found.append(await _flow(body.flow_artifact, services, pod))
     ends = datetime.now(UTC) + timedelta(seconds=services.settings.api_download_seconds)
     signed = await asyncio.to_thread(_sign, services, found, timestamp(ends, micro=False))
     # A store with a public certificate, or without any, needs no others.
@@ -51,19 +52,27 @@ async def sign(
     return SignResponse(artifacts=signed, certificate_authorities=added_authorities() if private else None)
 
 
-async def _packages(body: SignRequest, services: Services, pod: PodIdentity) -> list[tuple[str | None, FlowArtifact]]:
+@dataclass(frozen=True)
+class _Found:
+    """One artifact that the pod may have; `slug` is None for a flow's code."""
+
+    slug: str | None
+    key: ObjectKey
+    sha256: str
+    size_bytes: int
+
+
+async def _packages(body: SignRequest, services: Services, pod: PodIdentity) -> list[_Found]:
     wanted = tuple(Wanted(one.slug, one.sha256) for one in body.artifacts)
     request = AttachRequest(pod.namespace, wanted, pod.service_account)
     pinned = pin(request, await services.lookup.packages(request))
     if isinstance(pinned, Refusal):
         raise ProblemError(ApiReason.NOT_FOUND, pinned.message)
-    return [
-        (p.slug, FlowArtifact(uri=p.artifact.uri, sha256=p.artifact.sha256, size_bytes=p.artifact.size_bytes))
-        for p in pinned.packages
-    ]
+    places = [(p, p.home.artifact_of(p.artifact.uri)) for p in pinned.packages]
+    return [_Found(p.slug, key, p.artifact.sha256, p.artifact.size_bytes) for p, key in places if key]
 
 
-async def _flow(wanted: FlowArtifactToSign, services: Services, pod: PodIdentity) -> FlowArtifact:
+async def _flow(wanted: FlowArtifactToSign, services: Services, pod: PodIdentity) -> _Found:
     """The artifact of that SHA-256 among those that the deployment has, or had in a revision that is kept."""
     missing = ProblemError(
         ApiReason.NOT_FOUND,
@@ -77,20 +86,21 @@ async def _flow(wanted: FlowArtifactToSign, services: Services, pod: PodIdentity
     revisions = [one.get("spec") or {} for one in (deployment.get("status") or {}).get("history") or ()]
     for source in [deployment.get("spec") or {}, *revisions]:
         artifact = source.get("artifact") or {}
-        # A spec is written by users, and the API's credentials can read everybody's objects.
-        mine = own_key(str(artifact.get("uri")), services.storage().bucket, services.settings.s3_prefix, pod.namespace)
+        mine = FlowHome(services.settings.location, pod.namespace).upload_of(str(artifact.get("uri")))
         if mine and artifact.get("sha256") == wanted.sha256:
-            return FlowArtifact.model_validate(artifact)
+            return _Found(None, mine.key, wanted.sha256, FlowArtifact.model_validate(artifact).size_bytes)
     raise missing
 
 
-def _sign(services: Services, found: list[tuple[str | None, FlowArtifact]], ends: str) -> list[SignedArtifact]:
-    store, settings = services.storage(), services.settings
-    signed = []
-    for slug, artifact in found:
-        key = artifact.uri.removeprefix(f"s3://{store.bucket}/")
-        url = store.download_url(key, settings.api_download_seconds, public=False)
-        signed.append(
-            SignedArtifact(slug=slug, sha256=artifact.sha256, url=url, size_bytes=artifact.size_bytes, expires_at=ends)
+def _sign(services: Services, found: list[_Found], ends: str) -> list[SignedArtifact]:
+    store, seconds = services.storage(), services.settings.api_download_seconds
+    return [
+        SignedArtifact(
+            slug=one.slug,
+            sha256=one.sha256,
+            url=store.download_url(one.key, seconds, public=False),
+            size_bytes=one.size_bytes,
+            expires_at=ends,
         )
-    return signed
+        for one in found
+    ]

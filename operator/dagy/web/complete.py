@@ -13,7 +13,7 @@ from dagy.core import rest_view
 from dagy.core.api_reasons import ApiReason
 from dagy.core.attach import Refusal, conflicts, pin
 from dagy.core.flow_plan import flow_plan_of, request_for
-from dagy.core.keys import FlowArtifactKey
+from dagy.core.keys import FlowUpload, ObjectKey
 from dagy.core.plan import digest
 from dagy.model import names
 from dagy.model.flowdeployment import FlowArtifact, FlowDeploymentSpec
@@ -34,7 +34,7 @@ def gone(upload_id: str) -> ProblemError:
 
 
 async def deploy(
-    services: Services, caller: KubeApi, flow: FlowArtifactKey, body: CompleteUploadRequest, response: Response
+    services: Services, caller: KubeApi, flow: FlowUpload, body: CompleteUploadRequest, response: Response
 ) -> DeploymentResponse:
     """The deployment of the uploaded artifact. Raises ProblemError; nothing is deployed then."""
     files = services.storage()
@@ -68,17 +68,17 @@ def _same(present: Json, spec: Json, annotations: Mapping[str, str]) -> bool:
 
 
 async def _artifact(
-    services: Services, files: PresignedStore, flow: FlowArtifactKey, body: CompleteUploadRequest, present: Json | None
+    services: Services, files: PresignedStore, flow: FlowUpload, body: CompleteUploadRequest, present: Json | None
 ) -> FlowArtifact:
     """The object at the key, put together if it is not yet, and read to its end unless it is deployed already."""
-    key = body.artifact_key
-    uri = f"s3://{files.bucket}/{key}"
+    key = flow.key
+    uri = services.settings.location.uri(key)
     deployed = FlowArtifact.model_validate(present["spec"]["artifact"]) if present else None
     size = await asyncio.to_thread(files.size, key)
     if size is not None and deployed and (deployed.uri, deployed.size_bytes) == (uri, size):
         await asyncio.to_thread(files.abort, key, body.upload_id)  # the same file, uploaded once more
         return deployed
-    await _put_together(files, body, there=size is not None)
+    await _put_together(files, key, body, there=size is not None)
     stored = await asyncio.to_thread(files.read, key, services.settings.api_upload_max_bytes)
     if stored is None:
         raise gone(body.upload_id)
@@ -92,8 +92,8 @@ async def _artifact(
     return FlowArtifact(uri=uri, sha256=flow.sha256, size_bytes=stored.size)
 
 
-async def _put_together(files: PresignedStore, body: CompleteUploadRequest, *, there: bool) -> None:
-    key, upload_id = body.artifact_key, body.upload_id
+async def _put_together(files: PresignedStore, key: ObjectKey, body: CompleteUploadRequest, *, there: bool) -> None:
+    upload_id = body.upload_id
     parts = sorted(body.parts, key=lambda part: part.part_number)
     numbers = [part.part_number for part in parts]
     if numbers != list(range(1, len(parts) + 1)):
@@ -116,7 +116,7 @@ async def _put_together(files: PresignedStore, body: CompleteUploadRequest, *, t
 
 
 async def _incomplete(
-    files: PresignedStore, key: str, upload_id: str, parts: Sequence[CompletedPart], said: str
+    files: PresignedStore, key: ObjectKey, upload_id: str, parts: Sequence[CompletedPart], said: str
 ) -> ProblemError:
     there = {part.number: part.etag for part in await asyncio.to_thread(files.parts, key, upload_id)}
     wrong = [part.part_number for part in parts if there.get(part.part_number) != part.etag.strip('"')]
@@ -128,7 +128,7 @@ async def _incomplete(
     )
 
 
-async def _check_packages(services: Services, flow: FlowArtifactKey, spec: Json) -> None:
+async def _check_packages(services: Services, flow: FlowUpload, spec: Json) -> None:
     """Raise ProblemError (409) when the packages could not be attached, with the sentence that the pods would get."""
     metadata = {"namespace": flow.namespace, "name": flow.deployment, "uid": ""}
     request = request_for(flow_plan_of({"metadata": metadata, "spec": spec}), None)

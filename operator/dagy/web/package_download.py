@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from dagy.core import rest_view
 from dagy.core.api_reasons import ApiReason
+from dagy.core.believed import believed_status
 from dagy.core.timestamp import timestamp
 from dagy.model.rest import DownloadResponse
 from dagy.web.parameters import NamePath, NamespacePath, problems
@@ -41,15 +42,16 @@ async def download_package(
     redirect: Annotated[bool, Query(description="False gives the URL instead of going there.")] = True,
 ) -> Response:
     """The usable ZIP, from S3 directly."""
-    package = rest_view.package_response(await PACKAGES.get(caller, namespace, name))
-    artifact, files = package.artifact, services.storage()
-    if artifact is None:
+    found, files = await PACKAGES.get(caller, namespace, name), services.storage()
+    package, home = rest_view.package_response(found), await services.home_of(found)
+    artifact = believed_status(found, home).artifact if home else None
+    key = home.artifact_of(artifact.uri) if home and artifact else None
+    if artifact is None or key is None:
         raise ProblemError(
             _R.NO_ARTIFACT,
             f"Package {namespace}/{name} has no ZIP yet; it is {package.build_status}. {package.message}".rstrip(),
         )
     seconds = services.settings.api_download_seconds
-    key = artifact.uri.removeprefix(f"s3://{files.bucket}/")
     filename = f"{name}-{package.slug}-py{artifact.python_version}.zip"
     url = await asyncio.to_thread(files.download_url, key, seconds, filename=filename, public=True)
     if redirect:

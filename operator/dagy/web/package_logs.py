@@ -14,6 +14,7 @@ from starlette.responses import Response
 from dagy.adapters.kube import Json, KubeApi, KubeError, namespaced
 from dagy.core import logs, rest_view
 from dagy.core.api_reasons import ApiReason
+from dagy.core.believed import believed_status
 from dagy.core.facts import STEPS, JobFact, JobKind
 from dagy.core.results import log_text
 from dagy.model import names
@@ -163,11 +164,13 @@ class _Source:
                 return
 
     async def _kept(self, package: Json, job: JobFact | None) -> str | None:
-        uri = (job.log_uri if job else "") or logs.kept_log(_status(package), self._kind)
-        if not uri:
+        if not (job and job.log_uri) and not logs.kept_log(_status(package), self._kind):
             return None
-        files = self._services.storage()
-        return await asyncio.to_thread(files.text, uri.removeprefix(f"s3://{files.bucket}/"))
+        files, home = self._services.storage(), await self._services.home_of(package)
+        if home is None:
+            return None
+        key = home.key_of((job.log_uri if job else "") or logs.kept_log(believed_status(package, home), self._kind))
+        return await asyncio.to_thread(files.text, key) if key else None
 
 
 def _status(package: Json) -> DepPackageStatus:

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from dagy.adapters.kube import Json, KubeApi, KubeError, custom_path
+from dagy.adapters.claims import Claims
+from dagy.adapters.kube import Json, KubeApi, KubeError
 from dagy.core import rest_edit, rest_view
 from dagy.core.api_reasons import ApiReason
 from dagy.core.rest_edit import Cursor, Filter
-from dagy.model import names
 from dagy.model.rest import DepPackageBody, DepPackageCreate, DepPackagePage, DepPackageResponse
 from dagy.model.spec import SLUG_PATTERN, DepPackageSpec, PythonVersion
 from dagy.model.status import Phase
@@ -205,7 +205,7 @@ async def find_by_slug(services: Services, caller: KubeApi, slug: str) -> Json:
     unknown = ProblemError(_R.NOT_FOUND, f"No package that you may see has the slug {slug}. `dagy packages list` shows "
                            "those that there are.")  # fmt: skip
     try:
-        claim = await services.reader.get(custom_path(names.SLUGCLAIM_PLURAL, name=slug.lower()))
+        owned = await Claims(services.reader).owner(slug)
     except KubeError as error:
         if error.status != 403:
             raise
@@ -213,9 +213,9 @@ async def find_by_slug(services: Services, caller: KubeApi, slug: str) -> Json:
         if not found:
             raise unknown from None
         return found[0]
-    if claim is None:
+    if owned is None:
         raise unknown
-    package = await PACKAGES.find(caller, claim["spec"]["namespace"], claim["spec"]["name"])
+    package = await PACKAGES.find(caller, owned.key.namespace, owned.key.name)
     # A claim outlives its package, and another slug may be the present one's.
     if package is None or (package.get("status") or {}).get("slug") != slug:
         raise unknown

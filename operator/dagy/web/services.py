@@ -11,10 +11,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from dagy.adapters.api_settings import ApiSettings
 from dagy.adapters.attach_lookup import AttachLookup
+from dagy.adapters.claims import Claims
 from dagy.adapters.cluster import Cluster
-from dagy.adapters.kube import KubeApi
+from dagy.adapters.kube import Json, KubeApi, KubeError
 from dagy.adapters.presigned import PresignedStore
 from dagy.core.api_reasons import ApiReason
+from dagy.core.keys import PackageHome
 from dagy.web.pools import Pool
 from dagy.web.problems import ProblemError, unauthenticated
 
@@ -64,10 +66,26 @@ class Services:
     def lookup(self) -> AttachLookup:
         """Packages by slug, with the rights of `reader`."""
         if not self.settings.s3_bucket:
-            return AttachLookup(self.reader)
+            return AttachLookup(self.reader, self.settings.location)
         from dagy_builder.storage import ObjectStore
 
-        return AttachLookup(self.reader, ObjectStore(self.settings.s3_bucket))
+        return AttachLookup(self.reader, self.settings.location, ObjectStore(self.settings.s3_bucket))
+
+    async def home_of(self, package: Json) -> PackageHome | None:
+        """Where the objects of a package lie that the caller may get; None as long as no slug is known to be its own.
+
+        Raises ProblemError in process, where the caller may not see whose a slug is.
+        """
+        try:
+            return await Claims(self.reader).home_of(package, self.settings.location)
+        except KubeError as error:
+            if error.status != 403 or self.own:
+                raise
+        raise ProblemError(
+            ApiReason.FORBIDDEN,
+            "The API that runs inside this command may not read with your rights whose a slug is, so it finds no "
+            "object in S3. Name the API of the cluster with --url or DAGY_API_URL.",
+        )
 
     @cached_property
     def parsing(self) -> Pool:

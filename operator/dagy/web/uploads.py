@@ -9,9 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from dagy.adapters.presigned import PresignedStore, UploadGoneError
-from dagy.core import keys
 from dagy.core.api_reasons import ApiReason
-from dagy.core.keys import FlowArtifactKey
+from dagy.core.keys import FlowHome, FlowUpload, ObjectKey, upload_in
 from dagy.core.timestamp import timestamp
 from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse
 from dagy.model.rest_uploads import (
@@ -53,11 +52,11 @@ async def start_upload(services: Provided, caller: Caller, body: UploadStart) ->
             "DAGY_API_UPLOAD_MAX_BYTES raised.",
         )
     part_size = max(body.part_size or settings.api_upload_part_bytes, -(-body.size_bytes // MAX_PARTS))
-    key = keys.flow_artifact_key(settings.s3_prefix, body.namespace, body.deployment_name, body.sha256)
+    key = FlowHome(settings.location, body.namespace).upload(body.deployment_name, body.sha256).key
     upload_id = await asyncio.to_thread(files.start, key)
     urls = await _urls(services, files, key, upload_id, range(1, -(-body.size_bytes // part_size) + 1))
     return UploadResponse(
-        upload_id=upload_id, artifact_key=key, part_size=part_size, parts=urls.parts, expires_at=urls.expires_at
+        upload_id=upload_id, artifact_key=key.text, part_size=part_size, parts=urls.parts, expires_at=urls.expires_at
     )
 
 
@@ -91,12 +90,11 @@ async def upload_progress(
     services: Provided, caller: Caller, upload_id: UploadPath, artifact_key: KeyQuery
 ) -> UploadedParts:
     """Which parts S3 has: after an interruption, send the others."""
-    await _allowed(services, caller, artifact_key)
-    files = services.storage()
+    key, files = (await _allowed(services, caller, artifact_key)).key, services.storage()
     try:
-        found = await asyncio.to_thread(files.parts, artifact_key, upload_id)
+        found = await asyncio.to_thread(files.parts, key, upload_id)
     except UploadGoneError:
-        if await asyncio.to_thread(files.size, artifact_key) is None:
+        if await asyncio.to_thread(files.size, key) is None:
             raise complete.gone(upload_id) from None
         return UploadedParts(upload_id=upload_id, artifact_key=artifact_key, parts=[], completed=True)
     parts = [UploadedPart(part_number=part.number, etag=part.etag, size=part.size) for part in found]
@@ -106,26 +104,25 @@ async def upload_progress(
 @router.post("/uploads/{upload_id}/parts", responses=problems(*_STORAGE))
 async def fresh_urls(services: Provided, caller: Caller, upload_id: UploadPath, body: PartUrlsRequest) -> PartUrls:
     """Fresh URLs for parts, when the first ones have expired."""
-    await _allowed(services, caller, body.artifact_key)
-    files = services.storage()
+    key, files = (await _allowed(services, caller, body.artifact_key)).key, services.storage()
     try:
-        await asyncio.to_thread(files.parts, body.artifact_key, upload_id)
+        await asyncio.to_thread(files.parts, key, upload_id)
     except UploadGoneError:
         raise complete.gone(upload_id) from None
-    return await _urls(services, files, body.artifact_key, upload_id, sorted(set(body.part_numbers)))
+    return await _urls(services, files, key, upload_id, sorted(set(body.part_numbers)))
 
 
 @router.delete("/uploads/{upload_id}", status_code=204, responses=problems(*_STORAGE))
 async def abort_upload(services: Provided, caller: Caller, upload_id: UploadPath, artifact_key: KeyQuery) -> None:
     """Forget an upload that was not completed, and its parts. One that is gone is fine."""
-    await _allowed(services, caller, artifact_key)
-    await asyncio.to_thread(services.storage().abort, artifact_key, upload_id)
+    key = (await _allowed(services, caller, artifact_key)).key
+    await asyncio.to_thread(services.storage().abort, key, upload_id)
 
 
-async def _allowed(services: Services, caller: Caller, key: str) -> FlowArtifactKey:
+async def _allowed(services: Services, caller: Caller, key: str) -> FlowUpload:
     """Whose upload the key is, once the caller may deploy there. Raises ProblemError (403, 404, 422)."""
     services.storage()
-    flow = keys.flow_artifact_in(services.settings.s3_prefix, key)
+    flow = upload_in(services.settings.location, key)
     if flow is None:
         raise ProblemError(
             _R.FOREIGN_KEY, "artifact_key is not one of an upload. Send the one that the start of the upload gave."
@@ -135,7 +132,7 @@ async def _allowed(services: Services, caller: Caller, key: str) -> FlowArtifact
 
 
 async def _urls(
-    services: Services, files: PresignedStore, key: str, upload_id: str, numbers: range | list[int]
+    services: Services, files: PresignedStore, key: ObjectKey, upload_id: str, numbers: range | list[int]
 ) -> PartUrls:
     seconds = services.settings.api_upload_seconds
     until = timestamp(datetime.now(UTC) + timedelta(seconds=seconds), micro=False)

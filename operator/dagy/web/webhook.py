@@ -111,9 +111,8 @@ async def _serve(settings: AttachSettings) -> None:
         authority = ApiAuthority(api, settings.api_namespace)
         objects = ObjectStore(settings.s3_bucket) if settings.s3_bucket else None
         clients = Clients.of(settings)
-        admission = Admission(
-            AttachLookup(api, objects), lambda: settings.init_container(authority.pem), tell=clients.known
-        )
+        lookup = AttachLookup(api, settings.location, objects)
+        admission = Admission(lookup, lambda: settings.init_container(authority.pem), tell=clients.known)
         reviews = connections.server(
             review_app(admission, clients), settings.webhook_host, settings.webhook_port, lambda: keeper.context
         )
