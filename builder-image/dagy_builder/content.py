@@ -22,10 +22,16 @@ from dagy_builder.standard_library import shadowed_module
 
 # Beside a package's metadata: who installed it, when and from where (PEP 376, PEP 610, and uv's own notes).
 _INSTALLATION_NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
+SCRIPT_HEAD_BYTES = 4096
+"""More than an interpreter's path may have."""
 _PORTABLE_SHEBANG = b"#!/usr/bin/env python3\n"
 _PYTHON_SHEBANG = re.compile(rb"\A#![^\n]*python[^\n]*\n")
 # How installers write an interpreter's path that is too long for a #! line, or has a space in it.
 _SHELL_TRAMPOLINE = re.compile(rb"\A#!/bin/sh\n'''exec' [^\n]*python[^\n]*\"\$0\" \"\$@\"\n' '''\n")
+
+
+Fingerprint = tuple[str, str]
+"""Hash and size of a file, as a RECORD has them."""
 
 
 def is_left_out(path: str, python_version: str) -> bool:
@@ -61,15 +67,18 @@ def is_native(path: str, content: bytes) -> bool:
 
 
 def portable_script(content: bytes) -> bytes:
-    """The script, started by whichever python3 is on PATH instead of the one that was there when it was installed."""
+    """The script, started by whichever python3 is on PATH instead of the one that was there when it was installed.
+
+    What comes after its first `SCRIPT_HEAD_BYTES` decides nothing.
+    """
     for pattern in (_SHELL_TRAMPOLINE, _PYTHON_SHEBANG):
-        if match := pattern.match(content):
+        if match := pattern.match(content[:SCRIPT_HEAD_BYTES]):
             return _PORTABLE_SHEBANG + content[match.end() :]
     return content
 
 
-def rewritten_record(content: bytes, rewritten: Mapping[str, bytes], python_version: str) -> bytes:
-    """RECORD without the files that are left out, and with new hashes for those in `rewritten` (path to content).
+def rewritten_record(content: bytes, rewritten: Mapping[str, Fingerprint], python_version: str) -> bytes:
+    """RECORD without the files that are left out, and with other hashes for those in `rewritten`.
 
     What is no readable RECORD stays as it is: it is data of the package, and nothing depends on it.
     """
@@ -83,13 +92,18 @@ def rewritten_record(content: bytes, rewritten: Mapping[str, bytes], python_vers
         path = posixpath.normpath(row[0]) if row else ""
         if not row or is_left_out(path, python_version):
             continue
-        writer.writerow([row[0], *_digest_and_size(rewritten[path])] if path in rewritten else row)
+        writer.writerow([row[0], *rewritten[path]] if path in rewritten else row)
     return text.getvalue().encode()
+
+
+def distribution_of(record: str) -> str:
+    """The normalized name of the distribution whose RECORD has this path."""
+    return canonicalize_name(record.partition("/")[0].removesuffix(".dist-info").rpartition("-")[0])
 
 
 def owned_paths(record: str, content: bytes) -> dict[str, str]:
     """Paths that a RECORD (whose own path is `record`) lists, each with its distribution's normalized name."""
-    name = canonicalize_name(record.partition("/")[0].removesuffix(".dist-info").rpartition("-")[0])
+    name = distribution_of(record)
     try:
         rows = list(csv.reader(io.StringIO(content.decode()), strict=True))
     except (UnicodeDecodeError, csv.Error):
@@ -111,6 +125,7 @@ def recorded_hashes(content: bytes) -> dict[str, str]:
     return found
 
 
-def _digest_and_size(content: bytes) -> tuple[str, str]:
+def fingerprint(content: bytes) -> Fingerprint:
+    """What a RECORD says of a file with this content."""
     digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
     return f"sha256={digest}", str(len(content))

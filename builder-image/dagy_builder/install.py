@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dagy_builder import shared_cache
@@ -13,11 +14,12 @@ from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.index_failure import failure_of, first_sentence
 from dagy_builder.interpreter import bundled_interpreter, require_interpreter
-from dagy_builder.lock import Lock, LockError, read_lock
+from dagy_builder.lock import Lock, LockError, lock_of, read_lock
 from dagy_builder.malformed_wheel import malformed_wheel
+from dagy_builder.records import overlaps, winners
 from dagy_builder.requirement import parse_requirements
 from dagy_builder.target import Target
-from dagy_builder.uv import PYPI, Log, Uv, build_arguments, runs_package_code
+from dagy_builder.uv import PYPI, Log, Uv, UvResult, build_arguments, runs_package_code
 
 
 def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log) -> Lock:
@@ -42,10 +44,38 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
             message = f"The lock names a URL that is not fetched, because {error}. Validate again."
             raise StepError(Reason.INSTALL_FAILED, message) from error
         arguments = [*install_arguments(request, target, python, file, tree), "--default-index", index]
-        answer = uv.run(arguments, log, cwd=Path(folder))
+
+        def run(*more: str) -> UvResult:
+            return uv.run([*arguments, *more], log, cwd=Path(folder))
+
+        answer = run()
+        if answer.code == 0:
+            answer = _settle_overlaps(request, tree, file, lambda: run("--reinstall"), log) or answer
     if answer.code != 0:
         raise _why_not(answer.output, request, target)
     return lock
+
+
+def _settle_overlaps(
+    request: BuildRequest, tree: Path, lock: Path, again: Callable[[], UvResult], log: Log
+) -> UvResult | None:
+    """Write the winners of shared paths once more, one after the other: uv wrote all of them at the same time.
+
+    `again` installs what the file `lock` names. Gives uv's first failure.
+    """
+    whole = lock.read_text()
+    for name in winners(overlaps(_records(tree), request.python_version)):
+        log(f"{name} shares paths with other packages, and is written once more: it wins them.")
+        lock.write_text(lock_of(whole, name))
+        if (answer := again()).code != 0:
+            return answer
+    return None
+
+
+def _records(tree: Path) -> Iterator[tuple[str, bytes]]:
+    for path in tree.glob("*.dist-info/RECORD"):
+        if path.is_file() and not path.is_symlink():
+            yield str(path.relative_to(tree)), path.read_bytes()
 
 
 def _why_not(output: str, request: BuildRequest, target: Target) -> StepError:

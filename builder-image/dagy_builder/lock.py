@@ -121,6 +121,12 @@ def read_lock(text: str, target: Target) -> Lock:
     return Lock(text, tuple(sorted(packages, key=lambda package: package.name)))
 
 
+def lock_of(text: str, name: str) -> str:
+    """The part of a lock that is one package's."""
+    document = tomllib.loads(text)
+    return tomli_w.dumps({**document, "packages": [one for one in document["packages"] if one["name"] == name]})
+
+
 def _check_fits(name: str, file: PackageArchive, target: Target) -> None:
     """Wheels of an index are chosen to fit; one that is named by its URL is taken as it is."""
     file_name = _file_name(file.url or "")

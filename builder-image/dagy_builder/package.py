@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from dagy_builder import content, shared_cache
 from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.limits import Limits, human_size, too_large
+from dagy_builder.records import overlap_warnings, overlaps, owners, recorded_hashes
 from dagy_builder.standard_library import shadow_warnings, shadowed_module
 from dagy_builder.tree import TreeFile, TreeReader, scan
 from dagy_builder.uv import runs_package_code
@@ -77,7 +78,7 @@ def package(
     root_fd = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
     try:
         level = _LEVELS.get(request.compression, _LEVELS["fast"])
-        warnings = _shadow_warnings(scanned, root_fd, request.python_version)
+        warnings = _warnings(scanned, root_fd, request.python_version)
         packed = _packed(request, files, root_fd, level)
         written = _write_zip(packed, out / ARTIFACT, limits.compressed_bytes, tick)
         if lock_text:
@@ -153,22 +154,27 @@ def _write_zip(batches: Iterable[list[_Packed]], target: Path, limit: int, tick:
 
 def _packed(request: BuildRequest, files: Sequence[TreeFile], root_fd: int, level: int) -> Iterator[list[_Packed]]:
     """All files in their order, in batches; checked against their RECORDs where they come from a shared cache."""
-    replaced = _replaced_contents(root_fd, files, request.python_version)
-    recorded = _recorded_hashes(root_fd, files) if shared_cache.must_be_checked(request) else {}
+    with TreeReader(root_fd) as reader:
+        scripts = _python_scripts(reader, files)
+        records = _rewritten_records(reader, files, scripts, request.python_version)
+        recorded = recorded_hashes(_records(reader, files)) if shared_cache.must_be_checked(request) else {}
 
     def pack(batch: Sequence[TreeFile]) -> list[_Packed]:
         with TreeReader(root_fd) as reader:
-            return [
-                _pack(file, replaced[file.path], level)
-                if file.path in replaced
-                else _pack(file, reader.read(file), level, recorded.get(file.path))
-                for file in batch
-            ]
+            return [_pack(file, *packed_as(reader, file), level) for file in batch]
+
+    def packed_as(reader: TreeReader, file: TreeFile) -> tuple[bytes, str | None]:
+        """The bytes to pack, and what their hash has to be."""
+        if file.path in records:
+            return records[file.path], None
+        if file.path in scripts:
+            return content.portable_script(reader.read(file)), None
+        return reader.read(file), recorded.get(file.path)
 
     return _in_parallel(pack, files)
 
 
-def _pack(file: TreeFile, data: bytes, level: int, recorded: str | None = None) -> _Packed:
+def _pack(file: TreeFile, data: bytes, recorded: str | None, level: int) -> _Packed:
     digest = hashlib.sha256(data).hexdigest()
     if recorded not in (None, digest):
         raise StepError(
@@ -184,38 +190,37 @@ def _pack(file: TreeFile, data: bytes, level: int, recorded: str | None = None) 
     return _Packed(member, line, content.is_native(file.path, data))
 
 
-def _recorded_hashes(root_fd: int, files: Sequence[TreeFile]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _records(reader: TreeReader, files: Iterable[TreeFile]) -> Iterator[tuple[str, bytes]]:
+    return ((file.path, reader.read(file)) for file in files if content.is_record(file.path))
+
+
+def _warnings(scanned: Sequence[TreeFile], root_fd: int, python_version: str) -> list[str]:
+    """What is to be told about the tree: modules that Python has itself, and files that two distributions bring."""
+    shadowing = [file.path for file in scanned if shadowed_module(file.path, python_version)]
     with TreeReader(root_fd) as reader:
-        for file in files:
-            if content.is_record(file.path):
-                found |= content.recorded_hashes(reader.read(file))
+        whose = owners(_records(reader, scanned)) if shadowing else {}
+        overlapping = overlaps(_records(reader, scanned), python_version)
+    return [*shadow_warnings(shadowing, whose, python_version), *overlap_warnings(overlapping)]
+
+
+def _python_scripts(reader: TreeReader, files: Iterable[TreeFile]) -> dict[str, content.Fingerprint]:
+    """The scripts that are started by a Python, with what RECORD says of them once they are portable.
+
+    Of other programs, which may be large, only the beginning is read.
+    """
+    found = {}
+    for file in files:
+        if content.is_script(file.path):
+            head = reader.head(file, content.SCRIPT_HEAD_BYTES)
+            if content.portable_script(head) != head:
+                found[file.path] = content.fingerprint(content.portable_script(reader.read(file)))
     return found
 
 
-def _shadow_warnings(scanned: Sequence[TreeFile], root_fd: int, python_version: str) -> list[str]:
-    """What is to be told about modules that are left out, because Python has its own."""
-    paths = [file.path for file in scanned if shadowed_module(file.path, python_version)]
-    if not paths:
-        return []
-    owners: dict[str, str] = {}
-    with TreeReader(root_fd) as reader:
-        for file in scanned:
-            if content.is_record(file.path):
-                owners |= content.owned_paths(file.path, reader.read(file))
-    return shadow_warnings(paths, owners, python_version)
-
-
-def _replaced_contents(root_fd: int, files: Sequence[TreeFile], python_version: str) -> dict[str, bytes]:
-    """The new contents of the files that aren't packed as they are: scripts and RECORDs."""
-    with TreeReader(root_fd) as reader:
-        scripts = {file.path: reader.read(file) for file in files if content.is_script(file.path)}
-        portable = {path: content.portable_script(before) for path, before in scripts.items()}
-        changed = {path: after for path, after in portable.items() if after != scripts[path]}
-        records = [file for file in files if content.is_record(file.path)]
-        return changed | {
-            file.path: content.rewritten_record(reader.read(file), changed, python_version) for file in records
-        }
+def _rewritten_records(
+    reader: TreeReader, files: Iterable[TreeFile], scripts: Mapping[str, content.Fingerprint], python_version: str
+) -> dict[str, bytes]:
+    return {path: content.rewritten_record(data, scripts, python_version) for path, data in _records(reader, files)}
 
 
 def _in_parallel(

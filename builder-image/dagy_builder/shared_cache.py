@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from dagy_builder.contract import CACHED_TREE_VARIABLE, BuildRequest
@@ -58,5 +59,6 @@ def discard() -> None:
 def _sweep(trees: Path, now: float) -> None:
     """Remove the trees of builds that were killed."""
     for tree in trees.iterdir():
-        if now - tree.stat().st_mtime > _LONGEST_BUILD:
-            shutil.rmtree(tree, ignore_errors=True)
+        with suppress(FileNotFoundError):  # its own build has removed it
+            if now - tree.stat().st_mtime > _LONGEST_BUILD:
+                shutil.rmtree(tree, ignore_errors=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -85,6 +85,13 @@ class TreeReader:
 
     def read(self, file: TreeFile) -> bytes:
         """The file's bytes. Raises StepError when it is no longer what `scan` saw."""
+        return self._opened(file, lambda fd: _content(fd, file))
+
+    def head(self, file: TreeFile, size: int) -> bytes:
+        """The file's first bytes. Raises StepError when it is no file any more."""
+        return self._opened(file, lambda fd: os.pread(fd, size, 0))
+
+    def _opened(self, file: TreeFile, look: Callable[[int], bytes]) -> bytes:
         folder, _, name = file.path.rpartition("/")
         try:
             # Without O_NONBLOCK a FIFO that takes the file's place would block for ever.
@@ -94,7 +101,7 @@ class TreeReader:
         except OSError as error:
             raise refused(file.path, f"it changed while it was packed ({error.strerror})") from error
         try:
-            return _content(fd, file)
+            return look(fd)
         finally:
             os.close(fd)
 

@@ -18,10 +18,12 @@ from dagy_builder.contract import BuildRequest
 from dagy_builder.failure import StepError
 from dagy_builder.limits import Limits
 from dagy_builder.package import PackageSummary, compress, package, read_summary
+from dagy_builder.tree import TreeReader
 from dagy_builder.zipwriter import DEFLATED, STORED, Member, ZipWriter
 from tests.builder.trees import RECORD, small_tree
 
 REQUEST = BuildRequest("3.12")
+original = TreeReader.read
 
 
 def _package(tree: Path, out: Path, limits: Limits | None = None, request: BuildRequest = REQUEST) -> PackageSummary:
@@ -32,6 +34,20 @@ def accepted_by_unzip(archive: Path) -> None:
     """Another reader's opinion, where there is one; the cluster's bootstrap brings it."""
     if shutil.which("unzip"):
         subprocess.run(["unzip", "-tqq", archive], check=True)
+
+
+def test_of_programs_only_the_beginning_is_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may have 100 MB each; the packing itself reads each file once, and only so many at a time."""
+    tree, read = small_tree(tmp_path / "tree"), list[str]()
+    (tree / "bin/program").write_bytes(b"\x7fELF" + bytes(1000))
+    (tree / "bin/shell").write_bytes(b"#!/bin/sh\necho python\n")
+    monkeypatch.setattr(TreeReader, "read", lambda self, file: read.append(file.path) or original(self, file))  # type: ignore[func-returns-value]
+    _package(tree, tmp_path / "out")
+    assert {path: read.count(path) for path in ("bin/program", "bin/shell", "bin/tool")} == {
+        "bin/program": 1,
+        "bin/shell": 1,
+        "bin/tool": 2,
+    }
 
 
 def test_what_is_in_the_zip(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_portable_scripts(before: bytes, after: bytes) -> None:
 
 def test_record_follows_what_is_left_out() -> None:
     record = b"bin/x,sha256=old,3\na/__pycache__/b.pyc,,\na-1.dist-info/INSTALLER,sha256=q,2\na.py,sha256=z,1\na-1.dist-info/RECORD,,\n"
-    new = content.rewritten_record(record, {"bin/x": b"hello"}, "3.12").decode().splitlines()
+    new = content.rewritten_record(record, {"bin/x": content.fingerprint(b"hello")}, "3.12").decode().splitlines()
     assert new == [
         "bin/x,sha256=LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ,5",
         "a.py,sha256=z,1",
