@@ -49,7 +49,12 @@ def team(admin: Kube) -> Iterator[Kube]:
 @pytest.fixture(scope="module")
 def batch(team: Kube) -> Iterator[Kube]:
     """All that fails, on its way."""
-    many = {"DAGY_MAX_BUILDS": "12", "DAGY_MAX_BUILDS_PER_NAMESPACE": "12", "DAGY_MAX_VALIDATIONS": "12"}
+    many = {
+        "DAGY_MAX_BUILDS": "12",
+        "DAGY_MAX_BUILDS_PER_NAMESPACE": "12",
+        "DAGY_MAX_VALIDATIONS": "12",
+        "DAGY_MAX_VALIDATIONS_PER_NAMESPACE": "12",
+    }
     with (
         operator_settings(team, **many),
         changed_secret(team, BUILDS, AWS_ENDPOINT_URL=faults.url(team, faults.NOBODY)),

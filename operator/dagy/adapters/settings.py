@@ -9,10 +9,12 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dagy.adapters.pod_settings import BuildPodSettings
+from dagy.core.facts import JobKind
 from dagy.core.flow_plan import FlowSettings
 from dagy.core.index_pod import IndexSettings
 from dagy.core.jobs import JobSettings
 from dagy.core.keys import Location
+from dagy.core.turns import Limits, limits_of
 
 PREFIX = "DAGY_"
 _NO_CREDENTIALS = "^[^@]*$"
@@ -83,10 +85,12 @@ class Settings(RunSettings, BuildPodSettings):
     """Comma-separated namespaces to serve; all when empty."""
     max_builds: Annotated[int, Field(ge=1)] = 4
     """Build Jobs that run at the same time."""
-    max_builds_per_namespace: Annotated[int, Field(ge=1)] = 4
-    """Build Jobs that run at the same time for packages of one namespace."""
+    max_builds_per_namespace: Annotated[int, Field(ge=0)] = 0
+    """Build Jobs that run at the same time for packages of one namespace; half of all, at least one, when 0."""
     max_validations: Annotated[int, Field(ge=1)] = 4
     """Validation Jobs that run at the same time."""
+    max_validations_per_namespace: Annotated[int, Field(ge=0)] = 0
+    """The same as for builds."""
     slugs_per_namespace: Annotated[int, Field(ge=1)] = 10_000
     """Slugs that the packages of one namespace may ever use: their claims are kept when packages are deleted."""
     work_size: str = "10Gi"
@@ -129,6 +133,13 @@ class Settings(RunSettings, BuildPodSettings):
     def location(self) -> Location:
         """Where objects lie."""
         return Location(self.s3_bucket, self.s3_prefix)
+
+    def limits(self) -> dict[JobKind, Limits]:
+        """How many Jobs of each kind may run."""
+        return {
+            JobKind.VALIDATE: limits_of(self.max_validations, self.max_validations_per_namespace),
+            JobKind.BUILD: limits_of(self.max_builds, self.max_builds_per_namespace),
+        }
 
     def flow_settings(self) -> FlowSettings:
         """What runs need of the settings."""

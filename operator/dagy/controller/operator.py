@@ -21,9 +21,7 @@ from dagy.controller.queue import WorkQueue
 from dagy.controller.reconcile import Reconciler
 from dagy.controller.slots import Slots
 from dagy.controller.slugs import Slugs
-from dagy.core.facts import JobKind
 from dagy.core.plan import Key
-from dagy.core.turns import Limits
 from dagy_builder.storage import ObjectStore, StorageError
 
 log = logging.getLogger(__name__)
@@ -54,11 +52,7 @@ class Operator:
         cluster = Cluster(api, settings.build_namespace, words.said, settings.namespaces)
         objects = ObjectStore(settings.s3_bucket)
         store = ArtifactStore(objects, settings.location)
-        limits = {
-            JobKind.VALIDATE: Limits(settings.max_validations, settings.max_validations),
-            JobKind.BUILD: Limits(settings.max_builds, settings.max_builds_per_namespace),
-        }
-        slots = Slots(cluster, limits, self._queue.add)
+        slots = Slots(cluster, settings.limits(), self._queue.add)
         slugs = Slugs(cluster.claims, store, settings.slugs_per_namespace)
         performer = Performer(cluster, store, slots, settings.job_settings())
         reconciler = Reconciler(cluster, store, slots, performer, clock=_now, slugs=slugs)
@@ -126,6 +120,7 @@ class Operator:
                 continue
             for key in keys:
                 self._queue.add(key)
+            slots.wake()  # whatever end was not heard of
             if not self._ready:
                 await self._queue.idle()  # the order of arrival is known now
                 slots.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -14,7 +15,7 @@ from dagy.controller.slots import Slots
 from dagy.core import decide
 from dagy.core.facts import STEPS, JobFact, JobKind, PodFact
 from dagy.core.failure import Failure
-from dagy.core.index_access import references_of
+from dagy.core.index_access import IndexAccess, references_of
 from dagy.core.jobs import JobInput, JobSettings, index_secret, input_config_map, input_files, job_manifest
 from dagy.core.keys import PackageHome
 from dagy.core.logs import StepLog
@@ -42,6 +43,14 @@ class Effect:
     """A failed validation in full, as its log tells."""
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What a Job gets beside its manifest."""
+
+    files: Mapping[str, str | bytes]
+    access: IndexAccess
+
+
 class Performer:
     """Performs actions in the cluster and in S3."""
 
@@ -57,7 +66,9 @@ class Performer:
                 which = JobInput(job.kind, seen.slug, job.input_hash, job.attempt)
                 needed = resolution if job.kind is JobKind.BUILD else None
                 if not await self._cluster.has_input(job.name):
-                    await self._provide(plan, seen, which, job.uid, needed)
+                    given = await self._gather(plan, seen, which, needed)
+                    if isinstance(given, _Given):  # else the next look tells
+                        await self._provide(plan, which, job.uid, given)
                 return Effect(seen, changed=False)
             case decide.KeepLog(job, failure):
                 return await self._keep_log(plan, seen, job, failure)
@@ -88,42 +99,49 @@ class Performer:
 
     async def _start(self, plan: BuildPlan, seen: Observed, action: decide.StartJob, arrived: str) -> Effect:
         which = JobInput(action.kind, seen.slug, action.input_hash, action.attempt, action.cancelled)
-        if action.resolution and await self._lock(plan, seen, action.resolution) is None:
+        mine = Waiting(arrived, plan.key.namespace, plan.key.name)
+        if not action.cancelled:
+            position = self._slots.stand_in_line(action.kind, mine)
+            if position:
+                return Effect(seen, changed=False, queue_position=position)
+        given = await self._gather(plan, seen, which, action.resolution)
+        if given is None:
             # The lock is not in S3 (any more): resolve again, whatever status says.
             return Effect(replace(seen, resolution=None, record=None))
-
-        checked = await self.check_index(plan, seen)
-        if checked.index_refused:
-            return Effect(checked)
+        if isinstance(given, Failure):
+            return Effect(replace(seen, index_refused=given))
+        created: list[str] = []
 
         async def create() -> None:
             job = await self._cluster.create_job(job_manifest(plan, which, self._settings))
-            await self._provide(plan, seen, which, job["metadata"]["uid"], action.resolution)
+            created.append(job["metadata"]["uid"])
 
         if action.cancelled:
             await create()
-            return Effect(await self._look_again(plan, seen))
-        mine = Waiting(arrived, plan.key.namespace, plan.key.name)
-        position = await self._slots.start(action.kind, mine, create)
-        if position:
-            return Effect(seen, changed=False, queue_position=position)
+        else:
+            position = await self._slots.start(action.kind, mine, create)
+            if position:
+                return Effect(seen, changed=False, queue_position=position)
+        await self._provide(plan, which, created[0], given)
         return Effect(await self._look_again(plan, seen))
 
-    async def _provide(
-        self, plan: BuildPlan, seen: Observed, which: JobInput, job_uid: str, resolution: Resolution | None
-    ) -> None:
-        """Create the Job's Secret and then its ConfigMap, which stands for both, where they do not exist.
+    async def _gather(
+        self, plan: BuildPlan, seen: Observed, which: JobInput, resolution: Resolution | None
+    ) -> _Given | Failure | None:
+        """What the Job is to get; a Failure when its index settings can't be used, None when its lock is gone.
 
-        The index settings are read here and not before, so that a Job gets what they say when it starts.
+        Everything is read before the Job exists and not earlier, so that it gets what is said when it starts.
         """
         access = await self._cluster.index_access(plan, self._settings.index.url)
         if isinstance(access, Failure):
-            return  # refused in the meantime; the next look tells
+            return access
         request, lock = replace(plan.request(), slug=seen.slug, bucket=self._store.location.bucket), None
         if not request.index_url and self._settings.index.url:
             request = replace(request, index_url=self._settings.index.url)
         if resolution:
             lock = await self._lock(plan, seen, resolution)
+            if lock is None:
+                return None
             request = replace(
                 request,
                 lock_hash=resolution.lock_hash,
@@ -131,10 +149,13 @@ class Performer:
                 build_token=plan.requested.build or seen.handled.build,
                 attempt=which.attempt,
             )
-        files = input_files(request, lock.text if lock else None, access.certificates)
-        if access.credentials:
-            await self._cluster.create_secret(index_secret(plan, which, job_uid, self._settings, access))
-        await self._cluster.create_config_map(input_config_map(plan, which, job_uid, self._settings, files))
+        return _Given(input_files(request, lock.text if lock else None, access.certificates), access)
+
+    async def _provide(self, plan: BuildPlan, which: JobInput, job_uid: str, given: _Given) -> None:
+        """Create the Job's Secret and then its ConfigMap, which stands for both, where they do not exist."""
+        if given.access.credentials:
+            await self._cluster.create_secret(index_secret(plan, which, job_uid, self._settings, given.access))
+        await self._cluster.create_config_map(input_config_map(plan, which, job_uid, self._settings, given.files))
 
     async def _lock(self, plan: BuildPlan, seen: Observed, resolution: Resolution) -> Lock | None:
         lock = await self._store.lock(_home(seen), plan.spec_hash)
