@@ -47,6 +47,20 @@ def resolve(request: BuildRequest, log: Log = print) -> StepOutcome:
     return _run(Step.RESOLVE, work, log)
 
 
+def graph(request: BuildRequest, log: Log = print) -> StepOutcome:
+    """Find which package brings which: result {packages: [{name, requirement, brought_by}]}, and no lock."""
+
+    def work() -> tuple[str, dict[str, Any]]:
+        from dagy_builder.graph import graph as graph_of
+
+        route = _route()
+        with open_uv(shared_cache=not (runs_package_code(request) or route), route=route) as uv:
+            nodes = graph_of(request, uv, log)
+        return _counted(len(nodes), "package"), {"packages": [asdict(node) for node in nodes]}
+
+    return _run(Step.RESOLVE, work, log)
+
+
 def install(request: BuildRequest, lock_text: str, work_dir: Path, log: Log = print) -> StepOutcome:
     """Install the lock into `tree_in(work_dir)`: result {packageCount}."""
 

@@ -52,8 +52,8 @@ REFUSED: list[tuple[AttachReason, AttachRequest, list[Candidate], dict[str, Cont
     (AttachReason.IMAGE_INCOMPATIBLE, request(A, images=(ALPINE,)), [ML], EMPTY, "python:3.12-alpine (Alpine, musl) can't load"),
     (
         AttachReason.VERSION_CONFLICT, request(A, B), [ML, NLP], {ONE: Contents({"idna": "3.6"}, {}), TWO: Contents({"idna": "3.7"}, {})},
-        f"Package team-a/ml ({A}) brings idna 3.6 and team-a/nlp ({B}) brings idna 3.7; only one can be imported. Ask for the same "
-        "version in both, or put their dependencies into one package.",
+        f"Package team-a/ml ({A}) brings idna 3.6 and team-a/nlp ({B}) brings idna 3.7; only one can be imported. Make lists "
+        "that agree with `dagy requirements split`, or put all that is asked for into one package.",
     ),
     (
         AttachReason.FILE_CONFLICT, request(A, B), [ML, NLP],

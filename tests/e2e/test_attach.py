@@ -25,8 +25,6 @@ PACKAGES = {
     "trust": ("3.12", "certifi"),
     "older": ("3.12", "idna==3.6"),
     "eleven": ("3.11", "idna==3.7"),
-    # A backport of 2015 that is a syntax error today, and brings asyncio/__init__.py.
-    "backport": ("3.12", "asyncio==3.4.3"),
     # Two distributions that both bring serial/__init__.py.
     "serial": ("3.12", "serial"),
     "pyserial": ("3.12", "pyserial"),
@@ -132,23 +130,6 @@ def test_job_deployment_and_cronjob_import_both(team: Team) -> None:
             "uid": uid, "packages": "Read-only file system", "root": "Read-only file system", "credentials": [], "token": False,
         }  # fmt: skip
     assert not kube.list("secrets"), "no credentials of any kind are in the namespace"
-
-
-def test_the_standard_library_wins(team: Team) -> None:
-    """As in a virtual environment, and the status says what is never imported."""
-    code = (
-        "import asyncio, importlib.metadata, subprocess, sys; print(asyncio.__file__, importlib.metadata.version('asyncio'))\n"
-        "sys.exit(subprocess.call([sys.executable, '-c', 'import asyncio, idna; print(asyncio.run(asyncio.sleep(0, 1)))']))"
-    )
-    team.kube("create", "-f", "-", stdin=team.pod("backport", team.list("backport", "names"), code=code))
-    team.finished("backport")
-    said = team.kube("logs", "backport", "-c", "main").split()
-    assert said == ["/opt/python/3.12/lib/python3.12/asyncio/__init__.py", "3.4.3", "1"]
-    status = team.kube.get("deppackage", "backport")["status"]
-    assert status["artifact"]["warnings"][0].startswith(
-        "asyncio is for Pythons that lack asyncio, and Python 3.12 has it"
-    )
-    assert "1 warning in status.artifact.warnings" in status["message"]
 
 
 def test_refused_with_sentences_and_nothing_is_created(team: Team) -> None:

@@ -50,6 +50,15 @@ def resolve_here(request: BuildRequest, display: StepDisplay) -> LocalResult:
         return _resolve(request, display)
 
 
+def graph_here(request: BuildRequest, display: StepDisplay) -> StepOutcome:
+    """Which package brings which; result as of `pipeline.graph`. Raises as `resolve_here` does."""
+    _require_builder()
+    with _users_uv_cache(), indexes_of_user(request):
+        from dagy_builder import pipeline
+
+        return display.run(Step.RESOLVE, lambda say: pipeline.graph(request, say))
+
+
 def build_here(request: BuildRequest, output: Path, display: StepDisplay) -> LocalResult:
     """Steps `resolve`, `install` and `package`; the ZIP lies at `output` when all of them ended well.
 

@@ -26,6 +26,27 @@ app = App(
 )
 
 
+# Their help stands here, because a command that isn't run isn't imported.
+app.command(
+    "dagy.commands.requirements_resolve:reduce",
+    name="reduce",
+    help="""Print a requirements.txt without what others in it bring, such as a `pip freeze` without dependencies.
+
+    What is left out, and which versions change by it, is told on standard error. Exit code 1: lines that are wrong, or
+    requirements that don't resolve. 2: a file that cannot be used.
+    """,
+)
+app.command(
+    "dagy.commands.requirements_resolve:split",
+    name="split",
+    help="""Print DepPackage manifests that can be attached together, ready for kubectl apply -f -.
+
+    One file becomes as few packages as hold it; several files become a package each. All are resolved at once, and
+    each package names the exact version of all that it needs. Exit codes are those of reduce.
+    """,
+)
+
+
 @app.command
 def check(
     file: File,

@@ -118,8 +118,8 @@ def versions_conflict(name: str, first: str, version: str, second: str, other: s
     """Two packages with different versions of one distribution."""
     return Refusal(
         AttachReason.VERSION_CONFLICT,
-        f"Package {first} brings {name} {version} and {second} brings {name} {other}; only one can be imported. Ask "
-        "for the same version in both, or put their dependencies into one package.",
+        f"Package {first} brings {name} {version} and {second} brings {name} {other}; only one can be imported. Make "
+        "lists that agree with `dagy requirements split`, or put all that is asked for into one package.",
     )
 
 

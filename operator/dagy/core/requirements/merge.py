@@ -13,7 +13,8 @@ from dagy.model.names import MAX_DEPENDENCIES
 ALREADY_IN_LIST = "Package is already in the list."
 LIST_IS_FULL = (
     f"A package holds at most {MAX_DEPENDENCIES} dependencies. "
-    "Split a longer list into several packages and attach them together."
+    "`dagy requirements reduce` leaves out of a longer list what others in it bring; `dagy requirements split` makes "
+    "packages of it that can be attached together."
 )
 
 
