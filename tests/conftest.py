@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from dagy_builder.storage import ObjectStore
@@ -19,6 +20,9 @@ from tests.controller.harness import BUCKET
 from tests.s3server import s3_server
 
 ROOT = Path(__file__).parents[1]
+# How long an example takes says nothing on a machine that does other work as well.
+hypothesis.settings.register_profile("dagy", deadline=None)
+hypothesis.settings.load_profile("dagy")
 
 # However pytest is started: what a test finds is what a new machine has.
 new_machine.enter()

@@ -20,6 +20,7 @@ from dagy_builder.contract import Fault, Reason
 from dagy_builder.storage_errors import StorageError, classify
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef, ObjectIdentifierTypeDef
 
@@ -119,6 +120,16 @@ class ObjectStore:
                 Fault.ADMINISTRATOR,
             )
         return found
+
+    def chunks(self, key: str, chunk_bytes: int = 64 << 10) -> Iterator[bytes] | None:
+        """The object's bytes as they come, for objects of which nobody knows how large they are; None without one."""
+        found = self._or_none(lambda: self._s3.get_object(Bucket=self.bucket, Key=key))
+        return found and self._chunks(found["Body"], chunk_bytes)
+
+    def _chunks(self, body: StreamingBody, chunk_bytes: int) -> Iterator[bytes]:
+        with body:
+            while chunk := self._call(partial(body.read, chunk_bytes)):
+                yield chunk
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Write a small object, over whatever is there."""

@@ -213,12 +213,13 @@ def test_several_replicas_agree(packages: World) -> None:
         assert keeper._held.to_secret() == secret
 
 
-def test_the_bucket_away_is_said_and_nothing_starts(packages: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_cannot_be_read_is_said_and_nothing_starts(packages: World) -> None:
     packages.package("AWAY0001", "8" * 64)
     packages.package("AWAY0002", "9" * 64)
     packages.bucket.put(f"{packages.bases['AWAY0002']}.contents.txt.gz", b"rotten", "application/gzip")
     with pytest.raises(
-        KubectlError, match=r"Packages can't be attached now. The list of files can't be read: .* Try again"
+        KubectlError,
+        match=r"The contents of .*AWAY0001.* can't be compared. The list of files can't be read: .* Build them again",
     ):
         packages.server.create(pod("bad", "AWAY0001,AWAY0002"))
 

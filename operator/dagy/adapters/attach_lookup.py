@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from dagy.adapters.claims import Claims
 from dagy.adapters.kube import KubeApi, deppackage_path
 from dagy.adapters.reviews import may_get
-from dagy.core.attach import AttachRequest, Candidate, Contents, Pinned, Wanted
-from dagy.core.attach_contents import files_of_list, versions_of_lock
-from dagy.core.keys import Location, PackageHome
+from dagy.adapters.weighed_cache import WeighedCache
+from dagy.core import attach_refusal as refusals
+from dagy.core.attach import AttachRequest, Candidate, Contents, Pinned, Refusal, Wanted, conflicts
+from dagy.core.attach_contents import MAX_FILES, MAX_LOCK_BYTES, ContentsError, FileComparison, versions_of_lock
+from dagy.core.keys import Location, ObjectKey, PackageHome
 from dagy.model import names
 
 if TYPE_CHECKING:
     from dagy_builder.storage import ObjectStore
 
-_REMEMBERED = 16
-"""Contents that are kept in memory: about 2 MB each for 6,000 files."""
+_VERSIONS_BYTES, _DIFFERENCES_BYTES = 16 << 20, 8 << 20
+_SMALL_FILES = 50_000
+_ENTRY_BYTES = 200
+"""What a dictionary's entry takes beside its texts."""
+_Compared: TypeAlias = tuple[Contents, ...] | ContentsError
 
 
 class AttachLookup:
@@ -27,7 +31,11 @@ class AttachLookup:
 
     def __init__(self, api: KubeApi, location: Location, objects: ObjectStore | None = None) -> None:
         self._api, self._claims, self._location, self._objects = api, Claims(api), location, objects
-        self._known: OrderedDict[str, Contents] = OrderedDict()
+        # By what is read, never by what a status says of it.
+        self._versions: WeighedCache[ObjectKey, dict[str, str]] = WeighedCache(_VERSIONS_BYTES)
+        self._compared: WeighedCache[tuple[ObjectKey, ...], _Compared] = WeighedCache(_DIFFERENCES_BYTES)
+        self._small, self._large = asyncio.Lock(), asyncio.Lock()
+        """One comparison of each kind at a time: they take memory, and those of ordinary size wait for no others."""
 
     async def packages(self, request: AttachRequest) -> dict[str, Candidate]:
         """By slug: the packages that exist, and that the pod's namespace or service account may use.
@@ -39,15 +47,34 @@ class AttachLookup:
         found = await asyncio.gather(*(self._package(wanted, request) for wanted in request.wanted))
         return {candidate.slug: candidate for candidate in found if candidate}
 
-    async def contents(self, pinned: Sequence[Pinned]) -> dict[str, Contents]:
-        """By SHA-256 of the artifact, for those where it is recorded; nothing for a single package.
-
-        Raises StorageError, and ContentsError for a damaged object.
-        """
+    async def conflicts(self, pinned: Sequence[Pinned]) -> Refusal | None:
+        """Why these can't be used together, by what is in them. Raises StorageError."""
         if len(pinned) < 2 or self._objects is None:
-            return {}
-        found = await asyncio.gather(*(asyncio.to_thread(self._contents, package) for package in pinned))
-        return {package.artifact.sha256: one for package, one in zip(pinned, found, strict=True) if one}
+            return None
+        found = await self._contents(pinned)
+        if isinstance(found, ContentsError):
+            return refusals.contents_unusable([package.label for package in pinned], str(found))
+        return conflicts(pinned, {package.artifact.sha256: one for package, one in zip(pinned, found, strict=False)})
+
+    async def _contents(self, pinned: Sequence[Pinned]) -> _Compared:
+        """Of all of them, or of the first ones, when one has no record."""
+        places: list[tuple[ObjectKey, ObjectKey]] = []
+        for package in pinned:
+            lock, files = (package.home.key_of(u) for u in (package.artifact.lock_uri, package.artifact.contents_uri))
+            if lock is None or files is None:
+                break
+            places.append((lock, files))
+        key = tuple(place for pair in places for place in pair)
+        found = self._compared.get(key)
+        if found is None:
+            small = sum(package.artifact.file_count for package in pinned) <= _SMALL_FILES
+            async with self._small if small else self._large:
+                found = self._compared.get(key)
+                if found is None:
+                    found = await asyncio.to_thread(self._compare, places, _SMALL_FILES if small else MAX_FILES)
+            if isinstance(found, ContentsError) or len(found) == len(places):  # what has no record may get one
+                self._compared.put(key, found, _weight_of(found))
+        return found
 
     async def _package(self, wanted: Wanted, request: AttachRequest) -> Candidate | None:
         owned = await self._claims.owner(wanted.slug)
@@ -64,17 +91,42 @@ class AttachLookup:
             return None
         return Candidate.from_object(PackageHome(self._location, owned, package["metadata"]["uid"]), package)
 
-    def _contents(self, package: Pinned) -> Contents | None:
-        artifact, home = package.artifact, package.home
-        known = self._known.get(artifact.sha256)
-        places = home.key_of(artifact.lock_uri), home.key_of(artifact.contents_uri)
-        if known or not all(places) or self._objects is None:
+    def _compare(self, places: Sequence[tuple[ObjectKey, ObjectKey]], most_files: int) -> _Compared:
+        versions: list[dict[str, str]] = []
+        comparison = FileComparison(most_files)
+        assert self._objects
+        try:
+            for lock, files in places:
+                found, chunks = self._versions_of(lock), self._objects.chunks(files.text)
+                if found is None or chunks is None:
+                    break
+                versions.append(found)
+                comparison.add(chunks)
+        except ContentsError as error:
+            return error
+        return tuple(Contents(v, comparison.differing(i), comparison.cut) for i, v in enumerate(versions))
+
+    def _versions_of(self, lock: ObjectKey) -> dict[str, str] | None:
+        known = self._versions.get(lock)
+        assert self._objects
+        chunks = self._objects.chunks(lock.text) if known is None else None
+        if chunks is None:
             return known
-        lock, files = (self._objects.get(place.text) if place else None for place in places)
-        if lock is None or files is None:
-            return None
-        found = Contents(versions_of_lock(lock.decode()), files_of_list(files))
-        self._known[artifact.sha256] = found
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        text = bytearray()
+        for chunk in chunks:
+            text += chunk
+            if len(text) > MAX_LOCK_BYTES:
+                raise ContentsError(f"The lock has more than {MAX_LOCK_BYTES >> 20} MiB.")
+        found = versions_of_lock(text.decode("utf-8", errors="replace"))
+        self._versions.put(lock, found, _weight(found))
         return found
+
+
+def _weight_of(found: _Compared) -> int:
+    if isinstance(found, ContentsError):
+        return _ENTRY_BYTES
+    return sum(_ENTRY_BYTES + _weight(one.files) for one in found)  # versions are held once, by the other cache
+
+
+def _weight(entries: Mapping[str, str]) -> int:
+    return sum(_ENTRY_BYTES + len(key) + len(value) for key, value in entries.items()) + _ENTRY_BYTES

@@ -8,8 +8,7 @@ from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.flow_store import FlowStore
 from dagy.core import flow_artifact
-from dagy.core.attach import Attachment, AttachReason, Refusal, conflicts, pin
-from dagy.core.attach_contents import ContentsError
+from dagy.core.attach import Attachment, Refusal, pin
 from dagy.core.flow_plan import FlowPlan, is_deployed, request_for
 from dagy.core.flow_reasons import FlowReason, FlowRefusal
 from dagy.core.flow_revisions import KeptRevision
@@ -36,8 +35,6 @@ class FlowObserver:
             judged = await self._judge(plan, revisions[0] if revisions else None, refreshed)
         except StorageError as error:
             judged = FlowRefusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
-        except ContentsError as error:
-            judged = FlowRefusal(AttachReason.CONTENTS_UNKNOWN, f"{error} Build the packages again, or leave one out.")
         return Seen(
             revisions=revisions,
             runs=runs,
@@ -58,7 +55,7 @@ class FlowObserver:
         pinned = pin(request, candidates, only_current=True)
         if isinstance(pinned, Refusal):
             return refused_by(pinned, candidates)
-        conflict = None if deployed else conflicts(pinned.packages, await self._lookup.contents(pinned.packages))
+        conflict = None if deployed else await self._lookup.conflicts(pinned.packages)
         return refused_by(conflict, candidates) if conflict else pinned
 
     async def _judge_code(self, plan: FlowPlan) -> FlowRefusal | None:

@@ -102,10 +102,14 @@ class Pinned:
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in an artifact. `versions`: distribution (normalized) to version; `files`: path to SHA-256."""
+    """What is in an artifact, as far as it is compared with the others that are attached with it."""
 
     versions: Mapping[str, str]
+    """Distribution (normalized) to version."""
     files: Mapping[str, str]
+    """Path to a hash of its content, at least where another one's differs."""
+    cut: bool = False
+    """Whether more paths differ than are told."""
 
 
 @dataclass(frozen=True)
@@ -242,4 +246,5 @@ def _files_conflict(first: Pinned, one: Contents, second: Pinned, other: Content
     differing = sorted(path for path in one.files.keys() & other.files.keys() if one.files[path] != other.files[path])
     if not differing:
         return None
-    return refusals.files_conflict(differing[0], len(differing) - 1, first.label, second.label)
+    more = f"{'at least ' if one.cut or other.cut else ''}{len(differing) - 1}"
+    return refusals.files_conflict(differing[0], "" if more == "0" else more, first.label, second.label)

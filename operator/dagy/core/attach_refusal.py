@@ -123,8 +123,8 @@ def versions_conflict(name: str, first: str, version: str, second: str, other: s
     )
 
 
-def files_conflict(path: str, more: int, first: str, second: str) -> Refusal:
-    """The same path with different content from two packages."""
+def files_conflict(path: str, more: str, first: str, second: str) -> Refusal:
+    """The same path with different content from two packages. `more`: how many there are besides."""
     others = f" (and {more} more)" if more else ""
     return Refusal(
         AttachReason.FILE_CONFLICT,
@@ -139,6 +139,14 @@ def contents_unknown(package: str, request: str) -> Refusal:
         AttachReason.CONTENTS_UNKNOWN,
         f"What package {package} contains is not recorded, so it can't be compared with the others. Build it again: "
         f"`{request}`.",
+    )
+
+
+def contents_unusable(packages: Sequence[str], problem: str) -> Refusal:
+    """Lists that can't be read, or are larger than is compared."""
+    return Refusal(
+        AttachReason.CONTENTS_UNKNOWN,
+        f"The contents of {', '.join(packages)} can't be compared. {problem} Build them again, or leave one out.",
     )
 
 

@@ -18,8 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from dagy.adapters.attach_lookup import AttachLookup
 from dagy.adapters.kube import KubeError
-from dagy.core.attach import Attachment, AttachRequest, Refusal, conflicts, pin, request_of_pod
-from dagy.core.attach_contents import ContentsError
+from dagy.core.attach import Attachment, AttachRequest, Refusal, pin, request_of_pod
 from dagy.core.attach_pod import InitContainer, attach, is_attached, json_patch
 from dagy.core.attach_refusal import unexplained
 from dagy.core.attach_request import template_of
@@ -89,7 +88,7 @@ class Admission:
         pinned = pin(request, await self._lookup.packages(request))
         if isinstance(pinned, Refusal):
             return pinned
-        return conflicts(pinned.packages, await self._lookup.contents(pinned.packages)) or pinned
+        return await self._lookup.conflicts(pinned.packages) or pinned
 
     def _denied(self, request: AttachRequest | Refusal, refusal: Refusal) -> Json:
         reason = str(refusal.reason) if self._tell else "Forbidden"
@@ -136,8 +135,6 @@ def _cause(error: Exception) -> str:
             return error.message
         case KubeError() | aiohttp.ClientError() | OSError() | asyncio.TimeoutError():
             return f"The Kubernetes API server does not answer as it should ({error})."
-        case ContentsError():
-            return str(error)
         case ApiUnknownError():
             return "No replica of dagy-api has published its certificate yet, which pods need to know it by."
         case _:

@@ -11,7 +11,7 @@ from dagy.adapters.kube import Json, KubeApi
 from dagy.adapters.presigned import PresignedStore, UploadGoneError, WrongPartsError
 from dagy.core import rest_view
 from dagy.core.api_reasons import ApiReason
-from dagy.core.attach import Refusal, conflicts, pin
+from dagy.core.attach import Refusal, pin
 from dagy.core.flow_plan import flow_plan_of, request_for
 from dagy.core.keys import FlowUpload, ObjectKey
 from dagy.core.plan import digest
@@ -136,7 +136,7 @@ async def _check_packages(services: Services, flow: FlowUpload, spec: Json) -> N
     if isinstance(pinned, Refusal):
         refusal = pinned
     else:
-        found = conflicts(pinned.packages, await services.lookup.contents(pinned.packages))
+        found = await services.lookup.conflicts(pinned.packages)
         if found is None:
             return
         refusal = found

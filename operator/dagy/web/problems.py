@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 
 from dagy.adapters.kube import KubeError
 from dagy.core.api_reasons import API_CATALOGUE, ApiReason
-from dagy.core.attach_contents import ContentsError
 from dagy.model.rest_base import Problem, ProblemDetail
 from dagy.web.pools import PoolFullError
 from dagy_builder.storage_errors import StorageError
@@ -159,7 +158,6 @@ _TRANSLATED = (
     ProblemError,
     KubeError,
     StorageError,
-    ContentsError,
     RequestValidationError,
     HTTPException,
     PoolFullError,
@@ -189,8 +187,6 @@ def translated(error: Exception) -> ProblemError:
             return from_cluster(error)
         case StorageError():
             return from_storage(error)
-        case ContentsError():
-            return ProblemError(ApiReason.STORAGE_UNAVAILABLE, str(error))
         case RequestValidationError():
             return _unreadable(error)
         case PoolFullError():
