@@ -38,6 +38,7 @@ WHY = {
     ("dagy-api", "pods/log"): "the same",
     ("dagy-api-certificates", "secrets"): "the certificates that the replicas share; that Secret alone",
     ("dagy-api-authority", "configmaps"): "by which authority it is known; that ConfigMap alone",
+    ("dagy-api-address", "configmaps"): "where the API is, and by which authority it is known; that ConfigMap alone",
     ("dagy-webhook", "deppackages"): "what pods get",
     ("dagy-webhook-cluster", "slugclaims"): "whose a slug is",
     ("dagy-webhook-cluster", "namespaces"): "the same; and from where a namespace takes packages",

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 MANIFESTS = Path(__file__).parents[1] / "manifests/base"
-FILES = ("user-roles", "index-credentials", "rbac", "api-rbac", "webhook-server", "control-plane-policies")
+FILES = (
+    "user-roles",
+    "index-credentials",
+    "rbac",
+    "api-rbac",
+    "cluster-info",
+    "webhook-server",
+    "control-plane-policies",
+)
 ACTIVE_WITHIN = 30.0
 
 Json = dict[str, Any]

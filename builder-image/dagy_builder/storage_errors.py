@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-
-import botocore.exceptions
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSLError,
-)
+from typing import TYPE_CHECKING
 
 from dagy_builder.contract import Fault, Reason
+
+# Whoever meets such an error has imported it; the API inside a command knows the sentences, and has no boto3.
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 _WHERE_SET = "the Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL and DAGY_S3_BUCKET"
 _BAD_CREDENTIALS = {
@@ -44,26 +39,28 @@ class StorageError(Exception):
 
 def classify(error: Exception, bucket: str, endpoint: str) -> StorageError:
     """The botocore error as a StorageError. `endpoint` is a URL or a name for AWS."""
+    from botocore import exceptions as s3
+
     match error:
-        case ClientError():
+        case s3.ClientError():
             return _refusal(error, bucket, endpoint)
-        case NoCredentialsError() | PartialCredentialsError():
+        case s3.NoCredentialsError() | s3.PartialCredentialsError():
             return StorageError(
                 Reason.STORAGE_ACCESS_DENIED,
                 f"There are no credentials for S3 at {endpoint}, so bucket {bucket} can't be used. "
                 f"Set them in {_WHERE_SET}.",
             )
-        case SSLError():
+        case s3.SSLError():
             return StorageError(
                 Reason.STORAGE_UNREACHABLE,
                 f"The certificate of S3 at {endpoint} is not trusted. Put its authority into the CA bundle.",
             )
-        case botocore.exceptions.ConnectionError() | HTTPClientError():
+        case s3.ConnectionError() | s3.HTTPClientError():
             return StorageError(
                 Reason.STORAGE_UNREACHABLE,
                 f"S3 at {endpoint} does not answer ({_cause(error)}). Check that it runs and can be reached from here.",
             )
-        case BotoCoreError():
+        case s3.BotoCoreError():
             return StorageError(Reason.UPLOAD_FAILED, f"S3 at {endpoint}, bucket {bucket}: {_cause(error)}.")
         case _:
             raise error

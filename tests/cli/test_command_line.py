@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dagy.cli import main
+from dagy_builder.uv import find_uv
 from tests.cluster.layout import current_layout
 
 ROOT = Path(__file__).parents[2]
@@ -77,8 +80,41 @@ def test_importing_the_sdk_is_cheap() -> None:
     assert done.stdout == "set()\n"
 
 
-def test_the_extra_for_the_api_in_process_is_the_operators_group() -> None:
-    """Without Kopf, and in the same releases: one lock file, one set of bugs."""
+def test_the_extra_for_the_api_in_process_is_a_part_of_the_operators_group() -> None:
+    """In the same releases: one lock file, one set of bugs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    group = {one for one in project["dependency-groups"]["operator"] if not one.startswith("kopf")}
-    assert set(project["project"]["optional-dependencies"]["server"]) == group
+    extra = set(project["project"]["optional-dependencies"]["server"])
+    assert extra < set(project["dependency-groups"]["operator"])
+    assert {one.split(">")[0] for one in extra} == {"fastapi", "kubernetes", "uvicorn"}
+
+
+def test_the_api_in_process_needs_no_more_than_its_extra() -> None:
+    """boto3 above all: pip finds no releases of it and of kubernetes that go together."""
+    check = (
+        "import sys; sys.modules.update(dict.fromkeys(['boto3', 'botocore', 'cryptography', 'deflate', 'kopf', 'uv']));"
+        "import dagy.web.app, dagy.web.short_lived, dagy.commands.cluster_api"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.network
+def test_what_the_readme_says_installs_it(tmp_path: Path) -> None:
+    """Without this project's uv.lock, as pip and `uv tool` do it."""
+    text = (ROOT / "README.md").read_text()
+    (requirement,) = set(re.findall(r"install '(\.\[[a-z,]+\])'", text))
+    shutil.copytree(ROOT, tmp_path / "checkout", ignore=shutil.ignore_patterns(".*", "node_modules", "__pycache__"))
+    uv = [find_uv(), "--no-config", "--quiet"]
+    subprocess.run([*uv, "venv", str(tmp_path / "venv"), "--python", sys.executable], check=True)
+    wheel = [*uv, "build", "--wheel", "--out-dir", str(tmp_path / "dist"), str(tmp_path / "checkout")]
+    subprocess.run(wheel, check=True)
+    (built,) = (tmp_path / "dist").glob("*.whl")
+    install = [*uv, "pip", "install", "--python", str(tmp_path / "venv/bin/python")]
+    subprocess.run([*install, f"dagy{requirement[1:]} @ {built.as_uri()}"], check=True)
+    done = subprocess.run(
+        [str(tmp_path / "venv/bin/dagy"), "packages", "list"],
+        env={"KUBECONFIG": str(tmp_path / "none"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"there is no file {tmp_path / 'none'}" in done.stderr

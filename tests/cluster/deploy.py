@@ -11,7 +11,7 @@ import yaml
 
 from . import s3
 from .kube import apply_objects, command, kubectl
-from .layout import REPO, S3_NODE_PORT, ClusterError, Layout
+from .layout import API_NODE_PORT, REPO, S3_NODE_PORT, ClusterError, Layout
 from .progress import Progress
 from .shell import follow, run
 
@@ -94,7 +94,11 @@ def with_images(
 
 def with_addresses(objects: list[dict[str, Any]], node_ip: str) -> list[dict[str, Any]]:
     """The objects, with the API told under which address this machine reaches it and S3."""
-    addresses = {"DAGY_API_HOSTS": node_ip, "DAGY_S3_PUBLIC_URL": f"http://{node_ip}:{S3_NODE_PORT}"}
+    addresses = {
+        "DAGY_API_HOSTS": node_ip,
+        "DAGY_API_PUBLIC_URL": f"https://{node_ip}:{API_NODE_PORT}",
+        "DAGY_S3_PUBLIC_URL": f"http://{node_ip}:{S3_NODE_PORT}",
+    }
     return [
         {**o, "data": {**o["data"], **addresses}}
         if (o["kind"], o["metadata"]["name"]) == ("ConfigMap", "dagy-api")

@@ -13,6 +13,7 @@ GO_MODULES = Path(__file__).resolve().parent / "go"
 NODE_NAME = "dagy"
 CONTEXT = "dagy"
 S3_NODE_PORT = 30070
+API_NODE_PORT = 30443
 
 
 class ClusterError(Exception):

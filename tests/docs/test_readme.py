@@ -14,6 +14,7 @@ import yaml
 from dagy.model import names
 from dagy.model.crd import DEPPACKAGE_COLUMNS
 from dagy.model.spec import DepPackageSpec
+from tests.readme import rows
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -88,3 +89,18 @@ def test_commands_of_dagy_exist(command: str) -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)]+)\)", README))))
 def test_links_lead_somewhere(target: str) -> None:
     assert (ROOT / target).exists()
+
+
+def test_every_row_of_the_table_is_tried_out() -> None:
+    """By tests/e2e/test_readme.py, as a user of one namespace and as administrator; a row that can't be raises."""
+    found = rows()
+    commands = {command for row in found for command in row.commands}
+    assert set(re.findall(r"`(dagy [^`]+)`", README.partition("## Use it")[2])) <= commands
+    assert 'kubectl annotate deppackage ml-pipeline dagy.io/cancel="$(date +%s)" --overwrite' in commands
+    assert [row for row in found if row.applies]
+    assert [row.annotation for row in found if row.annotation] == ["dagy.io/dep-packages: GGN0B4B2"]
+
+
+def test_the_shell_of_make_up_finds_dagy() -> None:
+    (line,) = re.findall(r"^export KUBECONFIG=.*$", README, re.MULTILINE)
+    assert "PATH=$PWD/.cluster/bin:$PWD/.venv/bin:$PATH" in line

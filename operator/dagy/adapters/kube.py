@@ -70,6 +70,11 @@ class KubeApi:
         configuration = _without_identity(await _configuration(kubeconfig))
         return cls(client.ApiClient(configuration), token="", manager=manager)
 
+    @property
+    def configuration(self) -> client.Configuration:
+        """Where the server is, whom to trust, and who asks."""
+        return cast(client.Configuration, self._client.configuration)
+
     def as_caller(self, token: str) -> KubeApi:
         """Requests with somebody's bearer token, on the connections of this one."""
         return KubeApi(self._client, token=token, manager=self._manager)

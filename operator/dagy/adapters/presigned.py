@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dagy.core.keys import ObjectKey
 from dagy_builder.storage_errors import StorageError, classify
+
+# Imported where it is used: the API inside a command has no boto3 without the settings of a store.
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
 
 T = TypeVar("T")
 _READ_BYTES = 1 << 20
@@ -87,6 +89,8 @@ class PresignedStore:
 
     def complete(self, key: ObjectKey, upload_id: str, parts: Sequence[tuple[int, str]]) -> None:
         """Make the parts one object, unless there is one at that key. Raises UploadGoneError, WrongPartsError."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
         listed: Any = {"Parts": [{"PartNumber": number, "ETag": etag} for number, etag in parts]}
         try:
             self._s3.complete_multipart_upload(
@@ -153,6 +157,8 @@ class PresignedStore:
         return text if len(data) <= limit else f"{text}\n(Cut here: a log of more than {limit} bytes is not shown.)\n"
 
     def _call(self, call: Callable[[], T]) -> T:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         try:
             return call()
         except (ClientError, BotoCoreError) as error:
@@ -165,4 +171,6 @@ class PresignedStore:
 
 
 def _code(error: Exception) -> str:
+    from botocore.exceptions import ClientError
+
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dagy.adapters.kube import KubeApi
+from dagy.adapters.kube import Json, KubeApi
+from dagy.core.client_certificate import CertifiedUser
 from dagy.core.plan import Key
 from dagy.model import names
 
-_SELF_ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+SELF_ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _TOKEN = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 a path
@@ -33,9 +34,19 @@ async def may(api: KubeApi, verb: str, plural: str, namespace: str, name: str = 
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": _attributes(verb, plural, namespace, name)},
+        "spec": {"resourceAttributes": attributes(verb, plural, namespace, name)},
     }
-    return bool((await api.post(_SELF_ACCESS, review))["status"].get("allowed"))
+    return bool((await api.post(SELF_ACCESS, review))["status"].get("allowed"))
+
+
+async def review_access(api: KubeApi, user: CertifiedUser, attributes: dict[str, str]) -> Json:
+    """The SubjectAccessReview of somebody whom we have authenticated ourselves."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": user.name, "groups": list(user.groups), "resourceAttributes": attributes},
+    }
+    return await api.post(_ACCESS, review)
 
 
 async def user_of(api: KubeApi) -> str:
@@ -75,7 +86,7 @@ async def account_may_get(api: KubeApi, identity: PodIdentity, namespace: str, n
             "uid": user.get("uid"),
             "groups": user.get("groups") or [],
             "extra": user.get("extra") or {},
-            "resourceAttributes": _attributes("get", names.DEPPACKAGE_PLURAL, namespace, name),
+            "resourceAttributes": attributes("get", names.DEPPACKAGE_PLURAL, namespace, name),
         },
     }
     return bool((await api.post(_ACCESS, review))["status"].get("allowed"))
@@ -88,6 +99,7 @@ async def may_get(api: KubeApi, namespace: str, account: str, package: Key) -> b
     return await account_may_get(api, PodIdentity(namespace, account, "", user), package.namespace, package.name)
 
 
-def _attributes(verb: str, plural: str, namespace: str, name: str) -> dict[str, str]:
+def attributes(verb: str, plural: str, namespace: str, name: str) -> dict[str, str]:
+    """One thing that may be allowed with our kinds; without a name, with all of a namespace."""
     place = {"group": names.GROUP, "version": names.VERSION, "resource": plural, "namespace": namespace, "verb": verb}
     return {**place, "name": name} if name else place

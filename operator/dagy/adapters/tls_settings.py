@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field
 from typing_extensions import override
 
 from dagy.adapters.settings import EnvironmentSettings
+from dagy.model import names
 
 
 class TlsSettings(EnvironmentSettings):
@@ -46,6 +48,8 @@ class ApiTlsSettings(TlsSettings):
     """The API's Service."""
     api_hosts: str = ""
     """Comma-separated names and addresses, beside the Service's, under which users reach the API."""
+    api_public_url: Annotated[str, Field(pattern=r"^(https://[^\s@/]+(/[^\s@]*)?)?$")] = ""
+    """URL at which users outside the cluster reach the API. The commands of whoever has a kubeconfig find it by themselves. Where its host is one of DAGY_API_HOSTS the API's own certificate must answer there (a LoadBalancer, a NodePort, an Ingress that passes TLS on); else a publicly trusted one of a proxy, through which no client certificates come."""  # noqa: E501
     tls_secret: str = "dagy-api-tls"  # noqa: S105 a name
     """Secret in which the replicas keep the certificates that they make and rotate themselves."""
 
@@ -61,3 +65,10 @@ class ApiTlsSettings(TlsSettings):
         """As there."""
         more = (host.strip() for host in self.api_hosts.split(","))
         return (*self._service_hosts(self.api_service), *(host for host in more if host))
+
+    @property
+    def address(self) -> dict[str, str | None]:
+        """What users are told about where the API is."""
+        url = self.api_public_url.rstrip("/") or None
+        direct = url is not None and urlsplit(url).hostname in {host.lower() for host in self.hosts}
+        return {names.API_URL_KEY: url if direct else None, names.API_PROXIED_URL_KEY: None if direct else url}

@@ -30,6 +30,9 @@ class Call(Generic[T]):
     idempotent: bool = True
     """Whether carrying it out twice does no more than carrying it out once."""
 
+    central: bool = False
+    """Whether it needs what only the cluster's own API has: the object store, the pods of builds, everybody's slugs."""
+
     @property
     def repeatable(self) -> bool:
         """Whether it may be sent again when it may have been carried out.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from threading import Lock
+from threading import RLock
 from typing import Any, TypeVar
 
 import httpx
@@ -21,10 +21,18 @@ T = TypeVar("T")
 class Session:
     """One API, and the object store that it signs URLs of, which must never see the token."""
 
-    def __init__(self, http: httpx.Client, open_store: Callable[[], httpx.Client], namespace: str) -> None:
+    def __init__(
+        self,
+        http: httpx.Client,
+        open_store: Callable[[], httpx.Client],
+        namespace: str,
+        open_central: Callable[[], httpx.Client] | None = None,
+    ) -> None:
+        """`open_central`: the API for calls that are `central`, where `http` leads to one that has no store."""
         self.http, self.namespace = http, namespace
-        self._open_store, self._opening = open_store, Lock()
+        self._open_store, self._open_central, self._opening = open_store, open_central, RLock()
         self._store: httpx.Client | None = None
+        self._central: httpx.Client | None = None
 
     @property
     def store(self) -> httpx.Client:
@@ -33,18 +41,36 @@ class Session:
             self._store = self._store or self._open_store()
             return self._store
 
+    @property
+    def is_divided(self) -> bool:
+        """Whether calls that are `central` go to another API than the rest."""
+        return self._open_central is not None
+
+    @property
+    def central(self) -> httpx.Client:
+        """The client for calls that are `central`; where it is another one, it is opened when it is first used."""
+        if self._open_central is None:
+            return self.http
+        with self._opening:
+            self._central = self._central or self._open_central()
+            return self._central
+
+    def _client(self, call: Call[Any]) -> httpx.Client:
+        return self.central if call.central else self.http
+
     def close(self) -> None:
         """Close the connections."""
-        self.http.close()
-        if self._store:
-            self._store.close()
+        for client in (self.http, self._store, self._central):
+            if client:
+                client.close()
 
     def send(self, call: Call[T]) -> T:
         """Send it, again where that helps and does no harm. Raises DagyError."""
-        attempts = answers.Attempts(call, str(self.http.base_url))
+        http = self._client(call)
+        attempts = answers.Attempts(call, str(http.base_url))
         while True:
             try:
-                response = self.http.send(request(self.http, call))
+                response = http.send(request(http, call))
             except httpx.TransportError as error:
                 delay = attempts.after_failure(error)
             else:
@@ -81,17 +107,18 @@ class Session:
         try:
             yield response
         except httpx.TransportError as error:
-            raise answers.failure(error, str(self.http.base_url)) from error
+            raise answers.failure(error, str(self._client(call).base_url)) from error
         finally:
             response.close()
 
     def _opened(self, call: Call[bytes]) -> httpx.Response:
         """The beginning of an answer, asked for again where that helps. Raises DagyError."""
-        timeout = httpx.Timeout(self.http.timeout.connect, read=None)
-        attempts = answers.Attempts(call, str(self.http.base_url))
+        http = self._client(call)
+        timeout = httpx.Timeout(http.timeout.connect, read=None)
+        attempts = answers.Attempts(call, str(http.base_url))
         while True:
             try:
-                response = self.http.send(request(self.http, call, timeout), stream=True)
+                response = http.send(request(http, call, timeout), stream=True)
                 if response.is_success:
                     return response
                 with closing(response):

@@ -46,19 +46,36 @@ class Client:
         )
 
     @classmethod
-    def over(cls, transport: httpx.BaseTransport, *, namespace: str = "default", timeout: float = 30.0) -> Self:
-        """A client of an API that a transport reaches by itself, such as one in this process: no URL, no token."""
+    def over(
+        cls,
+        transport: httpx.BaseTransport,
+        *,
+        namespace: str = "default",
+        timeout: float = 30.0,
+        open_central: Callable[[], httpx.Client] | None = None,
+    ) -> Self:
+        """A client of an API that a transport reaches by itself, such as one in this process: no URL, no token.
+
+        `open_central`: a client of the cluster's own API, for what needs the object store or the pods of builds.
+        """
         client = cls.__new__(cls)
         prepared = unauthenticated(timeout)
         client._start(
             httpx.Client(transport=transport, **prepared.arguments()),
             lambda: httpx.Client(verify=prepared.verify, **store_arguments(timeout)),
             namespace,
+            open_central,
         )
         return client
 
-    def _start(self, http: httpx.Client, open_store: Callable[[], httpx.Client], namespace: str) -> None:
-        self._session = Session(http, open_store, namespace)
+    def _start(
+        self,
+        http: httpx.Client,
+        open_store: Callable[[], httpx.Client],
+        namespace: str,
+        open_central: Callable[[], httpx.Client] | None = None,
+    ) -> None:
+        self._session = Session(http, open_store, namespace, open_central)
 
     @cached_property
     def packages(self) -> Packages:

@@ -39,6 +39,7 @@ class Setup:
 
     def arguments(self) -> dict[str, Any]:
         """Of httpx.Client and httpx.AsyncClient."""
+        _redact_signed_urls()
         headers = {"User-Agent": f"dagy/{version('dagy')}", "Accept": "application/json"}
         return {"base_url": self.url, "auth": self.auth, "timeout": self.timeout, "headers": headers}
 
@@ -56,6 +57,16 @@ def setup(
         raise SetupError(
             f"No URL of the API was given. Pass it, or set {URL_VARIABLE}, e.g. to https://api.example.com."
         )
+    return Setup(
+        url=checked_url(base),
+        auth=TokenAuth(token_source(token, environ)),
+        verify=trust(ca_file or environ.get(CA_VARIABLE)),
+        timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+    )
+
+
+def checked_url(base: str) -> str:
+    """A URL to which a token may go. Raises SetupError."""
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise SetupError("The URL of the API must look like https://api.example.com, without a user or a password.")
@@ -63,18 +74,11 @@ def setup(
         raise SetupError(
             f"{base} is not encrypted, so everyone on the way could read the token and use it. Use its https URL."
         )
-    _redact_signed_urls()
-    return Setup(
-        url=base,
-        auth=TokenAuth(token_source(token, environ)),
-        verify=trust(ca_file or environ.get(CA_VARIABLE)),
-        timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
-    )
+    return base.rstrip("/")
 
 
 def unauthenticated(timeout: float) -> Setup:
     """For an API that needs neither URL nor token, because its transport is private."""
-    _redact_signed_urls()
     ca_file = os.environ.get(CA_VARIABLE)
     return Setup("http://dagy", None, trust(ca_file), httpx.Timeout(timeout, connect=CONNECT_SECONDS))
 

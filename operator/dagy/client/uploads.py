@@ -56,6 +56,8 @@ class Uploads:
 
     def complete(self, namespace: str, request: CompleteUploadRequest) -> DeploymentResponse:
         """Deploy what was uploaded; repeated, it changes nothing."""
+        if self._session.is_divided:
+            return self._session.run(operations.assemble_and_deploy(namespace, request))
         return self._session.send(operations.complete(namespace, request))
 
     def abort(self, upload_id: str, artifact_key: str) -> None:
@@ -67,7 +69,7 @@ class Uploads:
         self._hints.forget(*self._what(artifact, deployment_name, namespace))
 
     def _what(self, artifact: LocalArtifact, deployment_name: str, namespace: str) -> tuple[str, ...]:
-        return artifact.sha256, str(self._session.http.base_url), namespace, deployment_name
+        return artifact.sha256, str(self._session.central.base_url), namespace, deployment_name
 
     def _under_way(self, artifact: LocalArtifact, what: Sequence[str]) -> tuple[Hint, dict[int, str]] | None:
         """An earlier upload of this file and the ETags of what the store has of it; None when there is none."""

@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, ParamSpec
 
 from dagy.client import Client
 from dagy.client.errors import ArtifactError, DagyError, InvalidError, SetupError
@@ -17,10 +18,14 @@ from dagy.commands import terminal
 from dagy.commands.input_files import InputError
 from dagy.commands.options import Api
 
+if TYPE_CHECKING:
+    import httpx
+
 DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes. 1: it failed, or there are findings. 2: what was given can't be used."""
 
 P = ParamSpec("P")
+_STORE_VARIABLE = "DAGY_S3_BUCKET"
 _UNUSABLE = (ArtifactError, BadReferenceError, InputError, InvalidError, SetupError)
 
 
@@ -51,15 +56,28 @@ def answered(command: Callable[P, int]) -> Callable[P, int]:
 
 @contextmanager
 def connected(api: Api) -> Iterator[Client]:
-    """The API that a command means: that of its URL, or else one inside this process."""
+    """The API that a command means: that of its URL, or else one inside this process.
+
+    What needs the object store or the pods of builds goes to the cluster's own API then, which is found by itself.
+    """
     if api.url:
         with Client(api.url, namespace=namespace_of(api), ca_file=api.ca_file) as client:
             yield client
         return
     from dagy.commands.in_process import in_process_api
 
-    with in_process_api() as transport, Client.over(transport, namespace=namespace_of(api)) as client:
-        yield client
+    with in_process_api() as process:
+
+        def open_central() -> httpx.Client:
+            from dagy.commands.cluster_api import open_cluster_api
+
+            return open_cluster_api(process, api)
+
+        # With the settings of the store, and what it takes to use it, all is done here.
+        has_store = os.environ.get(_STORE_VARIABLE) and find_spec("boto3")
+        opening = None if has_store else open_central
+        with Client.over(process.transport, namespace=namespace_of(api), open_central=opening) as client:
+            yield client
 
 
 def namespace_of(api: Api) -> str:

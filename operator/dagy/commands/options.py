@@ -43,7 +43,8 @@ class Api:
             name="--url",
             group=_API,
             env_var="DAGY_API_URL",
-            help="URL of the API. Without one the API runs inside this command, with the rights of the kubeconfig.",
+            help="URL of the API. Without one the kubeconfig is enough: the API runs inside this command with its "
+            "rights, and what needs the object store goes to the API of its cluster.",
         ),
     ] = None
     ca_file: Annotated[

@@ -41,6 +41,13 @@ FLOW_EDIT_ROLE = "dagy-flow-edit"
 """ClusterRole that lets them write flow deployments, and so start pods."""
 OPERATOR_ACCOUNT = ("dagy-system", "dagy-operator")
 """Namespace and name of the operator's service account in manifests/."""
+SYSTEM_NAMESPACE = OPERATOR_ACCOUNT[0]
+API_SERVICE = "dagy-api"
+"""The API's Service in that namespace, and the value of its pods' label app.kubernetes.io/name."""
+API_PORT = 8443
+API_CONFIG_MAP = "dagy-api-authority"
+"""ConfigMap there in which the API tells others how to reach it, and by which certificate it is known."""
+API_AUTHORITY_KEY, API_URL_KEY, API_PROXIED_URL_KEY = "ca.crt", "url", "proxied-url"
 
 ANNOTATION_PACKAGE = f"{GROUP}/package"
 """namespace/name of the DepPackage that a Job belongs to; too long for a label."""

@@ -77,6 +77,15 @@ class CompleteUploadRequest(DeploymentOptions):
     """Name of the deployment."""
 
 
+class DeployRequest(DeploymentOptions):
+    """Deploy an artifact that was uploaded. Options that are absent stay as the deployment has them."""
+
+    flow_artifact: RestFlowArtifact
+    """As the assembly of the upload gave it."""
+    upload_id: UploadId
+    """Of that upload; repeated with the same one, nothing changes."""
+
+
 class RestPinnedPackage(PinnedPackage, RestModel):
     """One package of a revision, and the artifact that all its runs get."""
 

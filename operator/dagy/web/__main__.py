@@ -17,6 +17,7 @@ from dagy.web import connections
 from dagy.web.app import create_app
 from dagy.web.authorities import ApiAuthority
 from dagy.web.certificate_keeper import CertificateKeeper
+from dagy.web.client_certificates import ClientAuthorities
 from dagy.web.services import Services
 from dagy_builder.trust import trust_added_authorities
 
@@ -43,14 +44,17 @@ def main() -> int:
 async def _serve(settings: ApiSettings, tls: ApiTlsSettings) -> None:
     services = await Services.in_cluster(settings)
     identity = services.identity()
-    keeper = CertificateKeeper(identity, tls, ApiAuthority(identity, tls.api_namespace).publish)
+    keeper = CertificateKeeper(identity, tls, ApiAuthority(identity, tls.api_namespace, tls.address).publish)
+    clients = ClientAuthorities(identity, keeper.accept_clients)
+    await clients.look()
     await keeper.look()
     server = connections.server(create_app(services), settings.api_host, settings.api_port, lambda: keeper.context)
-    looking = asyncio.create_task(keeper.run())
+    looking = [asyncio.create_task(one) for one in (keeper.run(), clients.run(tls.tls_check_seconds))]
     try:
         await server.serve()
     finally:
-        looking.cancel()
+        for task in looking:
+            task.cancel()
         await services.close()
 
 

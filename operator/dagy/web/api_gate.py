@@ -19,6 +19,8 @@ _DEFAULT = Allowance()
 _PACKAGES = Allowance(body_bytes=256 << 10)
 _COMPLETE = Allowance(body_bytes=2 << 20, body_seconds=60.0, values=60_000)
 """10,000 parts, with their ETags."""
+_DEPLOYMENT = Allowance(body_bytes=1 << 20)
+"""100 environment variables of 8 kB."""
 _PART_URLS = Allowance(body_bytes=128 << 10, values=20_000)
 
 
@@ -35,8 +37,10 @@ class RouteAllowances:
             return None
         if path.startswith("/dep-packages"):
             return _PACKAGES
-        if path == "/uploads/complete":
+        if path in ("/uploads/complete", "/uploads/assemble"):
             return _COMPLETE
+        if path.startswith("/deployments/"):
+            return _DEPLOYMENT
         return _PART_URLS if path.startswith("/uploads/") else _DEFAULT
 
 

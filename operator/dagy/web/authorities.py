@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from dagy.adapters.kube import KubeApi, namespaced
@@ -12,8 +13,8 @@ from dagy.model import names
 
 log = logging.getLogger(__name__)
 
+_NOWHERE: Mapping[str, str | None] = {}
 _CONFIGURATIONS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
-CONFIG_MAP, _KEY = "dagy-api-authority", "ca.crt"
 
 
 class WebhookBundle:
@@ -45,23 +46,27 @@ class WebhookBundle:
 
 
 class ApiAuthority:
-    """By which certificates pods know the API: the API writes them, the webhook reads them."""
+    """By which certificates pods and users know the API, and where it is: it writes them itself, others read them."""
 
-    def __init__(self, api: KubeApi, namespace: str) -> None:
-        self._api, self._path = api, namespaced("configmaps", namespace, CONFIG_MAP)
+    def __init__(self, api: KubeApi, namespace: str, address: Mapping[str, str | None] = _NOWHERE) -> None:
+        """`address`: what else is written, by key; None for what must not be there."""
+        self._api, self._path = api, namespaced("configmaps", namespace, names.API_CONFIG_MAP)
+        self._address = address
         self.pem = ""
         """What was read or written last; empty as long as the API has published nothing."""
 
     async def publish(self, authorities: str) -> None:
         """Write them, if they are new."""
-        if await self._read() != authorities:
-            await self._api.merge(self._path, {"data": {_KEY: authorities}})
-            log.info("Published the authority in ConfigMap %s", CONFIG_MAP)
+        wanted = {names.API_AUTHORITY_KEY: authorities, **self._address}
+        found = await self._data()
+        if any(found.get(key) != value for key, value in wanted.items()):
+            await self._api.merge(self._path, {"data": wanted})
+            log.info("Published the API's authority and address in ConfigMap %s", names.API_CONFIG_MAP)
         self.pem = authorities
 
     async def look(self) -> None:
         """Read them again."""
-        self.pem = await self._read() or self.pem
+        self.pem = (await self._data()).get(names.API_AUTHORITY_KEY) or self.pem
 
     async def run(self, seconds: float) -> None:
         """Look at intervals until cancelled; what goes wrong is tried again."""
@@ -72,6 +77,5 @@ class ApiAuthority:
                 log.exception("Reading the API's authority failed; trying again")
             await asyncio.sleep(seconds if self.pem else min(1.0, seconds))
 
-    async def _read(self) -> str:
-        found = await self._api.get(self._path)
-        return str(((found or {}).get("data") or {}).get(_KEY, ""))
+    async def _data(self) -> dict[str, str]:
+        return ((await self._api.get(self._path)) or {}).get("data") or {}

@@ -18,7 +18,7 @@ from dagy.adapters.kube import KubeError
 from dagy.adapters.reviews import PodIdentity
 from dagy.model import names
 from dagy.web.problems import ProblemError, unauthenticated
-from dagy.web.services import Services, token_in
+from dagy.web.services import Services, certified_user, token_in
 
 SIGN_PATH = "/artifacts:sign"
 """Where the caller is a pod, with a token that the cluster's other doors don't take."""
@@ -39,7 +39,7 @@ class _Answer:
 
 
 class Callers:
-    """Knows callers by their token. In process, where there are no tokens, everybody is the one user."""
+    """Knows callers by token or client certificate. In process, where there is neither, everybody is the one user."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -52,6 +52,9 @@ class Callers:
         path = scope["path"]
         if self._services.own is None or path in _PUBLIC:
             return ""
+        user = certified_user(scope)
+        if user and path != SIGN_PATH:  # known by the connection already
+            return user.name
         token = token_in(Headers(scope=scope).get("authorization", ""))
         if path == SIGN_PATH:
             pod = await self.pod(token)

@@ -46,7 +46,7 @@ class CertificateKeeper:
     ) -> None:
         """`client_authority`: file with those whose certificate a client must have; none is asked for when empty."""
         self._api, self._settings, self._publish, self._clock = api, settings, publish, clock
-        self._client_authority = client_authority
+        self._client_authority, self._accepted = client_authority, ""
         self._held: Certificates | None = None
         self._newest = self.context = self._asking_for_clients(server_context())
         # A context that has a certificate can't be told to forget it: a pair that turns out to be none would leave it
@@ -60,6 +60,21 @@ class CertificateKeeper:
     def authorities(self) -> str:
         """PEM certificates by which others know this server; empty before the first look."""
         return self._held.authorities if self._held else ""
+
+    def accept_clients(self, authorities: str) -> None:
+        """From now on ask clients for a certificate of these authorities (PEM); they may have none.
+
+        Raises ssl.SSLError for what is no certificate; it stays as it was then.
+        """
+        if authorities == self._accepted:
+            return
+        _accepting(server_context(), authorities)
+        self._accepted = authorities
+        # Whether a certificate is asked for comes from the context in which a connection begins; by which authorities
+        # it is judged, from the one to which it moves.
+        self.context.verify_mode = ssl.CERT_OPTIONAL if authorities else ssl.CERT_NONE
+        if self._held:
+            self._newest = self._asking_for_clients(loaded(self._held))
 
     async def run(self) -> None:
         """Look at intervals until cancelled; what goes wrong is tried again at the next look."""
@@ -142,7 +157,14 @@ class CertificateKeeper:
         if self._client_authority:
             context.load_verify_locations(self._client_authority)
             context.verify_mode = ssl.CERT_REQUIRED
+        elif self._accepted:
+            _accepting(context, self._accepted)
         return context
 
     def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         connection.context = self._newest
+
+
+def _accepting(context: ssl.SSLContext, authorities: str) -> None:
+    context.load_verify_locations(cadata=authorities)
+    context.verify_mode = ssl.CERT_OPTIONAL

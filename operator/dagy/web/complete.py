@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from fastapi import Response
 
@@ -17,7 +18,7 @@ from dagy.core.keys import FlowUpload, ObjectKey
 from dagy.core.plan import digest
 from dagy.model import names
 from dagy.model.flowdeployment import FlowArtifact, FlowDeploymentSpec
-from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse
+from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentOptions, DeploymentResponse
 from dagy.model.rest_uploads import CompletedPart
 from dagy.web.problems import ProblemError
 from dagy.web.resources import DEPLOYMENTS
@@ -33,29 +34,52 @@ def gone(upload_id: str) -> ProblemError:
     )
 
 
-async def deploy(
-    services: Services, caller: KubeApi, flow: FlowUpload, body: CompleteUploadRequest, response: Response
-) -> DeploymentResponse:
-    """The deployment of the uploaded artifact. Raises ProblemError; nothing is deployed then."""
-    files = services.storage()
+@dataclass(frozen=True)
+class Wish:
+    """What a deployment is to become."""
+
+    options: DeploymentOptions
+    artifact: FlowArtifact
+    upload_id: str
+
+    def spec(self, now: Json | None) -> Json:
+        """The spec instead of the present one."""
+        return self.options.to_spec(self.artifact, FlowDeploymentSpec.model_validate(now["spec"]) if now else None)
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """Annotations that let it pin the newest artifacts of its packages, even when nothing else has changed.
+
+        Repeated for one upload, it asks once.
+        """
+        return {names.REQUEST_REFRESH: digest(self.upload_id)[:16]}
+
+    def is_met(self, now: Json | None) -> bool:
+        """Whether that is how it is already."""
+        return now is not None and _same(now, self.spec(now), self.asked)
+
+
+async def assemble(services: Services, caller: KubeApi, flow: FlowUpload, body: CompleteUploadRequest) -> FlowArtifact:
+    """The uploaded artifact, verified, for a deployment that is possible. Raises ProblemError."""
     present = await DEPLOYMENTS.find(caller, flow.namespace, flow.deployment)
-    artifact = await _artifact(services, files, flow, body, present)
+    artifact = await _artifact(services, services.storage(), flow, body, present)
+    wish = Wish(body, artifact, body.upload_id)
+    if not wish.is_met(present):  # whatever became of the packages since is no reason to refuse it
+        await _check_packages(services, flow, wish.spec(present))
+    return artifact
 
-    def new_spec(now: Json | None) -> Json:
-        return body.to_spec(artifact, FlowDeploymentSpec.model_validate(now["spec"]) if now else None)
 
-    # Each deployment pins the newest artifacts of its packages, even when nothing else has changed; a repeated
-    # completion has the token of the first one.
-    asked = {names.REQUEST_REFRESH: digest(body.upload_id)[:16]}
-    if present and _same(present, new_spec(present), asked):
-        deployment, new = present, False  # whatever became of the packages since is no reason to refuse it
+async def save(caller: KubeApi, namespace: str, name: str, wish: Wish, response: Response) -> DeploymentResponse:
+    """The deployment, written with the caller's rights. Raises ProblemError; nothing is deployed then."""
+    present = await DEPLOYMENTS.find(caller, namespace, name)
+    if present is not None and wish.is_met(present):
+        deployment, new = present, False
     else:
-        await _check_packages(services, flow, new_spec(present))
-        deployment, new = await DEPLOYMENTS.save(caller, flow.namespace, flow.deployment, new_spec, annotations=asked)
+        deployment, new = await DEPLOYMENTS.save(caller, namespace, name, wish.spec, annotations=wish.asked)
     response.headers["ETag"] = rest_view.etag(deployment)
     if new:
         response.status_code = 201
-        response.headers["Location"] = DEPLOYMENTS.location(flow.namespace, flow.deployment)
+        response.headers["Location"] = DEPLOYMENTS.location(namespace, name)
     return rest_view.deployment_response(deployment)
 
 

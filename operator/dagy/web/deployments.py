@@ -18,11 +18,13 @@ from dagy.model import names
 from dagy.model.rest_deployments import (
     DeploymentPage,
     DeploymentResponse,
+    DeployRequest,
     RestRun,
     RollbackRequest,
     RunPage,
     RunResponse,
 )
+from dagy.web import complete
 from dagy.web.package_requests import Token
 from dagy.web.parameters import CursorQuery, DeploymentPath, IfMatch, Limit, NamespacePath, NamespaceQuery, problems
 from dagy.web.problems import ProblemError
@@ -48,6 +50,22 @@ async def get_deployment(
 ) -> DeploymentResponse:
     """One deployment."""
     return _answer(await DEPLOYMENTS.get(caller, namespace, name), response)
+
+
+@router.put(
+    "/deployments/{namespace}/{name}",
+    responses={
+        **problems(_R.FORBIDDEN, _R.CONFLICT),
+        201: {"model": DeploymentResponse, "description": "It is new"},
+    },
+)
+async def put_deployment(
+    caller: Caller, namespace: NamespacePath, name: DeploymentPath, body: DeployRequest, response: Response
+) -> DeploymentResponse:
+    """Deploy an artifact that was uploaded and assembled. Repeating it changes nothing."""
+    return await complete.save(
+        caller, namespace, name, complete.Wish(body, body.flow_artifact, body.upload_id), response
+    )
 
 
 @router.delete(

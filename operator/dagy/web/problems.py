@@ -84,6 +84,8 @@ def from_cluster(error: KubeError) -> ProblemError:
             return _invalid(error)
         case 403, _:
             return ProblemError(ApiReason.REFUSED_BY_CLUSTER, _sentence(str(error)))
+        case 405, "TokenNeeded":
+            return ProblemError(ApiReason.FORBIDDEN, str(error))
         case 410, _:
             return ProblemError(
                 ApiReason.CURSOR_EXPIRED, "The list has changed too much since. List again from its start."

@@ -8,15 +8,20 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from dagy.adapters.api_settings import ApiSettings
 from dagy.adapters.attach_lookup import AttachLookup
+from dagy.adapters.certified_caller import CertifiedCaller
 from dagy.adapters.claims import Claims
 from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import Json, KubeApi, KubeError
 from dagy.adapters.presigned import PresignedStore
 from dagy.core.api_reasons import ApiReason
+from dagy.core.client_certificate import CertifiedUser, user_of
 from dagy.core.keys import PackageHome
+from dagy.web.connections import PEER_CERTIFICATE
 from dagy.web.pools import Pool
 from dagy.web.problems import ProblemError, unauthenticated
 
@@ -147,8 +152,8 @@ def token_in(authorization: str) -> str:
     # Of a token only visible ASCII reaches a header of ours.
     if scheme.lower() != "bearer" or not token or not token.isascii() or not token.isprintable() or " " in token:
         raise unauthenticated(
-            "The request has no bearer token. Send `Authorization: Bearer TOKEN` with a token of the cluster, e.g. "
-            "from `kubectl create token ACCOUNT`."
+            "The request has neither a bearer token nor a client certificate of the cluster. Send `Authorization: "
+            "Bearer TOKEN` with a token of the cluster, e.g. from `kubectl create token ACCOUNT`."
         )
     return token
 
@@ -158,10 +163,20 @@ async def bearer_token(request: Request, _documented: Credentials) -> str:
     return token_in(request.headers.get("authorization", ""))
 
 
+def certified_user(scope: Scope) -> CertifiedUser | None:
+    """Whose client certificate the connection has shown, where the request carries no token; None for nobody's."""
+    if Headers(scope=scope).get("authorization"):
+        return None
+    return user_of(scope.get("state", {}).get(PEER_CERTIFICATE) or {})
+
+
 async def caller_of(request: Request, services: Provided, _documented: Credentials) -> KubeApi:
-    """The cluster with the caller's rights."""
+    """The cluster with the caller's rights: by a token, or else by the client certificate of the connection."""
     if services.own is None:
         return services.callers
+    user = certified_user(request.scope)
+    if user:
+        return CertifiedCaller(services.own, user)
     return services.callers.as_caller(token_in(request.headers.get("authorization", "")))
 
 

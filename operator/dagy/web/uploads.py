@@ -12,7 +12,7 @@ from dagy.adapters.presigned import PresignedStore, UploadGoneError
 from dagy.core.api_reasons import ApiReason
 from dagy.core.keys import FlowHome, FlowUpload, ObjectKey, upload_in
 from dagy.core.timestamp import timestamp
-from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse
+from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse, RestFlowArtifact
 from dagy.model.rest_uploads import (
     MAX_PARTS,
     UPLOAD_ID_PATTERN,
@@ -37,6 +37,8 @@ _R = ApiReason
 _STORAGE = (_R.FORBIDDEN, _R.FOREIGN_KEY, _R.UPLOAD_NOT_FOUND, _R.STORAGE_NOT_CONFIGURED, _R.STORAGE_UNAVAILABLE)
 UploadPath = Annotated[str, Path(pattern=UPLOAD_ID_PATTERN, description="As the start of the upload gave it.")]
 KeyQuery = Annotated[ArtifactKey, Query(description="As the start of the upload gave it.")]
+
+UploadNamespace = Annotated[str | None, Query(max_length=63, description="That of the upload; may be left out.")]
 
 
 @router.post("/uploads", status_code=201, responses=problems(*_STORAGE))
@@ -72,9 +74,31 @@ async def complete_upload(
     caller: Caller,
     body: CompleteUploadRequest,
     response: Response,
-    namespace: Annotated[str | None, Query(max_length=63, description="That of the upload; may be left out.")] = None,
+    namespace: UploadNamespace = None,
 ) -> DeploymentResponse:
     """Put the parts together and deploy them. Repeating it changes nothing."""
+    flow = await _flow_of(services, caller, body, namespace)
+    artifact = await complete.assemble(services, caller, flow, body)
+    wish = complete.Wish(body, artifact, body.upload_id)
+    return await complete.save(caller, flow.namespace, flow.deployment, wish, response)
+
+
+@router.post(
+    "/uploads/assemble", responses=problems(*_STORAGE, _R.UPLOAD_INCOMPLETE, _R.UPLOAD_CORRUPT, _R.NOT_DEPLOYABLE)
+)
+async def assemble_upload(
+    services: Provided, caller: Caller, body: CompleteUploadRequest, namespace: UploadNamespace = None
+) -> RestFlowArtifact:
+    """Put the parts together, and check whether they could be deployed; PUT /deployments deploys them."""
+    flow = await _flow_of(services, caller, body, namespace)
+    artifact = await complete.assemble(services, caller, flow, body)
+    return RestFlowArtifact.model_validate(artifact.model_dump())
+
+
+async def _flow_of(
+    services: Services, caller: Caller, body: CompleteUploadRequest, namespace: str | None
+) -> FlowUpload:
+    """Whose upload it is. Raises ProblemError when the request speaks of another one, or the caller may not deploy."""
     flow = await _allowed(services, caller, body.artifact_key)
     if flow.deployment != body.deployment_name or namespace not in (None, flow.namespace):
         raise ProblemError(
@@ -82,7 +106,7 @@ async def complete_upload(
             f"artifact_key was given to deployment {flow.namespace}/{flow.deployment}, not to "
             f"{namespace or flow.namespace}/{body.deployment_name}. Name the deployment of the upload.",
         )
-    return await complete.deploy(services, caller, flow, body, response)
+    return flow
 
 
 @router.get("/uploads/{upload_id}", responses=problems(*_STORAGE))
