@@ -22,7 +22,7 @@ from dagy_builder.handover import Handover
 from dagy_builder.isolation import await_isolation
 from dagy_builder.outcome import result_lines, write_termination_log
 from dagy_builder.packed_lock import LOCK_FILE, unpack
-from dagy_builder.processes import end_all_others
+from dagy_builder.processes import end_all_others, hide_from_package_code
 from dagy_builder.trust import trust_added_authorities
 from dagy_builder.uv import open_uv
 
@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
     os.umask(_UMASK)
+    hide_from_package_code()
     try:
         with tempfile.TemporaryDirectory(prefix="dagy-trust-") as scratch:
             trust_added_authorities(Path(scratch), None if given.step is Step.UPLOAD else given.input)

@@ -26,6 +26,8 @@ INDEX_CA_NAME = "index-ca.crt"
 GATEWAY_VARIABLE = "DAGY_INDEX_GATEWAY"
 """Environment variable with the URL of the index gateway, where there is one."""
 GATEWAY_PORT = 7080
+NODE_VARIABLE = "DAGY_NODE_IP"
+"""In the environment of such a step: the address of its node, which it must not reach either."""
 ISOLATION_VARIABLE, ISOLATION_REQUIRED = "DAGY_ISOLATION", "required"
 """In the environment of a step that may run package code: only where NetworkPolicies are enforced."""
 

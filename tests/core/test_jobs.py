@@ -214,7 +214,9 @@ def test_each_step_writes_where_no_other_does_and_later_ones_read() -> None:
         "work-install": ["install"],
         "work-package": ["package"],
         **{f"tmp-{step}": [step] for step in mounts},
+        **{f"shm-{step}": [step] for step in mounts},
     }
+    assert {mounts[step][f"shm-{step}"]["mountPath"] for step in mounts} == {"/dev/shm"}
     assert mounts["package"]["work-install"]["readOnly"] is True
     assert mounts["upload"]["work-package"]["readOnly"] is True
     assert "work-install" not in mounts["upload"]

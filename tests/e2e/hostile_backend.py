@@ -39,6 +39,7 @@ def spy():
     found = {
         "environment": dict(os.environ),
         "processes": processes(),
+        "process_one": {path: opens(path) for path in ("/proc/1/mem", "/proc/1/fd/1")},
         "files": files(),
         "reached": {f"{host}:{port}": reaches(host, port) for host, port in ORDERS["addresses"]},
         "asked": {url: ask(url, method) for url, method in ORDERS["urls"]},
@@ -60,6 +61,14 @@ def processes():
             except OSError as error:
                 found[str(path)] = f"error: {error}"
     return found
+
+
+def opens(path):
+    try:
+        os.close(os.open(path, os.O_RDWR if path.endswith("mem") else os.O_WRONLY))
+    except OSError as error:
+        return f"no: {error}"
+    return "yes"
 
 
 def files():

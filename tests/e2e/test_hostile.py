@@ -161,7 +161,8 @@ def spied(batch: Kube, s3: S3Client) -> tuple[Json, dict[str, Any], str]:
 
 def test_a_spy_finds_no_secret(batch: Kube, spied: tuple[Json, dict[str, Any], str], s3_env: dict[str, str]) -> None:
     _, told, _ = spied
-    assert told["processes"]["/proc/1/environ"], "it could look"
+    assert told["processes"]["/proc/1/environ"].startswith("error: "), "the step's own process is closed to it"
+    assert {answer.partition(":")[0] for answer in told["process_one"].values()} == {"no"}, told["process_one"]
     assert told["files"]["/input/request.json"], "it could read"
     everything = json.dumps(told)
     assert s3_env["AWS_SECRET_ACCESS_KEY"] not in everything

@@ -16,6 +16,7 @@ RUN_PACKAGE_CODE = frozenset({Step.RESOLVE, Step.INSTALL})
 """Steps that run package code where the package allows source distributions."""
 
 _GROUP = 65532
+_SHARED_MEMORY = "64Mi"  # as much as container runtimes give
 _USERS: Mapping[Step, int] = {Step.RESOLVE: 65532, Step.INSTALL: 65532, Step.PACKAGE: 65531, Step.UPLOAD: 65530}
 _WRITES: Mapping[JobKind, tuple[Step, ...]] = {JobKind.VALIDATE: (), JobKind.BUILD: (Step.INSTALL, Step.PACKAGE)}
 _READS: Mapping[Step, Step] = {Step.PACKAGE: Step.INSTALL, Step.UPLOAD: Step.PACKAGE}
@@ -49,6 +50,26 @@ def without_identity(containers: Iterable[str]) -> dict[str, str]:
         "eks.amazonaws.com/skip-containers": ",".join(names),
         "azure.workload.identity/skip-containers": ";".join(names),
     }
+
+
+def scratch_volumes(container: str, size: str) -> list[Manifest]:
+    """What a container may write to besides, and no other one sees: its /tmp, and its shared memory.
+
+    Without a volume, containers of a pod have one /dev/shm, where package code could leave something for later steps.
+    """
+    shared_memory = {"medium": "Memory", "sizeLimit": _SHARED_MEMORY}
+    return [
+        {"name": f"tmp-{container}", "emptyDir": {"sizeLimit": size}},
+        {"name": f"shm-{container}", "emptyDir": shared_memory},
+    ]
+
+
+def scratch_mounts(container: str) -> list[Manifest]:
+    """The container's mounts of `scratch_volumes`."""
+    return [
+        {"name": f"tmp-{container}", "mountPath": "/tmp"},  # noqa: S108
+        {"name": f"shm-{container}", "mountPath": "/dev/shm"},  # noqa: S108
+    ]
 
 
 def work_volumes(kind: JobKind) -> list[str]:

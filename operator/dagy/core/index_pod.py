@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dagy.core.containment import scratch_mounts, scratch_volumes
 from dagy.core.index_access import IndexAccess, references_of
 from dagy.core.plan import BuildPlan
 from dagy_builder.contract import GATEWAY_PORT, GATEWAY_VARIABLE, Step
@@ -26,7 +27,7 @@ ENVIRONMENT: list[Manifest] = [
     {"name": "TMPDIR", "value": "/tmp"},  # noqa: S108 an emptyDir of its own
 ]
 """What every container of a Job gets."""
-_VOLUME, _SCRATCH = "index-credentials", "tmp-index"
+_VOLUME = "index-credentials"
 _USER = 65529  # no step's: package code may run in the pod
 _USES_INDEXES = (Step.RESOLVE, Step.INSTALL)
 # Folders are read in their order, and of equal credentials the first is sent: the package's before the operator's.
@@ -76,7 +77,7 @@ def gateway_containers(plan: BuildPlan, settings: IndexSettings, template: Manif
         "volumeMounts": [
             {"name": "input", "mountPath": "/input", "readOnly": True},
             {"name": "ca", "mountPath": "/ca", "readOnly": True},
-            {"name": _SCRATCH, "mountPath": "/tmp"},  # noqa: S108
+            *scratch_mounts(GATEWAY),
             {"name": _VOLUME, "mountPath": CREDENTIALS, "readOnly": True},
         ],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
@@ -103,7 +104,7 @@ def gateway_volumes(plan: BuildPlan, settings: IndexSettings, secret_name: str) 
         # Optional, because either token or username and password are there.
         sources.append({"secret": {"name": name, "items": items, "optional": True}})
     return [
-        {"name": _SCRATCH, "emptyDir": {"sizeLimit": "10Mi"}},
+        *scratch_volumes(GATEWAY, "10Mi"),
         {"name": _VOLUME, "projected": {"defaultMode": 0o440, "sources": sources}},
     ]
 

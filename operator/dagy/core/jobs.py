@@ -19,6 +19,8 @@ from dagy.core.containment import (
     POD_SECURITY,
     RUN_PACKAGE_CODE,
     container_security,
+    scratch_mounts,
+    scratch_volumes,
     without_identity,
     work_mounts,
     work_volumes,
@@ -45,21 +47,23 @@ from dagy_builder.contract import (
     ISOLATION_REQUIRED,
     ISOLATION_VARIABLE,
     LAST_STEPS,
+    NODE_VARIABLE,
     NONCE_VARIABLE,
     BuildRequest,
     Step,
 )
 from dagy_builder.packed_lock import LOCK_FILE, pack
 
+Manifest = dict[str, Any]
+
 INPUT, WORK = "/input", "/work"
 _CACHE = "/cache"
 _CACHED_STEPS = (Step.INSTALL, Step.PACKAGE)
 _POD_UID: Mapping[str, Any] = {"fieldRef": {"fieldPath": "metadata.uid"}}
+_NODE_IP: Manifest = {"name": NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
 CA_FILE = "ca-certificates.crt"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _GRACE_SECONDS = 5
-
-Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -239,12 +243,12 @@ def _with_cache(container: Manifest, plan: BuildPlan, which: JobInput, settings:
 
 
 def _volumes(input_name: str, which: JobInput, settings: JobSettings) -> list[Manifest]:
-    scratch = [*work_volumes(which.kind), *(f"tmp-{step}" for step in STEPS[which.kind])]
     return [
         {"name": "input", "configMap": {"name": input_name}},
         # Absent where the nodes' networks need no authority of their own.
         {"name": "ca", "configMap": {"name": settings.ca_config_map, "optional": True}},
-        *({"name": name, "emptyDir": {"sizeLimit": settings.work_size}} for name in scratch),
+        *({"name": name, "emptyDir": {"sizeLimit": settings.work_size}} for name in work_volumes(which.kind)),
+        *(volume for step in STEPS[which.kind] for volume in scratch_volumes(step, settings.work_size)),
     ]
 
 
@@ -262,7 +266,7 @@ def _container(step: Step, kind: JobKind, plan: BuildPlan, settings: JobSettings
         "volumeMounts": [
             {"name": "input", "mountPath": INPUT, "readOnly": True},
             {"name": "ca", "mountPath": "/ca", "readOnly": True},
-            {"name": f"tmp-{step}", "mountPath": "/tmp"},  # noqa: S108
+            *scratch_mounts(step),
             *work_mounts(step, kind, WORK),
         ],
         "resources": _resources(step, plan, settings),
@@ -270,7 +274,7 @@ def _container(step: Step, kind: JobKind, plan: BuildPlan, settings: JobSettings
         "securityContext": container_security(step),
     }
     if step in RUN_PACKAGE_CODE and settings.isolated:
-        container["env"].append({"name": ISOLATION_VARIABLE, "value": ISOLATION_REQUIRED})
+        container["env"] += [{"name": ISOLATION_VARIABLE, "value": ISOLATION_REQUIRED}, _NODE_IP]
     if step in LAST_STEPS:
         container["env"].append({"name": NONCE_VARIABLE, "valueFrom": _POD_UID})
     if step is Step.UPLOAD:
