@@ -41,16 +41,6 @@ PUBLISHED_AS = {
 }
 
 
-def variants(name: str) -> list[str]:
-    """Other names under which a package is likely to be published, given a normalized one (PEP 503); at most four."""
-    prefixes = ("python-", "py")
-    bare = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)] or [
-        f"{prefix}{name}" for prefix in prefixes
-    ]
-    joined = [name.replace("-", "")] if "-" in name else []
-    return [variant for variant in dict.fromkeys([*bare, *joined]) if len(variant) > 1 and variant != name][:4]
-
-
 def near_names(name: str, others: Iterable[str]) -> list[str]:
     """The other names that look like a slip of the pen away; at most two."""
     return get_close_matches(name, [other for other in others if other != name], n=2, cutoff=0.8)

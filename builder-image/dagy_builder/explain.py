@@ -11,6 +11,7 @@ from dagy_builder.contract import Problem, Reason
 from dagy_builder.derivation import Facts, name_of
 from dagy_builder.diagnosis import Diagnosis, from_roots, needs, problem, shown, through
 from dagy_builder.explain_files import problem_with_files
+from dagy_builder.leftovers import leftover_hint
 from dagy_builder.requirement import Asked
 from dagy_builder.target import Target
 
@@ -20,16 +21,21 @@ SUMMARY_LENGTH = 1000
 _MAX_STEPS = 6
 
 
-def problem_of(
-    diagnosis: Diagnosis, target: Target, *, listed: Sequence[str] = (), published: Sequence[str] = ()
-) -> Problem:
-    """The failure in sentences.
+def problem_of(diagnosis: Diagnosis, target: Target, *, listed: Sequence[str] = ()) -> Problem:
+    """The failure in sentences. For a package that isn't found, `listed` are names of the list that look like it.
 
-    For a package that isn't found, `listed` are names of the list that look like it, and `published` are likely names
-    that an index knows.
+    Other names are never proposed unless they are known to be right: look-alikes belong to strangers.
     """
+    found = _problem_of(diagnosis, target, listed)
+    hint = leftover_hint(diagnosis.subject, target.python_version) if diagnosis.is_direct else None
+    if hint is None or diagnosis.reason is Reason.UNSATISFIABLE_REQUIREMENTS:
+        return found
+    return replace(found, message=f"{found.why} {hint}.", hint=f"{hint}.")
+
+
+def _problem_of(diagnosis: Diagnosis, target: Target, listed: Sequence[str]) -> Problem:
     if diagnosis.reason is Reason.PACKAGE_NOT_FOUND:
-        return _not_found(diagnosis, listed, published)
+        return _not_found(diagnosis, listed)
     if diagnosis.reason is Reason.RESOLUTION_FAILED:
         return _broken(diagnosis)
     if diagnosis.available is not None:
@@ -37,7 +43,7 @@ def problem_of(
     return _conflict(diagnosis)
 
 
-def _not_found(diagnosis: Diagnosis, listed: Sequence[str], published: Sequence[str]) -> Problem:
+def _not_found(diagnosis: Diagnosis, listed: Sequence[str]) -> Problem:
     name = diagnosis.subject
     if not diagnosis.is_direct:
         message = f"{needs(diagnosis)}, which is not in the package index."
@@ -48,11 +54,9 @@ def _not_found(diagnosis: Diagnosis, listed: Sequence[str], published: Sequence[
         hint = f"The module {name} is part of {PUBLISHED_AS[name]}: ask for that"
     elif listed:
         hint = f"Did you mean {' or '.join(listed)}, which the list has as well? Otherwise name its index in spec.index"
-    elif published:
-        hint = f"There is {' and '.join(published)}: check whether that is what you mean"
     else:
         hint = "Check the spelling, or name the index that has it in spec.index"
-    return problem(diagnosis, message, hint, wanted=name, exists=", ".join(published) or None)
+    return problem(diagnosis, message, hint, wanted=name)
 
 
 def _broken(diagnosis: Diagnosis) -> Problem:
@@ -117,25 +121,18 @@ def relieved(found: Problem, helping: Sequence[tuple[Asked, str]], besides: str 
 
 
 def summary_of(problems: Sequence[Problem]) -> str:
-    """All problems in one message: the first ones whole, the requirements of the others, all of bounded length."""
+    """All problems in one message of bounded length: as many as fit whole, and how many more there are, and where."""
     if len(problems) == 1:
         return problems[0].message
+    told = [f" {number}. {one.message}" for number, one in enumerate(problems, 1)]
     text = f"{len(problems)} problems:"
-    for number, one in enumerate(problems, 1):
-        told = f" {number}. {one.message}"
-        rest = _names(problems[number:])
-        if len(text) + len(told) + len(rest) > SUMMARY_LENGTH:
-            return (
-                (text + _names(problems[number - 1 :])) if number > 1 else (text + told)[: SUMMARY_LENGTH - 3] + "..."
-            )
-        text += told
+    for number, sentence in enumerate(told):
+        more = len(told) - number - 1
+        if number and len(text) + len(sentence) + len(_more(more)) > SUMMARY_LENGTH:
+            return text + _more(more + 1)
+        text += sentence
     return text
 
 
-def _names(problems: Sequence[Problem]) -> str:
-    """ " Also: b==2, c." in at most 200 characters; "" for no problems."""
-    if not problems:
-        return ""
-    named = list(dict.fromkeys(one.requirement or one.message for one in problems))
-    text = f" Also: {', '.join(named)}."
-    return text if len(text) <= 200 else text[:197] + "..."
+def _more(count: int) -> str:
+    return f" And {count} more: status.validation.errors has all." if count else ""

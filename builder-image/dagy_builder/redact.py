@@ -48,8 +48,16 @@ def redact(text: str) -> str:
 def one_line(text: str, most: int) -> str:
     """The redacted text in one line of at most `most` characters."""
     # Cut before, so that little is looked at; and after, because masks and tabs may add to it.
-    line = " ".join(redact(text[: 2 * most]).split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return clipped(" ".join(redact(text[: 2 * most]).split()), most)
+
+
+def clipped(text: str, most: int) -> str:
+    """The text, or as many of its words as `most` characters hold, with an ellipsis."""
+    if len(text) <= most:
+        return text
+    start = text[: most - 1]
+    words = start.rpartition(" ")[0]
+    return f"{words if 2 * len(words) > most else start}…"
 
 
 def log_line(line: str) -> str:

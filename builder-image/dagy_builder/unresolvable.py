@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from dagy_builder.advice import ALLOW_SOURCES, is_final, near_names, variants
+from dagy_builder.advice import ALLOW_SOURCES, is_final, near_names
 from dagy_builder.availability import availability
 from dagy_builder.build_failure import failed_build, problem_with_build
 from dagy_builder.contract import Problem, Reason
@@ -159,12 +159,9 @@ class Search:
             return _Found(Reason.RESOLUTION_FAILED, _unexplained(said))
         diagnosis = self._checked(possible)
         listed: list[str] = []
-        published: list[str] = []
         if diagnosis.reason is Reason.PACKAGE_NOT_FOUND and diagnosis.is_direct:
             listed = near_names(diagnosis.subject, dict.fromkeys(one.name for one in self.requirements))
-            likely = [] if listed else variants(diagnosis.subject)
-            published = [name for name in likely if self.resolver.files(name, self.deadline)]
-        problem = problem_of(diagnosis, self.target, listed=listed, published=published)
+        problem = problem_of(diagnosis, self.target, listed=listed)
         relaxable = diagnosis.reason is Reason.UNSATISFIABLE_REQUIREMENTS or not diagnosis.is_direct
         sources = diagnosis.available is not None and sources_would_help(diagnosis.available)
         return _Found(diagnosis.reason, problem, diagnosis.roots, relaxable, ALLOW_SOURCES if sources else "")

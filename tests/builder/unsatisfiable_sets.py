@@ -32,6 +32,8 @@ CORPUS_INDEX = (
     Release("deep-broken", "1.0", ["broken-dep>=1"]),
     Release("wants-future", "1.0", ["markup>=9"]),
     Release("python-gadget", "1.0"),
+    Release("pyjson", "1.0"),
+    Release("mkl-service", "2.5.0"),
     Release("pyname", "1.0"),
     # What is not for this Python.
     Release("old-binary", "1.0", tag=f"cp37-cp37m-{LINUX}", requires_python=">=3.7,<3.11"),
@@ -158,7 +160,13 @@ CASES = (
         "broken-dep==1.0 | fine", UNKNOWN, ("broken-dep==1.0 needs no-such-lib>=1", "broken-dep>=0.9,<0.10", "tried")
     ),
     _case("deep-broken | fine", UNKNOWN, ("deep-broken needs broken-dep>=1", "needs no-such-lib>=1")),
-    _case("gadget | fine", UNKNOWN, ("gadget is not in the package index", "There is python-gadget")),
+    _case("gadget | fine", UNKNOWN, ("gadget is not in the package index", "Check the spelling")),
+    _case("json | fine", UNKNOWN, ("json is not in the package index. Remove the line: json is part of Python.",)),
+    _case("secrets>=1 | fine", UNKNOWN, ("Remove the line: secrets is part of Python since 3.6.",)),
+    _case("pkg_resources==0.0.0 | fine", UNKNOWN, ("Remove the line: `pip freeze` of Debian and Ubuntu",)),
+    _case("command-not-found==0.3 | fine", UNKNOWN, ("Remove the line: it belongs to Ubuntu's own Python",)),
+    _case("conda-build==3.26.1 | fine", UNKNOWN, ("Remove the line: it belongs to Anaconda",)),
+    _case("mkl-service==2.4.0 | fine", MISSING, ("Remove the line: it belongs to Anaconda",)),
     _case("also-fien | also-fine", UNKNOWN, ("also-fien", "Did you mean also-fine"), innocent="also-fine"),
     _case("sklearn | fine", UNKNOWN, ("The module sklearn is part of scikit-learn",)),
     _case(

@@ -8,6 +8,9 @@ from datetime import datetime
 from dagy.adapters.kube import Json, KubeApi, namespaced
 from dagy.core.timestamp import timestamp
 from dagy.model import names
+from dagy_builder.redact import clipped
+
+_NOTE_CHARACTERS = 1000  # an Event's note holds 1024 bytes
 
 
 async def record_event(
@@ -32,7 +35,7 @@ async def record_event(
         },
         "type": "Warning" if warning else "Normal",
         "reason": reason,
-        "message": message[:1024],
+        "message": clipped(message, _NOTE_CHARACTERS),
         "source": {"component": names.FIELD_MANAGER},
         "reportingComponent": names.FIELD_MANAGER,
         "reportingInstance": names.FIELD_MANAGER,
