@@ -275,23 +275,19 @@ def _kube_error(status: int | None, body: bytes | str | None, reason: str | None
 
 def deppackage_path(namespace: str, name: str, subresource: str = "") -> str:
     """API path of a DepPackage."""
-    return _ours(names.DEPPACKAGE_PLURAL, namespace, name, subresource)
+    return custom_path(names.DEPPACKAGE_PLURAL, namespace, name, subresource)
 
 
 def flowdeployment_path(namespace: str, name: str = "", subresource: str = "") -> str:
     """API path of a FlowDeployment, or of all of a namespace."""
-    return _ours(names.FLOWDEPLOYMENT_PLURAL, namespace, name, subresource).rstrip("/")
+    return custom_path(names.FLOWDEPLOYMENT_PLURAL, namespace, name, subresource)
 
 
-def _ours(plural: str, namespace: str, name: str, subresource: str) -> str:
-    path = custom_path(plural, namespace, name)
-    return f"{path}/{subresource}" if subresource else path
-
-
-def custom_path(plural: str, namespace: str | None = None, name: str = "") -> str:
+def custom_path(plural: str, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
     """API path of one of our kinds: one object, a namespace's collection, or (without namespace) all of them."""
     place = f"/namespaces/{quote(namespace)}" if namespace else ""
-    return f"/apis/{names.API_VERSION}{place}/{plural}" + (f"/{quote(name)}" if name else "")
+    whole = f"/apis/{names.API_VERSION}{place}/{plural}"
+    return "/".join(part for part in (whole, quote(name), subresource) if part)
 
 
 def namespaced(resource: str, namespace: str, name: str = "", subresource: str = "") -> str:
