@@ -120,12 +120,15 @@ def relieved(found: Problem, helping: Sequence[tuple[Asked, str]], besides: str 
     return replace(found, message=f"{found.why} {hint}", hint=hint)
 
 
-def summary_of(problems: Sequence[Problem]) -> str:
-    """All problems in one message of bounded length: as many as fit whole, and how many more there are, and where."""
+def summary_of(problems: Sequence[Problem], *, all_found: bool = True) -> str:
+    """All problems in one message of bounded length: as many as fit whole, and how many more there are, and where.
+
+    `all_found` is false when the search had to end before its time.
+    """
     if len(problems) == 1:
-        return problems[0].message
+        return f"{problems[0].message}{'' if all_found else ' There may be more: the time to look was over.'}"
     told = [f" {number}. {one.message}" for number, one in enumerate(problems, 1)]
-    text = f"{len(problems)} problems:"
+    text = f"{len(problems)} problems{'' if all_found else ', and perhaps more, as the time to look was over'}:"
     for number, sentence in enumerate(told):
         more = len(told) - number - 1
         if number and len(text) + len(sentence) + len(_more(more)) > SUMMARY_LENGTH:

@@ -67,8 +67,8 @@ def failure_of(output: str) -> StepError | None:
             )
         return StepError(
             Reason.INDEX_UNREACHABLE,
-            f"The package index{where} does not answer ({_last_cause(output)}). It is tried again; check the "
-            "index, and the way to it from the cluster, if this stays.",
+            f"The package index{where} does not answer ({_last_cause(output)}). If this stays, check the "
+            "index and the way to it from where this ran.",
             Fault.INFRASTRUCTURE,
             raw=output,
         )

@@ -99,7 +99,7 @@ class Route:
                     raise StepError(
                         Reason.INDEX_UNREACHABLE,
                         f"The index gateway, which has the indexes' credentials, does not answer at {self.base} "
-                        f"({error}). It is tried again; the log of the pod's container `index` says more.",
+                        f"({error}). The log of the pod's container `index` says more.",
                         Fault.INFRASTRUCTURE,
                     ) from error
                 time.sleep(0.05)

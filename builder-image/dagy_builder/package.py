@@ -180,7 +180,7 @@ def _pack(file: TreeFile, data: bytes, recorded: str | None, level: int) -> _Pac
         raise StepError(
             Reason.HASH_MISMATCH,
             f"{file.path} is not what its package's RECORD says, most likely because the wheel cache is damaged. "
-            "It is built again, and the package fetched anew.",
+            "The next attempt fetches the package anew.",
             Fault.INFRASTRUCTURE,
         )
     method, stored = compress(data, level)

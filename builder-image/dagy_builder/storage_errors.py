@@ -92,7 +92,7 @@ def _refusal(error: ClientError, bucket: str, endpoint: str) -> StorageError:
     if code in _BUSY or status >= 500 or status == 429:
         return StorageError(
             Reason.STORAGE_UNREACHABLE,
-            f"S3 at {endpoint} is not ready ({code or status}). It is tried again; check it if this stays.",
+            f"S3 at {endpoint} is not ready ({code or status}). Check it if this stays.",
         )
     said = error.response.get("Error", {}).get("Message", "no reason given").rstrip(".")
     return StorageError(

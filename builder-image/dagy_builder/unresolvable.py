@@ -112,10 +112,12 @@ class Search:
             said = again
             raw.append(again)
         hidden = self._hidden(found, left, raw)
+        all_found = time.monotonic() < self.deadline  # what helps is looked for afterwards
         # What can't be had by itself excludes nothing else.
         found = [one for one in found if not any(set(cause.culprits) < set(one.culprits) for cause in hidden)] + hidden
         problems = [self._with_relief(one, left) for one in found]
-        return StepError(found[0].reason, summary_of(problems), problems=problems, raw="\n\n".join(raw))
+        summary = summary_of(problems, all_found=all_found)
+        return StepError(found[0].reason, summary, problems=problems, raw="\n\n".join(raw))
 
     def _hidden(self, found: Sequence[_Found], left: Sequence[Asked], raw: list[str]) -> list[_Found]:
         """What else is wrong with requirements that were left out together, because they exclude each other.

@@ -187,7 +187,8 @@ class _Uploader:
         if kept is None:
             raise StepError(
                 Reason.UPLOAD_FAILED,
-                f"{self._uri(self._names.record)} was changed while this attempt uploaded. It is built again.",
+                f"{self._uri(self._names.record)} was changed while this attempt uploaded. "
+                "If this stays, something else writes there.",
                 Fault.INFRASTRUCTURE,
             )
         if kept.uri != self._uri(self._key):
@@ -219,7 +220,7 @@ def _changed(found: str, expected: str) -> StepError:
     return StepError(
         Reason.UPLOAD_FAILED,
         f"The ZIP changed after it was packed (sha256 {found[:16]} instead of {expected[:16]}). "
-        "It is built again; if this stays, something else writes to the build's volume.",
+        "If this stays, something else writes to the build's volume.",
         Fault.INFRASTRUCTURE,
     )
 

@@ -112,6 +112,7 @@ def test_no_time_to_explain(index: Index, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("DAGY_EXPLAIN_SECONDS", "0")
     outcome = _outcome(index, "alpha", "beta>=2", "missing1")
     assert len(outcome.problems or []) == 1
+    assert (outcome.message or "").endswith(" There may be more: the time to look was over.")
     monkeypatch.setenv("DAGY_EXPLAIN_SECONDS", "soon")
     assert "DAGY_EXPLAIN_SECONDS" in (_outcome(index, "beta==9").message or "")
 
@@ -137,6 +138,7 @@ def test_many_problems_make_a_message_of_bounded_length(index: Index) -> None:
     message = outcome.message or ""
     assert len(message) <= 1024
     assert message.startswith("25 problems: 1. there-is-no-such-package-")
+    assert "perhaps more" not in message
     told = message.count(" is not in the package index")
     assert message.endswith(f". And {25 - told} more: status.validation.errors has all.")
 

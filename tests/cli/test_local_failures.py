@@ -109,6 +109,11 @@ def test_an_index_that_is_away_is_nobodys_invalid_package(
     assert run("validate", manifest(away, "beta"), "--json") == 1
     said = answer(capsys)
     assert (said["phase"], said["reason"]) == ("FAILED", "IndexUnreachable")
+    assert "again" not in said["message"], "nothing is tried again here"
+    assert run("validate", manifest(away, "beta")) == 1
+    err = capsys.readouterr().err
+    assert said["message"] in err
+    assert "\n  Nothing is tried again by itself here: run the command again.\n" in err
 
 
 def test_uv_is_missing(

@@ -131,6 +131,8 @@ def failure_text(report: Report) -> Iterator[str]:
     first, further = headline(failure.message, failure.problems)
     yield f"{report.phase} ({failure.reason}): {first}"
     yield from (f"  {line}" for line in (numbered(further) if len(further) > 1 else further))
+    if failure.retryable:
+        yield "  Nothing is tried again by itself here: run the command again."
     if failure.raw:
         yield "uv said:"
         yield from (f"  {line}" for line in failure.raw.strip().splitlines())

@@ -29,7 +29,8 @@ def headline(message: str, problems: Iterable[Told]) -> tuple[str, list[str]]:
     """What to say first, and the problems that it doesn't tell; a message that sums up several becomes their number."""
     told = [whole(problem) for problem in problems]
     if len(told) > 1:
-        return f"{len(told)} problems:", told
+        counted = f"{len(told)} problems"
+        return f"{message.partition(':')[0] if message.startswith(counted) else counted}:", told
     return message, [one for one in told if one not in message]
 
 
