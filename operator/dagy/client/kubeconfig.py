@@ -29,8 +29,9 @@ def kubeconfig_token(environ: Mapping[str, str] = os.environ) -> str:
     if "exec" in user or "auth-provider" in user:
         return _from_plugin(environ)
     raise SetupError(
-        "The kubeconfig's user signs in without a token (by a certificate, probably), which only Kubernetes itself "
-        f"accepts. {_INSTEAD}"
+        "The kubeconfig's user signs in without a token (by a certificate, probably), with which an API at a given URL "
+        "can't do everything. Leave --url and DAGY_API_URL out: commands then use the kubeconfig itself. Or: "
+        f"{_INSTEAD}"
     )
 
 

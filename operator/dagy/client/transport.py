@@ -37,9 +37,11 @@ class Setup:
     verify: ssl.SSLContext | bool
     timeout: httpx.Timeout
 
+    def __post_init__(self) -> None:
+        _redact_signed_urls()
+
     def arguments(self) -> dict[str, Any]:
         """Of httpx.Client and httpx.AsyncClient."""
-        _redact_signed_urls()
         headers = {"User-Agent": f"dagy/{version('dagy')}", "Accept": "application/json"}
         return {"base_url": self.url, "auth": self.auth, "timeout": self.timeout, "headers": headers}
 
