@@ -113,7 +113,7 @@ def test_resources_come_from_the_package_or_else_from_the_settings() -> None:
     assert manifest()["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] == {"memory": "2Gi"}
     asked = {"resources": {"limits": {"memory": "4Gi", "ephemeral-storage": "1Gi"}}}
     container = manifest(build=asked)["spec"]["template"]["spec"]["containers"][0]
-    assert container["resources"] == asked["resources"]
+    assert container["resources"] == {"requests": {"cpu": "100m", "memory": "128Mi"}, **asked["resources"]}
 
 
 PRIVATE = {"url": "https://pkg.example/simple/", "secretNames": ["team", "files"]}
@@ -199,7 +199,7 @@ def test_what_runs_package_code_has_a_limit_for_everything() -> None:
     assert unasked["package"]["limits"] == unasked["upload"]["limits"] == {"memory": "2Gi"}
     asked = limits({"requests": {"memory": "3Gi"}, "limits": {"cpu": "4"}})
     assert asked["install"]["limits"] == {"cpu": "4", "memory": "3Gi", "ephemeral-storage": "20Gi"}
-    assert asked["install"]["requests"] == {"memory": "3Gi", "ephemeral-storage": "0"}
+    assert asked["install"]["requests"] == {"cpu": "100m", "memory": "3Gi", "ephemeral-storage": "0"}
 
 
 def test_each_step_writes_where_no_other_does_and_later_ones_read() -> None:

@@ -21,8 +21,10 @@ from dagy.core.logs import NOT_STARTED, POD_GONE, LogReader, StepLog
 from dagy.core.plan import BuildPlan, Key
 from dagy.model import names
 from dagy_builder.contract import Step, StepOutcome
+from dagy_builder.redact import one_line
 
 _LOG_SECONDS = 60.0
+_CAUSE_CHARACTERS = 800
 
 
 class Cluster:
@@ -166,6 +168,16 @@ class Cluster:
         selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
         found = await self._api.list_metadata(namespaced("jobs", self._builds), labelSelector=selector)
         return [job["name"] for job in found]
+
+    async def why_no_pod(self, job: JobFact) -> str:
+        """What Kubernetes says of a Job that has no pod; empty when it says nothing that can be read."""
+        query = f"involvedObject.uid={job.uid},reason=FailedCreate"
+        try:
+            events, _ = await self._api.list(namespaced("events", self._builds), fieldSelector=query)
+        except KubeError:
+            return ""
+        newest = max(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")), default={})
+        return one_line(str(newest.get("message", "")), _CAUSE_CHARACTERS).removeprefix("Error creating: ").rstrip(".")
 
     async def has_input(self, job: str) -> bool:
         """Whether that Job has its ConfigMap."""

@@ -93,6 +93,14 @@ class Settings(RunSettings, BuildPodSettings):
     """The same as for builds."""
     slugs_per_namespace: Annotated[int, Field(ge=1)] = 10_000
     """Slugs that the packages of one namespace may ever use: their claims are kept when packages are deleted."""
+    start_minutes: Annotated[int, Field(ge=1, le=120)] = 5
+    """Minutes until the first container of a Job's pod must run, counted from the Job's start; then the Job ends and its slot is free."""  # noqa: E501
+    max_cpu: str = "16"
+    """What a package may ask for at most in spec.build.resources, for each container; no bound when empty."""
+    max_memory: str = "64Gi"
+    """The same for memory."""
+    max_disk: str = "200Gi"
+    """The same for ephemeral-storage."""
     work_size: str = "10Gi"
     """Size limit of each scratch volume of a Job."""
     cpu_request: str = "100m"
@@ -148,6 +156,7 @@ class Settings(RunSettings, BuildPodSettings):
     def job_settings(self) -> JobSettings:
         """What the Jobs' manifests need of the settings."""
         limits = {"memory": self.memory_limit, "cpu": self.cpu_limit}
+        maxima = {"cpu": self.max_cpu, "memory": self.max_memory, "ephemeral-storage": self.max_disk}
         return JobSettings(
             namespace=self.build_namespace,
             image=self.builder_image,
@@ -166,6 +175,8 @@ class Settings(RunSettings, BuildPodSettings):
             cache_claim=self.cache_claim,
             index=self.index_settings(),
             pods=self.build_pods(),
+            start_seconds=60 * self.start_minutes,
+            maxima={name: most for name, most in maxima.items() if most},
         )
 
     def index_settings(self) -> IndexSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import assert_never
 
 from dagy.adapters.artifact_store import ArtifactStore, Lock
@@ -20,11 +21,13 @@ from dagy.core.jobs import JobInput, JobSettings, index_secret, input_config_map
 from dagy.core.keys import PackageHome
 from dagy.core.logs import StepLog
 from dagy.core.plan import BuildPlan, Key
+from dagy.core.resources import not_allowed
 from dagy.core.results import lock_in, log_text, rejection_in
 from dagy.core.reuse import Source
 from dagy.core.states import Observed, Resolution
 from dagy.core.told import Complete, Incomplete
 from dagy.core.turns import Waiting
+from dagy.core.waiting_pods import lacks_pod, with_end
 from dagy.model import names
 from dagy_builder.contract import Fault, Reason, Step
 from dagy_builder.storage import StorageError
@@ -91,15 +94,36 @@ class Performer:
                 assert_never(action)
 
     async def check_index(self, plan: BuildPlan, seen: Observed) -> Observed:
-        """The same, knowing whether the package's index settings can be used."""
+        """The same, knowing whether the package's index settings can be used, and whether it may have what it asks."""
+        refused = not_allowed(plan.options.resources, self._settings.maxima)
+        if refused:
+            return replace(seen, index_refused=refused)
         if not references_of(plan):
             return seen
         access = await self._cluster.index_access(plan, self._settings.index.url)
         return replace(seen, index_refused=access if isinstance(access, Failure) else None)
 
+    async def end_waiting(self, plan: BuildPlan, seen: Observed, now: datetime) -> Observed:
+        """The same, knowing why Jobs have no pod, and which of them have waited for theirs long enough."""
+        jobs = [
+            replace(job, not_created=await self._cluster.why_no_pod(job)) if lacks_pod(job, now) else job
+            for job in seen.jobs
+        ]
+        return replace(seen, jobs=tuple(with_end(job, plan, self._settings.start_seconds, now) for job in jobs))
+
+    async def _end(self, seen: Observed, job: JobFact, failure: Failure) -> Effect:
+        """Stop a Job whose pod has not started: it has no log, and its slot is another's."""
+        await self._cluster.mark_job(job.name, {names.ANNOTATION_FAILURE: failure.to_annotation()}, suspend=True)
+        self._slots.wake()
+        ended = replace(job, failure=failure, overdue=None)
+        return Effect(replace(seen, jobs=tuple(ended if j.name == job.name else j for j in seen.jobs)), changed=False)
+
     async def _start(self, plan: BuildPlan, seen: Observed, action: decide.StartJob, arrived: str) -> Effect:
         which = JobInput(action.kind, seen.slug, action.input_hash, action.attempt, action.cancelled)
         mine = Waiting(arrived, plan.key.namespace, plan.key.name)
+        refused = not_allowed(plan.options.resources, self._settings.maxima)
+        if refused:
+            return Effect(replace(seen, index_refused=refused))
         if not action.cancelled:
             position = self._slots.stand_in_line(action.kind, mine)
             if position:
@@ -184,6 +208,8 @@ class Performer:
     async def _keep_log(self, plan: BuildPlan, seen: Observed, job: JobFact, failure: Failure | None) -> Effect:
         if references_of(plan).secrets:  # the Job stays, to count the attempt; what it held must not
             await self._cluster.delete_secret(job.name)
+        if job.overdue and failure:
+            return await self._end(seen, job, failure)
         uri, result = job.log_uri, job.result
         if job.pod and (job.kind is JobKind.VALIDATE or not uri):
             logs = [await self._log(job.pod, step) for step in STEPS[job.kind]]

@@ -102,6 +102,7 @@ class Reconciler:
         if this.status.build and this.status.spec_hash == this.plan.spec_hash:
             this.position = this.status.build.queue_position
         seen = await observe(self._cluster, self._store, this.plan, home, this.status)
+        seen = await self._performer.end_waiting(this.plan, seen, this.now)
         if not seen.record:
             seen = await self._performer.check_index(this.plan, seen)
         if this.status.spec_hash is None and not seen.blocked:

@@ -35,13 +35,15 @@ def standing_of(job: JobFact) -> Progress | Success | Failure:
     """Where the Job stands."""
     if job.cancelled:
         return pod_failures.CANCELLED
-    if job.failure:
-        return job.failure
+    ended = job.failure or job.overdue
+    if ended:
+        return ended
     pod, steps = job.pod, STEPS[job.kind]
     if pod is None:
         if job.finished or job.deleting:
             return pod_failures.lost(job.name)
-        return Progress(steps[0], "waiting for its pod to be created")
+        cause = f": {job.not_created}" if job.not_created else ""
+        return Progress(steps[0], f"waiting for its pod to be created{cause}")
     done = [c for c in pod.containers if c.exit_code == ExitCode.OK]
     if len(done) == len(steps):
         return _success(done[-1])

@@ -93,13 +93,19 @@ class JobFact:
     """Why it failed, as it was recorded; pods and logs may be gone since."""
     deleting: bool = False
     pod: PodFact | None = None
+    waits_since: str = ""
+    """Since when its pod could run, RFC 3339; empty while the Job is suspended, by a queue or for good."""
+    not_created: str = ""
+    """Why it has no pod, as Kubernetes told."""
+    overdue: Failure | None = None
+    """Why its pod did not start in the time that it had, once that is over."""
     result: Result | None = None
     """What its log told of the outcome, as far as it was followed or read."""
 
     @property
     def live(self) -> bool:
         """Whether it occupies a slot: it may still run containers."""
-        if self.finished or self.cancelled:
+        if self.finished or self.cancelled or self.failure:
             return False
         return self.pod is None or self.pod.phase not in ("Succeeded", "Failed")
 
@@ -186,6 +192,7 @@ def _job(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFac
         input_hash=_label(job, names.LABEL_INPUT_HASH),
         attempt=int(_label(job, names.LABEL_ATTEMPT)),
         created_at=_created(job),
+        waits_since="" if (job.get("spec") or {}).get("suspend") else str(status.get("startTime") or _created(job)),
         ended_at=_ended_at(pod, ended),
         finished=ended.get("type", ""),
         finished_reason=ended.get("reason", ""),

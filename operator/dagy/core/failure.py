@@ -12,6 +12,9 @@ _KEPT_CHARACTERS = 4000
 _NOT_JUDGED = {
     StateReason.CANCELLED,
     StateReason.DEADLINE_EXCEEDED,
+    StateReason.POD_NOT_CREATED,
+    StateReason.POD_NOT_SCHEDULED,
+    StateReason.POD_NOT_STARTED,
     Reason.OUT_OF_MEMORY,
     Reason.DISK_FULL,
     Reason.INDEX_ACCESS_DENIED,

@@ -89,6 +89,10 @@ class JobSettings:
     """PersistentVolumeClaim with the wheel cache that builds share, when there is one."""
     index: IndexSettings = field(default_factory=IndexSettings)
     pods: BuildPods = field(default_factory=BuildPods)
+    start_seconds: float = 300
+    """How long a pod may take until its first container runs."""
+    maxima: Mapping[str, str] = field(default_factory=dict)
+    """What a package may ask for at most, by the resource's name."""
 
 
 @dataclass(frozen=True)

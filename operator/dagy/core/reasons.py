@@ -36,6 +36,9 @@ class StateReason(StrEnum):
     RESULT_INCOMPLETE = "ResultIncomplete"
     POD_FAILED = "PodFailed"
     POD_NOT_STARTED = "PodNotStarted"
+    POD_NOT_SCHEDULED = "PodNotScheduled"
+    POD_NOT_CREATED = "PodNotCreated"
+    RESOURCES_NOT_ALLOWED = "ResourcesNotAllowed"
     EVICTED = "Evicted"
     SLUG_TAKEN = "SlugTaken"
     TOO_MANY_SLUGS = "TooManySlugs"
@@ -107,6 +110,24 @@ CATALOGUE: dict[StrEnum, Entry] = {
         "No container of the build's pod could be started in time.",
         _ADMIN,
         "Make the image in DAGY_BUILDER_IMAGE one that the nodes can pull, then request a build.",
+    ),
+    StateReason.POD_NOT_SCHEDULED: Entry(
+        Phase.FAILED,
+        "No node took the build's pod in time (DAGY_START_MINUTES); the message tells what they lack.",
+        _INFRA,
+        "Make room. Where the package asks for more than any node has, the message says so, and it is not tried again.",
+    ),
+    StateReason.POD_NOT_CREATED: Entry(
+        Phase.FAILED,
+        "The build's pod was not created in time: a quota, limits or a policy of the build namespace refuse it.",
+        _INFRA,
+        "Do what the message says. Where the package asks for more than may ever be, it is not tried again.",
+    ),
+    StateReason.RESOURCES_NOT_ALLOWED: Entry(
+        Phase.FAILED,
+        "spec.build.resources asks for more than the administrator allows, or for more than it limits itself to.",
+        _USER,
+        "Lower it to what the message says.",
     ),
     StateReason.EVICTED: Entry(
         Phase.FAILED,

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from dagy.core.failure import Failure
+from dagy.core.reasons import StateReason
 from dagy.model.spec import Resources
+from dagy_builder.contract import Fault
 
 _FACTORS = {
     "": Decimal(1),
@@ -25,8 +28,37 @@ _QUANTITY = re.compile(r"([0-9.]+)([A-Za-z]*)")
 
 
 def trusted_resources(asked: Resources | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Resources of a container that runs no package code: what the package asks for, or else the defaults, whole."""
-    return asked.to_json() if asked else dict(defaults)
+    """Resources of a container that runs no package code: each the package's own, or else the default.
+
+    A default gives way to what the package asks for, because Kubernetes takes no request above its limit.
+    """
+    given = asked.to_json() if asked else {}
+    requests = {**defaults.get("requests", {}), **given.get("requests", {})}
+    limits = {**defaults.get("limits", {}), **given.get("limits", {})}
+    for name in requests.keys() & limits.keys():
+        if name in given.get("limits", {}):
+            requests[name] = min(requests[name], limits[name], key=amount)
+        else:
+            limits[name] = max(requests[name], limits[name], key=amount)
+    return {"requests": requests, "limits": limits}
+
+
+def not_allowed(asked: Resources | None, maxima: Mapping[str, str]) -> Failure | None:
+    """Why a package may not have what it asks for."""
+    given = asked.to_json() if asked else {}
+    for part in ("requests", "limits"):
+        for name, wanted in given.get(part, {}).items():
+            if name in maxima and amount(wanted) > amount(maxima[name]):
+                return _refused(f"{part}.{name} is {wanted}, and the administrator allows {maxima[name]} at most")
+            limit = given.get("limits", {}).get(name, wanted)
+            if amount(wanted) > amount(limit):
+                return _refused(f"requests.{name} is {wanted}, which is above limits.{name}, {limit}")
+    return None
+
+
+def _refused(why: str) -> Failure:
+    message = f"spec.build.resources.{why}. Lower it, or leave it out to have the default."
+    return Failure(StateReason.RESOURCES_NOT_ALLOWED, message, Fault.USER)
 
 
 def bounded_resources(
@@ -38,15 +70,14 @@ def bounded_resources(
     Kubernetes wants it.
     """
     given = trusted_resources(asked, defaults)
-    usual_requests, usual_limits = defaults.get("requests", {}), defaults.get("limits", {})
-    requests, limits = dict(given.get("requests", {})), dict(given.get("limits", {}))
-    for name, bound in {**bounds, **usual_limits}.items():
+    requests, limits = given["requests"], given["limits"]
+    for name, bound in bounds.items():
         if name in limits:
             continue
         # Named, because Kubernetes takes an absent request for one of the whole limit.
-        request = requests.setdefault(name, usual_requests.get(name, "0"))
+        request = requests.setdefault(name, "0")
         limits[name] = max(bound, request, key=amount)
-    return {"requests": requests, "limits": limits}
+    return given
 
 
 def amount(quantity: str) -> Decimal:

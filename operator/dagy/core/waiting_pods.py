@@ -1,0 +1,104 @@
+"""The end of a Job whose pod does not start: when it comes, and why, in words. Pure.
+
+A pod's own deadline counts from when a kubelet has it; until then nothing but this ends its turn.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from dagy.core.diagnose import Progress, standing_of
+from dagy.core.facts import JobFact
+from dagy.core.failure import Failure
+from dagy.core.plan import BuildPlan
+from dagy.core.reasons import StateReason
+from dagy.core.resources import amount
+from dagy.core.timestamp import timestamp
+from dagy_builder.contract import Fault
+
+_USUAL = timedelta(seconds=5)
+_LOWER = "Lower spec.build.resources, or let the administrator allow more in the build namespace."
+_SHORTAGE = re.compile(r"Insufficient (cpu|memory|ephemeral-storage)\b")
+# The scheduler's words where no node could take the pod even if it were empty.
+_ON_NO_NODE = re.compile(r"preemption: 0/(\d+) nodes are available: \1 Preemption is not helpful for scheduling")
+_QUOTA = re.compile(r"requested: (?P<requested>\S+?), used: \S+?, limited: (?P<limited>\S+)")
+_LIMIT_RANGE = re.compile(r"maximum (cpu|memory|ephemeral-storage) usage per (?:Container|Pod) is ")
+
+
+def is_waiting(job: JobFact) -> bool:
+    """Whether no container of the Job has started, and nothing has ended it."""
+    standing = standing_of(job)
+    return isinstance(standing, Progress) and not standing.started
+
+
+def lacks_pod(job: JobFact, now: datetime) -> bool:
+    """Whether the Job has had no pod for longer than the controller usually takes to make one."""
+    return not job.pod and bool(job.waits_since) and is_waiting(job) and now - _time(job.waits_since) > _USUAL
+
+
+def with_end(job: JobFact, plan: BuildPlan, seconds: float, now: datetime) -> JobFact:
+    """The Job as it is once its pod had `seconds` (or the package's time-out, when that is less) to start."""
+    allowed = timedelta(seconds=min(seconds, plan.options.timeout_seconds))
+    if job.failure and not job.ended_at:
+        return replace(job, ended_at=timestamp(_time(job.created_at) + allowed, micro=False))
+    if not job.waits_since or not is_waiting(job):
+        return job
+    end = _time(job.waits_since) + allowed
+    if now < end:
+        return job
+    return replace(job, overdue=_why(job, plan, int(allowed.total_seconds())), ended_at=timestamp(end, micro=False))
+
+
+def _why(job: JobFact, plan: BuildPlan, seconds: int) -> Failure:
+    pod = job.pod
+    if pod is None:
+        cause = job.not_created or "Kubernetes gives no cause"
+        reason, what = StateReason.POD_NOT_CREATED, "was not created"
+        step = "Let the administrator look at the build namespace's quota, limits and policies."
+    elif pod.unschedulable:
+        cause, reason, what = pod.unschedulable, StateReason.POD_NOT_SCHEDULED, "was taken by no node"
+        step = "Let the administrator make room, or wait until there is some and request a build."
+    else:
+        standing = standing_of(job)
+        cause = (standing.waiting if isinstance(standing, Progress) else "") or "its node gives no cause"
+        reason, what = StateReason.POD_NOT_STARTED, "was not started"
+        step = "Let the administrator look at it (`kubectl describe pod` in the build namespace), then request a build."
+    users = _package_asks_too_much(cause, plan)
+    return Failure(
+        reason,
+        f"The pod of Job {job.name} {what} within {seconds} s: {' '.join(cause.split()).rstrip('.:')}. "
+        f"{_LOWER if users else step}",
+        Fault.USER if users else Fault.INFRASTRUCTURE,
+    )
+
+
+def _package_asks_too_much(cause: str, plan: BuildPlan) -> bool:
+    """Whether the package itself asks for more than there can ever be, as far as Kubernetes' words tell."""
+    asked = plan.options.resources.to_json() if plan.options.resources else {}
+    names = {name for part in asked.values() for name in part}
+    lacking = set(_SHORTAGE.findall(cause))
+    if lacking & names and _ON_NO_NODE.search(cause):
+        return True
+    if set(_LIMIT_RANGE.findall(cause)) & names:
+        return True
+    quota = _QUOTA.search(cause)
+    return quota is not None and bool(_above(quota["requested"], quota["limited"]) & names)
+
+
+def _above(requested: str, limited: str) -> set[str]:
+    """Names of what is requested beyond the whole quota: "requests.cpu=900,pods=1"."""
+    most = dict(part.split("=", 1) for part in limited.split(",") if "=" in part)
+    above = set()
+    for name, _, quantity in (part.partition("=") for part in requested.split(",")):
+        try:
+            if name in most and amount(quantity) > amount(most[name].rstrip(".")):
+                above.add(name.removeprefix("requests.").removeprefix("limits."))
+        except ValueError:
+            continue
+    return above
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
