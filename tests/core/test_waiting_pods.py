@@ -29,6 +29,7 @@ FULL = (
     "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: "
     "1 Insufficient cpu."
 )
+NO_PREEMPTION = "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."
 QUOTA = 'pods "x" is forbidden: exceeded quota: q, requested: requests.cpu=900, used: requests.cpu=0, limited: requests.cpu=8'
 NO_PODS = 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0'
 RANGE = 'pods "x" is forbidden: maximum cpu usage per Container is 2, but request is 900'
@@ -69,6 +70,7 @@ def unscheduled(message: str) -> dict[str, Any]:
         ([], unscheduled(TOO_LARGE), "", BIG, "PodNotScheduled", Fault.USER, "Insufficient cpu"),
         ([], unscheduled(TOO_LARGE), "", {}, "PodNotScheduled", Fault.INFRASTRUCTURE, "Insufficient cpu"),
         ([], unscheduled(FULL), "", BIG, "PodNotScheduled", Fault.INFRASTRUCTURE, "Insufficient cpu"),
+        ([], unscheduled(NO_PREEMPTION), "", BIG, "PodNotScheduled", Fault.INFRASTRUCTURE, "Insufficient cpu"),
         (None, {}, QUOTA, BIG, "PodNotCreated", Fault.USER, "exceeded quota"),
         (None, {}, QUOTA, {}, "PodNotCreated", Fault.INFRASTRUCTURE, "exceeded quota"),
         (None, {}, NO_PODS, BIG, "PodNotCreated", Fault.INFRASTRUCTURE, "limited: pods=0"),
@@ -78,7 +80,7 @@ def unscheduled(message: str) -> dict[str, Any]:
          "ErrImagePull: no such image"),
         ([waiting("resolve", "ContainerCreating")], {}, "", {}, "PodNotStarted", Fault.INFRASTRUCTURE, "no cause"),
     ],
-    ids=["too large", "too large by default", "full", "quota: too large", "quota: used up", "quota: no pods",
+    ids=["too large", "too large by default", "full", "nobody knows", "quota: too large", "quota: used up", "quota: no pods",
          "limit range", "no word", "image", "volume"],
 )  # fmt: skip
 def test_it_ends_with_the_cause(
@@ -102,7 +104,8 @@ def test_it_ends_with_the_cause(
     assert (failure.reason, failure.fault) == (reason, fault)
     assert cause in failure.message
     assert "within 300 s" in failure.message
-    assert ("Lower spec.build.resources" in failure.message) == (fault is Fault.USER)
+    lower = fault is Fault.USER or (build == BIG and reason == "PodNotScheduled")
+    assert ("Lower spec.build.resources" in failure.message) == lower
     seen = Observed(SLUG, jobs=(ended,))
     state = state_of(asked, seen, START + timedelta(seconds=300))
     assert isinstance(state, Failed if fault is Fault.USER else Retrying)

@@ -54,6 +54,7 @@ def batch(team: Kube) -> Iterator[Kube]:
         "DAGY_MAX_BUILDS_PER_NAMESPACE": "12",
         "DAGY_MAX_VALIDATIONS": "12",
         "DAGY_MAX_VALIDATIONS_PER_NAMESPACE": "12",
+        "DAGY_MAX_CPU": "2000",
     }
     with (
         operator_settings(team, **many),

@@ -19,7 +19,8 @@ from dagy.core.timestamp import timestamp
 from dagy_builder.contract import Fault
 
 _USUAL = timedelta(seconds=5)
-_LOWER = "Lower spec.build.resources, or let the administrator allow more in the build namespace."
+_LOWER = "Lower spec.build.resources, or let the administrator allow more."
+_LOWER_OR_MAKE_ROOM = "Lower spec.build.resources, or let the administrator make room."
 _SHORTAGE = re.compile(r"Insufficient (cpu|memory|ephemeral-storage)\b")
 # The scheduler's words where no node could take the pod even if it were empty.
 _ON_NO_NODE = re.compile(r"preemption: 0/(\d+) nodes are available: \1 Preemption is not helpful for scheduling")
@@ -59,7 +60,9 @@ def _why(job: JobFact, plan: BuildPlan, seconds: int) -> Failure:
         step = "Let the administrator look at the build namespace's quota, limits and policies."
     elif pod.unschedulable:
         cause, reason, what = pod.unschedulable, StateReason.POD_NOT_SCHEDULED, "was taken by no node"
-        step = "Let the administrator make room, or wait until there is some and request a build."
+        step = "Let the administrator make room, then request a build."
+        if _lacking(cause) & _asked(plan):  # the scheduler tells only sometimes whether there could ever be enough
+            step = _LOWER_OR_MAKE_ROOM
     else:
         standing = standing_of(job)
         cause = (standing.waiting if isinstance(standing, Progress) else "") or "its node gives no cause"
@@ -76,15 +79,23 @@ def _why(job: JobFact, plan: BuildPlan, seconds: int) -> Failure:
 
 def _package_asks_too_much(cause: str, plan: BuildPlan) -> bool:
     """Whether the package itself asks for more than there can ever be, as far as Kubernetes' words tell."""
-    asked = plan.options.resources.to_json() if plan.options.resources else {}
-    names = {name for part in asked.values() for name in part}
-    lacking = set(_SHORTAGE.findall(cause))
-    if lacking & names and _ON_NO_NODE.search(cause):
+    names = _asked(plan)
+    if _lacking(cause) & names and _ON_NO_NODE.search(cause):
         return True
     if set(_LIMIT_RANGE.findall(cause)) & names:
         return True
     quota = _QUOTA.search(cause)
     return quota is not None and bool(_above(quota["requested"], quota["limited"]) & names)
+
+
+def _asked(plan: BuildPlan) -> set[str]:
+    """Names of the resources that the package itself sets."""
+    asked = plan.options.resources.to_json() if plan.options.resources else {}
+    return {name for part in asked.values() for name in part}
+
+
+def _lacking(cause: str) -> set[str]:
+    return set(_SHORTAGE.findall(cause))
 
 
 def _above(requested: str, limited: str) -> set[str]:
