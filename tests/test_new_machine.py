@@ -6,6 +6,7 @@ import ast
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,11 @@ ROOT = Path(__file__).parents[1]
 SYSTEM = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 ALLOWED = {*SYSTEM, "/usr/local/go/bin", str(ROOT / ".venv/bin"), str(current_layout().bin)}
 # Of Debian's essential packages; and make, which has started all this.
-EVERYWHERE = {"bash", "sh", "sleep", "du", "hostname", "mount", "unshare", "make"}
+ESSENTIAL = (
+    "bash cat chmod cp dpkg du env false find grep gzip head hostname kill ls mkdir mount mv nsenter rm sed setpriv sh "
+    "sleep sort tail tar tee timeout true umount unshare xargs"
+)
+EVERYWHERE = {*ESSENTIAL.split(), "make"}
 # Tests that are skipped without them; kubectl is that of the user whose cluster it is.
 LOOKED_FOR = {"zsh", "fish", "kubectl"}
 OF_BOOTSTRAP = {
@@ -88,24 +93,55 @@ def test_with_a_cluster_of_ones_own_its_tools_are_found(person: dict[str, str]) 
     assert shutil.which("uv", path=path) != shutil.which("uv", path=person["PATH"])
 
 
-def _programs(path: Path) -> set[str]:
-    """First words of the lists that are run as commands: `run(["ip", ...])`, `subprocess.run(["sh", ...])`."""
+def _programs(source: str) -> set[str]:
+    """First words of the lists that are run as commands: `run(["ip", ...])`, or `command = ["sh", ...]; run(command)`."""
+    tree = ast.parse(source)
+    named: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List):
+            for target in node.targets:
+                named.setdefault(getattr(target, "id", ""), []).append(node.value)
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.List):
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args:
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        first = next(iter(node.args[0].elts), None)
-        if name in ("run", "follow", "Popen") and isinstance(first, ast.Constant) and "/" not in str(first.value):
-            found.add(str(first.value))
-    return {one for one in found if not one.startswith("-")}
+        if name in ("run", "follow", "Popen", "check_output", "execvp"):
+            found |= _first(node.args[0], named)
+    return {one for one in found if "/" not in one and not one.startswith("-")}
+
+
+def _first(command: ast.expr, named: Mapping[str, Sequence[ast.expr]]) -> set[str]:
+    """The programs that a command may start, as far as they stand there as text."""
+    match command:
+        case ast.List(elts=[ast.Constant(value=str(program)), *_]):
+            return {program}
+        case ast.List(elts=[ast.Starred(value=ast.Name(id=name)), *_]) | ast.Name(id=name):
+            lists = [one for one in named.get(name, ()) if isinstance(one, ast.List) and one is not command]
+            return {str(one.elts[0].value) for one in lists if one.elts and isinstance(one.elts[0], ast.Constant)}
+        case _:
+            return set()
 
 
 def test_every_program_that_is_called_by_its_bare_name_is_installed_by_the_bootstrap() -> None:
     bootstrap = (ROOT / "tests/cluster/bootstrap").read_text()
     tests = sorted((ROOT / "tests").rglob("*.py"))
-    called = {one: path.relative_to(ROOT) for path in tests for one in _programs(path)}
+    called = {one: path.relative_to(ROOT) for path in tests for one in _programs(path.read_text())}
     assert {"ip", "unzip"} <= set(called)
     for program, where in called.items():
         if program not in EVERYWHERE | LOOKED_FOR:
-            assert OF_BOOTSTRAP.get(program, "?") in bootstrap, f"{where} calls {program}, which a new machine lacks"
+            assert OF_BOOTSTRAP.get(program, "?") in bootstrap, (
+                f"{where} calls {program}, which a new machine lacks: bootstrap must bring it"
+            )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'run(["uv", "sync"])',
+        'command = ["uv", "pip"]\ncommand += ["x"]\nsubprocess.run(command, check=True)',
+        'argv = ["uv"]\nPopen([*argv, "x"])',
+    ],
+)
+def test_a_bare_name_is_seen(source: str) -> None:
+    assert _programs(source) == {"uv"}
