@@ -54,7 +54,7 @@ class Claims:
     async def count(self, namespace: str) -> int:
         """How many claims there are of a namespace of that name."""
         path = custom_path(names.SLUGCLAIM_PLURAL)
-        return len(await self._api.list_metadata(path, fieldSelector=f"spec.namespace={namespace}"))
+        return len(await self._api.list_metadata(path, lambda _: None, fieldSelector=f"spec.namespace={namespace}"))
 
     async def create(self, slug: str, key: Key, namespace_uid: str) -> Claim | None:
         """Claim the slug for ever. None when somebody has it; creation is atomic, so only one can win."""

@@ -52,9 +52,7 @@ class Cluster:
         """All DepPackages, or those of some namespaces."""
         everywhere = [f"/apis/{names.API_VERSION}/{names.DEPPACKAGE_PLURAL}"]
         paths = [deppackage_path(namespace, "").rstrip("/") for namespace in namespaces] or everywhere
-        return [
-            Key(found["namespace"], found["name"]) for path in paths for found in await self._api.list_metadata(path)
-        ]
+        return [key for path in paths for key in await self._api.list_metadata(path, Key.of)]
 
     async def packages_with_lock(self, namespace: str, lock_hash: str) -> list[Json]:
         """The DepPackages of a namespace whose present lock is that one."""
@@ -166,8 +164,8 @@ class Cluster:
     async def job_names(self) -> list[str]:
         """All Jobs of packages that are there."""
         selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
-        found = await self._api.list_metadata(namespaced("jobs", self._builds), labelSelector=selector)
-        return [job["name"] for job in found]
+        path = namespaced("jobs", self._builds)
+        return await self._api.list_metadata(path, lambda job: str(job["name"]), labelSelector=selector)
 
     async def why_no_pod(self, job: JobFact) -> str:
         """What Kubernetes says of a Job that has no pod; empty when it says nothing that can be read."""

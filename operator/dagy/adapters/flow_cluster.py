@@ -32,9 +32,7 @@ class FlowCluster:
         """All FlowDeployments, or those of some namespaces."""
         everywhere = [f"/apis/{names.API_VERSION}/{names.FLOWDEPLOYMENT_PLURAL}"]
         paths = [flowdeployment_path(namespace) for namespace in namespaces] or everywhere
-        return [
-            Key(found["namespace"], found["name"]) for path in paths for found in await self._api.list_metadata(path)
-        ]
+        return [key for path in paths for key in await self._api.list_metadata(path, Key.of)]
 
     async def deployments_of(self, namespace: str) -> list[Json]:
         """All FlowDeployments of a namespace."""

@@ -7,8 +7,8 @@ its typed models are left aside, because turning each object into a tree of Pyth
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import aiohttp
@@ -22,7 +22,11 @@ _MERGE = "application/merge-patch+json"
 _PATCH = "application/json-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
+_PAGE_BYTES, _OBJECT_BYTES = 8 << 20, 32 << 20
+_FIRST_LIMIT, _LAST_LIMIT = 50, 500
+
 Json = dict[str, Any]
+T = TypeVar("T")
 
 GROUP_PATHS = {"jobs": "/apis/batch/v1", "cronjobs": "/apis/batch/v1", "controllerrevisions": "/apis/apps/v1"}
 """Where the API server serves built-in resources that are not of the core group."""
@@ -78,6 +82,14 @@ class KubeApi:
     def as_caller(self, token: str) -> KubeApi:
         """Requests with somebody's bearer token, on the connections of this one."""
         return KubeApi(self._client, token=token, manager=self._manager)
+
+    def over(self, other: KubeApi) -> KubeApi:
+        """Requests with this one's rights, on the connections of the other, which has none of its own."""
+        return KubeApi(other._client, token=self._token, manager=self._manager)
+
+    def apart(self) -> KubeApi:
+        """The same rights on connections of its own, which whoever asks for it closes."""
+        return KubeApi(client.ApiClient(self._client.configuration), token=self._token, manager=self._manager)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -153,35 +165,68 @@ class KubeApi:
             raise
         return found
 
-    async def list_metadata(self, path: str, **query: Any) -> list[Json]:
-        """The metadata of all items: of many large objects it is a small part (PartialObjectMetadataList)."""
+    async def list_metadata(self, path: str, keep: Callable[[Json], T], **query: Any) -> list[T]:
+        """What `keep` takes of each item's metadata: of many large objects they are a small part, but a part."""
         pages = self._pages(path, query, _METADATA_ONLY)
-        return [item["metadata"] async for page in pages for item in page.get("items") or []]
+        return [keep(item["metadata"]) async for page in pages for item in page.get("items") or []]
 
     async def list(self, path: str, **query: Any) -> tuple[list[Json], str]:
-        """All items, page by page, and the list's resourceVersion."""
+        """All items, without annotations and managed fields of others, and the list's resourceVersion."""
         items: list[Json] = []
         version = ""
         async for page in self._pages(path, query, "application/json"):
-            items += page.get("items") or []
+            items += [_slim(item) for item in page.get("items") or []]
             version = page["metadata"].get("resourceVersion", "")
         return items, version
 
     async def _pages(self, path: str, query: Mapping[str, Any], accept: str) -> AsyncIterator[Json]:
-        token = ""
+        token, limit = "", _FIRST_LIMIT
         while True:
-            page_query = {**query, "limit": 500, **({"continue": token} if token else {})}
-            page: Json = json.loads(await self.request("GET", path, query=page_query, accept=accept))
+            page, limit = await self._page(path, query, limit, token, accept)
             yield page
             token = page["metadata"].get("continue", "")
             if not token:
                 return
 
     async def page(self, path: str, limit: int, token: str, **query: Any) -> tuple[Sequence[Json], str]:
-        """At most `limit` items from where `token` points to, and the next page's. KubeError 410: too old."""
-        asked = {**query, "limit": limit, **({"continue": token} if token else {})}
-        found = json.loads(await self.request("GET", path, query=asked))
+        """At most `limit` items from where `token` points to, and the next page's. KubeError 410: too old.
+
+        Fewer, with a next page, when so many are too large to be held at once.
+        """
+        found, _ = await self._page(path, query, limit, token, "application/json")
         return found.get("items") or [], found["metadata"].get("continue", "")
+
+    async def _page(self, path: str, query: Mapping[str, Any], limit: int, token: str, accept: str) -> tuple[Json, int]:
+        """One page of at most _PAGE_BYTES, and how many items the next one should have.
+
+        How large an object is, is up to who writes it; so what comes is counted, and what is too much asked for again
+        in smaller pages. One object always fits.
+        """
+        while True:
+            asked = {**query, "limit": limit, **({"continue": token} if token else {})}
+            data = await self._at_most(_PAGE_BYTES if limit > 1 else _OBJECT_BYTES, path, asked, accept)
+            if data is not None:
+                grown = 2 * limit if len(data) < _PAGE_BYTES // 4 else limit
+                return json.loads(data), min(grown, _LAST_LIMIT)
+            if limit == 1:
+                raise KubeError(413, "RequestEntityTooLarge", f"An object of {path} is larger than any of a cluster.")
+            limit = max(1, limit // 4)
+
+    async def _at_most(self, most: int, path: str, query: Mapping[str, Any], accept: str) -> bytes | None:
+        """The answer; None when it has more bytes, of which no more are read."""
+        sent = await self._send("GET", path, query=query, headers={"Accept": accept}, patience=TIMEOUT_SECONDS)
+        response = sent.response
+        try:
+            if response.status >= 400:
+                raise _kube_error(response.status, await response.read(), response.reason)
+            data = bytearray()
+            async for chunk in response.content.iter_any():
+                data += chunk
+                if len(data) > most:
+                    return None
+            return bytes(data)
+        finally:
+            response.close()
 
     async def create(self, path: str, body: Json) -> Json | None:
         """The new object, or None when one of that name exists."""
@@ -262,6 +307,15 @@ def _without_identity(whole: client.Configuration) -> client.Configuration:
     # Callers share the connections, and must not share a cookie that some proxy before the API server hands out.
     bare.client_session_kwargs = {"cookie_jar": aiohttp.DummyCookieJar()}
     return bare
+
+
+def _slim(item: Json) -> Json:
+    """Without what others wrote beside an object, which is up to 256 kB of each."""
+    metadata = item["metadata"]
+    metadata.pop("managedFields", None)
+    annotations = metadata.get("annotations") or {}
+    metadata["annotations"] = {key: value for key, value in annotations.items() if f"{names.GROUP}/" in key}
+    return item
 
 
 def _kube_error(status: int | None, body: bytes | str | None, reason: str | None) -> KubeError:

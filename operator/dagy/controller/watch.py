@@ -56,7 +56,8 @@ def operator_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 240
     settings.watching.client_timeout = 300
     settings.watching.connect_timeout = 10
-    settings.watching.chunk_size = 500
+    # Kopf holds one page of whole objects, and how large one is, is up to who writes it.
+    settings.watching.chunk_size = 20
     # The stream's own time-outs above bound a mute stream; this one can cancel a watcher for good when the loop stalls.
     settings.watching.inactivity_timeout = 1e9
     return settings

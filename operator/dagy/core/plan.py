@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from typing_extensions import override
 
@@ -23,6 +23,11 @@ class Key:
 
     namespace: str
     name: str
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Self:
+        """Of an object with this metadata."""
+        return cls(metadata["namespace"], metadata["name"])
 
     @override
     def __str__(self) -> str:

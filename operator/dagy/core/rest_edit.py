@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dagy.core.json_text import read_json
 from dagy.core.requirements import RequirementError, parse_dependency
 from dagy.model.status import Phase
 
@@ -102,7 +103,7 @@ class Cursor:
     def decode(cls, text: str) -> Cursor:
         """Raises ValueError for a text that `encode` did not make."""
         try:
-            token, skip = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            token, skip = read_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except (binascii.Error, TypeError, UnicodeDecodeError) as error:
             raise ValueError("not a cursor") from error
         if not isinstance(token, str) or type(skip) is not int or not 0 <= skip <= 10_000:

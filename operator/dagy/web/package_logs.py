@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
@@ -23,12 +24,15 @@ from dagy.model.status import DepPackageStatus, Phase
 from dagy.web.parameters import NamePath, NamespacePath, problems
 from dagy.web.problems import ProblemError, translated
 from dagy.web.resources import PACKAGES
-from dagy.web.services import Caller, Provided, Services
+from dagy.web.services import Caller, CallerName, Provided, Services
 
 router = APIRouter(tags=["packages"])
+T = TypeVar("T")
 
 _LOOK_SECONDS = 1.0
 """Between two looks for a pod: callers may not watch the build namespace, and hundreds of them must not either."""
+_RIGHTS_SECONDS = 30.0
+"""Between two looks whether the caller may still see the package; what becomes of it is looked at for all together."""
 _IDLE_SECONDS = 7200.0
 """Longest silence of a step, the same as its longest time-out."""
 _R = ApiReason
@@ -46,6 +50,7 @@ async def package_logs(
     *,
     services: Provided,
     caller: Caller,
+    who: CallerName,
     namespace: NamespacePath,
     name: NamePath,
     step: Annotated[LogStep | None, Query(description="Whose log; both, one after the other, when absent.")] = None,
@@ -55,7 +60,9 @@ async def package_logs(
     package = await PACKAGES.get(caller, namespace, name)
     sources = [_Source(services, JobKind(one)) for one in ([step] if step else LogStep)]
     if follow:
-        return StreamingResponse(_follow(sources, caller, package), media_type="text/plain; charset=utf-8")
+        services.streams.check(who)
+        chunks = services.streams.bounded(who, _follow(sources, caller, package))
+        return StreamingResponse(chunks, media_type="text/plain; charset=utf-8")
     texts = [text for source in sources if (text := await source.whole(package)) is not None]
     if not texts:
         raise _no_log(package, step)
@@ -103,6 +110,7 @@ class _Source:
     async def follow(self, caller: KubeApi, package: Json) -> AsyncGenerator[bytes, None]:
         """Attempt after attempt, until the step has ended for good."""
         shown: set[str] = set()
+        checked = time.monotonic()
         while True:
             job = await self._newest(package)
             if job and job.pod and job.name not in shown and not job.log_uri:
@@ -111,7 +119,10 @@ class _Source:
                     async for chunk in lines:
                         yield chunk
                 continue
-            package = await PACKAGES.get(caller, package["metadata"]["namespace"], package["metadata"]["name"])
+            if time.monotonic() - checked > _RIGHTS_SECONDS:
+                await self._present(caller, package)
+                checked = time.monotonic()
+            package = await self._present_for_all(package)
             if self._ended(package):
                 kept = None if shown else await self._kept(package, job)
                 if kept is not None:
@@ -126,8 +137,18 @@ class _Source:
         resolved = _status(package).phase not in (None, Phase.PENDING, Phase.VALIDATING)
         return self._kind is JobKind.VALIDATE and resolved and not rest_view.is_behind(package)
 
+    async def _shared(self, what: str, package: Json, ask: Callable[[], Awaitable[T]]) -> T:
+        return await self._services.looks.look((what, package["metadata"]["uid"]), ask)
+
+    async def _present_for_all(self, package: Json) -> Json:
+        return await self._shared("package", package, lambda: self._present(self._services.reader, package))
+
+    async def _present(self, api: KubeApi, package: Json) -> Json:
+        return await PACKAGES.get(api, package["metadata"]["namespace"], package["metadata"]["name"])
+
     async def _newest(self, package: Json) -> JobFact | None:
-        jobs = await self._builds.jobs({names.LABEL_PACKAGE_UID: package["metadata"]["uid"]})
+        selector = {names.LABEL_PACKAGE_UID: package["metadata"]["uid"]}
+        jobs = await self._shared("jobs", package, lambda: self._builds.jobs(selector))
         return logs.newest_job(jobs, self._kind)
 
     async def _live(self, job: JobFact) -> AsyncGenerator[bytes, None]:
@@ -147,7 +168,7 @@ class _Source:
             held = logs.LineFilter()
             try:
                 async with aclosing(
-                    self._services.reader.stream(path, query=query, idle_seconds=_IDLE_SECONDS)
+                    self._services.stream_reader.stream(path, query=query, idle_seconds=_IDLE_SECONDS)
                 ) as body:
                     async for chunk in body:
                         held, text = held.feed(chunk)
@@ -156,12 +177,16 @@ class _Source:
             except KubeError as error:
                 if error.status not in (400, 404):
                     raise
-                like = await self._builds.jobs({names.LABEL_INPUT_HASH: job.input_hash, names.LABEL_STEP: job.kind})
-                if not any(other.name == job.name and other.live for other in like):
+                if not await self._is_live(job):
                     return
                 await asyncio.sleep(_LOOK_SECONDS)  # the container has not started yet
             else:
                 return
+
+    async def _is_live(self, job: JobFact) -> bool:
+        selector = {names.LABEL_INPUT_HASH: job.input_hash, names.LABEL_STEP: job.kind}
+        like = await self._services.looks.look(job.name, lambda: self._builds.jobs(selector))
+        return any(other.name == job.name and other.live for other in like)
 
     async def _kept(self, package: Json, job: JobFact | None) -> str | None:
         if not (job and job.log_uri) and not logs.kept_log(_status(package), self._kind):

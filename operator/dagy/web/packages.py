@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -13,6 +12,7 @@ from dagy.adapters.claims import Claims
 from dagy.adapters.kube import Json, KubeApi, KubeError
 from dagy.core import rest_edit, rest_view
 from dagy.core.api_reasons import ApiReason
+from dagy.core.json_text import read_json
 from dagy.core.rest_edit import Cursor, Filter
 from dagy.model.rest import DepPackageBody, DepPackageCreate, DepPackagePage, DepPackageResponse
 from dagy.model.spec import SLUG_PATTERN, DepPackageSpec, PythonVersion
@@ -24,9 +24,9 @@ from dagy.web.services import Caller, Provided, Services
 
 router = APIRouter(tags=["packages"])
 
-_SCANNED_PAGES = 20
-"""Pages that a search looks through before it answers with what it has found and a cursor."""
-_PAGE = 500
+_SCANNED_ITEMS = 10_000
+"""Packages that a search looks through before it answers with what it has found and a cursor."""
+_PAGE = 50
 _PATCH_TYPES = {"application/merge-patch+json", "application/json"}
 _R = ApiReason
 
@@ -47,8 +47,10 @@ async def list_packages(
     at = _cursor(cursor)
     size = limit if wanted == Filter() and not at.skip else _PAGE
     found: list[DepPackageResponse] = []
-    for _ in range(_SCANNED_PAGES):
+    scanned = 0
+    while scanned < _SCANNED_ITEMS:
         items, following = await PACKAGES.page(caller, namespace, size, at.token)
+        scanned += len(items) or 1
         for index, item in enumerate(items):
             if index < at.skip or not wanted.shows(item):
                 continue
@@ -57,7 +59,8 @@ async def list_packages(
                 return DepPackagePage(items=found, next_cursor=_after(at, index + 1, len(items), following))
         if not following:
             return DepPackagePage(items=found)
-        at = Cursor(following)
+        # A page may be shorter than when the cursor was made.
+        at = Cursor(following, max(0, at.skip - len(items)))
     return DepPackagePage(items=found, next_cursor=at.encode())
 
 
@@ -177,7 +180,7 @@ async def _patch(request: Request) -> Any:
     if kind not in _PATCH_TYPES:
         raise ProblemError(_R.UNSUPPORTED_MEDIA_TYPE, "A patch is JSON: send it as application/merge-patch+json.")
     try:
-        patch = json.loads(await request.body())
+        patch = read_json(await request.body())
     except ValueError:
         patch = None
     if not isinstance(patch, dict):

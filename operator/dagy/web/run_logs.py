@@ -21,7 +21,7 @@ from dagy.web.deployments import runs_of
 from dagy.web.parameters import DeploymentPath, NamespacePath, problems
 from dagy.web.problems import ProblemError, translated
 from dagy.web.resources import DEPLOYMENTS
-from dagy.web.services import Caller
+from dagy.web.services import Caller, CallerName, Provided
 
 router = APIRouter(tags=["deployments"])
 
@@ -49,7 +49,10 @@ async def get_run(caller: Caller, namespace: NamespacePath, name: DeploymentPath
     response_class=PlainTextResponse,
 )
 async def run_logs(
+    *,
+    services: Provided,
     caller: Caller,
+    who: CallerName,
     namespace: NamespacePath,
     name: DeploymentPath,
     job: JobPath,
@@ -58,7 +61,10 @@ async def run_logs(
     """What the flow's program printed in its last attempt."""
     await _run(caller, namespace, name, job)
     if follow:
-        return StreamingResponse(_follow(caller, namespace, name, job), media_type="text/plain; charset=utf-8")
+        services.streams.check(who)
+        followed = _follow(caller, caller.over(services.stream_callers), namespace, name, job)
+        chunks = services.streams.bounded(who, followed)
+        return StreamingResponse(chunks, media_type="text/plain; charset=utf-8")
     pod = await _pod(caller, namespace, job)
     if pod is None or not ({"running", "terminated"} & set(_state(pod))):
         reason = _why(pod) or "its pod has not started, or is gone"
@@ -91,7 +97,9 @@ async def _pod(caller: KubeApi, namespace: str, job: str) -> Json | None:
     return max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
 
-async def _follow(caller: KubeApi, namespace: str, name: str, job: str) -> AsyncGenerator[bytes, None]:
+async def _follow(
+    caller: KubeApi, streaming: KubeApi, namespace: str, name: str, job: str
+) -> AsyncGenerator[bytes, None]:
     shown: set[str] = set()
     try:
         while True:
@@ -101,7 +109,7 @@ async def _follow(caller: KubeApi, namespace: str, name: str, job: str) -> Async
                 shown.add(pod["metadata"]["uid"])
                 path = namespaced("pods", namespace, pod["metadata"]["name"], "log")
                 query = {"container": names.FLOW_CONTAINER, "follow": "true"}
-                async with aclosing(caller.stream(path, query=query, idle_seconds=_IDLE_SECONDS)) as body:
+                async with aclosing(streaming.stream(path, query=query, idle_seconds=_IDLE_SECONDS)) as body:
                     async for chunk in body:
                         yield chunk
             elif run.phase in (RunPhase.SUCCEEDED, RunPhase.FAILED):

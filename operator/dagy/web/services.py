@@ -24,6 +24,7 @@ from dagy.core.keys import PackageHome
 from dagy.web.connections import PEER_CERTIFICATE
 from dagy.web.pools import Pool
 from dagy.web.problems import ProblemError, unauthenticated
+from dagy.web.streams import SharedLooks, Streams
 
 MANAGER = "dagy-api"
 """Field manager of what the API writes."""
@@ -56,6 +57,10 @@ class Services:
         """Close the connections."""
         self.parsing.close()
         self.verifying.close()
+        for name in ("stream_callers", "stream_reader"):
+            apart = self.__dict__.get(name)
+            if apart:
+                await apart.close()
         await self.callers.close()
         if self.own:
             await self.own.close()
@@ -101,6 +106,26 @@ class Services:
     def verifying(self) -> Pool:
         """For reading whole uploads, which takes as long as S3 takes."""
         return Pool("verify", threads=2, waiting=16)
+
+    @cached_property
+    def streams(self) -> Streams:
+        """How many answers last."""
+        return Streams()
+
+    @cached_property
+    def looks(self) -> SharedLooks:
+        """What followers of one package look at together."""
+        return SharedLooks()
+
+    @cached_property
+    def stream_callers(self) -> KubeApi:
+        """As `callers`, on connections that only streams use."""
+        return self.callers.apart()
+
+    @cached_property
+    def stream_reader(self) -> KubeApi:
+        """As `reader`, on connections that only streams use."""
+        return self.reader.apart()
 
     @property
     def builds(self) -> Cluster:
