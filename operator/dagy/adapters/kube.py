@@ -9,37 +9,28 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
-from urllib.parse import quote
 
 import aiohttp
 from kubernetes.aio import client, config
 
+from dagy.adapters.kube_answers import Json, KubeError, kube_error, slim
+from dagy.adapters.kube_paths import GROUP_PATHS, custom_path, deppackage_path, flowdeployment_path, namespaced
 from dagy.model import names
+
+__all__ = [
+    "GROUP_PATHS", "Json", "KubeApi", "KubeError",
+    "custom_path", "deppackage_path", "flowdeployment_path", "namespaced",
+]  # fmt: skip
 
 TIMEOUT_SECONDS = 30
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PATCH = "application/json-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-
 _PAGE_BYTES, _OBJECT_BYTES = 8 << 20, 32 << 20
 _FIRST_LIMIT, _LAST_LIMIT = 50, 500
 
-Json = dict[str, Any]
 T = TypeVar("T")
-
-GROUP_PATHS = {"jobs": "/apis/batch/v1", "cronjobs": "/apis/batch/v1", "controllerrevisions": "/apis/apps/v1"}
-"""Where the API server serves built-in resources that are not of the core group."""
-
-
-class KubeError(Exception):
-    """The API server's refusal: `status` is the HTTP status, `reason` Kubernetes' own word for it."""
-
-    def __init__(self, status: int, reason: str, message: str, causes: tuple[Json, ...] = ()) -> None:
-        super().__init__(message)
-        self.status, self.reason = status, reason
-        self.causes = causes
-        """Each {reason, message, field} (metav1.StatusCause)."""
 
 
 class KubeApi:
@@ -114,7 +105,7 @@ class KubeApi:
         )
         data: bytes = await response.read()
         if response.status >= 400:
-            raise _kube_error(response.status, data, response.reason)
+            raise kube_error(response.status, data, response.reason)
         return data
 
     async def stream(self, path: str, *, query: Mapping[str, Any], idle_seconds: float) -> AsyncGenerator[bytes, None]:
@@ -123,7 +114,7 @@ class KubeApi:
         response = (await self._send("GET", path, query=query, headers={"Accept": "*/*"}, patience=patience)).response
         try:
             if response.status >= 400:
-                raise _kube_error(response.status, await response.read(), response.reason)
+                raise kube_error(response.status, await response.read(), response.reason)
             async for chunk in response.content.iter_any():
                 yield chunk
         finally:
@@ -153,7 +144,7 @@ class KubeApi:
         try:
             return await self._client.call_api(verb, url, sent_headers, sent_body, _request_timeout=patience)
         except client.ApiException as error:
-            raise _kube_error(error.status, error.body, error.reason) from None
+            raise kube_error(error.status, error.body, error.reason) from None
 
     async def get(self, path: str, **query: Any) -> Json | None:
         """The object, or None when there is none."""
@@ -175,7 +166,7 @@ class KubeApi:
         items: list[Json] = []
         version = ""
         async for page in self._pages(path, query, "application/json"):
-            items += [_slim(item) for item in page.get("items") or []]
+            items += [slim(item) for item in page.get("items") or []]
             version = page["metadata"].get("resourceVersion", "")
         return items, version
 
@@ -218,7 +209,7 @@ class KubeApi:
         response = sent.response
         try:
             if response.status >= 400:
-                raise _kube_error(response.status, await response.read(), response.reason)
+                raise kube_error(response.status, await response.read(), response.reason)
             data = bytearray()
             async for chunk in response.content.iter_any():
                 data += chunk
@@ -307,48 +298,3 @@ def _without_identity(whole: client.Configuration) -> client.Configuration:
     # Callers share the connections, and must not share a cookie that some proxy before the API server hands out.
     bare.client_session_kwargs = {"cookie_jar": aiohttp.DummyCookieJar()}
     return bare
-
-
-def _slim(item: Json) -> Json:
-    """Without what others wrote beside an object, which is up to 256 kB of each."""
-    metadata = item["metadata"]
-    metadata.pop("managedFields", None)
-    annotations = metadata.get("annotations") or {}
-    metadata["annotations"] = {key: value for key, value in annotations.items() if f"{names.GROUP}/" in key}
-    return item
-
-
-def _kube_error(status: int | None, body: bytes | str | None, reason: str | None) -> KubeError:
-    try:
-        data = json.loads(body or "")
-        causes = tuple((data.get("details") or {}).get("causes") or ())
-        return KubeError(status or 0, str(data.get("reason", "")), str(data.get("message", "")), causes)
-    except (ValueError, AttributeError):
-        return KubeError(status or 0, reason or "", f"{status} {reason}")
-
-
-def deppackage_path(namespace: str, name: str, subresource: str = "") -> str:
-    """API path of a DepPackage."""
-    return custom_path(names.DEPPACKAGE_PLURAL, namespace, name, subresource)
-
-
-def flowdeployment_path(namespace: str, name: str = "", subresource: str = "") -> str:
-    """API path of a FlowDeployment, or of all of a namespace."""
-    return custom_path(names.FLOWDEPLOYMENT_PLURAL, namespace, name, subresource)
-
-
-def custom_path(plural: str, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
-    """API path of one of our kinds: one object, a namespace's collection, or (without namespace) all of them."""
-    place = f"/namespaces/{quote(namespace)}" if namespace else ""
-    whole = f"/apis/{names.API_VERSION}{place}/{plural}"
-    return "/".join(part for part in (whole, quote(name), subresource) if part)
-
-
-def namespaced(resource: str, namespace: str, name: str = "", subresource: str = "") -> str:
-    """API path of a built-in object, e.g. `namespaced("jobs", "dagy-builds")`."""
-    parts = [
-        f"{GROUP_PATHS.get(resource, '/api/v1')}/namespaces/{quote(namespace)}/{resource}",
-        quote(name),
-        subresource,
-    ]
-    return "/".join(part for part in parts if part)
