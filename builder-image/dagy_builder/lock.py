@@ -103,7 +103,9 @@ def canonical_lock(uv_text: str, target: Target, index_of: Callable[[str], str |
     try:
         pack(text)
     except LockSizeError as error:
-        raise LockError(f"These are {len(chosen):,} packages. {error} Split the package.") from error
+        raise LockError(
+            f"These are {len(chosen):,} packages. {error} `dagy requirements split` makes several packages of a list."
+        ) from error
     return Lock(text, tuple(package for _, package in chosen))
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from dagy_builder.contract import NONCE_VARIABLE, TERMINATION_MESSAGE_LIMIT, StepOutcome
 from dagy_builder.frames import RESULT_LIMIT_BYTES, framed
+from dagy_builder.redact import clipped as words
 
 _DEFAULT_LOG = "/dev/termination-log"
-_ELLIPSIS = "..."
 # What a short report can do without, in this order: all of it is in the step's log. The lock's hash stays: by it the
 # reader of the log knows that it has found that lock.
 _DISPENSABLE_RESULTS = ("lock", "packages", "raw", "warnings")
@@ -39,7 +39,7 @@ def clipped(outcome: StepOutcome, limit: int = TERMINATION_MESSAGE_LIMIT) -> str
         outcome = replace(outcome, problems=outcome.problems[:-1])
     if _fits(outcome, limit):
         return outcome.to_text()
-    return replace(outcome, problems=None, result=None, message=_cut(outcome.message or "", 100)).to_text()
+    return replace(outcome, problems=None, result=None, message=words(outcome.message or "", 100)).to_text()
 
 
 def write_termination_log(outcome: StepOutcome) -> None:
@@ -60,14 +60,10 @@ def _fits(outcome: StepOutcome, limit: int) -> bool:
 
 def _shortened(outcome: StepOutcome, length: int) -> StepOutcome:
     problems = [
-        {name: _cut(text, length) if isinstance(text, str) else text for name, text in problem.items()}
+        {name: words(text, length) if isinstance(text, str) else text for name, text in problem.items()}
         for problem in outcome.problems or []
     ]
-    return replace(outcome, message=_cut(outcome.message or "", 2 * length) or None, problems=problems or None)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - len(_ELLIPSIS)] + _ELLIPSIS
+    return replace(outcome, message=words(outcome.message or "", 2 * length) or None, problems=problems or None)
 
 
 def _without(problem: dict[str, Any], name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from dagy.commands.problem_lines import headline
+from dagy.core.requirements.merge import LIST_IS_FULL
 from dagy.core.sizes import human_size
 from dagy.model.rest import DepPackageResponse, ParsedLine, ParseResponse, RestArtifact
 from dagy.model.status import ConditionType
@@ -116,4 +117,4 @@ def import_findings(parsed: ParseResponse, filename: str, unsettled: Sequence[Pa
         yield f"    incoming  {line.incoming.requirement}"
     summary = parsed.summary
     if summary.too_many:
-        yield f"{filename}: error: The list would have {summary.too_many} requirements too many."
+        yield f"{filename}: error: The list would have {summary.too_many} requirements too many. {LIST_IS_FULL}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dagy.core.reasons import StateReason
 from dagy_builder.contract import Fault, Problem, Reason
+from dagy_builder.redact import clipped
 
 _KEPT_CHARACTERS = 4000
 _NOT_JUDGED = {
@@ -47,7 +48,9 @@ class Failure:
 
     def to_annotation(self) -> str:
         """Reason, sentence and fault as JSON; problems and raw text are in the log."""
-        return json.dumps({"reason": self.reason, "message": self.message[:_KEPT_CHARACTERS], "fault": self.fault})
+        return json.dumps(
+            {"reason": self.reason, "message": clipped(self.message, _KEPT_CHARACTERS), "fault": self.fault}
+        )
 
 
 def failure_in(annotation: str) -> Failure | None:

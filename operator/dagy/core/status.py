@@ -33,7 +33,7 @@ from dagy.model.status import (
     ValidationError,
 )
 from dagy_builder.contract import Artifact, Step
-from dagy_builder.redact import one_line
+from dagy_builder.redact import clipped, one_line
 
 _RAW_LIMIT = 16000
 _TEXT_LIMIT = 4000
@@ -134,14 +134,16 @@ def _validation(plan: BuildPlan, seen: Observed, state: State, around: Surroundi
         errors=errors,
         raw=raw[-_RAW_LIMIT:] if raw else None,
         log_uri=around.validation_log or (before.log_uri if before and same else None),
-        warnings=[text[:_TEXT_LIMIT] for text in seen.resolution.warnings[:_WARNINGS]] if seen.resolution else [],
+        warnings=[clipped(text, _TEXT_LIMIT) for text in seen.resolution.warnings[:_WARNINGS]]
+        if seen.resolution
+        else [],
     )
 
 
 def _errors(failure: Failure) -> list[ValidationError]:
     problems = [p.to_json() for p in failure.problems] or [{"message": failure.message}]
-    clipped = [{k: str(v)[:_TEXT_LIMIT] for k, v in problem.items()} for problem in problems]
-    return [ValidationError.model_validate(problem) for problem in clipped[:200]]
+    bounded = [{k: clipped(str(v), _TEXT_LIMIT) for k, v in problem.items()} for problem in problems[:200]]
+    return [ValidationError.model_validate(problem) for problem in bounded]
 
 
 def _build(plan: BuildPlan, seen: Observed, state: State, around: Surroundings, *, same: bool) -> BuildStatus:
@@ -183,7 +185,7 @@ def _attempts(seen: Observed, before: BuildStatus) -> list[Attempt]:
                 number=job.attempt,
                 job_name=job.name,
                 reason=failure.reason,
-                message=failure.message[:_TEXT_LIMIT],
+                message=clipped(failure.message, _TEXT_LIMIT),
                 ended_at=job.ended_at or None,
                 log_uri=job.log_uri or None,
             )
