@@ -9,7 +9,7 @@ import zlib
 
 LOCK_FILE = "pylock.toml.gz"
 """Its name beside a build's request."""
-TEXT_LIMIT_BYTES = 8 << 20
+TEXT_LIMIT_BYTES = 4 << 20
 PACKED_LIMIT_BYTES = 600_000
 """What a build's ConfigMap has room for, beside the request and certificates."""
 _GZIP = 16 + zlib.MAX_WBITS

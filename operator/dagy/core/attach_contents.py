@@ -11,7 +11,9 @@ import tomllib
 import zlib
 from collections.abc import Iterable, Iterator
 
-MAX_LOCK_BYTES = 4 << 20
+from dagy_builder.packed_lock import TEXT_LIMIT_BYTES
+
+MAX_LOCK_BYTES = TEXT_LIMIT_BYTES
 MAX_LIST_BYTES = 16 << 20
 """Of a list as it is stored."""
 _MAX_UNPACKED_BYTES = 64 << 20
