@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from dagy.adapters import api_access
 from dagy.adapters.api_access import Credentials, Published
-from dagy.adapters.kube import KubeError
 from dagy.cli import main
 from dagy.client.errors import SetupError, UnreachableError
 from dagy.commands import cluster_api
@@ -128,7 +128,6 @@ def opened(told: Published, shown: Credentials, folder: Path, **answers: Any) ->
 
 
 AUTHORITY = pki.new_authority("dagy-api").pem.decode()
-FORBIDDEN = KubeError(403, "Forbidden", "no")
 TOKEN, PAIR = Credentials("token"), Credentials("", ("/none/tls.crt", "/none/tls.key"))
 
 
@@ -146,7 +145,7 @@ TOKEN, PAIR = Credentials("token"), Credentials("", ("/none/tls.crt", "/none/tls
 )  # fmt: skip
 def test_what_is_said_where_there_is_no_way(told: Published, shown: Credentials, says: str, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=says):
-        opened(told, shown, tmp_path, ready_replica=FORBIDDEN)
+        opened(told, shown, tmp_path, may_forward=False)
 
 
 def test_a_token_goes_to_the_published_address_and_no_further(tmp_path: Path) -> None:
@@ -162,4 +161,24 @@ def test_no_replica_is_told_as_that(tmp_path: Path) -> None:
     with pytest.raises(
         UnreachableError, match=r"No pod of dagy-api is ready\. `kubectl --namespace dagy-system get pods`"
     ):
-        opened(Published(AUTHORITY), TOKEN, tmp_path, ready_replica=None)
+        opened(Published(AUTHORITY), TOKEN, tmp_path, may_forward=True, ready_replica=None)
+
+
+@pytest.mark.apiserver
+def test_whose_rights_end_at_a_namespace_is_told_whom_to_ask(
+    api: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no address is published; who may look at pods, and not forward a port, is no better off."""
+    system = "--namespace=dagy-system"
+    api.users.kubectl("create", "role", "looks", "--verb=get,list", "--resource=pods", system)
+    api.users.kubectl("create", "rolebinding", "looks", "--role=looks", "--serviceaccount=default:theo", system)
+    monkeypatch.setattr(api_access, "published", _told_no_address)
+    alone(monkeypatch, api.write_kubeconfig(tmp_path / "config", "team-b", {"token": api.users.token("theo")}))
+    with pytest.raises(SystemExit) as ended:
+        main(["packages", "download", "some-package", "-o", str(tmp_path / "x.zip")])
+    assert ended.value.code != 0
+    assert "publishes no address of DAGY's API, and you may not forward a port to it" in capsys.readouterr().err
+
+
+async def _told_no_address(_api: object) -> Published:
+    return Published(AUTHORITY)

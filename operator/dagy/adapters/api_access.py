@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dagy.adapters import reviews
 from dagy.adapters.kube import KubeApi, KubeError, namespaced
 from dagy.model import names
 
@@ -54,8 +55,14 @@ async def credentials(api: KubeApi) -> Credentials:
     return Credentials(token, (certificate, key) if certificate and key else None)
 
 
+async def may_forward(api: KubeApi) -> bool:
+    """Whether this user may find a pod of the API and forward a port to it."""
+    wanted = [("list", ""), ("get", "portforward"), ("create", "portforward")]
+    return all([await reviews.may_with_pods(api, names.SYSTEM_NAMESPACE, verb, part) for verb, part in wanted])
+
+
 async def ready_replica(api: KubeApi) -> str | None:
-    """Name of a pod of the API that answers; None when there is none. Raises KubeError (403)."""
+    """Name of a pod of the API that answers; None when there is none. Raises KubeError."""
     selector = f"app.kubernetes.io/name={names.API_SERVICE}"
     pods, _ = await api.list(namespaced("pods", names.SYSTEM_NAMESPACE), labelSelector=selector)
     for pod in pods:

@@ -31,10 +31,20 @@ class PodIdentity:
 
 async def may(api: KubeApi, verb: str, plural: str, namespace: str, name: str = "") -> bool:
     """Whether the owner of `api`'s token may do that to one of our kinds."""
+    return await _may(api, attributes(verb, plural, namespace, name))
+
+
+async def may_with_pods(api: KubeApi, namespace: str, verb: str, subresource: str = "") -> bool:
+    """The same for the pods of a namespace."""
+    wanted = {"resource": "pods", "namespace": namespace, "verb": verb}
+    return await _may(api, {**wanted, "subresource": subresource} if subresource else wanted)
+
+
+async def _may(api: KubeApi, attributes: dict[str, str]) -> bool:
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes(verb, plural, namespace, name)},
+        "spec": {"resourceAttributes": attributes},
     }
     return bool((await api.post(SELF_ACCESS, review))["status"].get("allowed"))
 

@@ -93,12 +93,9 @@ def _through_the_api_server(process: InProcess, told: Published, shown: Credenti
             f"This cluster tells nothing about DAGY's API: there is no ConfigMap "
             f"{names.SYSTEM_NAMESPACE}/{names.API_CONFIG_MAP} that you may get. Have DAGY installed there, {_INSTEAD}"
         )
-    try:
-        pod = process.run(api_access.ready_replica(process.api))
-    except KubeError as error:
-        if error.status != 403:
-            raise
-        raise SetupError(_no_address(told, shown)) from error
+    if not process.run(api_access.may_forward(process.api)):
+        raise SetupError(_no_address(told, shown))
+    pod = process.run(api_access.ready_replica(process.api))
     if pod is None:
         raise UnreachableError(
             f"No pod of {names.API_SERVICE} is ready. `kubectl --namespace {names.SYSTEM_NAMESPACE} get pods` says why."
@@ -113,7 +110,6 @@ def _no_address(told: Published, shown: Credentials) -> str:
     if told.proxied_url and not shown.token:
         return (
             f"{told.proxied_url} does not pass client certificates on, which is what this kubeconfig has, and you may "
-            f"not forward a port to the API. Use a kubeconfig with a token, or {_ADMINISTRATOR[0].lower()}"
-            f"{_ADMINISTRATOR[1:]}"
+            f"not forward a port to the API. Use a kubeconfig with a token. {_ADMINISTRATOR}"
         )
     return f"This cluster publishes no address of DAGY's API, and you may not forward a port to it. {_ADMINISTRATOR}"
