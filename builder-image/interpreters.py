@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Collect CPython 3.10 to 3.13 for the builder image: `python3 interpreters.py DEST` fills DEST/3.10 ... DEST/3.13.
 
-For machines that build the image without reaching the interpreters' download server. Each Python comes from uv
-(python-build-standalone) when that can be downloaded, and otherwise from this machine: pyenv's and others' own prefixes
-will do, the distribution's /usr will not. What the steps of a build never use is left out. Standard library only.
+Each Python comes from uv (python-build-standalone, whose hashes uv knows), or it fails. On machines that can't reach
+their server, `--or-of-this-machine` takes what can't be downloaded from this machine, whatever that has: pyenv's and
+others' own prefixes will do, the distribution's /usr will not. What the steps of a build never use is left out.
+Standard library only.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -48,8 +50,8 @@ class NotFoundError(Exception):
     """No usable interpreter; the message is a sentence."""
 
 
-def main(destination: Path) -> None:
-    """Fill `destination`; interpreters that are there and work stay."""
+def main(destination: Path, *, or_of_this_machine: bool = False) -> None:
+    """Fill `destination`; interpreters that are there and work stay. Raises NotFoundError."""
     destination.mkdir(parents=True, exist_ok=True)
     download = True
     for minor in MINORS:
@@ -61,6 +63,11 @@ def main(destination: Path) -> None:
         with tempfile.TemporaryDirectory(dir=destination, prefix=".download-") as scratch:
             prefix = downloaded(minor, Path(scratch)) if download else None
             download = prefix is not None
+            if prefix is None and not or_of_this_machine:
+                raise NotFoundError(
+                    f"CPython {minor} can't be downloaded by uv: uv is not on PATH, or the server can't be reached. "
+                    "Mend that, or say --or-of-this-machine to copy the one that is here, which nobody has checked."
+                )
             prefix = prefix or on_this_machine(minor)
             copy_pruned(prefix, target, minor)
         strip_symbols(target)
@@ -174,9 +181,11 @@ def megabytes(folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python3 interpreters.py DEST")
+    parser = argparse.ArgumentParser(description="Collect CPython 3.10 to 3.13 for the builder image.")
+    parser.add_argument("--or-of-this-machine", action="store_true", help="copy what can't be downloaded from here")
+    parser.add_argument("destination", type=Path, metavar="DEST")
+    given = parser.parse_args()
     try:
-        main(Path(sys.argv[1]).absolute())
+        main(given.destination.absolute(), or_of_this_machine=given.or_of_this_machine)
     except NotFoundError as error:
         sys.exit(f"interpreters: {error}")

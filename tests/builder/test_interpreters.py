@@ -40,6 +40,16 @@ def test_a_copy_runs_and_is_small(interpreters: ModuleType, tmp_path: Path) -> N
     assert "ssl" in interpreters.trouble_with(target, MINOR)
 
 
+def test_without_a_download_nothing_unchecked_takes_its_place(
+    interpreters: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreters, "downloaded", lambda *_: None)
+    monkeypatch.setattr(interpreters, "on_this_machine", lambda _: pytest.fail("nobody asked for it"))
+    with pytest.raises(interpreters.NotFoundError, match="--or-of-this-machine"):
+        interpreters.main(tmp_path)
+    assert not (tmp_path / "3.10").exists()
+
+
 def test_none_is_said_in_a_sentence(interpreters: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "bin/python3.12"
     broken.parent.mkdir()

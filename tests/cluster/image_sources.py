@@ -16,6 +16,8 @@ from .layout import GO_MODULES, REPO, ClusterError, Layout
 from .shell import follow, run
 
 DEBIAN = "bookworm"
+DEBIAN_RELEASE = f"{DEBIAN}-20251229-slim"
+"""The release that the Dockerfiles name."""
 
 LOCK = ("pyproject.toml", "uv.lock", "README.md")
 """What uv reads to know an image's libraries."""
@@ -120,7 +122,9 @@ def _interpreters(layout: Layout, say: Say) -> dict[str, Path]:
     made_by = hashlib.sha256(script.read_bytes()).hexdigest()
     if not mark.exists() or mark.read_text() != made_by:
         shutil.rmtree(folder, ignore_errors=True)
-        follow(["python3", str(script), str(folder)], log=layout.logs / "interpreters.log", say=say)
+        follow(
+            ["python3", str(script), "--or-of-this-machine", str(folder)], log=layout.logs / "interpreters.log", say=say
+        )
         mark.write_text(made_by)
     return {"interpreters": folder}
 
@@ -147,7 +151,7 @@ def _s3_release() -> str:
 
 
 PAUSE = Image(PAUSE_IMAGE, _pause)
-BASE = Image(f"docker.io/library/debian:{DEBIAN}-slim", _base)
+BASE = Image(f"docker.io/library/debian:{DEBIAN_RELEASE}", _base)
 # Named and laid out as upstream's image, so that the manifests fit both.
 S3 = Image(f"docker.io/versity/versitygw:{_s3_release()}", _s3)
 BUILDER = Image(
