@@ -86,6 +86,44 @@ def test_a_job_whose_creator_died_gets_its_secret(kubeconfig: str, objects: Obje
     run(kubeconfig, objects, test)
 
 
+def test_a_job_whose_secret_has_gone_goes_and_the_reason_is_told(kubeconfig: str, objects: ObjectStore) -> None:
+    """Its creator died, and meanwhile the team's Secret was deleted: no pod waits for volumes until the deadline."""
+
+    async def test(rig: Rig) -> None:
+        await make_secret(rig, "team")
+        key = await create(rig, index={"url": URL, "secretNames": ["team"]})
+        await rig.reconciler().reconcile(key)
+        [job] = (await rig.admin.list(namespaced("jobs", BUILDS)))[0]
+        for kind in ("secrets", "configmaps"):
+            await rig.admin.delete(namespaced(kind, BUILDS, job["metadata"]["name"]))
+        await rig.admin.delete(namespaced("secrets", NAMESPACE, "team"))
+        assert await rig.reconciler().reconcile(key) == pytest.approx(15.0)
+        assert [
+            job
+            for job in (await rig.admin.list(namespaced("jobs", BUILDS)))[0]
+            if not job["metadata"].get("deletionTimestamp")
+        ] == []
+        status = (await rig.package(key) or {})["status"]
+        assert status["phase"] == "FAILED"
+        assert "There is no Secret team in namespace team-a" in status["message"]
+
+    run(kubeconfig, objects, test)
+
+
+def test_hosts_that_are_not_allowed_start_no_job(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key = await create(rig, index={"url": "http://pkg.example/simple/"})
+        assert await rig.reconciler().reconcile(key) == pytest.approx(15.0)
+        status = (await rig.package(key) or {})["status"]
+        assert (status["phase"], next(c for c in status["conditions"] if c["type"] == "Ready")["reason"]) == (
+            "FAILED",
+            "IndexHostNotAllowed",
+        )
+        assert (await rig.admin.list(namespaced("jobs", BUILDS)))[0] == []
+
+    run(kubeconfig, objects, test)
+
+
 def test_other_peoples_secrets_are_not_sent_anywhere(kubeconfig: str, objects: ObjectStore) -> None:
     """Who may only create packages names a Secret that isn't meant for indexes, with a URL of their own."""
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dagy.adapters.pod_settings import BuildPodSettings
 from dagy.core.facts import JobKind
 from dagy.core.flow_plan import FlowSettings
+from dagy.core.index_hosts import HostRules
 from dagy.core.index_pod import IndexSettings
 from dagy.core.jobs import JobSettings
 from dagy.core.keys import Location
@@ -71,6 +72,10 @@ class Settings(RunSettings, BuildPodSettings):
     """ConfigMap in the build namespace with certificate authorities to trust, under the key ca-certificates.crt; it may be absent."""  # noqa: E501
     index_url: Annotated[str, Field(pattern=_NO_CREDENTIALS)] = ""
     """Package index of packages that name none in spec.index.url, e.g. a mirror of PyPI; PyPI when empty."""
+    allowed_hosts: str = ""
+    """Comma-separated hosts that packages may name in spec.index and after "name @"; ".example.com" stands for all names below it, and empty for any host. DAGY_INDEX_URL needs no mention."""  # noqa: E501
+    allow_http_indexes: bool = False
+    """Whether packages may name indexes without TLS (http://), e.g. ones inside the cluster."""
     index_secrets: str = ""
     """Comma-separated Secrets of the build namespace with index credentials for all packages, as docs/indexes.md describes them."""  # noqa: E501
     http_proxy: Annotated[str, Field(pattern=_NO_CREDENTIALS)] = ""
@@ -182,7 +187,8 @@ class Settings(RunSettings, BuildPodSettings):
     def index_settings(self) -> IndexSettings:
         """What leads to package indexes."""
         proxies = {"HTTP_PROXY": self.http_proxy, "HTTPS_PROXY": self.https_proxy, "NO_PROXY": self.no_proxy}
-        return IndexSettings(self.index_url, _listed(self.index_secrets), proxies, self.proxy_secret)
+        hosts = HostRules(_listed(self.allowed_hosts), self.allow_http_indexes)
+        return IndexSettings(self.index_url, _listed(self.index_secrets), proxies, self.proxy_secret, hosts)
 
 
 def _listed(text: str) -> tuple[str, ...]:

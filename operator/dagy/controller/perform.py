@@ -17,6 +17,7 @@ from dagy.core import decide
 from dagy.core.facts import STEPS, JobFact, JobKind, PodFact
 from dagy.core.failure import Failure
 from dagy.core.index_access import IndexAccess, references_of
+from dagy.core.index_hosts import refused_host
 from dagy.core.jobs import JobInput, JobSettings, index_secret, input_config_map, input_files, job_manifest
 from dagy.core.keys import PackageHome
 from dagy.core.logs import StepLog
@@ -70,7 +71,9 @@ class Performer:
                 needed = resolution if job.kind is JobKind.BUILD else None
                 if not await self._cluster.has_input(job.name):
                     given = await self._gather(plan, seen, which, needed)
-                    if isinstance(given, _Given):  # else the next look tells
+                    if isinstance(given, Failure):
+                        return await self._give_up(seen, job, given)
+                    if given is not None:  # else the next look resolves again
                         await self._provide(plan, which, job.uid, given)
                 return Effect(seen, changed=False)
             case decide.KeepLog(job, failure):
@@ -93,10 +96,15 @@ class Performer:
             case _:
                 assert_never(action)
 
+    async def _give_up(self, seen: Observed, job: JobFact, refused: Failure) -> Effect:
+        """Delete a Job that can't get its input: its pod would wait for volumes, and the failure isn't its list's."""
+        await self._cluster.delete_job(job.name)
+        return Effect(replace(seen, index_refused=refused, jobs=tuple(j for j in seen.jobs if j.name != job.name)))
+
     async def check_index(self, plan: BuildPlan, seen: Observed) -> Observed:
         """The same, knowing whether the package's index settings can be used, and whether it may have what it asks."""
-        refused = not_allowed(plan.options.resources, self._settings.maxima)
-        if refused:
+        resources = not_allowed(plan.options.resources, self._settings.maxima)
+        if refused := resources or refused_host(plan, self._settings.index.hosts):
             return replace(seen, index_refused=refused)
         if not references_of(plan):
             return seen
@@ -156,7 +164,9 @@ class Performer:
 
         Everything is read before the Job exists and not earlier, so that it gets what is said when it starts.
         """
-        access = await self._cluster.index_access(plan, self._settings.index.url)
+        access = refused_host(plan, self._settings.index.hosts) or await self._cluster.index_access(
+            plan, self._settings.index.url
+        )
         if isinstance(access, Failure):
             return access
         request, lock = replace(plan.request(), slug=seen.slug, bucket=self._store.location.bucket), None

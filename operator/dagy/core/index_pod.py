@@ -12,6 +12,7 @@ from typing import Any
 
 from dagy.core.containment import scratch_mounts, scratch_volumes
 from dagy.core.index_access import IndexAccess, references_of
+from dagy.core.index_hosts import HostRules
 from dagy.core.plan import BuildPlan
 from dagy_builder.contract import GATEWAY_PORT, GATEWAY_VARIABLE, Step
 from dagy_builder.index_credentials import KEYS
@@ -46,6 +47,8 @@ class IndexSettings:
     """HTTP_PROXY, HTTPS_PROXY, NO_PROXY."""
     proxy_secret: str = ""
     """Secret in the build namespace with the same keys, where a proxy's URL holds a password."""
+    hosts: HostRules = field(default_factory=HostRules)
+    """Which hosts packages may name."""
 
 
 def needs_gateway(plan: BuildPlan, settings: IndexSettings) -> bool:

@@ -44,6 +44,7 @@ class StateReason(StrEnum):
     TOO_MANY_SLUGS = "TooManySlugs"
     INDEX_SECRET_UNUSABLE = "IndexSecretUnusable"  # noqa: S105 a reason
     CA_BUNDLE_UNUSABLE = "CaBundleUnusable"
+    INDEX_HOST_NOT_ALLOWED = "IndexHostNotAllowed"
     API_SERVER_REFUSED = "ApiServerRefused"
     DELETION_BLOCKED = "DeletionBlocked"
     IN_USE = "InUse"
@@ -149,6 +150,12 @@ CATALOGUE: dict[StrEnum, Entry] = {
         "A Secret in spec.index.secretNames is missing, may not be read, or is of another kind.",
         _USER,
         "Do what the message says; the operator looks again by itself.",
+    ),
+    StateReason.INDEX_HOST_NOT_ALLOWED: Entry(
+        Phase.FAILED,
+        "spec.index, or a requirement with a URL, names a host that packages may not come from here.",
+        _USER,
+        "Use an index that is allowed, or ask the administrator (DAGY_ALLOWED_HOSTS, DAGY_ALLOW_HTTP_INDEXES).",
     ),
     StateReason.CA_BUNDLE_UNUSABLE: Entry(
         Phase.FAILED,
