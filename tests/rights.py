@@ -16,6 +16,7 @@ FILES = (
     "cluster-info",
     "webhook-server",
     "control-plane-policies",
+    "annotation-sizes",
 )
 ACTIVE_WITHIN = 30.0
 

@@ -19,23 +19,25 @@ from tests.web.rig import Users
 pytestmark = pytest.mark.apiserver
 
 T = TypeVar("T")
-COUNT, FAT = 12, 200_000
+COUNT, FAT = 12, 130_000
+FATTEST = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @pytest.fixture(scope="module")
 def fat(kubeconfig: str) -> Iterator[str]:
-    """A namespace with packages that carry 200 kB of annotations each."""
+    """A namespace with packages that carry 130 kB of annotations, as the policy on their sizes lets them each."""
     users, namespace = Users(kubeconfig), f"fat-{uuid.uuid4().hex[:6]}"
     users.kubectl("create", "namespace", namespace)
     items = [
         {
             "apiVersion": "dagy.io/v1", "kind": "DepPackage",
-            "metadata": {"name": f"p{n:02d}", "namespace": namespace, "annotations": {"x": "y" * FAT, "dagy.io/build": "1"}},
+            "metadata": {"name": f"p{n:02d}", "namespace": namespace, "annotations": {FATTEST: "y" * FAT, "dagy.io/build": "1"}},
             "spec": {"pythonVersion": "3.12", "dependencies": ["idna"]},
         }
         for n in range(COUNT)
     ]  # fmt: skip
-    users.kubectl("create", "-f", "-", stdin={"apiVersion": "v1", "kind": "List", "items": items})
+    for item in items:  # raw, because kubectl would put its own into that annotation
+        users.kubectl("create", f"--raw={custom_path(names.DEPPACKAGE_PLURAL, namespace)}", "-f", "-", stdin=item)
     yield namespace
     users.kubectl("delete", "namespace", namespace, "--wait=false")
 

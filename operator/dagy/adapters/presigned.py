@@ -131,6 +131,13 @@ class PresignedStore:
         except UploadGoneError:
             return None
 
+    def etag(self, key: ObjectKey) -> str | None:
+        """What changes with the object's bytes; None when there is none."""
+        try:
+            return self._call(lambda: self._s3.head_object(Bucket=self.bucket, Key=key.text))["ETag"]
+        except UploadGoneError:
+            return None
+
     def delete(self, key: ObjectKey) -> None:
         """Delete the object at a key."""
         self._call(lambda: self._s3.delete_object(Bucket=self.bucket, Key=key.text))

@@ -103,7 +103,7 @@ async def _artifact(
         await asyncio.to_thread(files.abort, key, body.upload_id)  # the same file, uploaded once more
         return deployed
     await _put_together(files, key, body, there=size is not None)
-    stored = await asyncio.to_thread(files.read, key, services.settings.api_upload_max_bytes)
+    stored = await services.verifications.stored(files, key, services.settings.api_upload_max_bytes)
     if stored is None:
         raise gone(body.upload_id)
     if stored.sha256 != flow.sha256:

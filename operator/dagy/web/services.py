@@ -25,6 +25,7 @@ from dagy.web.connections import PEER_CERTIFICATE
 from dagy.web.pools import Pool
 from dagy.web.problems import ProblemError, unauthenticated
 from dagy.web.streams import SharedLooks, Streams
+from dagy.web.verification import Verifications
 
 MANAGER = "dagy-api"
 """Field manager of what the API writes."""
@@ -106,6 +107,11 @@ class Services:
     def verifying(self) -> Pool:
         """For reading whole uploads, which takes as long as S3 takes."""
         return Pool("verify", threads=2, waiting=16)
+
+    @cached_property
+    def verifications(self) -> Verifications:
+        """Uploads that are being read, and were."""
+        return Verifications(self.verifying)
 
     @cached_property
     def streams(self) -> Streams:
