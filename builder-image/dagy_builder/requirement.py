@@ -80,7 +80,10 @@ def parse_requirement(text: str) -> Requirement:
     if any(unicodedata.category(c).startswith("C") or c in "\u2028\u2029" for c in text):
         raise ValueError("it contains a control character or a line break. Write one requirement in one line.")
     if "$" in text:
-        raise ValueError("'$' is not allowed, because uv would replace ${NAME} by a variable. Write the value itself.")
+        raise ValueError(
+            "'$' is not allowed, because uv would replace ${NAME} by a variable. Write what it stands for, if that is "
+            "no secret."
+        )
     if text.lstrip().startswith("-"):
         raise ValueError("options of pip are not requirements. Give a package's name, for example requests>=2.32.")
     try:
