@@ -24,7 +24,7 @@ def sdk_users(kubeconfig: str) -> Users:
 @pytest.fixture(scope="session")
 def served(kubeconfig: str, sdk_users: Users, objects: ObjectStore) -> Iterator[Api]:
     """The API over HTTP."""
-    with serving(kubeconfig, sdk_users, objects.bucket) as api:
+    with serving(kubeconfig, sdk_users, objects.bucket, prefix="") as api:
         yield api
 
 

@@ -110,7 +110,7 @@ def test_an_upload_that_was_killed_goes_on_where_it_was(
     assert 0 < seen[0] < path.stat().st_size
     assert seen[-1] == path.stat().st_size
     uri = played.get("team-a", name, "flowdeployment")["spec"]["artifact"]["uri"]
-    assert objects.get(uri.split("/", 3)[3]) == path.read_bytes()
+    assert objects.get(uri.split("/", 3)[3], limit=1 << 30) == path.read_bytes()
     assert first
     assert not list((tmp_path / "cache/dagy/uploads").iterdir())
     generation = played.get("team-a", name, "flowdeployment")["metadata"]["generation"]

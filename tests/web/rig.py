@@ -95,9 +95,9 @@ def api_kubeconfig(users: Users, folder: Path) -> Path:
 
 
 @contextmanager
-def serving(kubeconfig: str, users: Users, bucket: str) -> Iterator[Api]:
+def serving(kubeconfig: str, users: Users, bucket: str, prefix: str = PREFIX) -> Iterator[Api]:
     """uvicorn with the app, as `python -m dagy.web` runs it, but for TLS."""
-    settings = ApiSettings(s3_bucket=bucket, s3_prefix=PREFIX)
+    settings = ApiSettings(s3_bucket=bucket, s3_prefix=prefix)
     own_kubeconfig = str(api_kubeconfig(users, Path(kubeconfig).parent))
 
     async def connect() -> Services:
