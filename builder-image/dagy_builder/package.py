@@ -17,6 +17,7 @@ from dagy_builder import content, shared_cache
 from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.limits import Limits, human_size, too_large
+from dagy_builder.native import Linked, link_warnings, linked
 from dagy_builder.records import overlap_warnings, overlaps, owners, recorded_hashes
 from dagy_builder.standard_library import shadow_warnings, shadowed_module
 from dagy_builder.tree import TreeFile, TreeReader, scan
@@ -54,6 +55,7 @@ class _Packed:
     line: str
     """Its line in the list of contents."""
     native: bool
+    linked: Linked | None
 
 
 def package(
@@ -81,6 +83,8 @@ def package(
         warnings = _warnings(scanned, root_fd, request.python_version)
         packed = _packed(request, files, root_fd, level)
         written = _write_zip(packed, out / ARTIFACT, limits.compressed_bytes, tick)
+        if runs_package_code(request):  # wheels of an index have been looked at by their authors
+            warnings += link_warnings(written.linked, (file.path for file in files), request.glibc)
         if lock_text:
             _write_sbom(request, lock_text, root_fd, files, out)
     except BaseException:
@@ -132,6 +136,7 @@ class _Written:
     lines: list[str] = field(default_factory=list)
     uncompressed_bytes: int = 0
     native: bool = False
+    linked: list[Linked] = field(default_factory=list)
 
 
 def _write_zip(batches: Iterable[list[_Packed]], target: Path, limit: int, tick: Callable[[], None]) -> _Written:
@@ -147,6 +152,7 @@ def _write_zip(batches: Iterable[list[_Packed]], target: Path, limit: int, tick:
                 told = written.zip.size
             written.lines += [packed.line for packed in batch]
             written.native |= any(packed.native for packed in batch)
+            written.linked += [packed.linked for packed in batch if packed.linked]
             written.uncompressed_bytes += sum(packed.member.size for packed in batch)
         written.zip.finish()
     return written
@@ -187,7 +193,8 @@ def _pack(file: TreeFile, data: bytes, recorded: str | None, level: int) -> _Pac
     member = Member(file.path, file.executable, method, deflate.crc32(data), len(data), stored)
     mode = "0755" if file.executable else "0644"
     line = f"{mode} {digest} {file.path}\n"
-    return _Packed(member, line, content.is_native(file.path, data))
+    native = content.is_native(file.path, data)
+    return _Packed(member, line, native, linked(file.path, data) if native else None)
 
 
 def _records(reader: TreeReader, files: Iterable[TreeFile]) -> Iterator[tuple[str, bytes]]:
