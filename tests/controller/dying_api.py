@@ -26,6 +26,10 @@ class Api(KubeApi):
     """Whether it dies after the server has done the write, instead of before."""
     writes: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """What only reads goes over the same connections, with the same rights."""
+        super().__init__(self.inner._client, token=self.inner._token, manager=self.inner._manager)
+
     @override
     async def request(self, method: str, path: str, **options: Any) -> bytes:
         if method not in WRITES:
