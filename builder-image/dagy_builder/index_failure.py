@@ -28,11 +28,14 @@ _UNREACHABLE = (
     "error decoding response body",
 )
 _MISMATCH = re.compile(r"Hash mismatch for `([^`]+)`")
+_BACKEND_FAILED = "cause: The build backend returned an error"
 _DISK = ("No space left on device", "Disk quota exceeded")
 
 
 def failure_of(output: str) -> StepError | None:
     """What uv's output says about anything but the requirements, or None."""
+    if _BACKEND_FAILED in output:
+        return None  # the rest is a build backend's own words, which decide nothing about whose fault it is
     if any(words in output for words in _DISK):
         return StepError(
             Reason.DISK_FULL,
