@@ -48,7 +48,8 @@ PAGES = {
         "# Reasons\n\n"
         "What `status.conditions[].reason` and the Events of a DepPackage can say. The message beside a reason names the "
         "culprit and the next step. Failures that are the infrastructure's are tried again, up to "
-        "`spec.build.retries` times.\n\n",
+        "`spec.build.retries` times; what an administrator has to mend is tried again at least every five minutes, until it "
+        "is mended. Whatever is tried again by itself is not `Settled`.\n\n",
         reasons_table,
     ),
     "errors.md": (

@@ -17,7 +17,8 @@ from dagy.commands.local_plan import Given, plan_of_file
 from dagy.commands.local_report import Report
 from dagy.commands.local_steps import LocalResult
 from dagy.core.diagnose import failure_of
-from dagy.core.states import Observed, state_of
+from dagy.core.observed import Observed
+from dagy.core.states import state_of
 from dagy.core.summary import summarize
 from dagy_builder.contract import StepOutcome
 from dagy_builder.failure import StepError

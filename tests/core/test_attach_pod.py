@@ -155,6 +155,12 @@ def test_guaranteed_pods_stay_guaranteed_and_quotas_on_cpu_are_met() -> None:
     assert init["resources"]["limits"] == {"memory": "512Mi", "cpu": "2"}
 
 
+def test_a_pod_without_containers_is_left_to_the_api_server_to_refuse() -> None:
+    empty = pod()
+    empty["spec"]["containers"] = []
+    assert not ok(empty)["spec"]["containers"]
+
+
 def test_files_in_memory_count_as_the_containers() -> None:
     changed = ok(pod(annotations={"dagy.io/attach-medium": "Memory"}))
     (init,) = changed["spec"]["initContainers"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import replace
@@ -104,6 +105,11 @@ def test_no_cursor_is_anything_but_a_cursor_or_an_error(text: str) -> None:
         Cursor.decode(text)
     except ValueError:
         return
+
+
+def test_a_cursor_that_is_nested_too_deeply_is_none() -> None:
+    with pytest.raises(ValueError, match="not a cursor"):
+        Cursor.decode(base64.urlsafe_b64encode(b"[" * 100_000).decode())
 
 
 def package(**status: Any) -> dict[str, Any]:

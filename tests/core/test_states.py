@@ -10,9 +10,10 @@ import pytest
 from dagy.core import states
 from dagy.core.facts import JobKind
 from dagy.core.failure import Failure
+from dagy.core.observed import Observed, Record
 from dagy.core.reasons import StateReason
 from dagy.core.remembered import Look, resolution_in
-from dagy.core.states import Observed, build_hash, state_of, validation_hash
+from dagy.core.states import build_hash, state_of, validation_hash
 from dagy.core.status import Surroundings, status_of
 from dagy.model.status import DepPackageStatus
 from dagy_builder.contract import Fault, Step
@@ -21,7 +22,7 @@ from tests.core.worlds import INFRA, LOCK, OTHER, PLAN, SLUG, START, USER, artif
 VALIDATION = validation_hash(PLAN, states.Tokens())
 BUILD = build_hash(PLAN, LOCK.lock_hash, states.Tokens())
 ALLOWED = plan(sourceDistributions="Allow")
-DONE = states.Record(artifact(LOCK.lock_hash))
+DONE = Record(artifact(LOCK.lock_hash))
 
 SITUATIONS = [
     ("a new package is validated", plan(), Observed(SLUG), states.ToValidate),
@@ -165,8 +166,8 @@ SITUATIONS = [
     (
         "S3 refuses",
         PLAN,
-        Observed(SLUG, blocked=states.Failure("BucketNotFound", "no such bucket", Fault.USER)),
-        states.Failed,
+        Observed(SLUG, blocked=states.Failure("BucketNotFound", "no such bucket", Fault.ADMINISTRATOR)),
+        states.Blocked,
     ),
 ]
 
@@ -187,15 +188,19 @@ def test_a_retry_becomes_due() -> None:
 def test_refused_index_settings_stop_what_would_start_and_nothing_else() -> None:
     refused = Failure(StateReason.INDEX_SECRET_UNUSABLE, "There is no Secret a. Create it.", Fault.USER)
     new = Observed(SLUG, index_refused=refused)
-    assert state_of(PLAN, new, START) == states.Failed(refused)
+    assert state_of(PLAN, new, START) == states.Blocked(refused, states.ToValidate(VALIDATION, 1))
     running = job(JobKind.VALIDATE, VALIDATION)
     assert isinstance(state_of(PLAN, replace(new, jobs=(running,)), START), states.Validating)
+    waiting = state_of(PLAN, replace(new, jobs=(job(JobKind.VALIDATE, VALIDATION, started=False),)), START)
+    assert isinstance(waiting, states.Validating)
+    assert waiting.progress.waiting == "There is no Secret a. Create it"
     assert isinstance(state_of(plan(suspend=True), new, START), states.Suspended)
 
 
 def test_what_could_not_be_asked_is_not_remembered_as_known() -> None:
-    seen = Observed(SLUG, blocked=states.Failure("BucketNotFound", "no such bucket", Fault.USER))
-    before = DepPackageStatus()
+    seen = Observed(SLUG, blocked=states.Failure("BucketNotFound", "no such bucket.", Fault.ADMINISTRATOR))
+    before = DepPackageStatus(spec_hash="an earlier one", lock_hash="2" * 64)
     after = status_of(PLAN, seen, state_of(PLAN, seen, START), Surroundings(START, before))
-    assert after.phase == "FAILED"
+    assert after.phase == "PENDING"
     assert resolution_in(after, PLAN) is Look.ASK
+    assert (after.spec_hash, after.lock_hash) == (before.spec_hash, before.lock_hash), "what was known stays known"

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dagy.core import decide
+from dagy.core import decide, states
 from dagy.core.facts import STEPS, ContainerFact, JobFact, JobKind, PodFact
+from dagy.core.failure import Failure
+from dagy.core.observed import Observed, Record, Resolution
 from dagy.core.plan import BuildPlan, plan_of
 from dagy.core.remembered import handled_tokens, rejection_in
 from dagy.core.reuse import Source
-from dagy.core.states import Observed, Record, Resolution, State, state_of
-from dagy.core.status import Surroundings, phases_between, status_of
+from dagy.core.states import State, state_of
+from dagy.core.status import Surroundings, status_of
 from dagy.core.timestamp import timestamp
 from dagy.model.status import DepPackageStatus
 from dagy_builder.contract import Artifact, Fault, Step, StepOutcome
@@ -128,7 +130,17 @@ class World:
     started: list[str] = field(default_factory=list)
     phases: list[str] = field(default_factory=list)
     writes: int = 0
+    events: list[tuple[str, str]] = field(default_factory=list)
+    """Phase and reason of each Event that the controller would record."""
     slots: bool = True
+    refusal: Failure | None = None
+    """Why the API server refuses every Job, when it does."""
+    secret_missing: Failure | None = None
+    """Why the package's index settings can't be used, when they can't."""
+    storage: Failure | None = None
+    """Why S3 can't be asked, when it can't."""
+    inputs: set[str] = field(default_factory=set)
+    """Jobs whose ConfigMap is there."""
     others: list[Source] = field(default_factory=list)
     """Packages that say they have an artifact of whatever lock comes out; the first `gone` of them are wrong."""
     gone: int = 0
@@ -142,6 +154,8 @@ class World:
         record = None
         if found:
             record = self.records.get((found.lock_hash, plan.spec.python_version, plan.options.compression))
+        if self.storage:
+            found = record = None
         return Observed(
             slug=SLUG,
             jobs=tuple(self.jobs.values()),
@@ -149,27 +163,47 @@ class World:
             record=record,
             sources=tuple(self.others) if found and not record else (),
             rejected=rejection_in(self.status, plan),
+            rejected_log=(self.status.validation.log_uri if self.status.validation else None) or "",
             handled=handled_tokens(self.status),
+            index_refused=None if record else self.secret_missing,
+            blocked=self.storage,
         )
 
     def look(self) -> State:
-        """One pass, as the controller makes it."""
+        """One pass, as the controller makes it: act as far as it goes, then write once."""
+        self._logs: dict[JobKind, str] = {}
+        self._seen_jobs: dict[str, JobFact] = {}
         for _ in range(12):
             seen = self.observed()
+            self._seen_jobs.update(self.jobs)
             state = state_of(self.plan, seen, self.now)
-            for passed in [*phases_between(self.status, self.plan, state), state]:
-                self._write(seen, passed)
-            changed = [self._perform(seen, action) for action in decide.decide(self.plan, seen, state)]
+            actions = decide.decide(self.plan, seen, state)
+            if self.refusal and any(isinstance(action, decide.StartJob) for action in actions):
+                state = states.Blocked(self.refusal)
+                break
+            changed = [self._perform(seen, action) for action in actions]
             if not any(changed):
-                return state
-        raise AssertionError("a pass must come to an end")
+                break
+        else:
+            raise AssertionError("a pass must come to an end")
+        self._write(seen, state)
+        return state
 
     def _write(self, seen: Observed, state: State) -> None:
-        status = status_of(self.plan, seen, state, Surroundings(self.now, self.status))
+        self._seen_jobs.update(self.jobs)
+        around = Surroundings(
+            self.now,
+            self.status,
+            validation_log=self._logs.get(JobKind.VALIDATE),
+            build_log=self._logs.get(JobKind.BUILD),
+        )
+        status = status_of(self.plan, replace(seen, jobs=tuple(self._seen_jobs.values())), state, around)
         if status.to_json() != self.status.to_json():
             self.writes += 1
             if status.phase != self.status.phase:
                 self.phases.append(str(status.phase))
+            if _headline(status) != _headline(self.status):
+                self.events.append(_headline(status))
         self.status = status
 
     def _perform(self, seen: Observed, action: decide.Action) -> bool:
@@ -182,11 +216,14 @@ class World:
                     new = replace(new, cancelled=True, pod=None)
                 self.jobs[new.name] = new
                 self.started.append(new.name)
+                self.inputs.add(new.name)
                 return True
-            case decide.ProvideInput():
+            case decide.ProvideInput(waiting):
+                self.inputs.add(waiting.name)
                 return False
             case decide.KeepLog(kept, why):
-                self.jobs[kept.name] = replace(kept, log_uri="s3://bucket/log", failure=why or kept.failure)
+                uri = self._logs[kept.kind] = f"s3://bucket/logs/{kept.name}.log"
+                self.jobs[kept.name] = replace(kept, log_uri=uri, failure=why or kept.failure)
                 return False
             case decide.CopyArtifact(resolution, sources):
                 left = sources[self.gone :]
@@ -206,7 +243,7 @@ class World:
             case decide.CancelJob(running):
                 self.jobs[running.name] = replace(running, cancelled=True, pod=None)
                 return True
-            case decide.DeleteJobs(useless):
+            case decide.DeleteJobs(useless) | decide.ForgetAttempts(useless):
                 for gone in useless:
                     self.jobs.pop(gone.name, None)
                 return False
@@ -221,6 +258,8 @@ class World:
         for name, running in self.jobs.items():
             if not running.live or running.pod is None:
                 continue
+            if not running.pod.containers and name not in self.inputs:
+                continue  # its volume waits for the ConfigMap
             done = sum(1 for c in running.pod.containers if c.exit_code == 0)
             if failure is not None and any(c.exit_code for c in running.pod.containers):
                 continue
@@ -248,6 +287,11 @@ class World:
             if any(running.live for running in self.jobs.values()):
                 self.advance(fates.pop(0) if fates else None)
         raise AssertionError(f"not settled: {json.dumps(self.status.to_json(), indent=1)}")
+
+
+def _headline(status: DepPackageStatus) -> tuple[str, str]:
+    reason = next((c.reason for c in status.conditions if c.type == "Ready"), "")
+    return str(status.phase), reason
 
 
 def settled(world: World) -> bool:

@@ -71,6 +71,19 @@ class Kube:
             raise KubectlError(f"{error}\n{json.dumps(status, indent=1)}") from None
         return self.get("dp", name)
 
+    def held_up(self, name: str, reason: str, seconds: float = DEADLINE_SECONDS) -> Json:
+        """Watch a DepPackage until that reason holds it up: told, tried again by itself, and therefore not settled."""
+        return self.until(
+            name,
+            lambda dp: (
+                "status" in dp
+                and condition(dp, "Ready")["reason"] == reason
+                and condition(dp, "Settled")["status"] == condition(dp, "Stalled")["status"] == "False"
+                and "by itself" in dp["status"]["message"]
+            ),
+            seconds,
+        )
+
     def until(self, name: str, test: Callable[[Json], bool], seconds: float = DEADLINE_SECONDS) -> Json:
         """Watch a DepPackage until it passes the test; the object then."""
         for _, package in self.watch("dp", "--field-selector", f"metadata.name={name}", seconds=seconds):

@@ -14,6 +14,8 @@ from tests.e2e.kube import BUILDS, Kube, condition, package
 pytestmark = pytest.mark.e2e
 
 PHASES = ["PENDING", "VALIDATING", "QUEUED", "INSTALLING", "PACKAGING", "UPLOADING", "COMPLETED"]
+ALWAYS = ["VALIDATING", "QUEUED", "COMPLETED"]
+"""The others are shown while they last: what has passed when the operator looks is not written any more."""
 
 SAMPLES = [
     ("ml", "3.12", "import pandas, sklearn, requests; print(pandas.DataFrame({'a': [1, 2]}).a.sum())", "3"),
@@ -39,16 +41,18 @@ def test_the_samples_can_be_used(
     assert artifacts.contents(extracted) == artifacts.contents(by_hand)
 
 
-def test_a_watcher_sees_every_phase_in_order(kube: Kube, s3: S3Client) -> None:
+def test_a_watcher_sees_the_phases_in_order(kube: Kube, s3: S3Client) -> None:
     with kube.recording("dp", kube.namespace) as recording:
         kube.apply(package("tiny", "idna", python="3.11"))
         done = kube.wait("tiny", "Ready")
         kube.until("tiny", lambda dp: dp["status"]["phase"] == "COMPLETED")
-    assert recording.phases("tiny") == PHASES
+    phases = recording.phases("tiny")
+    assert phases == [phase for phase in PHASES if phase in phases], "each once, and never back"
+    assert set(ALWAYS) <= set(phases)
     assert condition(done, "Settled")["status"] == "True"
     assert all(c["observedGeneration"] == done["metadata"]["generation"] for c in done["status"]["conditions"])
     events = {e["reason"]: e for e in kube.list("events", "--field-selector", "involvedObject.name=tiny")}
-    assert {"Validating", "Queued", "Installing", "Packaging", "Uploading", "ArtifactReady"} <= set(events)
+    assert {"Validating", "Starting", "ArtifactReady"} <= set(events)
     assert events["ArtifactReady"]["message"] == done["status"]["message"]
     assert "idna" in artifacts.fetch(s3, done["status"]["artifact"]["logUri"]).decode()
     assert "Resolved 1 package" in artifacts.fetch(s3, done["status"]["validation"]["logUri"]).decode()

@@ -153,7 +153,7 @@ def test_a_pod_that_is_evicted(batch: Kube) -> None:
     pod = build_pod(batch, "evicted")
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": BUILDS}}
     batch("create", "--raw", f"/api/v1/namespaces/{BUILDS}/pods/{pod}/eviction", "-f", "-", stdin=body)
-    failed(batch, "evicted", "Evicted", "tried again")
+    failed(batch, "evicted", "Evicted", "request a build to try again")
 
 
 def test_a_pod_that_is_gone(batch: Kube) -> None:
@@ -247,9 +247,11 @@ def test_an_upload_that_is_refused(team: Kube, s3: S3Client) -> None:
     index = {"url": faults.url(team, faults.INDEX, "simple")}
     with changed_secret(team, BUILDS, AWS_ENDPOINT_URL=faults.url(team, faults.READ_ONLY)):
         team.apply(package("refused", "fine", index=index))
-        status = failed(team, "refused", "StorageAccessDenied", "PutObject", "s3:PutObject")
+        status = team.held_up("refused", "StorageAccessDenied", PATIENCE_SECONDS)["status"]
+        assert all(word in status["message"] for word in ("PutObject", "s3:PutObject"))
     assert "Secret" in ENTRIES["StorageAccessDenied"].next_step
     assert "upload: failed" in log_of(s3, status)
+    assert team.wait("refused", "Ready")["status"]["phase"] == "COMPLETED", "once it is mended, it goes on by itself"
 
 
 def _without_uv(_layout: Layout, context: Path, _say: object) -> None:
@@ -265,4 +267,17 @@ def test_an_image_without_uv(team: Kube) -> None:
     images.provide(current_layout(), Progress(), [image])
     with operator_settings(team, DAGY_BUILDER_IMAGE=image.name):
         team.apply(package("without-uv", "fine", index={"url": faults.url(team, faults.INDEX, "simple")}))
-        failed(team, "without-uv", "UvMissing", "uv is not installed in the builder image")
+        found = team.held_up("without-uv", "UvMissing", PATIENCE_SECONDS)
+        assert "uv is not installed in the builder image" in found["status"]["message"]
+    assert team.wait("without-uv", "Ready")["status"]["phase"] == "COMPLETED"
+
+
+def test_an_image_that_is_missing_and_then_mended(team: Kube) -> None:
+    """Whoever waits is not blamed for it; a build that is requested begins at once with the right image."""
+    with operator_settings(team, DAGY_BUILDER_IMAGE="docker.io/dagy/nope:1"):
+        team.apply(failing(team, "no-image", "fine", timeoutSeconds=OVERDUE_SECONDS))
+        found = team.held_up("no-image", "PodNotStarted", PATIENCE_SECONDS)
+        assert "DAGY_BUILDER_IMAGE" in found["status"]["message"]
+    team("annotate", "dp", "no-image", "dagy.io/build=mended")
+    done = team.wait("no-image", "Ready")
+    assert done["status"]["lastHandledBuild"] == "mended"

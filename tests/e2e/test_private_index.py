@@ -195,7 +195,7 @@ def test_a_wrong_password_is_not_tried_again_and_a_new_one_is_used(team: Kube, i
 
 
 def test_what_is_missing_is_named(team: Kube, index: PrivateIndex) -> None:
-    """Each in its sentence, and none of them is tried again or ends in a Job where no Job could do it."""
+    """Each in its sentence, and none of them ends in a Job where no Job could do it."""
     team.apply(
         secret("good", index),
         secret("plain", index, kind="Opaque"),
@@ -217,8 +217,11 @@ def test_what_is_missing_is_named(team: Kube, index: PrivateIndex) -> None:
         "absent": ("IndexSecretUnusable", f"There is no Secret nowhere in namespace {team.namespace}"),
     }
     for name, (reason, sentence) in expected.items():
-        found = team.wait(name)
-        assert (found["status"]["phase"], condition(found, "Ready")["reason"]) == ("FAILED", reason), name
+        if reason == "IndexSecretUnusable":
+            found = team.held_up(name, reason)
+        else:
+            found = team.wait(name)
+            assert (found["status"]["phase"], condition(found, "Ready")["reason"]) == ("FAILED", reason), name
         assert sentence in found["status"]["message"], name
         assert "elsewhere.example" not in json.dumps(found["status"])
 
@@ -226,7 +229,7 @@ def test_what_is_missing_is_named(team: Kube, index: PrivateIndex) -> None:
 def test_the_operator_reads_secrets_only_where_it_is_allowed_to(stranger: Kube, index: PrivateIndex) -> None:
     """The message holds the very command that helps; then the package goes on by itself."""
     stranger.apply(_config_map(index), secret("mine", index), private("asks", index, "mine"))
-    refused = stranger.wait("asks")["status"]
+    refused = stranger.held_up("asks", "IndexSecretUnusable")["status"]
     assert "The operator may not read Secret mine" in refused["message"]
     command = refused["message"].partition(": kubectl ")[2].split()
     stranger(*command[2:], namespace=command[1])

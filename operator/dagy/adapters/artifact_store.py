@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from dagy.adapters.copying import copy_build, take_over
 from dagy.core.failure import Failure
 from dagy.core.keys import LOG_NAME, Location, ObjectKey, PackageHome
+from dagy.core.observed import Record, Resolution
 from dagy.core.plan import BuildPlan
 from dagy.core.reuse import Source
-from dagy.core.states import Record, Resolution
 from dagy_builder.contract import Artifact, Fault
 from dagy_builder.storage import ObjectStore, StorageError
 
@@ -84,6 +84,10 @@ class ArtifactStore:
         key = home.log(job)
         await self._put(key, text.encode(), "text/plain; charset=utf-8")
         return self.location.uri(key)
+
+    async def delete_log(self, home: PackageHome, job: str) -> None:
+        """Delete a Job's log; one that is gone is fine."""
+        await asyncio.to_thread(self._objects.delete, home.log(job).text)
 
     async def finish_record(self, home: PackageHome, record: Record, log_uri: str, image_id: str) -> Record:
         """Add to the record what only somebody outside the pod can know: the whole log, and the image's digest."""

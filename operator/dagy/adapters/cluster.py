@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dagy.adapters.claims import Claims
-from dagy.adapters.events import record_event
+from dagy.adapters.events import EventRecorder
 from dagy.adapters.finalizers import remove_finalizer
 from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.kube import Json, KubeApi, KubeError, deppackage_path, namespaced
@@ -27,6 +27,13 @@ _LOG_SECONDS = 60.0
 _CAUSE_CHARACTERS = 800
 
 
+class NameTakenError(KubeError):
+    """An object that is to be created has a namesake which is somebody else's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(409, "AlreadyExists", message)
+
+
 class Cluster:
     """The Kubernetes objects that the operator reads and writes."""
 
@@ -39,6 +46,7 @@ class Cluster:
     ) -> None:
         """`said`: what the last steps of Jobs have told (`LastWords`); `namespaces` as for `FlowCluster`."""
         self._api, self._builds, self._said = api, build_namespace, said
+        self._events = EventRecorder(api, names.DEPPACKAGE_KIND)
         self.flows = FlowCluster(api, namespaces)
         """Who uses a package."""
         self.claims = Claims(api)
@@ -112,13 +120,24 @@ class Cluster:
         return bool((await self._api.list(namespaced("pods", self._builds), labelSelector=selector))[0])
 
     async def create_job(self, job: Json) -> Json:
-        """Create the Job, or take the one of that name, if it is the same package's. Raises KubeError 409 if not."""
-        created = await self._api.create(namespaced("jobs", self._builds), job)
-        found = created or await self._api.get(namespaced("jobs", self._builds, job["metadata"]["name"]))
-        uid = job["metadata"]["labels"][names.LABEL_PACKAGE_UID]
-        if found is None or found["metadata"]["labels"].get(names.LABEL_PACKAGE_UID) != uid:
-            raise KubeError(409, "Conflict", f"Job {job['metadata']['name']} exists and is another package's")
-        return found
+        """Create the Job, or take the one of that name, if it is the same package's. Raises NameTakenError if not.
+
+        One that has lost labels gets them back: by its labels it is found.
+        """
+        wanted, path = job["metadata"], namespaced("jobs", self._builds, job["metadata"]["name"])
+        found = await self._api.create(namespaced("jobs", self._builds), job) or await self._api.get(path)
+        if found is None:  # deleted between the two requests
+            raise KubeError(409, "Conflict", f"Job {wanted['name']} was there, and is gone")
+        has = found["metadata"]
+        labels, owner = has.get("labels") or {}, (has.get("annotations") or {}).get(names.ANNOTATION_PACKAGE)
+        if wanted["labels"].items() <= labels.items():
+            return found
+        others = labels.get(names.LABEL_PACKAGE_UID) not in (None, wanted["labels"][names.LABEL_PACKAGE_UID])
+        if others or owner != wanted["annotations"][names.ANNOTATION_PACKAGE]:
+            raise NameTakenError(
+                f"Job {self._builds}/{wanted['name']} exists, and its labels and annotations are another's. Delete it."
+            )
+        return await self._api.merge(path, {"metadata": {"labels": wanted["labels"], "uid": has["uid"]}})
 
     async def create_config_map(self, config_map: Json) -> None:
         """Create it unless it exists; its name says what it holds."""
@@ -205,6 +224,5 @@ class Cluster:
         return reader.end()
 
     async def record_event(self, package: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
-        """One Event for the package."""
-        kind = names.DEPPACKAGE_KIND
-        await record_event(self._api, kind, package, warning=warning, reason=reason, message=message, now=now)
+        """One Event for the package. Best effort: it never fails."""
+        await self._events.record(package, warning=warning, reason=reason, message=message, now=now)

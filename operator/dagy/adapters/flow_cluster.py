@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from dagy.adapters.events import record_event
+from dagy.adapters.events import EventRecorder
 from dagy.adapters.finalizers import remove_finalizer
 from dagy.adapters.kube import GROUP_PATHS, Json, KubeApi, KubeError, flowdeployment_path, namespaced
 from dagy.adapters.reviews import may_get
@@ -23,6 +23,7 @@ class FlowCluster:
     def __init__(self, api: KubeApi, namespaces: tuple[str, ...] = ()) -> None:
         """`namespaces`: where deployments are, as far as that is known; everywhere when there are none."""
         self._api, self._namespaces = api, namespaces
+        self._events = EventRecorder(api, names.FLOWDEPLOYMENT_KIND)
 
     async def deployment(self, key: Key) -> Json | None:
         """The FlowDeployment as it is now."""
@@ -58,9 +59,8 @@ class FlowCluster:
         return await self._api.apply(path, {**kind, "metadata": {**known, **(metadata or {})}, **fields})
 
     async def record_event(self, deployment: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
-        """One Event for the deployment."""
-        kind = names.FLOWDEPLOYMENT_KIND
-        await record_event(self._api, kind, deployment, warning=warning, reason=reason, message=message, now=now)
+        """One Event for the deployment. Best effort: it never fails."""
+        await self._events.record(deployment, warning=warning, reason=reason, message=message, now=now)
 
     async def revisions(self, key: Key, uid: str) -> tuple[KeptRevision, ...]:
         """The deployment's revisions, newest first."""

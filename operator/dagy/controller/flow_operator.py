@@ -17,6 +17,7 @@ from dagy.controller.flow_finalize import FlowCleaner
 from dagy.controller.flow_observe import FlowObserver
 from dagy.controller.flow_reconcile import FlowReconciler
 from dagy.controller.queue import WorkQueue
+from dagy.controller.reporting import report
 from dagy.core.plan import Key
 from dagy_builder.storage import ObjectStore
 
@@ -91,4 +92,4 @@ class Flows:
 
 
 def _report(key: Key, error: Exception) -> None:
-    log.warning("Flow deployment %s: %s: %s", key, type(error).__name__, error)
+    report(log, f"Flow deployment {key}", error)

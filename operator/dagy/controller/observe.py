@@ -9,9 +9,9 @@ from dagy.adapters.cluster import Cluster
 from dagy.core import remembered, reuse
 from dagy.core.facts import JobKind
 from dagy.core.keys import PackageHome
+from dagy.core.observed import Observed, Record, Resolution
 from dagy.core.plan import BuildPlan
 from dagy.core.remembered import Look
-from dagy.core.states import Observed, Record, Resolution
 from dagy.core.status import artifact_status
 from dagy.model import names
 from dagy.model.spec import SourceDistributions
@@ -42,6 +42,7 @@ async def observe(
         resolution=resolution,
         record=record,
         rejected=remembered.rejection_in(status, plan),
+        rejected_log=(status.validation.log_uri if status.validation else None) or "",
         handled=remembered.handled_tokens(status),
         blocked=blocked,
     )

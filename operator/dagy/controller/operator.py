@@ -19,6 +19,7 @@ from dagy.controller.flow_operator import Flows
 from dagy.controller.perform import Performer
 from dagy.controller.queue import WorkQueue
 from dagy.controller.reconcile import Reconciler
+from dagy.controller.reporting import report
 from dagy.controller.slots import Slots
 from dagy.controller.slugs import Slugs
 from dagy.core.plan import Key
@@ -153,4 +154,4 @@ class Operator:
 
 
 def _report(key: Key, error: Exception) -> None:
-    log.warning("%s: %s: %s", key, type(error).__name__, error)
+    report(log, f"{key}", error)

@@ -21,11 +21,11 @@ from dagy.core.index_hosts import refused_host
 from dagy.core.jobs import JobInput, JobSettings, index_secret, input_config_map, input_files, job_manifest
 from dagy.core.keys import PackageHome
 from dagy.core.logs import StepLog
+from dagy.core.observed import Observed, Resolution
 from dagy.core.plan import BuildPlan, Key
 from dagy.core.resources import not_allowed
 from dagy.core.results import lock_in, log_text, rejection_in
 from dagy.core.reuse import Source
-from dagy.core.states import Observed, Resolution
 from dagy.core.told import Complete, Incomplete
 from dagy.core.turns import Waiting
 from dagy.core.waiting_pods import lacks_pod, with_end
@@ -69,11 +69,13 @@ class Performer:
             case decide.ProvideInput(job, resolution):
                 which = JobInput(job.kind, seen.slug, job.input_hash, job.attempt)
                 needed = resolution if job.kind is JobKind.BUILD else None
-                if not await self._cluster.has_input(job.name):
+                # Looked at, not remembered: somebody may have deleted it. Secrets can't be read, but created again.
+                has_input = await self._cluster.has_input(job.name)
+                if references_of(plan).secrets or not has_input:
                     given = await self._gather(plan, seen, which, needed)
-                    if isinstance(given, Failure):
+                    if isinstance(given, Failure) and not has_input:
                         return await self._give_up(seen, job, given)
-                    if given is not None:  # else the next look resolves again
+                    if isinstance(given, _Given):  # else the next look resolves again
                         await self._provide(plan, which, job.uid, given)
                 return Effect(seen, changed=False)
             case decide.KeepLog(job, failure):
@@ -89,10 +91,11 @@ class Performer:
                 await self._cluster.mark_job(job.name, {names.REQUEST_CANCEL: plan.requested.cancel}, suspend=True)
                 return replace(effect, seen=await self._look_again(plan, seen), changed=True)
             case decide.DeleteJobs(jobs):
+                return await self._delete(seen, jobs)
+            case decide.ForgetAttempts(jobs):
                 for job in jobs:
-                    await self._cluster.delete_job(job.name)
-                gone = {job.name for job in jobs}
-                return Effect(replace(seen, jobs=tuple(j for j in seen.jobs if j.name not in gone)), changed=False)
+                    await self._store.delete_log(_home(seen), job.name)
+                return await self._delete(seen, jobs)
             case _:
                 assert_never(action)
 
@@ -101,11 +104,17 @@ class Performer:
         await self._cluster.delete_job(job.name)
         return Effect(replace(seen, index_refused=refused, jobs=tuple(j for j in seen.jobs if j.name != job.name)))
 
+    async def _delete(self, seen: Observed, jobs: tuple[JobFact, ...]) -> Effect:
+        for job in jobs:
+            await self._cluster.delete_job(job.name)
+        gone = {job.name for job in jobs}
+        return Effect(replace(seen, jobs=tuple(j for j in seen.jobs if j.name not in gone)), changed=False)
+
     async def check_index(self, plan: BuildPlan, seen: Observed) -> Observed:
         """The same, knowing whether the package's index settings can be used, and whether it may have what it asks."""
         resources = not_allowed(plan.options.resources, self._settings.maxima)
         if refused := resources or refused_host(plan, self._settings.index.hosts):
-            return replace(seen, index_refused=refused)
+            return replace(seen, not_allowed=refused)
         if not references_of(plan):
             return seen
         access = await self._cluster.index_access(plan, self._settings.index.url)
@@ -128,14 +137,17 @@ class Performer:
 
     async def _start(self, plan: BuildPlan, seen: Observed, action: decide.StartJob, arrived: str) -> Effect:
         which = JobInput(action.kind, seen.slug, action.input_hash, action.attempt, action.cancelled)
+        manifest = job_manifest(plan, which, self._settings)
+        if action.cancelled:  # it never runs, and so needs nothing
+            await self._cluster.create_job(manifest)
+            return Effect(await self._look_again(plan, seen))
         mine = Waiting(arrived, plan.key.namespace, plan.key.name)
         refused = not_allowed(plan.options.resources, self._settings.maxima)
         if refused:
-            return Effect(replace(seen, index_refused=refused))
-        if not action.cancelled:
-            position = self._slots.stand_in_line(action.kind, mine)
-            if position:
-                return Effect(seen, changed=False, queue_position=position)
+            return Effect(replace(seen, not_allowed=refused))
+        position = self._slots.stand_in_line(action.kind, mine)
+        if position:
+            return Effect(seen, changed=False, queue_position=position)
         given = await self._gather(plan, seen, which, action.resolution)
         if given is None:
             # The lock is not in S3 (any more): resolve again, whatever status says.
@@ -145,15 +157,12 @@ class Performer:
         created: list[str] = []
 
         async def create() -> None:
-            job = await self._cluster.create_job(job_manifest(plan, which, self._settings))
+            job = await self._cluster.create_job(manifest)
             created.append(job["metadata"]["uid"])
 
-        if action.cancelled:
-            await create()
-        else:
-            position = await self._slots.start(action.kind, mine, create)
-            if position:
-                return Effect(seen, changed=False, queue_position=position)
+        position = await self._slots.start(action.kind, mine, create)
+        if position:
+            return Effect(seen, changed=False, queue_position=position)
         await self._provide(plan, which, created[0], given)
         return Effect(await self._look_again(plan, seen))
 

@@ -8,22 +8,24 @@ from datetime import datetime
 from typing import Any
 
 from dagy.adapters.artifact_store import ArtifactStore, failure_of_storage
-from dagy.adapters.cluster import Cluster
+from dagy.adapters.cluster import Cluster, NameTakenError
 from dagy.adapters.kube import KubeError
 from dagy.controller.finalize import finalize
 from dagy.controller.observe import observe, recall
-from dagy.controller.perform import Effect, Performer
+from dagy.controller.perform import Performer
+from dagy.controller.queue import LONGEST_BACKOFF_SECONDS
 from dagy.controller.slots import Slots
 from dagy.controller.slugs import Slugs
 from dagy.core import decide, states
 from dagy.core.believed import believed_status
-from dagy.core.facts import JobKind
+from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
+from dagy.core.observed import Observed
 from dagy.core.plan import BuildPlan, Key, plan_of
 from dagy.core.reasons import StateReason
 from dagy.core.remembered import artifact_of, status_in
-from dagy.core.states import Observed, State, state_of
-from dagy.core.status import Surroundings, forgotten, phases_between, status_of
+from dagy.core.states import State, state_of
+from dagy.core.status import Surroundings, forgotten, status_of
 from dagy.core.timestamp import timestamp
 from dagy.model import names
 from dagy.model.status import ConditionType, DepPackageStatus
@@ -34,6 +36,9 @@ _MOST_STEPS = 12  # of one pass; a package takes six from nothing to a started b
 _REFUSED_SECONDS = 15.0  # Secrets are not watched: that would need the right to read all of them
 _GO_ON_SECONDS = 1.0  # when that was not enough: others have their turn in between
 _SAFETY_SECONDS = 60.0  # a running Job is looked at that often even when no event comes
+_STARTING_SECONDS = 15.0  # one that does not start: nobody tells when what it waits for was deleted
+_CONFLICT_SECONDS = 0.2
+_LASTING = (400, 403, 413, 422, 500)  # of the API server: a quota, a right, an admission policy, a webhook that is down
 
 
 @dataclass
@@ -44,9 +49,19 @@ class Pass:
     plan: BuildPlan
     status: DepPackageStatus
     now: datetime
+    seen: Observed = field(default_factory=lambda: Observed(""))
+    """The facts, after what was done about them."""
+    jobs: dict[str, JobFact] = field(default_factory=dict)
+    """All Jobs that the pass has seen, those that it deleted included: status tells of them."""
     position: int | None = None
     logs: dict[JobKind, str] = field(default_factory=dict)
-    rejection: Failure | None = None
+    rejections: dict[str, Failure] = field(default_factory=dict)
+    """Failed validations in full, by the name of the Job whose log tells."""
+
+    def learn(self, seen: Observed) -> None:
+        """Go on with these facts."""
+        self.seen = seen
+        self.jobs.update((job.name, job) for job in seen.jobs)
 
 
 class Reconciler:
@@ -65,6 +80,7 @@ class Reconciler:
         self._cluster, self._store, self._slots, self._performer = cluster, store, slots, performer
         self._slugs = slugs or Slugs(cluster.claims, store)
         self._clock = clock
+        self._conflicts: dict[Key, int] = {}
         self.written: dict[Key, str] = {}
         """resourceVersion of our own last write, by which its echo is known."""
 
@@ -79,23 +95,31 @@ class Reconciler:
         if package is None or "deletionTimestamp" in package["metadata"]:
             self._slots.leave(key)
             self.written.pop(key, None)
+            self._conflicts.pop(key, None)
             return await finalize(self._cluster, self._store, self._slugs, package, now) if package else None
         try:
-            return await self._look(package, now)
+            again = await self._look(package, now)
         except KubeError as error:
             self._slots.leave(key)
-            if error.status == 409:
-                return 0.2
+            if error.status == 409 and not isinstance(error, NameTakenError):
+                return self._after_conflict(key)
             raise
         except Exception:
             self._slots.leave(key)  # who cannot start must not hold the turn of others
             raise
+        self._conflicts.pop(key, None)
+        return again
+
+    def _after_conflict(self, key: Key) -> float:
+        """Soon at first, as another write rarely comes twice; then slower, should one always come."""
+        count = self._conflicts[key] = self._conflicts.get(key, 0) + 1
+        return float(min(_CONFLICT_SECONDS * 2 ** min(count - 1, 10), LONGEST_BACKOFF_SECONDS))
 
     async def _look(self, package: dict[str, Any], now: datetime) -> float | None:
         this = Pass(package, plan_of(package), status_in(package), now)
         home = await self._slugs.home(package)
         if isinstance(home, Failure):
-            await self._write(this, Observed(""), states.Failed(home))
+            await self._write(this, states.Failed(home))
             return None
         this.status = believed_status(package, home)
         await self._ensure_metadata(this, home.slug)
@@ -107,67 +131,63 @@ class Reconciler:
             seen = await self._performer.check_index(this.plan, seen)
         if this.status.spec_hash is None and not seen.blocked:
             this.status = await recall(self._store, home, this.status)
-        return await self._advance(this, seen)
+        this.learn(seen)
+        return await self._advance(this)
 
-    async def _advance(self, this: Pass, seen: Observed) -> float | None:
-        """Take one step after the other until nothing changes any more."""
-        state: State = states.Suspended()
-        for _ in range(_MOST_STEPS):
-            state = state_of(this.plan, seen, this.now)
-            try:
-                effect = await self._step(this, seen, state)
-            except StorageError as error:
-                blocked = replace(seen, blocked=failure_of_storage(error))
-                await self._write(this, blocked, state_of(this.plan, blocked, this.now))
-                raise
-            except KubeError as error:
-                if error.status in (403, 422):
-                    await self._write(this, seen, states.Blocked(_refused(error)))
-                raise
-            seen = effect.seen
-            if not effect.changed:
-                break
-        else:
+    async def _advance(self, this: Pass) -> float | None:
+        """Act until nothing changes any more, then write once what came of it."""
+        try:
+            state = await self._act(this)
+        except StorageError as error:
+            this.seen = replace(this.seen, blocked=failure_of_storage(error))
+            await self._write(this, state_of(this.plan, this.seen, this.now))
+            raise
+        except KubeError as error:
+            if error.status in _LASTING or isinstance(error, NameTakenError):
+                await self._write(this, states.Blocked(_refused(error)))
+            raise
+        if state is None:
             return _GO_ON_SECONDS
+        await self._write(this, state)
         waits_for = {states.ToValidate: JobKind.VALIDATE, states.ToBuild: JobKind.BUILD}.get(type(state))
         self._slots.leave(this.plan.key, keep=waits_for)
-        if seen.index_refused:
+        if this.seen.index_refused:
             return _REFUSED_SECONDS
-        return _SAFETY_SECONDS if seen.blocked else _look_again_after(state, this.now)
+        return _SAFETY_SECONDS if this.seen.blocked else _look_again_after(state, this.now)
 
-    async def _step(self, this: Pass, seen: Observed, state: State) -> Effect:
-        """Gather what the status of this state needs, write it, then act."""
-        actions = decide.decide(this.plan, seen, state)
-        effect = Effect(seen, changed=False)
-        for action in actions:
-            if isinstance(action, decide.KeepLog):
-                effect = self._note(this, action, await self._perform(this, effect.seen, action))
-        if this.rejection and isinstance(state, states.Invalid) and state.job:
-            state = replace(state, failure=this.rejection)
-        for passed in phases_between(this.status, this.plan, state):
-            await self._write(this, effect.seen, passed)
-        if not isinstance(state, states.Validated):  # a moment between two phases, not worth a write
-            await self._write(this, effect.seen, state)
-        for action in actions:
-            if not isinstance(action, decide.KeepLog):
-                effect = self._note(this, action, await self._perform(this, effect.seen, action))
-                if effect.changed:
-                    return effect
-        if this.position and isinstance(state, states.ToValidate | states.ToBuild):
-            await self._write(this, effect.seen, state)
-        return effect
+    async def _act(self, this: Pass) -> State | None:
+        """Take one step after the other, as far as it goes; the state in which that ends, or None when it did not."""
+        for _ in range(_MOST_STEPS):
+            state = state_of(this.plan, this.seen, this.now)
+            if not await self._step(this, state):
+                return self._told_in_full(this, state)
+        return None
 
-    async def _perform(self, this: Pass, seen: Observed, action: decide.Action) -> Effect:
-        arrived = (this.status.build and this.status.build.queued_at) or timestamp(this.now)
-        return await self._performer.perform(this.plan, seen, action, arrived)
+    async def _step(self, this: Pass, state: State) -> bool:
+        """Do what this state asks for; whether it is another one now."""
+        for action in decide.decide(this.plan, this.seen, state):
+            same = this.status.spec_hash == this.plan.spec_hash
+            arrived = (same and this.status.build and this.status.build.queued_at) or timestamp(this.now)
+            effect = await self._performer.perform(this.plan, this.seen, action, arrived)
+            this.learn(effect.seen)
+            match action:
+                case decide.KeepLog(job) | decide.CancelJob(job) if effect.log_uri:
+                    this.logs[job.kind] = effect.log_uri
+                    if effect.rejection:
+                        this.rejections[job.name] = effect.rejection
+                case decide.StartJob():
+                    this.position = effect.queue_position
+                case _:
+                    pass
+            if effect.changed:
+                return True
+        return False
 
-    def _note(self, this: Pass, action: decide.Action, effect: Effect) -> Effect:
-        if isinstance(action, decide.KeepLog | decide.CancelJob) and effect.log_uri:
-            this.logs[action.job.kind] = effect.log_uri
-        if isinstance(action, decide.StartJob):
-            this.position = effect.queue_position
-        this.rejection = effect.rejection or this.rejection
-        return effect
+    @staticmethod
+    def _told_in_full(this: Pass, state: State) -> State:
+        if isinstance(state, states.Invalid) and state.job and state.job.name in this.rejections:
+            return replace(state, failure=this.rejections[state.job.name])
+        return state
 
     async def _ensure_metadata(self, this: Pass, slug: str) -> None:
         metadata = this.package["metadata"]
@@ -177,8 +197,9 @@ class Reconciler:
         this.package = await self._cluster.write_metadata(this.package, slug)
         self.written[this.plan.key] = this.package["metadata"]["resourceVersion"]
 
-    async def _write(self, this: Pass, seen: Observed, state: State) -> None:
+    async def _write(self, this: Pass, state: State) -> None:
         """Write the status of this state unless it stands there already; then tell it as an Event."""
+        seen = replace(this.seen, jobs=tuple(this.jobs.values()))
         around = Surroundings(
             now=this.now,
             previous=this.status,
@@ -220,8 +241,8 @@ def _headline(status: DepPackageStatus) -> tuple[str | None, str]:
 def _refused(error: KubeError) -> Failure:
     return Failure(
         StateReason.API_SERVER_REFUSED,
-        f"The API server refused what the build needs: {error} It is tried again; an administrator may have to raise "
-        "a quota or a right in the build namespace.",
+        f"The API server refused what the build needs: {str(error).rstrip('.')}. An administrator may have to raise a "
+        "quota or a right in the build namespace.",
         Fault.INFRASTRUCTURE,
     )
 
@@ -230,7 +251,9 @@ def _look_again_after(state: State, now: datetime) -> float | None:
     match state:
         case states.Retrying(_, _, at):
             return max(0.5, (at - now).total_seconds() + 0.1)
-        case states.Validating() | states.Building() | states.ToValidate() | states.ToBuild() | states.Built():
+        case states.Validating(_, progress) | states.Building(_, progress):
+            return _SAFETY_SECONDS if progress.started else _STARTING_SECONDS
+        case states.ToValidate() | states.ToBuild():
             return _SAFETY_SECONDS
         case _:
             return None

@@ -137,7 +137,7 @@ def _resources(spec: Mapping[str, Any], how: InitContainer, in_memory: int) -> M
     is that of the largest of them, which costs nothing: a pod reserves the larger of its init containers and the rest.
     """
     own = [container.get("resources") or {} for container in spec["containers"]]
-    if all(_is_guaranteed(resources) for resources in own):
+    if own and all(_is_guaranteed(resources) for resources in own):  # none: the API server says so better
         limits = {kind: own[0]["limits"][kind] for kind in ("cpu", "memory")}
         return {"requests": limits, "limits": limits}
     reserved = max([how.cpu_request, *((r.get("requests") or {}).get("cpu", "0") for r in own)], key=_millicores)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from dagy.core import states
+from dagy.core.attempts import verdict_of
 from dagy.core.diagnose import standing_of
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
+from dagy.core.observed import Observed, Resolution
 from dagy.core.plan import BuildPlan, Tokens
 from dagy.core.reuse import Source
-from dagy.core.states import Observed, Resolution, State
+from dagy.core.states import State
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,19 @@ class DeleteJobs:
     jobs: tuple[JobFact, ...]
 
 
-Action = StartJob | ProvideInput | KeepLog | StoreLock | ReadRecord | CopyArtifact | CancelJob | DeleteJobs
+@dataclass(frozen=True)
+class ForgetAttempts:
+    """Delete failed attempts that are too many to keep, with their logs in S3."""
+
+    jobs: tuple[JobFact, ...]
+
+
+Action = (
+    StartJob | ProvideInput | KeepLog | StoreLock | ReadRecord | CopyArtifact | CancelJob | DeleteJobs | ForgetAttempts
+)
+
+ATTEMPTS_KEPT = 10
+"""Failed attempts of one input that are kept: what is tried until an administrator mends it has no other end."""
 
 
 def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
@@ -88,8 +102,9 @@ def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
         if cancel:
             return (cancel,)
     useless = _useless(plan, seen, state)
+    old = _too_old(seen, useless)
     tidy: tuple[Action, ...] = (DeleteJobs(useless),) if useless else ()
-    return tidy + _next_steps(seen, state)
+    return (*tidy, *((ForgetAttempts(old),) if old else ()), *_next_steps(seen, state))
 
 
 def cancel_asked(plan: BuildPlan, handled: Tokens) -> bool:
@@ -101,9 +116,10 @@ def _cancel(state: State) -> Action | None:
     match state:
         case states.Validating(job) | states.Building(job) | states.Retrying(job):
             return CancelJob(job)
-        case states.ToValidate() | states.ToBuild():
-            start = _start(state)
-            return replace(start, cancelled=True)
+        case states.ToValidate() | states.ToBuild() as due:
+            return replace(_start(due), cancelled=True)
+        case states.Blocked(_, states.ToValidate() | states.ToBuild() as due):
+            return replace(_start(due), cancelled=True)
         case states.Reusable(resolution, input_hash):
             return StartJob(JobKind.BUILD, input_hash, 1, resolution, cancelled=True)
         case _:
@@ -120,6 +136,14 @@ def _start(state: states.ToValidate | states.ToBuild) -> StartJob:
             assert_never(state)
 
 
+def _too_old(seen: Observed, useless: tuple[JobFact, ...]) -> tuple[JobFact, ...]:
+    newest: dict[str, int] = {}
+    for job in seen.jobs:
+        newest[job.input_hash] = max(job.attempt, newest.get(job.input_hash, 0))
+    old = [job for job in seen.jobs if job.attempt <= newest[job.input_hash] - ATTEMPTS_KEPT]
+    return tuple(job for job in old if job not in useless and not job.deleting)
+
+
 def _next_steps(seen: Observed, state: State) -> tuple[Action, ...]:
     match state:
         case states.ToValidate() | states.ToBuild():
@@ -133,7 +157,7 @@ def _next_steps(seen: Observed, state: State) -> tuple[Action, ...]:
         case states.Retrying(job, failure) | states.Failed(failure, JobFact() as job):
             return _keep(job, failure)
         case states.Invalid(_, JobFact() as job):  # its problems are in the log, and then in status
-            return () if job.failure or (job.log_uri and seen.rejected) else (KeepLog(job),)
+            return () if job.failure or verdict_of(job, seen) else (KeepLog(job),)
         case states.Failed() | states.Invalid():
             return ()
         case states.Validating(job, progress) | states.Building(job, progress):
@@ -167,13 +191,13 @@ def _useless(plan: BuildPlan, seen: Observed, state: State) -> tuple[JobFact, ..
     match state:
         case states.Blocked():
             return ()
-        case states.Failed(_, None) if seen.blocked:
-            return ()
         case states.Completed():
             wanted: set[str] = set()
         case states.Valid() | states.Reusable() | states.ToBuild() | states.Building() | states.Built():
             assert seen.resolution
             wanted = {states.build_hash(plan, seen.resolution.lock_hash, seen.handled)}
+        case states.Validating(job) | states.Validated(job):
+            wanted = {job.input_hash}
         case states.Retrying(job) | states.Failed(_, JobFact() as job) | states.Invalid(_, JobFact() as job):
             wanted = {job.input_hash}
         case states.Suspended() if seen.resolution:

@@ -90,8 +90,8 @@ def _success(last: ContainerFact) -> Success | Failure:
     if outcome is None or not outcome.ok:
         return Failure(
             Reason.INTERNAL_ERROR,
-            f"Step {last.step} ended without saying what it did. It is tried again; if it stays, the builder image and "
-            "the operator are of different versions.",
+            f"Step {last.step} ended without saying what it did. If it stays, the builder image and the "
+            "operator are of different versions.",
             Fault.INFRASTRUCTURE,
         )
     return Success(outcome)

@@ -38,8 +38,8 @@ class Failure:
 
     @property
     def retryable(self) -> bool:
-        """Only what the infrastructure did wrong is worth another attempt; the rest comes back until it is mended."""
-        return self.fault is Fault.INFRASTRUCTURE
+        """Whether another attempt may end well although the package stays as it is."""
+        return self.fault is not Fault.USER
 
     @property
     def blames_requirements(self) -> bool:

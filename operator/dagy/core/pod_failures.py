@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from dagy.core.facts import PodFact
+from dagy.core.facts import ContainerFact, PodFact
 from dagy.core.failure import Failure
 from dagy.core.reasons import StateReason
 from dagy_builder.contract import Fault, Reason, Step
 
 CANCELLED = Failure(
-    StateReason.CANCELLED, "The build was cancelled. Change the package or request a build to go on.", Fault.USER
+    StateReason.CANCELLED, "It was cancelled. Change the package or request a build to go on.", Fault.USER
 )
 DEADLINE = Failure(
     StateReason.DEADLINE_EXCEEDED,
@@ -39,8 +39,7 @@ def lost(job: str) -> Failure:
     """The pod is gone, and nobody saw its end."""
     return Failure(
         StateReason.POD_LOST,
-        f"The pod of Job {job} disappeared before its result was read, with its node or because somebody deleted it. "
-        "It is tried again; nothing needs to be done.",
+        f"The pod of Job {job} disappeared before its result was read, with its node or because somebody deleted it.",
         Fault.INFRASTRUCTURE,
     )
 
@@ -49,7 +48,7 @@ def crashed(step: Step, exit_code: int | None) -> Failure:
     """A container ended in a way that it did not choose."""
     return Failure(
         StateReason.STEP_CRASHED,
-        f"Step {step} ended with exit code {exit_code} and left no report. It is tried again; its log says more.",
+        f"Step {step} ended with exit code {exit_code} and left no report. Its log says more.",
         Fault.INFRASTRUCTURE,
     )
 
@@ -67,8 +66,7 @@ def stopped(pod: PodFact) -> Failure:
     """The kubelet stopped the pod and says why."""
     why = _sentence(pod.message or pod.reason)
     if pod.reason == "DeadlineExceeded":
-        never = pod.containers and all(c.reason == _NEVER_STARTED for c in pod.containers)
-        return _not_started() if never else DEADLINE
+        return DEADLINE if any(_has_started(c) for c in pod.containers) else _not_started()
     if pod.reason == "Evicted" and _OWN_DISK_LIMIT.search(pod.message):
         return Failure(
             Reason.DISK_FULL,
@@ -80,7 +78,7 @@ def stopped(pod: PodFact) -> Failure:
         return _evicted(why)
     return Failure(
         StateReason.POD_FAILED,
-        f"The node stopped the build's pod ({why or 'no reason given'}). It is tried again; nothing needs to be done.",
+        f"The node stopped the build's pod ({why or 'no reason given'}).",
         Fault.INFRASTRUCTURE,
     )
 
@@ -88,7 +86,7 @@ def stopped(pod: PodFact) -> Failure:
 def _evicted(why: str) -> Failure:
     return Failure(
         StateReason.EVICTED,
-        f"The build's pod was evicted ({_sentence(why)}). It is tried again; nothing needs to be done.",
+        f"The build's pod was evicted ({_sentence(why)}).",
         Fault.INFRASTRUCTURE,
     )
 
@@ -97,9 +95,14 @@ def _not_started() -> Failure:
     return Failure(
         StateReason.POD_NOT_STARTED,
         "No container of the build's pod could be started in time. Let the administrator check that the image in "
-        "DAGY_BUILDER_IMAGE can be pulled (`kubectl describe pod` in the build namespace tells), then request a build.",
+        "DAGY_BUILDER_IMAGE can be pulled (`kubectl describe pod` in the build namespace tells).",
         Fault.ADMINISTRATOR,
     )
+
+
+def _has_started(container: ContainerFact) -> bool:
+    """One that still waits when its pod is stopped never ran; later the kubelet calls that another word."""
+    return container.running or (container.exit_code is not None and container.reason != _NEVER_STARTED)
 
 
 def _sentence(words: str) -> str:

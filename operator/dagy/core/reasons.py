@@ -58,6 +58,8 @@ class Entry:
     meaning: str
     fault: Fault | None = None
     next_step: str = ""
+    looked_at_again: bool = False
+    """Whether the operator looks by itself for what its user has to mend."""
 
 
 _USER, _ADMIN, _INFRA = Fault.USER, Fault.ADMINISTRATOR, Fault.INFRASTRUCTURE
@@ -79,7 +81,7 @@ CATALOGUE: dict[StrEnum, Entry] = {
     StateReason.UPLOADING: Entry(Phase.UPLOADING, "The ZIP is uploaded to S3."),
     StateReason.COPYING: Entry(Phase.UPLOADING, "Another package has an artifact of the same lock; it is copied."),
     StateReason.RETRYING: Entry(
-        None, "An attempt failed through no fault of yours; the next one is scheduled.", _INFRA
+        None, "An attempt failed through no fault of anybody's; the next one is scheduled.", _INFRA
     ),
     StateReason.ARTIFACT_READY: Entry(Phase.COMPLETED, "The artifact of the present spec can be used."),
     StateReason.CANCELLED: Entry(
@@ -110,7 +112,7 @@ CATALOGUE: dict[StrEnum, Entry] = {
         Phase.FAILED,
         "No container of the build's pod could be started in time.",
         _ADMIN,
-        "Make the image in DAGY_BUILDER_IMAGE one that the nodes can pull, then request a build.",
+        "Make the image in DAGY_BUILDER_IMAGE one that the nodes can pull.",
     ),
     StateReason.POD_NOT_SCHEDULED: Entry(
         Phase.FAILED,
@@ -146,10 +148,11 @@ CATALOGUE: dict[StrEnum, Entry] = {
         "Use names of deleted packages again, or ask an administrator for more.",
     ),
     StateReason.INDEX_SECRET_UNUSABLE: Entry(
-        Phase.FAILED,
+        None,
         "A Secret in spec.index.secretNames is missing, may not be read, or is of another kind.",
         _USER,
         "Do what the message says; the operator looks again by itself.",
+        looked_at_again=True,
     ),
     StateReason.INDEX_HOST_NOT_ALLOWED: Entry(
         Phase.FAILED,
@@ -158,10 +161,11 @@ CATALOGUE: dict[StrEnum, Entry] = {
         "Use an index that is allowed, or ask the administrator (DAGY_ALLOWED_HOSTS, DAGY_ALLOW_HTTP_INDEXES).",
     ),
     StateReason.CA_BUNDLE_UNUSABLE: Entry(
-        Phase.FAILED,
+        None,
         "The certificates that spec.index.caBundle names are missing, may not be read, or are none.",
         _USER,
         "Do what the message says; the operator looks again by itself.",
+        looked_at_again=True,
     ),
     StateReason.API_SERVER_REFUSED: Entry(
         None, "The API server refused a Job.", _INFRA, "Raise the quota or the right that the message names."
@@ -212,13 +216,13 @@ CATALOGUE: dict[StrEnum, Entry] = {
         Phase.FAILED,
         "The package index refuses access.",
         _USER,
-        "Correct the Secret that spec.index.secretNames names, then request a validation.",
+        "Correct the Secret that spec.index.secretNames names, then request a build.",
     ),
     Reason.INDEX_NOT_TRUSTED: Entry(
         Phase.FAILED,
         "The package index's certificate is of an authority that is not trusted.",
         _USER,
-        "Name the authority in spec.index.caBundle, then request a validation.",
+        "Name the authority in spec.index.caBundle, or let the administrator add it for all and request a build.",
     ),
     Reason.HASH_MISMATCH: Entry(
         Phase.FAILED, "A file is not the one in the lock.", _USER, "Request a refresh; if it stays, distrust the index."
@@ -238,20 +242,20 @@ CATALOGUE: dict[StrEnum, Entry] = {
         Phase.FAILED,
         "uv is not installed in the builder image.",
         _ADMIN,
-        "Use an image made from builder-image/, then request a build.",
+        "Use an image made from builder-image/.",
     ),
     Reason.PYTHON_MISSING: Entry(
         Phase.FAILED,
         "The builder image lacks that Python.",
         _ADMIN,
-        "Use an image made from builder-image/, then request a build.",
+        "Use an image made from builder-image/.",
     ),
     Reason.STORAGE_UNREACHABLE: Entry(Phase.FAILED, "S3 does not answer.", _INFRA, "Check that S3 runs."),
     Reason.STORAGE_ACCESS_DENIED: Entry(
-        Phase.FAILED, "S3 refuses the credentials.", _ADMIN, "Correct the Secret dagy-s3, then request a build."
+        Phase.FAILED, "S3 refuses the credentials.", _ADMIN, "Correct the Secret dagy-s3."
     ),
     Reason.BUCKET_NOT_FOUND: Entry(
-        Phase.FAILED, "The bucket does not exist.", _ADMIN, "Create it or correct DAGY_S3_BUCKET, then request a build."
+        Phase.FAILED, "The bucket does not exist.", _ADMIN, "Create it or correct DAGY_S3_BUCKET."
     ),
     Reason.UPLOAD_FAILED: Entry(Phase.FAILED, "S3 refused the upload.", _INFRA, "Read the message; S3 said why."),
     Reason.NOT_ISOLATED: Entry(
@@ -265,11 +269,17 @@ CATALOGUE: dict[StrEnum, Entry] = {
 }
 
 
+def _again(entry: Entry) -> str:
+    if entry.looked_at_again:
+        return "yes, every 15 seconds"
+    return {_USER: "no", _ADMIN: "yes, until it is mended", _INFRA: "yes"}[entry.fault or _INFRA]
+
+
 def reasons_table() -> str:
     """The catalogue as a Markdown table."""
     rows = ["| Reason | Phase | Meaning | Whose fault | Tried again | What to do |", "|---|---|---|---|---|---|"]
     for reason, entry in CATALOGUE.items():
         fault = {None: "", _USER: "yours", _ADMIN: "the administrator's", _INFRA: "the infrastructure's"}[entry.fault]
-        again = "" if entry.fault is None else "yes" if entry.fault is _INFRA else "no"
+        again = "" if entry.fault is None else _again(entry)
         rows.append(f"| `{reason}` | {entry.phase or ''} | {entry.meaning} | {fault} | {again} | {entry.next_step} |")
     return "\n".join(rows) + "\n"

@@ -11,10 +11,10 @@ from enum import Enum
 from typing import Any
 
 from dagy.core.failure import Failure
+from dagy.core.observed import Record, Resolution
 from dagy.core.plan import BuildPlan, Tokens
 from dagy.core.reuse import Source
-from dagy.core.states import Record, Resolution
-from dagy.model.status import ArtifactStatus, ConditionType, DepPackageStatus
+from dagy.model.status import ArtifactStatus, ConditionType, DepPackageStatus, Phase
 from dagy_builder.contract import Artifact, Fault, Problem
 
 
@@ -71,11 +71,14 @@ def rejection_in(status: DepPackageStatus, plan: BuildPlan) -> Failure | None:
     validation = status.validation
     if validation is None or validation.spec_hash != plan.spec_hash or not validation.errors:
         return None
-    ready = next((c for c in status.conditions if c.type == ConditionType.READY), None)
-    if ready is None or not status.message:
+    reason, message = validation.reason, validation.message
+    if not reason and status.phase is Phase.INVALID:  # written before a validation carried them itself
+        reason = next((c.reason for c in status.conditions if c.type == ConditionType.READY), None)
+        message = status.message
+    if not reason or not message:
         return None
     problems = tuple(Problem.from_json(e.to_json()) for e in validation.errors)
-    return Failure(ready.reason, status.message, Fault.USER, problems, validation.raw)
+    return Failure(reason, message, Fault.USER, problems, validation.raw)
 
 
 def artifact_of(status: ArtifactStatus) -> Artifact:

@@ -104,7 +104,7 @@ class Cursor:
         """Raises ValueError for a text that `encode` did not make."""
         try:
             token, skip = read_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except (binascii.Error, TypeError, UnicodeDecodeError) as error:
+        except (binascii.Error, TypeError, ValueError) as error:
             raise ValueError("not a cursor") from error
         if not isinstance(token, str) or type(skip) is not int or not 0 <= skip <= 10_000:
             raise ValueError("not a cursor")

@@ -15,13 +15,13 @@ def retry_delay(attempt: int, seed: str) -> timedelta:
     The jitter (up to a quarter) spreads many packages that failed for one common reason; being a function of the seed,
     it gives the same time in each pass and in each operator.
     """
-    base = min(LONGEST_DELAY, FIRST_DELAY * float(2 ** (attempt - 1)))
+    base = min(LONGEST_DELAY, FIRST_DELAY * float(2 ** min(attempt - 1, 10)))
     digest = hashlib.sha256(f"{seed}/{attempt}".encode()).digest()
     return base * (1 + digest[0] / 1020)
 
 
-def retry_at(failed_at: datetime, attempt: int, limit: int, seed: str) -> datetime | None:
-    """When attempt `attempt` + 1 may start, or None when `limit` repetitions have been used up."""
-    if attempt > limit:
+def retry_at(failed_at: datetime, attempt: int, limit: int | None, seed: str) -> datetime | None:
+    """When attempt `attempt` + 1 may start, or None when `limit` repetitions have been used up; without one, always."""
+    if limit is not None and attempt > limit:
         return None
     return failed_at + retry_delay(attempt, seed)

@@ -6,64 +6,20 @@ state extends `State`; the type checker then names every `match` that has to fol
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dagy.core import reuse
+from dagy.core.attempts import has_failed, in_a_row, latest, verdict_of
 from dagy.core.diagnose import Progress, Success, standing_of
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
-from dagy.core.keys import PackageHome
 from dagy.core.malformed import malformed
+from dagy.core.observed import Observed, Record, Resolution
 from dagy.core.plan import BuildPlan, Tokens, digest
 from dagy.core.retry import retry_at
 from dagy.core.reuse import Source
-from dagy_builder.contract import Artifact
-
-
-@dataclass(frozen=True)
-class Resolution:
-    """The lock that was found for a spec hash, as kept in S3."""
-
-    spec_hash: str
-    lock_hash: str
-    refresh_token: str = ""
-    """Value of the refresh request that led to it."""
-    warnings: tuple[str, ...] = ()
-    """What the resolver remarks on it, e.g. that a release was withdrawn."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """A finished build, as its build.json in S3 tells."""
-
-    artifact: Artifact
-    build_token: str = ""
-    """Value of the build request that led to it."""
-    reused_from: Source | None = None
-    """The package whose artifact it is a copy of."""
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What was found in the cluster, in S3 and in status (as a cache of those) for one package."""
-
-    slug: str
-    jobs: tuple[JobFact, ...] = ()
-    resolution: Resolution | None = None
-    record: Record | None = None
-    """For the resolution's lock."""
-    sources: tuple[Source, ...] = ()
-    """Packages that may have an artifact of that lock, likeliest first; asked only while nothing has been built."""
-    rejected: Failure | None = None
-    """The failed validation of the present spec hash, as remembered by status."""
-    handled: Tokens = field(default_factory=Tokens)
-    home: PackageHome | None = None
-    """Where the package's objects lie; None as long as it has no slug."""
-    index_refused: Failure | None = None
-    """Why the package's index settings (Secrets, certificates) can't be used, so that no Job may start."""
-    blocked: Failure | None = None
-    """Why S3 or the API server did not do what had to be done just now."""
+from dagy_builder.contract import Fault
 
 
 @dataclass(frozen=True)
@@ -150,7 +106,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Retrying:
-    """An attempt failed through no fault of the package; the next one starts at `at`."""
+    """An attempt failed through no fault of the package's; the next one starts at `at`."""
 
     job: JobFact
     failure: Failure
@@ -175,9 +131,11 @@ class Failed:
 
 @dataclass(frozen=True)
 class Blocked:
-    """S3 or the API server refuses or cannot be asked; tried again after a delay."""
+    """S3, the API server or a Secret that is named prevents the next step; it is tried again after a delay."""
 
     failure: Failure
+    due: ToValidate | ToBuild | None = None
+    """The Job that would be started, where that is what waits."""
 
 
 State = (
@@ -187,9 +145,16 @@ State = (
 
 
 def validation_hash(plan: BuildPlan, handled: Tokens) -> str:
-    """Identity of a validation: the spec, and the request that asked for it anew."""
+    """Identity of a validation: the spec, and the requests that asked for it anew, a build's among them.
+
+    Whoever asks for a build asks for what has to come before it.
+    """
+    return _validation_hash(plan, handled, plan.requested.build or handled.build)
+
+
+def _validation_hash(plan: BuildPlan, handled: Tokens, build: str) -> str:
     wanted = [plan.requested.validate or handled.validate, plan.requested.refresh or handled.refresh]
-    return digest([plan.spec_hash, *wanted])[:16]
+    return digest([plan.spec_hash, *wanted, *([build] if build else [])])[:16]
 
 
 def build_hash(plan: BuildPlan, lock_hash: str, handled: Tokens) -> str:
@@ -203,14 +168,33 @@ def state_of(plan: BuildPlan, seen: Observed, now: datetime) -> State:
     if plan.normalized.errors:
         return Invalid(malformed(plan))
     if seen.blocked:
-        return Blocked(seen.blocked) if seen.blocked.retryable else Failed(seen.blocked)
+        return Blocked(seen.blocked)
     resolution = seen.resolution
-    if resolution is None or _asked(plan.requested.refresh, seen.handled.refresh, resolution.refresh_token):
+    if resolution is None or _is_refreshed(plan, seen, resolution):
         state = _validation_state(plan, seen, now)
     else:
         state = _build_state(plan, seen, resolution, now)
-    starts = isinstance(state, ToValidate | ToBuild)
-    return Failed(seen.index_refused) if starts and seen.index_refused else state
+    if seen.not_allowed and isinstance(state, ToValidate | ToBuild):
+        return Failed(seen.not_allowed)
+    return _held_up(state, seen.index_refused) if seen.index_refused else state
+
+
+def _held_up(state: State, refused: Failure) -> State:
+    """The state while the package's index settings can't be used: nothing starts, and no pod gets its input."""
+    match state:
+        case ToValidate() | ToBuild():
+            return Blocked(refused, state)
+        case Validating(_, progress) | Building(_, progress) if not progress.started:
+            return replace(state, progress=replace(progress, waiting=refused.message.rstrip(".")))
+        case _:
+            return state
+
+
+def _is_refreshed(plan: BuildPlan, seen: Observed, resolution: Resolution) -> bool:
+    """Whether a new lock was asked for and is not there: to be looked for, or looked for in vain."""
+    if _asked(plan.requested.refresh, seen.handled.refresh, resolution.refresh_token):
+        return True
+    return bool(seen.handled.refresh) and has_failed(seen, JobKind.VALIDATE, validation_hash(plan, seen.handled))
 
 
 def _asked(requested: str, handled: str, recorded: str) -> bool:
@@ -221,8 +205,7 @@ def _asked(requested: str, handled: str, recorded: str) -> bool:
 def _validation_state(plan: BuildPlan, seen: Observed, now: datetime) -> State:
     wanted, given = plan.requested, seen.handled
     input_hash = validation_hash(plan, given)
-    job = _latest(seen.jobs, JobKind.VALIDATE, input_hash)
-    asked_again = _asked(wanted.validate, given.validate, "") or _asked(wanted.refresh, given.refresh, "")
+    job = latest(seen.jobs, JobKind.VALIDATE, input_hash) or _under_way(plan, seen)
     if job:
         match standing_of(job):
             case Progress() as progress:
@@ -230,26 +213,36 @@ def _validation_state(plan: BuildPlan, seen: Observed, now: datetime) -> State:
             case Success():
                 return Validated(job)
             case Failure() as failure:
-                if seen.rejected and job.log_uri:
-                    failure = seen.rejected  # the same one, from the log: the termination message holds less
                 again = ToValidate(input_hash, job.attempt + 1)
-                return _after_failure(plan, job, failure, again, now)
-    if seen.rejected and not asked_again:
+                return _after_failure(plan, seen, job, verdict_of(job, seen) or failure, again, now=now)
+    asked = (
+        _asked(wanted.validate, given.validate, "")
+        or _asked(wanted.refresh, given.refresh, "")
+        or _asked(wanted.build, given.build, "")
+    )
+    if seen.rejected and not asked:
         return Invalid(seen.rejected)
     if plan.spec.suspend:
         return Suspended()
-    if not (plan.auto or asked_again or _asked(wanted.build, given.build, "")):
+    if not (plan.auto or asked):
         return Saved()
     return ToValidate(input_hash, attempt=1)
+
+
+def _under_way(plan: BuildPlan, seen: Observed) -> JobFact | None:
+    """The validation that went on when a build was asked for: one that has not failed serves that request as well."""
+    job = latest(seen.jobs, JobKind.VALIDATE, _validation_hash(plan, seen.handled, seen.handled.build))
+    return None if job is None or isinstance(standing_of(job), Failure) else job
 
 
 def _build_state(plan: BuildPlan, seen: Observed, resolution: Resolution, now: datetime) -> State:
     record = seen.record
     asked = _asked(plan.requested.build, seen.handled.build, record.build_token if record else "")
-    if record and not asked:
-        return Completed(record, resolution)
     input_hash = build_hash(plan, resolution.lock_hash, seen.handled)
-    job = _latest(seen.jobs, JobKind.BUILD, input_hash)
+    in_vain = bool(seen.handled.build) and has_failed(seen, JobKind.BUILD, input_hash)
+    if record and not asked and not in_vain:
+        return Completed(record, resolution)
+    job = latest(seen.jobs, JobKind.BUILD, input_hash)
     if job:
         match standing_of(job):
             case Progress() as progress:
@@ -258,7 +251,7 @@ def _build_state(plan: BuildPlan, seen: Observed, resolution: Resolution, now: d
                 return Built(job, resolution)
             case Failure() as failure:
                 again = ToBuild(resolution, input_hash, job.attempt + 1)
-                return _after_failure(plan, job, failure, again, now)
+                return _after_failure(plan, seen, job, failure, again, now=now)
     if plan.spec.suspend:
         return Suspended()
     if not (plan.auto or asked):
@@ -268,17 +261,16 @@ def _build_state(plan: BuildPlan, seen: Observed, resolution: Resolution, now: d
     return ToBuild(resolution, input_hash, attempt=1)
 
 
-def _after_failure(plan: BuildPlan, job: JobFact, failure: Failure, again: State, now: datetime) -> State:
+def _after_failure(
+    plan: BuildPlan, seen: Observed, job: JobFact, failure: Failure, again: State, *, now: datetime
+) -> State:
     if not failure.retryable:
         invalid = job.kind is JobKind.VALIDATE and failure.blames_requirements
         return Invalid(failure, job) if invalid else Failed(failure, job)
     failed_at = datetime.fromisoformat(job.ended_at) if job.ended_at else now
-    at = retry_at(failed_at, job.attempt, plan.options.retries, job.input_hash)
+    # What an administrator has to mend may take days: it goes on by itself then, and is no reason to give up.
+    limit = plan.options.retries if failure.fault is Fault.INFRASTRUCTURE else None
+    at = retry_at(failed_at, in_a_row(seen.jobs, job, failure.fault), limit, job.input_hash)
     if at is None or plan.spec.suspend:
         return Failed(failure, job)
     return again if at <= now else Retrying(job, failure, at)
-
-
-def _latest(jobs: tuple[JobFact, ...], kind: JobKind, input_hash: str) -> JobFact | None:
-    mine = [job for job in jobs if job.kind is kind and job.input_hash == input_hash]
-    return max(mine, key=lambda job: job.attempt, default=None)

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dagy.core import states
+from dagy.core.attempts import verdict_of
 from dagy.core.conditions import conditions_of
 from dagy.core.decide import cancel_asked
-from dagy.core.diagnose import Progress, standing_of
+from dagy.core.diagnose import Success, standing_of
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
+from dagy.core.observed import Observed
 from dagy.core.plan import BuildPlan, Tokens
 from dagy.core.reasons import StateReason
 from dagy.core.sizes import human_size
-from dagy.core.states import Observed, State
+from dagy.core.states import State
 from dagy.core.summary import Summary, summarize
 from dagy.core.timestamp import timestamp
 from dagy.model.status import (
@@ -32,7 +34,7 @@ from dagy.model.status import (
     Validation,
     ValidationError,
 )
-from dagy_builder.contract import Artifact, Step
+from dagy_builder.contract import Artifact
 from dagy_builder.redact import clipped, one_line
 
 _RAW_LIMIT = 16000
@@ -60,7 +62,7 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surrounding
     previous, same = around.previous, around.previous.spec_hash == plan.spec_hash
     summary = summarize(plan, state, previous=previous.phase if same else None, queue_position=around.queue_position)
     artifact = _artifact(state, around) or previous.artifact
-    handled = _handled(plan, seen, summary)
+    handled = _handled(plan, seen, state, settled=summary.settled)
     return DepPackageStatus(
         observed_generation=plan.generation,
         slug=seen.slug or None,
@@ -72,10 +74,10 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surrounding
         dropped=[DroppedRequirement(text=d.text, why=d.why) for d in plan.normalized.dropped],
         # While S3 cannot be asked, nothing is known of this spec: the next look must ask again.
         spec_hash=previous.spec_hash if seen.blocked else plan.spec_hash,
-        lock_hash=seen.resolution.lock_hash if seen.resolution else None,
+        lock_hash=previous.lock_hash if seen.blocked else seen.resolution.lock_hash if seen.resolution else None,
         artifact=artifact,
         validation=_validation(plan, seen, state, around),
-        build=_build(plan, seen, state, around, same=same),
+        build=_build(plan, seen, state, around, same=same) if same or not seen.blocked else previous.build,
         history=_history(around, artifact, plan.spec.revision_history_limit),
         conditions=_conditions(plan, seen, summary, around),
         last_handled_validate=handled.validate or None,
@@ -121,15 +123,15 @@ def forgotten(before: DepPackageStatus, after: DepPackageStatus) -> list[Artifac
 
 def _validation(plan: BuildPlan, seen: Observed, state: State, around: Surroundings) -> Validation | None:
     before = around.previous.validation
-    if isinstance(state, states.Invalid):
-        errors, raw = _errors(state.failure), state.failure.raw
-    elif seen.resolution:
-        errors, raw = [], None
-    else:
+    failure = state.failure if isinstance(state, states.Invalid) else None
+    if failure is None and seen.resolution is None:
         return before
+    errors, raw = (_errors(failure), failure.raw) if failure else ([], None)
     same = before is not None and before.spec_hash == plan.spec_hash and before.errors == errors
     return Validation(
         spec_hash=plan.spec_hash,
+        reason=failure.reason if failure else None,
+        message=failure.message if failure else None,
         time=before.time if before and same else timestamp(around.now),
         errors=errors,
         raw=raw[-_RAW_LIMIT:] if raw else None,
@@ -150,17 +152,17 @@ def _build(plan: BuildPlan, seen: Observed, state: State, around: Surroundings, 
     before = (around.previous.build if same else None) or BuildStatus()
     queued_at = before.queued_at or timestamp(around.now)
     attempts = _attempts(seen, before)
+    job = _build_job(seen, state)
+    if job:
+        return BuildStatus(
+            attempt=job.attempt,
+            job_name=job.name,
+            queued_at=queued_at,
+            started_at=job.created_at or None,
+            log_uri=job.log_uri or None,
+            attempts=attempts,
+        )
     match state:
-        case states.Building(job) | states.Built(job) | states.Retrying(job) | states.Failed(_, JobFact() as job):
-            if job.kind is JobKind.BUILD:
-                return BuildStatus(
-                    attempt=job.attempt,
-                    job_name=job.name,
-                    queued_at=queued_at,
-                    started_at=job.created_at or None,
-                    log_uri=job.log_uri or around.build_log or None,
-                    attempts=attempts,
-                )
         case states.ToBuild() | states.ToValidate():
             return BuildStatus(queued_at=queued_at, queue_position=around.queue_position, attempts=attempts)
         case states.Completed(record) if record.reused_from:
@@ -174,11 +176,24 @@ def _build(plan: BuildPlan, seen: Observed, state: State, around: Surroundings, 
     return before.model_copy(update={"queued_at": queued_at, "queue_position": None, "attempts": attempts})
 
 
+def _build_job(seen: Observed, state: State) -> JobFact | None:
+    """The Job that build or copy are told of by: the one of the state, or that which has just ended well."""
+    match state:
+        case states.Building(job) | states.Built(job) | states.Retrying(job) | states.Failed(_, JobFact() as job):
+            known = next((j for j in seen.jobs if j.name == job.name), job)  # its log may have been kept since
+            return known if job.kind is JobKind.BUILD else None
+        case states.Completed(record) if not record.reused_from:
+            ended = [job for job in seen.jobs if job.kind is JobKind.BUILD and isinstance(standing_of(job), Success)]
+            return max(ended, key=lambda job: job.created_at, default=None)
+        case _:
+            return None
+
+
 def _attempts(seen: Observed, before: BuildStatus) -> list[Attempt]:
     """The failed attempts: those whose Jobs are there, and those that status remembers."""
     known = {attempt.job_name: attempt for attempt in before.attempts}
     for job in seen.jobs:
-        failure = standing_of(job)
+        failure = verdict_of(job, seen) or standing_of(job)
         if isinstance(failure, Failure):
             known[job.name] = Attempt(
                 job=job.kind.value,
@@ -192,23 +207,27 @@ def _attempts(seen: Observed, before: BuildStatus) -> list[Attempt]:
     return list(known.values())[-_ATTEMPTS:]
 
 
-def _handled(plan: BuildPlan, seen: Observed, summary: Summary) -> Tokens:
-    """Requests count as handled when what they asked for has ended; a cancellation at once."""
+def _handled(plan: BuildPlan, seen: Observed, state: State, *, settled: bool) -> Tokens:
+    """Requests count as handled when what they asked for has ended, a cancellation once it was acted upon.
+
+    Those of a suspended package wait until it is resumed.
+    """
     asked, given = plan.requested, seen.handled
-    ended = summary.settled
+    ended = settled and not isinstance(state, states.Suspended)
     validated = ended or seen.resolution is not None
+    cancelled = cancel_asked(plan, given) and not isinstance(state, states.Blocked)
     return Tokens(
         validate=asked.validate if validated and asked.validate else given.validate,
         refresh=asked.refresh if ended and asked.refresh else given.refresh,
         build=asked.build if ended and asked.build else given.build,
-        cancel=asked.cancel if cancel_asked(plan, given) else given.cancel,
+        cancel=asked.cancel if cancelled else given.cancel,
     )
 
 
 def _conditions(plan: BuildPlan, seen: Observed, summary: Summary, around: Surroundings) -> list[Condition]:
     reason, message = summary.reason, summary.message
-    validated = True if seen.resolution else False if summary.phase is Phase.INVALID else None
-    why_valid = (StateReason.RESOLVED, "The requirements resolve.") if seen.resolution else (reason, message)
+    validated = False if summary.phase is Phase.INVALID else True if seen.resolution else None
+    why_valid = (StateReason.RESOLVED, "The requirements resolve.") if validated else (reason, message)
     rows = [
         (ConditionType.READY, summary.phase is Phase.COMPLETED, reason, message),
         (ConditionType.VALIDATED, validated, *why_valid),
@@ -217,28 +236,3 @@ def _conditions(plan: BuildPlan, seen: Observed, summary: Summary, around: Surro
         (ConditionType.STALLED, summary.stalled, reason, message),
     ]
     return conditions_of(around.previous.conditions, rows, plan.generation, around.now)
-
-
-def phases_between(previous: DepPackageStatus, plan: BuildPlan, state: State) -> list[State]:
-    """The steps that a build took since the last look, so that a watcher sees each of them.
-
-    A small package is installed, zipped and uploaded between two looks of the kubelet. Each step did happen: the
-    containers' exit codes say so.
-    """
-    if previous.spec_hash != plan.spec_hash:
-        return []
-    match state:
-        case states.Building(job, progress) if progress.started:
-            reached = progress.step
-        case states.Built(job):
-            reached = Step.UPLOAD
-        case _:
-            return []
-    order = [Phase.QUEUED, Phase.INSTALLING, Phase.PACKAGING, Phase.UPLOADING]
-    steps = [Step.INSTALL, Step.PACKAGE, Step.UPLOAD]
-    passed: list[State] = []
-    if previous.phase not in order:
-        passed.append(states.Building(job, Progress(Step.INSTALL)))
-    first = order.index(previous.phase) if previous.phase in order else 0
-    passed += [states.Building(job, Progress(step, started=True)) for step in steps[first : steps.index(reached)]]
-    return passed

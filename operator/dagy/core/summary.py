@@ -8,13 +8,14 @@ from typing import assert_never
 
 from dagy.core import states
 from dagy.core.diagnose import Progress
-from dagy.core.facts import JobKind
+from dagy.core.facts import JobFact, JobKind
+from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan
 from dagy.core.reasons import StateReason
 from dagy.core.sizes import human_size
 from dagy.core.states import State
 from dagy.model.status import Phase
-from dagy_builder.contract import Artifact, Step
+from dagy_builder.contract import Artifact, Fault, Step
 
 
 @dataclass(frozen=True)
@@ -31,26 +32,30 @@ class Summary:
     stalled: bool = False
 
 
+_SAVED = (
+    "Saved. buildPolicy is Manual: annotate the package with dagy.io/validate or dagy.io/build and a new value to go "
+    "on."
+)
+_ENDS = (Phase.VALID, Phase.INVALID, Phase.COMPLETED, Phase.FAILED)
 _STEP_PHASE = {Step.INSTALL: Phase.INSTALLING, Step.PACKAGE: Phase.PACKAGING, Step.UPLOAD: Phase.UPLOADING}
 
 
 def summarize(plan: BuildPlan, state: State, *, previous: Phase | None, queue_position: int | None = None) -> Summary:
-    """Describe the state. `previous` is what is shown on while S3 cannot be asked."""
+    """Describe the state. `previous` is what is shown on while something is in the way.
+
+    That it is tried again is said here and nowhere else, because here it is known.
+    """
     match state:
         case states.Invalid(failure):
             return Summary(Phase.INVALID, failure.reason, failure.message, settled=True, stalled=True)
         case states.Failed(failure, job):
-            tries = f" (attempt {job.attempt})" if job and job.attempt > 1 else ""
-            return Summary(Phase.FAILED, failure.reason, failure.message + tries, settled=True, stalled=True)
+            message = failure.message + _given_up(plan, failure, job)
+            return Summary(Phase.FAILED, failure.reason, message, settled=True, stalled=True)
         case states.Suspended():
             message = "spec.suspend is true: nothing is started. Set it to false to go on."
             return Summary(Phase.PENDING, StateReason.SUSPENDED, message, settled=True)
         case states.Saved():
-            message = (
-                "Saved. buildPolicy is Manual: annotate the package with dagy.io/validate or dagy.io/build and a new "
-                "value to go on."
-            )
-            return Summary(Phase.PENDING, StateReason.SAVED, message, settled=True)
+            return Summary(Phase.PENDING, StateReason.SAVED, _SAVED, settled=True)
         case states.ToValidate(_, attempt):
             phase = Phase.PENDING if attempt == 1 else Phase.VALIDATING
             return Summary(phase, StateReason.WAITING_TO_VALIDATE, _queue("to be validated", queue_position))
@@ -72,13 +77,15 @@ def summarize(plan: BuildPlan, state: State, *, previous: Phase | None, queue_po
             return Summary(Phase.UPLOADING, StateReason.UPLOADING, "Checking the uploaded artifact.")
         case states.Retrying(job, failure, at):
             phase = Phase.VALIDATING if job.kind is JobKind.VALIDATE else Phase.QUEUED
-            return Summary(phase, StateReason.RETRYING, _retrying(failure.message, job.attempt, at))
+            reason = StateReason.RETRYING if failure.fault is Fault.INFRASTRUCTURE else failure.reason
+            return Summary(phase, reason, _retrying(failure.message, job.attempt, at))
         case states.Completed(record):
             return Summary(
                 Phase.COMPLETED, StateReason.ARTIFACT_READY, completed_message(record.artifact), settled=True
             )
         case states.Blocked(failure):
-            return Summary(previous or Phase.PENDING, failure.reason, failure.message)
+            phase = Phase.PENDING if previous is None or previous in _ENDS else previous
+            return Summary(phase, failure.reason, f"{failure.message} It is tried again by itself.")
         case _:
             assert_never(state)
 
@@ -109,7 +116,16 @@ def _queue(what: str, position: int | None) -> str:
 
 
 def _retrying(message: str, attempt: int, at: datetime) -> str:
-    return f"{message} Attempt {attempt} failed; the next one starts at {at:%H:%M:%S} UTC."
+    return f"{message} Attempt {attempt} failed; the next one starts by itself at {at:%H:%M:%S} UTC."
+
+
+def _given_up(plan: BuildPlan, failure: Failure, job: JobFact | None) -> str:
+    """What is to be done about a failure that another attempt may mend, and that gets none by itself."""
+    if job is None or not failure.retryable:
+        return ""
+    if plan.spec.suspend:
+        return " It is not tried again while spec.suspend is true."
+    return f" Attempt {job.attempt} was the last one; request a build to try again."
 
 
 def completed_message(artifact: Artifact) -> str:

@@ -54,7 +54,7 @@ class ParsedDependency(RestModel):
     version_spec: str
     """Its version specifier; empty for any version."""
     version_mode: str | None = None
-    """How its versions are chosen in a form: exact, minor, major, any or custom; null for a direct reference."""
+    """How forms choose its versions: exact, minor-range, major-range, any, custom; null for a direct reference."""
     url: str | None = None
     """Where a direct reference points to."""
 

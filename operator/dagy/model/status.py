@@ -91,6 +91,10 @@ class Validation(ApiModel):
     """status.specHash that was validated."""
     time: Time
     """When it ended."""
+    reason: Annotated[str | None, Field(max_length=128)] = None
+    """Why the requirements were rejected, in one CamelCase word; absent when they resolve."""
+    message: Annotated[str | None, Field(max_length=8192)] = None
+    """The same in a sentence, with what to do next."""
     errors: Annotated[list[ValidationError], Field(max_length=200)] = []
     """Everything that is wrong; empty when the requirements resolve."""
     raw: Annotated[str | None, Field(max_length=16384)] = None
