@@ -19,12 +19,12 @@ def test_packages_that_no_node_takes_hold_up_nobody_else(kube: Kube, admin: Kube
     limits = {"DAGY_MAX_VALIDATIONS_PER_NAMESPACE": "0", "DAGY_MAX_BUILDS_PER_NAMESPACE": "0"}
     try:
         with operator_settings(admin, DAGY_MAX_CPU="2000", **limits):
-            kube.apply(*(package(f"stuck-{number}", "six", f"idna>3.{number}", build=stuck) for number in range(3)))
+            kube.apply(*(package(f"stuck-{number}", "six", f"idna>3.{number}", build=stuck) for number in range(2)))
             kube.until("stuck-0", lambda dp: "no node can take the pod" in dp.get("status", {}).get("message", ""))
             other.apply(package("small", "idna"))
             assert other.wait("small", "Ready")["status"]["phase"] == "COMPLETED"
-            assert kube.get("dp", "stuck-2")["status"]["phase"] in ("PENDING", "VALIDATING"), "nor were they waited for"
-            for number in range(3):
+            assert kube.get("dp", "stuck-1")["status"]["phase"] in ("PENDING", "VALIDATING"), "nor were they waited for"
+            for number in range(2):
                 ended = kube.wait(f"stuck-{number}", seconds=600)
                 assert (ended["status"]["phase"], condition(ended, "Ready")["reason"]) == ("FAILED", "PodNotScheduled")
                 assert "Insufficient cpu" in ended["status"]["message"]
