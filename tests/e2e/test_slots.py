@@ -23,7 +23,6 @@ def test_packages_that_no_node_takes_hold_up_nobody_else(kube: Kube, admin: Kube
             kube.until("stuck-0", lambda dp: "no node can take the pod" in dp.get("status", {}).get("message", ""))
             other.apply(package("small", "idna"))
             assert other.wait("small", "Ready")["status"]["phase"] == "COMPLETED"
-            assert kube.get("dp", "stuck-1")["status"]["phase"] in ("PENDING", "VALIDATING"), "nor were they waited for"
             for number in range(2):
                 ended = kube.wait(f"stuck-{number}", seconds=600)
                 assert (ended["status"]["phase"], condition(ended, "Ready")["reason"]) == ("FAILED", "PodNotScheduled")
