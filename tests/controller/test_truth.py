@@ -27,7 +27,8 @@ class Refusing(KubeApi):
     """The API, on which some writes are refused as an admission policy or a quota would."""
 
     def __init__(self, inner: KubeApi, *parts: str) -> None:
-        self._inner, self.parts = inner, list(parts)
+        super().__init__(inner._client, token=inner._token, manager=inner._manager)
+        self.parts = list(parts)
         self.requests: list[str] = []
 
     @override
@@ -35,7 +36,7 @@ class Refusing(KubeApi):
         self.requests.append(f"{method} {path}")
         if method in WRITES and any(path.endswith(part) for part in self.parts):
             raise KubeError(403, "Forbidden", "exceeded quota: none, requested: 1, used: 0, limited: 0")
-        return await self._inner.request(method, path, **options)
+        return await super().request(method, path, **options)
 
     def count(self, word: str) -> int:
         """How many of the requests so far contain the word."""
