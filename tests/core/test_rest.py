@@ -17,6 +17,7 @@ from dagy.core import logs, rest_view
 from dagy.core.facts import JobKind
 from dagy.core.keys import FlowHome, Location, upload_in
 from dagy.core.rest_edit import Cursor, Filter, deduplicated, merge_patch, name_from
+from dagy.core.rest_view import is_behind
 from dagy.core.status import artifact_status
 from dagy.model.rest import NAME_PATTERN
 from dagy.model.status import DepPackageStatus
@@ -207,3 +208,14 @@ def test_warnings_of_an_artifact_are_those_of_the_list_it_was_built_of() -> None
 
     assert told("a" * 64) == ["withdrawn", "shadowed"]
     assert told("b" * 64) == ["withdrawn"]
+
+
+def test_what_a_suspended_package_is_asked_for_is_waited_for_by_nobody() -> None:
+    conditions = [{"type": "Ready", "status": "False", "reason": "Suspended"}]
+    found = {
+        "metadata": {"generation": 1, "annotations": {"dagy.io/build": "1"}},
+        "status": {"observedGeneration": 1, "conditions": conditions},
+    }
+    assert not is_behind(found)
+    conditions[0]["reason"] = "Saved"
+    assert is_behind(found)

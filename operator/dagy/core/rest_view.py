@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dagy.core.reasons import StateReason
 from dagy.model import names
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.rest import DepPackageResponse, RequestResponse
@@ -97,7 +98,13 @@ def _identity(obj: Json) -> dict[str, Any]:
 def is_behind(obj: Json) -> bool:
     """Whether the operator has yet to look at the present spec, or to act upon a request."""
     observed = (obj.get("status") or {}).get("observedGeneration", -1)
-    return observed != obj["metadata"].get("generation", 0) or any(_unanswered(obj))
+    return observed != obj["metadata"].get("generation", 0) or (not _rests(obj) and any(_unanswered(obj)))
+
+
+def _rests(obj: Json) -> bool:
+    """Whether it is suspended: requests wait then until it is resumed, and nobody needs to wait for them."""
+    conditions = (obj.get("status") or {}).get("conditions") or []
+    return any(c["type"] == ConditionType.READY and c.get("reason") == StateReason.SUSPENDED for c in conditions)
 
 
 def _judged(conditions: list[Condition], obj: Json) -> dict[str, Any]:
