@@ -121,6 +121,8 @@ def with_api_server(objects: list[dict[str, Any]], networks: Sequence[str]) -> l
                 (rule,) = original["spec"]["ingress"]
                 sources = [{"ipBlock": {"cidr": network}} for network in networks]
                 new = {**original, "spec": {**original["spec"], "ingress": [{**rule, "from": sources}]}}
+            case _:
+                pass
         changed.append(new)
     return changed
 
