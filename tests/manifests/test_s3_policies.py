@@ -11,19 +11,25 @@ from pathlib import Path
 import pytest
 
 from dagy.adapters.presigned import PresignedStore
-from dagy.core import keys
+from dagy.core.keys import FlowHome, Location
 from dagy_builder.multipart import PART_BYTES, MultipartUpload
 from dagy_builder.storage import ObjectStore
 from dagy_builder.storage_errors import StorageError
+from tests.core.homes import home
 from tests.s3_users import UsersServer, users_server
 
 pytestmark = pytest.mark.apiserver
 
 POLICIES = Path(__file__).parents[2] / "docs/s3-policies"
 BUCKET = "artifacts"
-PACKAGE = keys.package_prefix("", "team-a", "A1B2C3D4")
-FLOW = keys.flow_artifact_key("", "team-a", "etl", "0" * 64)
-ZIP, LOG = f"{PACKAGE}x.zip", keys.log_key(PACKAGE, "job")
+HOME, FLOWS = home(bucket=BUCKET), FlowHome(Location(BUCKET), "team-a")
+PACKAGE, LOG_KEY, FLOW_KEY = HOME.folder.text, HOME.log("job"), FLOWS.upload("etl", "0" * 64).key
+ZIP_KEY, NOTHING = (
+    HOME.artifact_of(f"s3://{BUCKET}/{PACKAGE}{'a' * 16}-cp312-manylinux_2_28_x86_64-{'b' * 16}.zip"),
+    HOME.log("nothing"),
+)
+assert ZIP_KEY
+ZIP, LOG, FLOW = ZIP_KEY.text, LOG_KEY.text, FLOW_KEY.text
 As = Callable[[str], None]
 
 
@@ -86,19 +92,19 @@ def test_the_operator_keeps_everything_and_nobody_elses_bucket(
 def test_the_api_reads_all_and_writes_flows(be: As) -> None:
     be("api")
     files, store = PresignedStore(BUCKET), ObjectStore(BUCKET)
-    assert files.text(LOG) == "content"
-    assert files.text(f"{PACKAGE}nothing") is None
-    other = keys.flow_artifact_key("", "team-a", "etl", "1" * 64)
+    assert files.text(LOG_KEY) == "content"
+    assert files.text(NOTHING) is None
+    other = FLOWS.upload("etl", "1" * 64).key
     upload = files.start(other)
     assert files.parts(other, upload) == []
     files.abort(other, upload)
-    stored = files.read(FLOW, 100)
+    stored = files.read(FLOW_KEY, 100)
     assert stored
     assert stored.size == len(b"content")
-    files.delete(FLOW)
-    assert files.size(FLOW) is None
+    files.delete(FLOW_KEY)
+    assert files.size(FLOW_KEY) is None
     refused(
-        lambda: store.put(ZIP, b"other", "application/zip"), lambda: files.delete(ZIP), lambda: files.start(ZIP)
+        lambda: store.put(ZIP, b"other", "application/zip"), lambda: files.delete(ZIP_KEY), lambda: files.start(ZIP_KEY)
     )  # fmt: skip
 
 
