@@ -32,6 +32,7 @@ OF_BOOTSTRAP = {
     "nft": "nftables",
     "unzip": "unzip",
     "lsattr": "e2fsprogs",
+    "readelf": "binutils",
 }
 
 
