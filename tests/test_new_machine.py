@@ -22,7 +22,7 @@ ESSENTIAL = (
     "bash cat chmod cp dpkg du env false find grep gzip head hostname kill ls mkdir mount mv nsenter rm sed setpriv sh "
     "sleep sort tail tar tee timeout true umount unshare xargs"
 )
-EVERYWHERE = {*ESSENTIAL.split(), "make"}
+EVERYWHERE = {"git", *ESSENTIAL.split(), "make"}
 # Tests that are skipped without them; kubectl is that of the user whose cluster it is.
 LOOKED_FOR = {"zsh", "fish", "kubectl"}
 OF_BOOTSTRAP = {
