@@ -51,7 +51,9 @@ def test_only_upload_has_s3_credentials() -> None:
     pod = manifest()["spec"]["template"]["spec"]
     with_secret = [c["name"] for c in pod["containers"] if "secretRef" in str(c)]
     assert with_secret == ["upload"]
-    assert "secretRef" not in str(manifest(JobKind.VALIDATE))
+    assert [c["name"] for c in pod["containers"] if "s3-credentials" in str(c["volumeMounts"])] == ["upload"]
+    assert [v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v] == ["dagy-s3-builds"]
+    assert "secret" not in str(manifest(JobKind.VALIDATE)).lower()
     assert pod["automountServiceAccountToken"] is False
 
 
@@ -69,7 +71,11 @@ def test_restricted_pod_security() -> None:
     pod = manifest()["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert {kind for volume in pod["volumes"] for kind in volume if kind != "name"} <= {"configMap", "emptyDir"}
+    assert {kind for volume in pod["volumes"] for kind in volume if kind != "name"} <= {
+        "configMap",
+        "emptyDir",
+        "secret",
+    }
     for container in pod["containers"]:
         context = container["securityContext"]
         assert context["capabilities"] == {"drop": ["ALL"]}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -13,6 +16,7 @@ from tests.e2e.kube import BUILDS, SYSTEM, Kube, package
 pytestmark = pytest.mark.e2e
 
 OUTAGE_SECONDS = 60
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 def test_an_outage_during_the_upload_is_survived(kube: Kube) -> None:
@@ -25,6 +29,31 @@ def test_an_outage_during_the_upload_is_survived(kube: Kube) -> None:
     status = kube.wait("patient", "Ready")["status"]
     assert status["phase"] == "COMPLETED"
     assert status["build"]["attempt"] == 1
+
+
+@contextmanager
+def keys_in_a_file(kube: Kube, namespace: str, name: str) -> Iterator[None]:
+    """The keys of dagy-s3 in a Secret of their own, as a file, and no more in that one, while the block runs."""
+    data = kube.get("secret", "dagy-s3", namespace)["data"]
+    lines = [f"{key.lower()} = {base64.b64decode(data[key]).decode()}\n" for key in KEYS]
+    text = "".join(["[default]\n", *lines])
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"credentials": text}}
+    kube("apply", "--server-side", "-f", "-", stdin=secret, namespace=namespace)
+    try:
+        with changed_secret(kube, namespace, **dict.fromkeys(KEYS, "")):
+            yield
+    finally:
+        kube("delete", "secret", name, namespace=namespace)
+
+
+def test_each_role_may_have_its_keys_in_a_file(kube: Kube) -> None:
+    with ExitStack() as files:
+        files.callback(restart_operator, kube)  # last, with the keys where they were
+        files.enter_context(keys_in_a_file(kube, BUILDS, "dagy-s3-builds"))
+        files.enter_context(keys_in_a_file(kube, SYSTEM, "dagy-s3-operator"))
+        restart_operator(kube)
+        kube.apply(package("by-file", "idna"))
+        assert kube.wait("by-file", "Ready")["status"]["phase"] == "COMPLETED"
 
 
 def test_wrong_credentials_of_the_upload_are_named(kube: Kube) -> None:

@@ -15,6 +15,7 @@ from dagy.core.index_hosts import HostRules
 from dagy.core.index_pod import IndexSettings
 from dagy.core.jobs import JobSettings
 from dagy.core.keys import Location
+from dagy.core.s3_pod import S3Settings
 from dagy.core.turns import Limits, limits_of
 
 PREFIX = "DAGY_"
@@ -60,6 +61,8 @@ class Settings(RunSettings, BuildPodSettings):
     """Key prefix inside the bucket, without slashes at the ends; several clusters can share a bucket."""
     s3_secret: str = "dagy-s3"  # noqa: S105 a Secret's name
     """Secret in the build namespace whose keys become the environment of the upload container."""
+    s3_credentials_secret: str = "dagy-s3-builds"  # noqa: S105 a Secret's name
+    """Secret in the build namespace with the key `credentials`, a file of AWS credentials that only the upload container sees; it may be absent. Keys in DAGY_S3_SECRET go before it."""  # noqa: E501
     build_namespace: str = "dagy-builds"
     """Namespace of all validation and build Jobs."""
     builder_image: Annotated[str, Field(min_length=1)]
@@ -167,7 +170,7 @@ class Settings(RunSettings, BuildPodSettings):
             image=self.builder_image,
             pull_policy=self.builder_pull_policy,
             service_account=self.builder_service_account,
-            s3_secret=self.s3_secret,
+            s3=S3Settings(self.s3_secret, self.s3_credentials_secret),
             ca_config_map=self.ca_config_map,
             work_size=self.work_size,
             resources={

@@ -39,6 +39,7 @@ from dagy.core.index_pod import (
 )
 from dagy.core.plan import BuildPlan, digest
 from dagy.core.resources import bounded_resources, trusted_resources
+from dagy.core.s3_pod import S3Settings, s3_volumes, with_s3
 from dagy.model import names
 from dagy.model.spec import SourceDistributions
 from dagy_builder.contract import (
@@ -74,7 +75,7 @@ class JobSettings:
     image: str
     pull_policy: str
     service_account: str
-    s3_secret: str
+    s3: S3Settings
     ca_config_map: str
     work_size: str
     resources: Mapping[str, Any]
@@ -253,6 +254,7 @@ def _volumes(input_name: str, which: JobInput, settings: JobSettings) -> list[Ma
         {"name": "ca", "configMap": {"name": settings.ca_config_map, "optional": True}},
         *({"name": name, "emptyDir": {"sizeLimit": settings.work_size}} for name in work_volumes(which.kind)),
         *(volume for step in STEPS[which.kind] for volume in scratch_volumes(step, settings.work_size)),
+        *s3_volumes(which.kind, settings.s3),
     ]
 
 
@@ -281,9 +283,7 @@ def _container(step: Step, kind: JobKind, plan: BuildPlan, settings: JobSettings
         container["env"] += [{"name": ISOLATION_VARIABLE, "value": ISOLATION_REQUIRED}, _NODE_IP]
     if step in LAST_STEPS:
         container["env"].append({"name": NONCE_VARIABLE, "valueFrom": _POD_UID})
-    if step is Step.UPLOAD:
-        container["envFrom"] = [{"secretRef": {"name": settings.s3_secret}}]
-    return container
+    return with_s3(container, settings.s3)
 
 
 def _resources(step: Step, plan: BuildPlan, settings: JobSettings) -> Manifest:
