@@ -219,3 +219,11 @@ def test_what_a_suspended_package_is_asked_for_is_waited_for_by_nobody() -> None
     assert not is_behind(found)
     conditions[0]["reason"] = "Saved"
     assert is_behind(found)
+
+
+def test_the_later_reading_is_the_one_with_the_greater_version() -> None:
+    """Not the one that is the greater text; where both are one, the first."""
+    early, late = {"metadata": {"resourceVersion": "999"}}, {"metadata": {"resourceVersion": "1000"}}
+    assert rest_view.later(early, late) is late
+    assert rest_view.later(late, early) is late
+    assert rest_view.later(early, dict(early)) is early

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from dagy.core.reasons import StateReason
 from dagy.model import names
@@ -13,6 +13,7 @@ from dagy.model.rest_deployments import DeploymentResponse
 from dagy.model.status import Condition, ConditionType, DepPackageStatus, Phase
 
 Json = Mapping[str, Any]
+AnyJson = TypeVar("AnyJson", bound=Json)
 
 
 def package_response(package: Json) -> DepPackageResponse:
@@ -99,6 +100,11 @@ def is_behind(obj: Json) -> bool:
     """Whether the operator has yet to look at the present spec, or to act upon a request."""
     observed = (obj.get("status") or {}).get("observedGeneration", -1)
     return observed != obj["metadata"].get("generation", 0) or (not _rests(obj) and any(_unanswered(obj)))
+
+
+def later(one: AnyJson, other: AnyJson) -> AnyJson:
+    """The later of two readings of one object: its resourceVersions are ordered (KEP-5504)."""
+    return max(one, other, key=lambda obj: int(obj["metadata"]["resourceVersion"]))
 
 
 def _rests(obj: Json) -> bool:

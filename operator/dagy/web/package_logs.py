@@ -141,7 +141,9 @@ class _Source:
         return await self._services.looks.look((what, package["metadata"]["uid"]), ask)
 
     async def _present_for_all(self, package: Json) -> Json:
-        return await self._shared("package", package, lambda: self._present(self._services.reader, package))
+        """The package as it is; never one from before a change that the caller has made already."""
+        seen = await self._shared("package", package, lambda: self._present(self._services.reader, package))
+        return rest_view.later(seen, package)
 
     async def _present(self, api: KubeApi, package: Json) -> Json:
         return await PACKAGES.get(api, package["metadata"]["namespace"], package["metadata"]["name"])
