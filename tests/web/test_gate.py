@@ -144,6 +144,24 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     assert [type(error) for error in seen] == [BodyTooSlowError]
 
 
+@pytest.mark.parametrize(
+    ("announced", "ends"), [({"content_length": "5"}, True), ({"content_length": "0"}, False), ({}, False)]
+)
+def test_a_refusal_before_the_body_ends_the_connection(announced: dict[str, str], ends: bool) -> None:
+    """Its rest would be taken for the next request, and whoever sends that would be cut off without an answer."""
+
+    async def nobody(_: Scope) -> str:
+        raise PermissionError
+
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    start, *_ = asyncio.run(told(gate(admit=nobody)[0], never, **announced))
+    assert start["status"] == 400
+    assert ((b"connection", b"close") in start["headers"]) is ends
+
+
 def test_a_client_who_goes_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     plain, seen = gate()
 

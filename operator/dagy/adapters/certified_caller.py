@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import override
@@ -27,7 +27,7 @@ class CertifiedCaller(KubeApi):
     """Answers `get` of one package or deployment, and whether the caller may do something; refuses all else."""
 
     def __init__(self, own: KubeApi, user: CertifiedUser) -> None:
-        # Without a connection of its own: what is not overridden below reaches nothing.
+        # Without a connection of its own: all that KubeApi does goes through `_send`, which refuses.
         self._own, self._user = own, user
 
     @override
@@ -51,12 +51,7 @@ class CertifiedCaller(KubeApi):
             return json.dumps(asked).encode()
         found = _OBJECT.fullmatch(path)
         if method != "GET" or found is None:
-            raise KubeError(
-                405,
-                "TokenNeeded",
-                "With a client certificate this API only gives logs and files, and takes uploads. Leave --url and "
-                "DAGY_API_URL out, and the command does the rest with the kubeconfig; or send a token of the cluster.",
-            )
+            raise _token_needed()
         namespace, plural, name = found.groups()
         wanted = reviews.attributes("get", plural, namespace, name)
         if not (await reviews.review_access(self._own, self._user, wanted))["status"].get("allowed"):
@@ -64,7 +59,15 @@ class CertifiedCaller(KubeApi):
         return await self._own.request("GET", path)
 
     @override
-    async def stream(self, path: str, *, query: Mapping[str, Any], idle_seconds: float) -> AsyncGenerator[bytes, None]:
-        """Never: raises KubeError, as `request`."""
-        await self.request("STREAM", path)
-        yield b""
+    async def _send(self, method: str, path: str, **how: Any) -> Any:
+        """Never: raises KubeError (405)."""
+        raise _token_needed()
+
+
+def _token_needed() -> KubeError:
+    return KubeError(
+        405,
+        "TokenNeeded",
+        "With a client certificate this API only gives logs and files, and takes uploads. Leave --url and DAGY_API_URL "
+        "out, and the command does the rest with the kubeconfig; or send a token of the cluster.",
+    )

@@ -90,7 +90,7 @@ class Gate:
             if caller and self._each and self._under_way[caller] >= self._each:
                 raise TooManyRequestsError(self._each)  # noqa: TRY301 one place answers
         except Exception as error:
-            await self._refused(error)(scope, receive, send)
+            await self._refuse(error, scope, receive, send)
             return
         scope.setdefault("state", {})[CALLER] = caller
         self._free -= expected
@@ -110,9 +110,16 @@ class Gate:
                 return
             _check_shape(scope, body, limits)
         except Exception as error:
-            await self._refused(error)(scope, receive, send)
+            await self._refuse(error, scope, receive, send)
             return
         await self._app(scope, _replayed(body, receive), send)
+
+    async def _refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """The answer, and the connection's end where a body was announced: what is unread of it would come next."""
+        answer, headers = self._refused(error), Headers(scope=scope)
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            answer.headers["connection"] = "close"
+        await answer(scope, receive, send)
 
     async def _read(self, receive: Receive, limits: Allowance) -> bytes | None:
         """The body; None when the client has gone."""
