@@ -27,7 +27,8 @@ def test_everything_goes_and_the_same_name_gets_its_slug_back(kube: Kube, s3: S3
     kube.apply({**package("thief", "idna", slug=slug)})
     thief = kube.wait("thief")["status"]
     assert thief["phase"] == "FAILED"
-    assert f"spec.slug {slug} belongs to the package {kube.namespace}/gone" in thief["message"]
+    assert f"spec.slug {slug} is not this package's and is never given to another one" in thief["message"]
+    assert "gone" not in thief["message"], "whose a slug is, is nobody else's business"
     assert "slug" not in thief
 
     kube.apply(package("gone", "idna"))
@@ -44,8 +45,11 @@ def test_retain_keeps_the_objects(kube: Kube, s3: S3Client, bucket: str) -> None
     assert status["s3Uri"].removeprefix(f"s3://{bucket}/") in kept
 
     kube.apply(package("kept", "idna", deletionPolicy="Delete"))  # and finds its artifact again, without a build
-    again = kube.wait("kept", "Ready")["status"]
-    assert again["s3Uri"] == status["s3Uri"]
+    renewed = kube.wait("kept", "Ready")
+    again = renewed["status"]
+    assert again["s3Uri"] != status["s3Uri"], "each package has a folder of its own, into which it was copied"
+    assert again["artifact"]["sha256"] == status["artifact"]["sha256"]
+    assert not kube.list("jobs", "-l", f"dagy.io/package-uid={renewed['metadata']['uid']}", namespace=BUILDS)
     kube("delete", "dp", "kept", "--timeout=60s")
     assert not keys_below(s3, bucket, f"{kube.namespace}/{status['slug']}/")
 
