@@ -77,7 +77,7 @@ class Kube:
             name,
             lambda dp: (
                 "status" in dp
-                and condition(dp, "Ready")["reason"] == reason
+                and condition(dp, "Ready").get("reason") == reason
                 and condition(dp, "Settled")["status"] == condition(dp, "Stalled")["status"] == "False"
                 and "by itself" in dp["status"]["message"]
             ),

@@ -123,7 +123,7 @@ CATALOGUE: dict[StrEnum, Entry] = {
     StateReason.POD_NOT_CREATED: Entry(
         Phase.FAILED,
         "The build's pod was not created in time: a quota, limits or a policy of the build namespace refuse it.",
-        _INFRA,
+        _ADMIN,
         "Do what the message says. Where the package asks for more than may ever be, it is not tried again.",
     ),
     StateReason.RESOURCES_NOT_ALLOWED: Entry(

@@ -60,20 +60,25 @@ def _why(job: JobFact, plan: BuildPlan, seconds: int) -> Failure:
         step = "Let the administrator look at the build namespace's quota, limits and policies."
     elif pod.unschedulable:
         cause, reason, what = pod.unschedulable, StateReason.POD_NOT_SCHEDULED, "was taken by no node"
-        step = "Let the administrator make room, then request a build."
+        step = "Let the administrator make room."
         if _lacking(cause) & _asked(plan):  # the scheduler tells only sometimes whether there could ever be enough
             step = _LOWER_OR_MAKE_ROOM
     else:
         standing = standing_of(job)
         cause = (standing.waiting if isinstance(standing, Progress) else "") or "its node gives no cause"
         reason, what = StateReason.POD_NOT_STARTED, "was not started"
-        step = "Let the administrator look at it (`kubectl describe pod` in the build namespace), then request a build."
+        step = (
+            "Let the administrator look at the image in DAGY_BUILDER_IMAGE, at Secrets and nodes (`kubectl describe pod` "
+            "in the build namespace)."
+        )
+    # Room may come by itself; what quotas refuse and nodes can't pull is tried until somebody has mended it.
+    others = Fault.INFRASTRUCTURE if reason is StateReason.POD_NOT_SCHEDULED else Fault.ADMINISTRATOR
     users = _package_asks_too_much(cause, plan)
     return Failure(
         reason,
         f"The pod of Job {job.name} {what} within {seconds} s: {' '.join(cause.split()).rstrip('.:')}. "
         f"{_LOWER if users else step}",
-        Fault.USER if users else Fault.INFRASTRUCTURE,
+        Fault.USER if users else others,
     )
 
 
