@@ -68,8 +68,8 @@ def _why(job: JobFact, plan: BuildPlan, seconds: int) -> Failure:
         cause = (standing.waiting if isinstance(standing, Progress) else "") or "its node gives no cause"
         reason, what = StateReason.POD_NOT_STARTED, "was not started"
         step = (
-            "Let the administrator look at the image in DAGY_BUILDER_IMAGE, at Secrets and nodes (`kubectl describe pod` "
-            "in the build namespace)."
+            "Let the administrator look at the image in DAGY_BUILDER_IMAGE, at Secrets and nodes (`kubectl describe "
+            "pod` in the build namespace)."
         )
     # Room may come by itself; what quotas refuse and nodes can't pull is tried until somebody has mended it.
     others = Fault.INFRASTRUCTURE if reason is StateReason.POD_NOT_SCHEDULED else Fault.ADMINISTRATOR
