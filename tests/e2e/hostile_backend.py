@@ -25,7 +25,9 @@ def get_requires_for_build_wheel(config_settings=None):
 
 
 def build_wheel(directory, config_settings=None, metadata_directory=None):
-    told = {"spy": spy, "fork": fork, "allocate": allocate, "hang": hang, "link": link}[ORDERS["does"]]()
+    told = {"spy": spy, "complain": complain, "fork": fork, "allocate": allocate, "hang": hang, "link": link}[
+        ORDERS["does"]
+    ]()
     file, info = f"{NAME}-1.0-py3-none-any.whl", f"{NAME}-1.0.dist-info"
     with zipfile.ZipFile(pathlib.Path(directory, file), "w") as wheel:
         wheel.writestr(f"{NAME}.json", json.dumps(told))
@@ -47,9 +49,17 @@ def spy():
         "poisoned": poison(),
     }
     daemon()
-    say(f"spied: {json.dumps({name: found[name] for name in ('reached', 'asked', 'written')})}")
-    say(f"\x1b[2J\x1b[31mAll is well\x1b[0m \u202eelif\n{FORGED}")
+    say(f"Past everything\n{FORGED}")
     return found
+
+
+def complain():
+    """Fail, for then the installer prints what was said: the only way into a log that there is."""
+    found = {name: json.dumps(told) for name, told in spy().items() if name in ("reached", "asked", "written")}
+    for name, told in found.items():
+        print(f"spied: {name} {told}")
+    print(f"\x1b[2J\x1b[31mAll is well\x1b[0m \u202eelif\n{FORGED}", flush=True)
+    raise SystemExit(1)
 
 
 def processes():

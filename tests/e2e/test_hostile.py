@@ -43,7 +43,7 @@ def source(name: str, does: str, *, validated: bool = False, **orders: Any) -> R
     return Release(name, "1.0", sdist=True, files={f"{name}-1.0/{path}": data for path, data in files.items()})
 
 
-def spy(kube: Kube, s3_env: dict[str, str]) -> Release:
+def spy(name: str, does: str, kube: Kube, s3_env: dict[str, str]) -> Release:
     """One that looks everywhere."""
     [node] = kube.list("nodes")
     [operator] = kube.list("pods", "-l", "app.kubernetes.io/name=dagy-operator", namespace=SYSTEM)
@@ -52,8 +52,8 @@ def spy(kube: Kube, s3_env: dict[str, str]) -> Release:
     inside = "http://versitygw.dagy-s3.svc.cluster.local:7070"
     bucket = s3_env["DAGY_S3_BUCKET"]
     return source(
-        "spy",
-        "spy",
+        name,
+        does,
         validated=True,
         addresses=[
             (service, 443),
@@ -112,7 +112,8 @@ def batch(team: Kube, s3_env: dict[str, str]) -> Iterator[Kube]:
     url = static_index.start(
         team,
         [
-            spy(team, s3_env),
+            spy("spy", "spy", team, s3_env),
+            spy("complains", "complain", team, s3_env),
             source("forks", "fork", validated=True),
             source("eats", "allocate"),
             source("hangs", "hang"),
@@ -130,6 +131,7 @@ def batch(team: Kube, s3_env: dict[str, str]) -> Iterator[Kube]:
     team.apply(
         hostile("hangs", "hangs", timeoutSeconds=OVERDUE_SECONDS),
         hostile("spy", "spy", "idna"),
+        hostile("complains", "complains"),
         hostile("forks", "forks", timeoutSeconds=OVERDUE_SECONDS),
         hostile("eats", "eats", resources={"limits": {"memory": "300Mi"}}),
         hostile("links", "links"),
@@ -177,11 +179,18 @@ def test_a_spy_finds_no_secret(batch: Kube, spied: tuple[Json, dict[str, Any], s
     assert told["processes"].keys() >= {"/proc/1/environ"}
 
 
-def test_a_spy_reaches_nobody_but_its_indexes(spied: tuple[Json, dict[str, Any], str]) -> None:
-    _, told, log = spied
-    seen = [json.loads(line.removeprefix("spied: ")) for line in log.splitlines() if line.startswith("spied: ")]
-    assert len(seen) >= 2, "in the validation and in the build"
-    for one in (told, *seen):
+@pytest.fixture(scope="module")
+def complained(batch: Kube, s3: S3Client) -> str:
+    """The log of a validation whose package code failed, and said before what it had seen."""
+    status = settled(batch, "complains", "INVALID", "ResolutionFailed")
+    return fetch(s3, status["validation"]["logUri"]).decode()
+
+
+def test_a_spy_reaches_nobody_but_its_indexes(spied: tuple[Json, dict[str, Any], str], complained: str) -> None:
+    _, told, _ = spied
+    said = [line.strip().split(" ", 2) for line in complained.splitlines() if line.strip().startswith("spied: ")]
+    validating = {name: json.loads(answers) for _, name, answers in said}
+    for one in (told, validating):
         assert {answer.partition(":")[0] for answer in one["reached"].values()} == {"no"}, one["reached"]
         # S3 answers, because the upload of the same pod needs it; without credentials it gives nothing.
         refused = {url: answer for url, answer in one["asked"].items() if answer.partition(":")[0] != "no"}
@@ -190,13 +199,15 @@ def test_a_spy_reaches_nobody_but_its_indexes(spied: tuple[Json, dict[str, Any],
 
 
 def test_what_a_spy_forged_is_in_nothing(
-    batch: Kube, spied: tuple[Json, dict[str, Any], str], s3: S3Client, bucket: str
+    batch: Kube, spied: tuple[Json, dict[str, Any], str], complained: str, s3: S3Client
 ) -> None:
     status, _, log = spied
-    assert "All is well" in log, "its own words are kept"
-    assert "\x1b" not in log
-    assert "\u202e" not in log
-    assert "dagy-result:" not in log
+    assert "Past everything" not in log + complained, "a step's log is closed to package code"
+    assert "All is well" in complained, "its own words are kept"
+    for text in (log, complained):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert not [line for line in text.splitlines() if line.startswith("dagy-result:")]
     assert status["artifact"]["packageCount"] == 2
     record = fetch(s3, status["artifact"]["lockUri"]).decode()
     assert "spy" in record
