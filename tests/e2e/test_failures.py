@@ -230,7 +230,7 @@ def test_an_attempt_that_takes_too_long(batch: Kube) -> None:
 
 
 def test_an_index_that_is_down_is_tried_again(batch: Kube, s3: S3Client) -> None:
-    status = failed(batch, "down", "IndexUnreachable", "does not answer", "(attempt 2)", attempts=2)
+    status = failed(batch, "down", "IndexUnreachable", "does not answer", "Attempt 2 was the last one", attempts=2)
     assert {attempt["job"] for attempt in status["build"]["attempts"]} == {"validate"}
     assert "=== IndexUnreachable ===" in log_of(s3, status)
 

@@ -42,11 +42,11 @@ def _readable():
                 continue
             for name in names:
                 path = pathlib.Path(folder, name)
-                if path.is_file() and (not folder.startswith("/proc") or name in ("environ", "cmdline")):
-                    try:
+                try:
+                    if path.is_file() and (not folder.startswith("/proc") or name in ("environ", "cmdline")):
                         found[str(path)] = path.read_bytes()[:20000].decode("latin-1")
-                    except OSError:
-                        pass
+                except OSError:
+                    pass
     return found
 def _asked(path):
     try:
@@ -231,7 +231,7 @@ def test_the_operator_reads_secrets_only_where_it_is_allowed_to(stranger: Kube, 
     stranger.apply(_config_map(index), secret("mine", index), private("asks", index, "mine"))
     refused = stranger.held_up("asks", "IndexSecretUnusable")["status"]
     assert "The operator may not read Secret mine" in refused["message"]
-    command = refused["message"].partition(": kubectl ")[2].split()
+    [command] = [text.split() for text in re.findall("`kubectl (.*?)`", refused["message"])]
     stranger(*command[2:], namespace=command[1])
     assert stranger.wait("asks", "Ready")["status"]["phase"] == "COMPLETED"
 

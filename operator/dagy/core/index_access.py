@@ -182,8 +182,8 @@ def _unreadable(reason: StateReason, kind: str, name: str, namespace: str, why: 
     return _unusable(
         reason,
         f"The operator may not read {kind} {name} in namespace {namespace}, which {setting} names. Who administers the "
-        f"namespace can allow it: kubectl --namespace {namespace} create rolebinding {role} --clusterrole={role} "
-        f"--serviceaccount={':'.join(names.OPERATOR_ACCOUNT)}",
+        f"namespace can allow it: `kubectl --namespace {namespace} create rolebinding {role} --clusterrole={role} "
+        f"--serviceaccount={':'.join(names.OPERATOR_ACCOUNT)}`.",
     )
 
 
