@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube
+from mypy_boto3_s3.client import S3Client
+
+from tests.e2e.artifacts import fetch
+from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube, package
 
 INDEX, NOBODY, READ_ONLY = "faults", "nobody", "read-only-s3"
 
@@ -13,6 +19,28 @@ INDEX, NOBODY, READ_ONLY = "faults", "nobody", "read-only-s3"
 def url(kube: Kube, service: str, path: str = "") -> str:
     """Where Jobs find a Service of this namespace."""
     return f"http://{service}.{kube.namespace}.svc.cluster.local/{path}"
+
+
+@contextmanager
+def namespace(admin: Kube) -> Iterator[Kube]:
+    """A namespace with all of it, while the block runs."""
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    admin("create", "namespace", name)
+    kube = Kube(admin.kubectl, admin.kubeconfig, name)
+    start(kube)
+    yield kube
+    admin("delete", "namespace", name, "--wait=false")
+
+
+def failing(kube: Kube, name: str, *dependencies: str, **build: Any) -> Json:
+    """A package of the index that misbehaves, with one attempt."""
+    index = {"url": url(kube, INDEX, "simple")}
+    return package(name, *dependencies, index=index, build={"retries": 0, **build})
+
+
+def log_of(s3: S3Client, status: Json) -> str:
+    """The kept log of the last attempt that failed."""
+    return fetch(s3, status["build"]["attempts"][-1]["logUri"]).decode()
 
 
 def start(kube: Kube) -> None:

@@ -6,23 +6,16 @@ that nobody listens at, so that an upload goes on until it is cancelled.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from mypy_boto3_s3.client import S3Client
 
 from dagy.core.reasons import CATALOGUE
 from dagy_builder.contract import Fault
-from tests.cluster import images
-from tests.cluster.image_sources import BUILDER, Image
-from tests.cluster.layout import Layout, current_layout
-from tests.cluster.progress import Progress
 from tests.e2e import faults
-from tests.e2e.artifacts import fetch
-from tests.e2e.conftest import STATE, changed_secret, operator_settings
+from tests.e2e.conftest import changed_secret, operator_settings
+from tests.e2e.faults import failing, log_of
 from tests.e2e.ghost_node import ghost_node
 from tests.e2e.kube import BUILDS, Json, Kube, condition, package
 
@@ -38,12 +31,8 @@ ENTRIES = {str(reason): entry for reason, entry in CATALOGUE.items()}
 @pytest.fixture(scope="module")
 def team(admin: Kube) -> Iterator[Kube]:
     """A namespace with what failures are provoked with."""
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    admin("create", "namespace", name)
-    kube = Kube(admin.kubectl, admin.kubeconfig, name)
-    faults.start(kube)
-    yield kube
-    admin("delete", "namespace", name, "--wait=false")
+    with faults.namespace(admin) as kube:
+        yield kube
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +54,6 @@ def batch(team: Kube) -> Iterator[Kube]:
             has_taken(f"dagy.io/package-uid={team.get('dp', ON_GHOST)['metadata']['uid']}")
         team.apply(*_packages(team))
         yield team
-
-
-def failing(kube: Kube, name: str, *dependencies: str, **build: Any) -> Json:
-    """A package of the index that misbehaves, with one attempt."""
-    index = {"url": faults.url(kube, faults.INDEX, "simple")}
-    return package(name, *dependencies, index=index, build={"retries": 0, **build})
 
 
 def limited(limits: dict[str, str]) -> Json:
@@ -125,11 +108,6 @@ def failed(kube: Kube, name: str, reason: str, *words: str, attempts: int = 1) -
     retried = ENTRIES[reason].fault is Fault.INFRASTRUCTURE
     assert retried or attempts == 1
     return status
-
-
-def log_of(s3: S3Client, status: Json) -> str:
-    """The kept log of the last attempt that failed."""
-    return fetch(s3, status["build"]["attempts"][-1]["logUri"]).decode()
 
 
 def _phase(package: Json) -> str:
@@ -241,43 +219,3 @@ def test_a_node_that_is_gone(batch: Kube) -> None:
     (attempt,) = batch.get("dp", ON_GHOST)["status"]["build"]["attempts"]
     assert (attempt["number"], attempt["reason"]) == (1, "PodLost")
     assert "disappeared before its result was read, with its node" in attempt["message"]
-
-
-def test_an_upload_that_is_refused(team: Kube, s3: S3Client) -> None:
-    index = {"url": faults.url(team, faults.INDEX, "simple")}
-    with changed_secret(team, BUILDS, AWS_ENDPOINT_URL=faults.url(team, faults.READ_ONLY)):
-        team.apply(package("refused", "fine", index=index))
-        status = team.held_up("refused", "StorageAccessDenied", PATIENCE_SECONDS)["status"]
-        assert all(word in status["message"] for word in ("PutObject", "s3:PutObject"))
-    assert "Secret" in ENTRIES["StorageAccessDenied"].next_step
-    assert "upload: failed" in log_of(s3, status)
-    assert team.wait("refused", "Ready")["status"]["phase"] == "COMPLETED", "once it is mended, it goes on by itself"
-
-
-def _without_uv(_layout: Layout, context: Path, _say: object) -> None:
-    (context / "Dockerfile").write_text(
-        f"FROM {BUILDER.name}\nUSER 0\nRUN rm -rf /app/uv /app/uv-*.dist-info /app/bin/uv\nUSER 65532:65532\n"
-    )
-
-
-def test_an_image_without_uv(team: Kube) -> None:
-    if not (STATE / "node.json").exists():
-        pytest.skip("images get to other clusters through their registries")
-    image = Image("docker.io/dagy/builder:without-uv", _without_uv)
-    images.provide(current_layout(), Progress(), [image])
-    with operator_settings(team, DAGY_BUILDER_IMAGE=image.name):
-        team.apply(package("without-uv", "fine", index={"url": faults.url(team, faults.INDEX, "simple")}))
-        found = team.held_up("without-uv", "UvMissing", PATIENCE_SECONDS)
-        assert "uv is not installed in the builder image" in found["status"]["message"]
-    assert team.wait("without-uv", "Ready")["status"]["phase"] == "COMPLETED"
-
-
-def test_an_image_that_is_missing_and_then_mended(team: Kube) -> None:
-    """Whoever waits is not blamed for it; a build that is requested begins at once with the right image."""
-    with operator_settings(team, DAGY_BUILDER_IMAGE="docker.io/dagy/nope:1"):
-        team.apply(failing(team, "no-image", "fine", timeoutSeconds=OVERDUE_SECONDS))
-        found = team.held_up("no-image", "PodNotStarted", PATIENCE_SECONDS)
-        assert "DAGY_BUILDER_IMAGE" in found["status"]["message"]
-    team("annotate", "dp", "no-image", "dagy.io/build=mended")
-    done = team.wait("no-image", "Ready")
-    assert done["status"]["lastHandledBuild"] == "mended"
