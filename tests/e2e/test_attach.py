@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import queue
-import ssl
 import threading
 import uuid
 from collections.abc import Iterator
@@ -239,13 +238,13 @@ def test_certificates_rotate_without_a_failed_admission(team: Team) -> None:
         if error := answers.get(timeout=60):
             raise error
 
-    replicas = [
-        pod["status"]["podIP"]
-        for pod in team.kube.list("pods", "-l", "app.kubernetes.io/name=dagy-webhook", namespace=SYSTEM)
-    ]
+    pods = team.kube.list("pods", "-l", "app.kubernetes.io/name=dagy-webhook", namespace=SYSTEM)
+    replicas = [pod["metadata"]["name"] for pod in pods]
+    # From inside, because nobody but the API server reaches them.
+    ask = "import ssl; print(ssl.get_server_certificate(('127.0.0.1', 9443)))"
 
     def served() -> list[str]:
-        return [ssl.get_server_certificate((address, 9443)) for address in replicas]
+        return [team.kube("exec", name, "--", "python3", "-c", ask, namespace=SYSTEM) for name in replicas]
 
     before = served()
     with ThreadPoolExecutor(1) as pool:
