@@ -17,6 +17,7 @@ FILES = (
     "webhook-server",
     "control-plane-policies",
     "annotation-sizes",
+    "chosen-slugs",
 )
 ACTIVE_WITHIN = 30.0
 

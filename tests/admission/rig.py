@@ -206,10 +206,16 @@ class World:
 
 
 def pod(
-    name: str, packages: str | None, *, namespace: str = TEAM, image: str = "python:3.12-slim", **spec: Any
+    name: str,
+    packages: str | None,
+    *,
+    namespace: str = TEAM,
+    image: str = "python:3.12-slim",
+    annotations: dict[str, str] | None = None,
+    **spec: Any,
 ) -> Json:
     """A pod that restricted pod security lets in."""
-    annotations = {} if packages is None else {"dagy.io/dep-packages": packages}
+    annotations = {**(annotations or {}), **({} if packages is None else {"dagy.io/dep-packages": packages})}
     spec = {"serviceAccountName": "default", **spec}
     container = {
         "name": "main", "image": image,

@@ -88,9 +88,12 @@ def test_a_package_of_another_namespace_needs_the_right_to_get_it(packages: Worl
                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "use"},
                "subjects": [{"kind": "ServiceAccount", "name": "flows", "namespace": TEAM}]}  # fmt: skip
     packages.server.apply(role, binding)
-    with pytest.raises(KubectlError, match="when the service account team-a/default may get it"):
-        packages.server.create(pod("theirs", ELSEWHERE))
-    made, _ = packages.server.create(pod("theirs", ELSEWHERE, serviceAccountName="flows"))
+    taken = {"dagy.io/packages-from": OTHER}
+    with pytest.raises(KubectlError, match="and the service account team-a/default may get the package"):
+        packages.server.create(pod("theirs", ELSEWHERE, annotations=taken))
+    with pytest.raises(KubectlError, match=r"annotation dagy\.io/packages-from of the pod or its namespace"):
+        packages.server.create(pod("theirs", ELSEWHERE, serviceAccountName="flows"))
+    made, _ = packages.server.create(pod("theirs", ELSEWHERE, annotations=taken, serviceAccountName="flows"))
     assert made["spec"]["initContainers"]
 
 

@@ -102,7 +102,9 @@ def test_a_package_of_another_namespace_with_the_right_to_get_it(kubeconfig: str
         binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
         await rig.admin.create(f"{rbac}/rolebindings", binding)
         assert ready(await rig.look(await rig.deploy(package))) == ("False", "UnknownSlug")
-        flow = await rig.look(await rig.deploy(package, serviceAccountName="etl"))
+        assert ready(await rig.look(await rig.deploy(package, serviceAccountName="etl"))) == ("False", "UnknownSlug")
+        agreed = {"serviceAccountName": "etl", "packagesFrom": ["team-a"]}
+        flow = await rig.look(await rig.deploy(package, **agreed))
         assert ready(flow) == ("True", "Deployed")
         assert flow["status"]["packages"][0]["namespace"] == "team-a"
 

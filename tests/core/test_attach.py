@@ -18,7 +18,7 @@ REFUSED: list[tuple[AttachReason, AttachRequest, list[Candidate], dict[str, Cont
     (
         AttachReason.UNKNOWN_SLUG, request(A, B), [NLP], EMPTY,
         f"No package that namespace team-a may use has the slug {A}. Check it with `kubectl get deppackages -A`; a package of "
-        "another namespace can be used when the service account team-a/default may get it.",
+        "another namespace can be used and the service account team-a/default may get the package.",
     ),
     (AttachReason.UNKNOWN_SLUG, request(A, B), [], EMPTY, f"has the slugs {A}, {B}."),
     (

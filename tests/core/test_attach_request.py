@@ -105,3 +105,27 @@ def test_annotations_that_cant_be_read(annotations: dict[str, str], sentence: st
 def test_any_annotation_is_read_or_refused(text: str) -> None:
     read = request_of_pod(pod({"dagy.io/dep-packages": text, "dagy.io/flow-artifact": text}), "team-a")
     assert isinstance(read, AttachRequest | Refusal)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "annotation", "accepted"),
+    [
+        (Wanted("A1B2C3D4"), "", False),
+        (Wanted("A1B2C3D4"), "team-c", False),
+        (Wanted("A1B2C3D4"), "team-c, team-b", True),
+        (Wanted("A1B2C3D4", "a" * 64), "", True),
+    ],
+    ids=["not named", "another one named", "named", "the very bytes"],
+)
+def test_packages_of_others_are_taken_where_the_pod_says_so(wanted: Wanted, annotation: str, accepted: bool) -> None:
+    pod = {"metadata": {"annotations": {"dagy.io/dep-packages": "A1B2C3D4", "dagy.io/packages-from": annotation}}}
+    request = request_of_pod(pod, "team-a")
+    assert not isinstance(request, Refusal)
+    assert request.accepts(wanted, "team-a")
+    assert request.accepts(wanted, "team-b") is accepted
+
+
+def test_a_supplier_that_is_no_namespace_is_refused() -> None:
+    refused = request_of_pod({"metadata": {"annotations": {"dagy.io/packages-from": "Team B"}}}, "team-a")
+    assert isinstance(refused, Refusal)
+    assert '"Team B" is no namespace' in refused.message

@@ -177,7 +177,8 @@ def test_a_jobs_events_say_why_its_pods_are_refused(team: Team) -> None:
 def test_a_package_of_another_namespace_is_used_by_right(team: Team, kube: Kube) -> None:
     """The webhook and the API ask the same: may the pod's service account get that package."""
     other = Team(kube, team.slugs)
-    with pytest.raises(KubectlError, match=f"when the service account {kube.namespace}/default may get it"):
+    kube("annotate", "namespace", kube.namespace, f"dagy.io/packages-from={team.kube.namespace}")
+    with pytest.raises(KubectlError, match=f"and the service account {kube.namespace}/default may get the package"):
         kube("create", "-f", "-", stdin=other.pod("theirs", team.list("names", "trust")))
     subject = {"kind": "ServiceAccount", "name": "default", "namespace": kube.namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "dagy-view"}

@@ -13,7 +13,9 @@ from dagy.adapters.weighed_cache import WeighedCache
 from dagy.core import attach_refusal as refusals
 from dagy.core.attach import AttachRequest, Candidate, Contents, Pinned, Refusal, Wanted, conflicts
 from dagy.core.attach_contents import MAX_FILES, MAX_LOCK_BYTES, ContentsError, FileComparison, versions_of_lock
+from dagy.core.attach_request import suppliers_in
 from dagy.core.keys import Location, ObjectKey, PackageHome
+from dagy.core.plan import Key
 from dagy.model import names
 
 if TYPE_CHECKING:
@@ -81,15 +83,22 @@ class AttachLookup:
         if owned is None:
             return None
         key = owned.key
-        if key.namespace != request.namespace and not await may_get(
-            self._api, request.namespace, request.service_account, key
-        ):
+        if key.namespace != request.namespace and not await self._is_agreed(wanted, request, key):
             return None
         package = await self._api.get(deppackage_path(key.namespace, key.name))
         # A claim outlives its package, and one that was beaten by another is never used.
         if package is None or (package.get("status") or {}).get("slug") != wanted.slug:
             return None
         return Candidate.from_object(PackageHome(self._location, owned, package["metadata"]["uid"]), package)
+
+    async def _is_agreed(self, wanted: Wanted, request: AttachRequest, key: Key) -> bool:
+        """Whether both sides agree: the consumer names the supplier, whose rights let the consumer's account in."""
+        if not request.accepts(wanted, key.namespace):
+            namespace = await self._api.get(f"/api/v1/namespaces/{request.namespace}") or {}
+            suppliers = suppliers_in((namespace.get("metadata") or {}).get("annotations") or {})
+            if isinstance(suppliers, Refusal) or key.namespace not in suppliers:
+                return False
+        return await may_get(self._api, request.namespace, request.service_account, key)
 
     def _compare(self, places: Sequence[tuple[ObjectKey, ObjectKey]], most_files: int) -> _Compared:
         versions: list[dict[str, str]] = []

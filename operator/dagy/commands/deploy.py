@@ -45,6 +45,10 @@ class Flow:
         tuple[str, ...],
         Parameter(consume_multiple=True, negative="", help="NAME=VALUE of the runs' environment, for all to read."),
     ] = ()
+    packages_from: Annotated[
+        tuple[str, ...],
+        Parameter(consume_multiple=True, negative="", help="Other namespaces whose packages the slugs may mean."),
+    ] = ()
     service_account: Annotated[str | None, Parameter(help="Service account of the runs.")] = None
 
     def options(self) -> dict[str, Any]:
@@ -55,6 +59,7 @@ class Flow:
             "image": self.image,
             "python_version": self.python,
             "env": _environment(self.env) or None,
+            "packages_from": list(self.packages_from) or None,
             "service_account_name": self.service_account,
         }
 

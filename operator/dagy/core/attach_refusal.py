@@ -53,8 +53,10 @@ def unknown_slugs(slugs: Sequence[str], namespace: str, service_account: str) ->
     which = f"the slug {slugs[0]}" if len(slugs) == 1 else f"the slugs {', '.join(slugs)}"
     return Refusal(
         AttachReason.UNKNOWN_SLUG,
-        f"No package that namespace {namespace} may use has {which}. Check it with `kubectl get deppackages -A`; a "
-        f"package of another namespace can be used when the service account {namespace}/{service_account} may get it.",
+        f"No package that namespace {namespace} may use has {which}. Check it with `kubectl get deppackages -A`; one "
+        f"of another namespace can be used when both sides agree: annotation {names.PACKAGES_FROM} of the pod or its "
+        "namespace (spec.packagesFrom of a FlowDeployment) names that namespace, and the service account "
+        f"{namespace}/{service_account} may get the package.",
     )
 
 

@@ -16,6 +16,7 @@ from dagy.model import names
 _FORM = "Write slugs (8 characters of A-Z and 0-9) separated by commas, each optionally pinned as SLUG@sha256."
 _FLOW_FORM = 'Write {"deployment": "...", "sha256": "...", "sizeBytes": 1}, as the templates of a FlowDeployment do.'
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123 subdomain
 _PYTHON_TAG = re.compile(r"(3\.[0-9]{1,2})(?![0-9])")
 _MAX_BYTES = 1 << 40
@@ -62,6 +63,12 @@ class AttachRequest:
     flow: Flow | None = None
     in_memory: bool = False
     """Whether the files are to lie in memory, not on the node's disk."""
+    suppliers: frozenset[str] = frozenset()
+    """Other namespaces whose packages are meant as well. Else a slug's first taker could put code into others' pods."""
+
+    def accepts(self, wanted: Wanted, namespace: str) -> bool:
+        """Whether the pod itself says that it takes this package from there: by name, or by the very bytes."""
+        return namespace == self.namespace or wanted.sha256 is not None or namespace in self.suppliers
 
 
 def wanted_packages(text: str) -> tuple[Wanted, ...] | Refusal:
@@ -80,6 +87,17 @@ def wanted_packages(text: str) -> tuple[Wanted, ...] | Refusal:
     return tuple(wanted)
 
 
+def suppliers_in(annotations: Mapping[str, Any]) -> frozenset[str] | Refusal:
+    """The namespaces that a pod or a namespace takes packages from besides its own."""
+    given = [part.strip() for part in str(annotations.get(names.PACKAGES_FROM, "")).split(",") if part.strip()]
+    wrong = next((name for name in given if not _NAMESPACE.fullmatch(name)), None)
+    if wrong is not None:
+        return refusals.invalid_annotation(
+            names.PACKAGES_FROM, f"{_shown(wrong)} is no namespace", "Write names of namespaces separated by commas."
+        )
+    return frozenset(given)
+
+
 def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Refusal:
     """The request in a pod's annotations. `namespace`: a pod that is being created may not name its own."""
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
@@ -93,6 +111,9 @@ def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Re
     images = _images(annotations.get(names.ATTACH_PYTHON_VERSION, "").strip(), spec)
     if isinstance(images, Refusal):
         return images
+    suppliers = suppliers_in(annotations)
+    if isinstance(suppliers, Refusal):
+        return suppliers
     medium = annotations.get(names.ATTACH_MEDIUM, "").strip()
     if medium not in ("", _DISK, _MEMORY):
         return refusals.invalid_annotation(
@@ -106,6 +127,7 @@ def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Re
         architecture=_architecture(spec),
         flow=flow,
         in_memory=medium == _MEMORY,
+        suppliers=suppliers,
     )
 
 

@@ -90,6 +90,7 @@ def request_for(plan: FlowPlan, revision: Revision | None) -> AttachRequest:
         service_account=source.service_account_name or "default",
         images=_images(source),
         flow=Flow(plan.key.name, source.artifact.sha256, source.artifact.size_bytes),
+        suppliers=frozenset(source.packages_from or ()),
     )
 
 

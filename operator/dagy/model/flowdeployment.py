@@ -109,6 +109,8 @@ class FlowSource(ApiModel):
         ),
     ] = []
     """Slugs of the DepPackages to attach, e.g. A1B2C3D4; where two bring a module of one name, the first wins. Each is pinned to its present artifact when the revision is deployed; SLUG@sha256 asks for that earlier artifact."""  # noqa: E501
+    packages_from: Annotated[list[ObjectName] | None, Field(max_length=16)] = None
+    """Other namespaces whose packages the slugs may mean. They must let serviceAccountName get them as well; without this a slug means a package of the deployment's own namespace."""  # noqa: E501
     python_version: PythonVersion | None = None
     """Python version of the flow and of its image; that of the packages when absent."""
     image: Annotated[str | None, Field(min_length=1, max_length=512)] = None

@@ -62,6 +62,8 @@ REQUEST_CANCEL = f"{GROUP}/cancel"
 
 ATTACH_PACKAGES = f"{GROUP}/dep-packages"
 """On a pod: slugs separated by commas, each optionally pinned as SLUG@sha256; the first takes precedence."""
+PACKAGES_FROM = f"{GROUP}/packages-from"
+"""On a pod or on its namespace: other namespaces, separated by commas, whose packages a slug may mean."""
 ATTACH_FLOW = f"{GROUP}/flow-artifact"
 """On a pod: JSON {deployment, sha256, sizeBytes} of the flow's own code, of a FlowDeployment in the same namespace."""
 ATTACH_PYTHON_VERSION = f"{GROUP}/python-version"
