@@ -55,7 +55,7 @@ def test_a_job_that_gets_no_pod_ends_with_the_cause_and_frees_its_slot(kubeconfi
         package = await rig.package(key)
         assert package
         conditions = {c["type"]: c["reason"] for c in package["status"]["conditions"]}
-        assert conditions["Ready"] == "Retrying"
+        assert conditions["Ready"] == "PodNotCreated", "an administrator mends it, and until then it is tried again"
         assert QUOTA in package["status"]["message"]
         assert await rig.cluster().occupied_slots(JobKind.VALIDATE) == []
         ended = await rig.admin.get(namespaced("jobs", BUILDS, job["metadata"]["name"]))

@@ -17,8 +17,10 @@ ALPINE = image_fact("main", "python:3.12-alpine")
 REFUSED: list[tuple[AttachReason, AttachRequest, list[Candidate], dict[str, Contents], str]] = [
     (
         AttachReason.UNKNOWN_SLUG, request(A, B), [NLP], EMPTY,
-        f"No package that namespace team-a may use has the slug {A}. Check it with `kubectl get deppackages -A`; a package of "
-        "another namespace can be used and the service account team-a/default may get the package.",
+        f"No package that namespace team-a may use has the slug {A}. Check it with `kubectl get deppackages -A`; one of another "
+        "namespace can be used when both sides agree: annotation dagy.io/packages-from of the pod or its namespace "
+        "(spec.packagesFrom of a FlowDeployment) names that namespace, and the service account team-a/default may get the "
+        "package.",
     ),
     (AttachReason.UNKNOWN_SLUG, request(A, B), [], EMPTY, f"has the slugs {A}, {B}."),
     (
