@@ -69,16 +69,21 @@ def test_a_job_that_gets_no_pod_ends_with_the_cause_and_frees_its_slot(kubeconfi
     run(kubeconfig, objects, test)
 
 
-def test_it_does_not_go_on_for_ever(kubeconfig: str, objects: ObjectStore) -> None:
+def test_until_it_is_mended_it_holds_no_slot_and_is_tried_ever_more_slowly(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Rig) -> None:
         key = await create(rig, build={"retries": 1})
-        for hours in (0.0, 0.5, 1.0, 1.5, 2.0):
+        for hours in (0.0, 0.5, 1.0, 1.5):
             await rig.reconciler(hours_ahead=hours).reconcile(key)
         package = await rig.package(key)
         assert package
-        assert package["status"]["phase"] == "FAILED"
-        assert {c["type"]: c["reason"] for c in package["status"]["conditions"]}["Ready"] == "PodNotCreated"
-        assert await rig.cluster().occupied_slots(JobKind.VALIDATE) == []
+        assert package["status"]["phase"] == "VALIDATING"
+        conditions = {c["type"]: c["status"] for c in package["status"]["conditions"]}
+        assert (conditions["Stalled"], conditions["Settled"]) == ("False", "False")
+        jobs, _ = await rig.admin.list(namespaced("jobs", BUILDS))
+        mine = [job for job in jobs if job["metadata"]["annotations"]["dagy.io/package"] == str(key)]
+        tries = sorted(mine, key=lambda job: int(job["metadata"]["name"].rsplit("-", 1)[-1]))
+        assert len(tries) > 2, "more than spec.build.retries"
+        assert [job["spec"]["suspend"] for job in tries] == [True] * (len(tries) - 1) + [False], "one holds the slot at most"
 
     run(kubeconfig, objects, test)
 

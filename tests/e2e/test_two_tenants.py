@@ -149,7 +149,7 @@ def test_a_history_deletes_nothing_of_others(victim: Victim, attacker: Attacker)
     ]
     _forge(attacker, {"history": history})
     attacker("patch", "dp", "mine", "--type=merge", "-p", '{"spec": {"revisionHistoryLimit": 0}}')
-    attacker("annotate", "dp", "mine", f"dagy.io/build={uuid.uuid4().hex}")
+    attacker("annotate", "--overwrite", "dp", "mine", f"dagy.io/build={uuid.uuid4().hex}")
     attacker.kube.wait("mine", "Ready")
     assert victim.objects() == before
     assert victim.kube.get("dp", "theirs")["status"] == victim.status
