@@ -103,7 +103,13 @@ class Store(Handler):
         found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"])
         assert found
         self.world.ranges.append(found[0])
-        start, end, data = int(found[1]), int(found[2]), self.world.objects[path]
+        start, end, data = int(found[1]), int(found[2]), self.world.objects.get(path)
+        if data is None:
+            self.answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+            return
+        if start >= len(data):
+            self.answer(416, b"", Content_Range=f"bytes */{len(data)}")
+            return
         self.answer(206, data[start : end + 1], Content_Range=f"bytes {start}-{end}/{len(data)}")
 
 
@@ -195,6 +201,28 @@ def test_what_stays_away_is_told(world: World, root: Path) -> None:
     world.api = "https://127.0.0.1:1"
     with pytest.raises(UnavailableError, match=r"The API at 127.0.0.1:1 does not answer"):
         world.fetch(root, item, patience=0.1)
+
+
+@pytest.mark.parametrize(
+    ("slug", "instead", "says"),
+    [
+        ("A1B2C3D4", None, "The ZIP of package A1B2C3D4 is gone: .* has no such object. .* dagy.io/build "),
+        ("A1B2C3D4", b"longer than a ZIP " * 99, "has 1782 bytes instead of [0-9]+ there. The operator looks"),
+        ("A1B2C3D4", b"", "has 0 bytes instead of [0-9]+ there. The operator looks"),
+        ("", None, "The ZIP of the flow's own code is gone: .* Deploy the flow again"),
+    ],
+)
+def test_a_zip_that_is_gone_is_no_store_that_is_away(
+    world: World, root: Path, slug: str, instead: bytes | None, says: str
+) -> None:
+    item = world.item(slug, {"a.py": b"1"})
+    if instead is None:
+        del world.objects[item.sha256]
+    else:
+        world.objects[item.sha256] = instead
+    with pytest.raises(AttachError, match=says) as error:
+        world.fetch(root, item, patience=600)
+    assert not isinstance(error.value, UnavailableError)
 
 
 def test_a_url_whose_time_is_over_is_replaced(world: World, root: Path) -> None:

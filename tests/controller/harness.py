@@ -23,6 +23,7 @@ from dagy.adapters.artifact_store import ArtifactStore
 from dagy.adapters.cluster import Cluster
 from dagy.adapters.kube import KubeApi, deppackage_path, namespaced
 from dagy.adapters.settings import Settings
+from dagy.controller.artifact_checks import ArtifactChecks
 from dagy.controller.perform import Performer
 from dagy.controller.reconcile import Reconciler
 from dagy.controller.slots import Slots
@@ -210,22 +211,29 @@ class Rig:
         """The same with a kubelet that serves this package only, so that many can be tested side by side."""
         return replace(self, kubelet=Kubelet(self.admin, self.objects, key))
 
+    @property
+    def store(self) -> ArtifactStore:
+        """What the operator keeps in S3."""
+        return ArtifactStore(self.objects, Location(BUCKET, self.prefix))
+
     def cluster(self, api: KubeApi | None = None) -> Cluster:
         """The cluster as the operator sees it."""
         cluster = ClusterWithoutKubelet(api or self.operator, BUILDS, self.kubelet.said)
         cluster.logs = self.kubelet.logs
         return cluster
 
-    def reconciler(self, api: KubeApi | None = None, *, hours_ahead: float = 0) -> Reconciler:
+    def reconciler(
+        self, api: KubeApi | None = None, *, hours_ahead: float = 0, checks: ArtifactChecks | None = None
+    ) -> Reconciler:
         """A new operator process: it knows nothing, and its clock may be ahead."""
         cluster, ahead = self.cluster(api), timedelta(hours=hours_ahead)
         limits = {kind: Limits(1000, 1000) for kind in JobKind}
-        store = ArtifactStore(self.objects, Location(BUCKET, self.prefix))
+        store = self.store
         slots = Slots(cluster, limits, lambda _key: None)
         slots.open()
         settings = Settings(s3_bucket=BUCKET, builder_image="builder:1").job_settings()
         performer = Performer(cluster, store, slots, settings)
-        return Reconciler(cluster, store, slots, performer, clock=lambda: datetime.now(UTC) + ahead)
+        return Reconciler(cluster, store, slots, performer, clock=lambda: datetime.now(UTC) + ahead, checks=checks)
 
     async def package(self, key: Key) -> dict[str, Any] | None:
         """The package now."""

@@ -69,7 +69,9 @@ def test_a_job_that_gets_no_pod_ends_with_the_cause_and_frees_its_slot(kubeconfi
     run(kubeconfig, objects, test)
 
 
-def test_until_it_is_mended_it_holds_no_slot_and_is_tried_ever_more_slowly(kubeconfig: str, objects: ObjectStore) -> None:
+def test_until_it_is_mended_it_holds_no_slot_and_is_tried_ever_more_slowly(
+    kubeconfig: str, objects: ObjectStore
+) -> None:
     async def test(rig: Rig) -> None:
         key = await create(rig, build={"retries": 1})
         for hours in (0.0, 0.5, 1.0, 1.5):
@@ -83,7 +85,9 @@ def test_until_it_is_mended_it_holds_no_slot_and_is_tried_ever_more_slowly(kubec
         mine = [job for job in jobs if job["metadata"]["annotations"]["dagy.io/package"] == str(key)]
         tries = sorted(mine, key=lambda job: int(job["metadata"]["name"].rsplit("-", 1)[-1]))
         assert len(tries) > 2, "more than spec.build.retries"
-        assert [job["spec"]["suspend"] for job in tries] == [True] * (len(tries) - 1) + [False], "one holds the slot at most"
+        assert [job["spec"]["suspend"] for job in tries] == [True] * (len(tries) - 1) + [False], (
+            "one holds the slot at most"
+        )
 
     run(kubeconfig, objects, test)
 

@@ -109,6 +109,7 @@ happenings = st.sampled_from(
         "storage",
         "input",
         "pod",
+        "zip",
     ]
 )
 
@@ -157,6 +158,8 @@ def _happen(world: World, what: str, step: int) -> None:
             world.storage = None if world.storage else Failure("BucketNotFound", "No.", Fault.ADMINISTRATOR)
         case "input":
             world.inputs.clear()
+        case "zip" if world.status.s3_uri:
+            world.deleted.add(world.status.s3_uri)
         case "pod":
             for name, job in world.jobs.items():
                 ended = job.ended_at or timestamp(world.now, micro=False)
@@ -165,6 +168,9 @@ def _happen(world: World, what: str, step: int) -> None:
 
 def _is_true(world: World, state: states.State) -> None:
     """What status says is what will be: settled means still, and only a verdict on the requirements is INVALID."""
+    if isinstance(state, states.Lost):  # is told, and then built again
+        assert world.status.s3_uri is None
+        state = world.look()
     writes, events, before = world.writes, len(world.events), state
     again = world.look()
     assert type(again) is type(before), "looking twice leads nowhere else"

@@ -14,7 +14,7 @@ from typing import Any
 from dagy.core import decide, states
 from dagy.core.facts import STEPS, ContainerFact, JobFact, JobKind, PodFact
 from dagy.core.failure import Failure
-from dagy.core.observed import Observed, Record, Resolution
+from dagy.core.observed import Missing, Observed, Record, Resolution
 from dagy.core.plan import BuildPlan, plan_of
 from dagy.core.remembered import handled_tokens, rejection_in
 from dagy.core.reuse import Source
@@ -30,15 +30,10 @@ SLUG = "A1B2C3D4"
 
 def package(**spec: Any) -> dict[str, Any]:
     """A DepPackage as the API server would give it."""
+    metadata = {"name": "ml", "namespace": "team-a", "uid": "0a1b", "generation": spec.pop("generation", 1)}
     annotations = spec.pop("annotations", {})
     return {
-        "metadata": {
-            "name": "ml",
-            "namespace": "team-a",
-            "uid": "0a1b",
-            "generation": spec.pop("generation", 1),
-            "annotations": annotations,
-        },
+        "metadata": {**metadata, "annotations": annotations},
         "spec": {"pythonVersion": "3.12", "dependencies": ["pandas>=2", "requests"], **spec},
     }
 
@@ -144,6 +139,8 @@ class World:
     others: list[Source] = field(default_factory=list)
     """Packages that say they have an artifact of whatever lock comes out; the first `gone` of them are wrong."""
     gone: int = 0
+    deleted: set[str] = field(default_factory=set)
+    """URIs of ZIPs that somebody has deleted."""
 
     @property
     def plan(self) -> BuildPlan:
@@ -156,11 +153,15 @@ class World:
             record = self.records.get((found.lock_hash, plan.spec.python_version, plan.options.compression))
         if self.storage:
             found = record = None
+        missing = Missing(record) if record and record.artifact.uri in self.deleted else None
+        record = None if missing else record
         return Observed(
             slug=SLUG,
             jobs=tuple(self.jobs.values()),
             resolution=found,
             record=record,
+            missing=missing,
+            lost=self.status.lost,
             sources=tuple(self.others) if found and not record else (),
             rejected=rejection_in(self.status, plan),
             rejected_log=(self.status.validation.log_uri if self.status.validation else None) or "",
@@ -191,12 +192,8 @@ class World:
 
     def _write(self, seen: Observed, state: State) -> None:
         self._seen_jobs.update(self.jobs)
-        around = Surroundings(
-            self.now,
-            self.status,
-            validation_log=self._logs.get(JobKind.VALIDATE),
-            build_log=self._logs.get(JobKind.BUILD),
-        )
+        validated, built = self._logs.get(JobKind.VALIDATE), self._logs.get(JobKind.BUILD)
+        around = Surroundings(self.now, self.status, validation_log=validated, build_log=built)
         status = status_of(self.plan, replace(seen, jobs=tuple(self._seen_jobs.values())), state, around)
         if status.to_json() != self.status.to_json():
             self.writes += 1
@@ -251,6 +248,7 @@ class World:
     def _built(self, resolution: Resolution, source: Source | None = None) -> None:
         identity = (resolution.lock_hash, self.plan.spec.python_version, self.plan.options.compression)
         built = artifact(*identity[:2], number=len(self.records), compression=identity[2])
+        self.deleted.discard(built.uri)
         self.records[identity] = Record(built, self.plan.requested.build, source)
 
     def advance(self, failure: str | None = None) -> None:

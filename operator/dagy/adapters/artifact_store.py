@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from dagy.adapters.copying import copy_build, take_over
 from dagy.core.failure import Failure
 from dagy.core.keys import LOG_NAME, Location, ObjectKey, PackageHome
-from dagy.core.observed import Record, Resolution
+from dagy.core.observed import Missing, Record, Resolution
 from dagy.core.plan import BuildPlan
 from dagy.core.reuse import Source
 from dagy_builder.contract import Artifact, Fault
@@ -65,19 +65,33 @@ class ArtifactStore:
         }
         await self._put(home.lock(found.spec_hash), json.dumps(kept).encode(), "application/json")
 
-    async def record(self, home: PackageHome, plan: BuildPlan, lock_hash: str) -> Record | None:
-        """The finished build of that lock for the plan's target and compression."""
+    async def record(self, home: PackageHome, plan: BuildPlan, lock_hash: str) -> Record | Missing | None:
+        """The finished build of that lock for the plan's target and compression, or that its ZIP is gone."""
         build = replace(plan.request(), lock_hash=lock_hash)
         found = _record(await self._first(home.records(build)), home)
         # Keys hold the beginning of the hash only.
-        return found if found and found.artifact.lock_hash == lock_hash else None
+        return await self._whole(home, found) if found and found.artifact.lock_hash == lock_hash else None
+
+    async def size(self, key: ObjectKey) -> int | None:
+        """Size of the object in bytes; None when there is none."""
+        found = await asyncio.to_thread(self._objects.head, key.text)
+        return found.size if found else None
+
+    async def _whole(self, home: PackageHome, record: Record) -> Record | Missing:
+        """Nothing that is read here is adopted before S3 has said that its ZIP is there."""
+        zipped = home.artifact_of(record.artifact.uri)
+        size = await self.size(zipped) if zipped else None
+        return record if size == record.artifact.size_bytes else Missing(record, size)
 
     async def all_records(self, home: PackageHome) -> list[Record]:
-        """All finished builds of the package, newest first."""
+        """All finished builds of the package whose ZIPs are there, newest first."""
         listed = await asyncio.to_thread(lambda: list(self._objects.list(home.earlier.text)))
         keys = [key for key in map(home.listed, listed) if key and home.is_record(key)]
         records = [_record(await self._get(key), home) for key in keys]
-        return sorted((r for r in records if r), key=lambda record: record.artifact.built_at, reverse=True)
+        whole = [await self._whole(home, record) for record in records if record]
+        return sorted(
+            (r for r in whole if isinstance(r, Record)), key=lambda record: record.artifact.built_at, reverse=True
+        )
 
     async def keep_log(self, home: PackageHome, job: str, text: str) -> str:
         """Keep a Job's log; its URI."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 from dagy.attach.download import downloaded
 from dagy.attach.extract import extract
 from dagy.attach.failure import AttachError, UnavailableError
-from dagy.attach.http import Client, ExpiredError
+from dagy.attach.http import Client, ExpiredError, GoneError
 from dagy.attach.order import SIGN_PATH, Item, Order
 
 T = TypeVar("T")
@@ -71,6 +71,8 @@ class Fetcher:
         except ExpiredError:
             self._sign(used=url)
             raise
+        except GoneError as error:
+            raise AttachError(f"The ZIP of {item.label} is gone: {error}. {item.when_gone}") from error
 
     def _sign(self, used: str) -> None:
         """Get URLs, unless another thread has replaced the `used` one already."""

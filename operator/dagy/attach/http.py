@@ -22,6 +22,10 @@ class ExpiredError(UnavailableError):
     """The store refuses a URL, most likely because its time is over."""
 
 
+class GoneError(AttachError):
+    """The store has no such object, or another one."""
+
+
 class Client:
     """Whom to trust, and how to ask. `authority`: PEM certificates for the API, which trusts nobody else."""
 
@@ -60,7 +64,10 @@ class Client:
             raise UnavailableError(f"The API at {parts.netloc} gives an answer that can't be read.") from error
 
     def read_range(self, url: str, into: memoryview, start: int, whole: int) -> None:
-        """Fill `into` with an object's bytes from `start`. `whole`: the object's size. Raises UnavailableError."""
+        """Fill `into` with an object's bytes from `start`. `whole`: the object's size.
+
+        Raises UnavailableError, or GoneError.
+        """
         parts = urlsplit(url)
         end = start + len(into)
         trust = self._store_trust if parts.scheme == "https" else None
@@ -68,7 +75,12 @@ class Client:
             with _answer(parts, trust, "GET", {"Range": f"bytes={start}-{end - 1}"}) as answer:
                 if answer.status in (401, 403):
                     raise ExpiredError(f"The store at {parts.netloc} refuses the URL ({answer.status}).")
+                if answer.status == 404:
+                    raise GoneError(f"the store at {parts.netloc} has no such object")
                 said = answer.headers.get("Content-Range", "")
+                there = said.rpartition("/")[2]
+                if answer.status in (206, 416) and there.isdigit() and int(there) != whole:
+                    raise GoneError(f"the store at {parts.netloc} has {there} bytes instead of {whole} there")
                 if answer.status != 206 or said != f"bytes {start}-{end - 1}/{whole}":
                     size = f", {said}" if said else ""
                     raise UnavailableError(f"The store at {parts.netloc} answers {answer.status}{size}.")

@@ -37,6 +37,16 @@ class Item:
         """How messages name it."""
         return f"package {self.slug}" if self.slug else "the flow's own code"
 
+    @property
+    def when_gone(self) -> str:
+        """What to do when somebody has deleted it in the bucket."""
+        if not self.slug:
+            return "Deploy the flow again."
+        return (
+            "The operator looks once an hour whether it is there, and builds it again; the package's annotation "
+            "dagy.io/build with a new value has it built now."
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Order:

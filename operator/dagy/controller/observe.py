@@ -9,7 +9,7 @@ from dagy.adapters.cluster import Cluster
 from dagy.core import remembered, reuse
 from dagy.core.facts import JobKind
 from dagy.core.keys import PackageHome
-from dagy.core.observed import Observed, Record, Resolution
+from dagy.core.observed import Missing, Observed, Record, Resolution
 from dagy.core.plan import BuildPlan
 from dagy.core.remembered import Look
 from dagy.core.status import artifact_status
@@ -20,19 +20,26 @@ from dagy_builder.storage import StorageError
 
 
 async def observe(
-    cluster: Cluster, store: ArtifactStore, plan: BuildPlan, home: PackageHome, status: DepPackageStatus
+    cluster: Cluster,
+    store: ArtifactStore,
+    plan: BuildPlan,
+    home: PackageHome,
+    status: DepPackageStatus,
+    *,
+    suspected: bool = False,
 ) -> Observed:
-    """All facts about the package."""
+    """All facts about the package. `suspected`: its ZIP seems to be gone, so S3 is asked whatever status remembers."""
     # Package code could write to a log what looks like its step's outcome, and then go on.
     heed = plan.spec.source_distributions is SourceDistributions.FORBID
     jobs = await cluster.jobs({names.LABEL_PACKAGE_UID: plan.uid}, heed=heed)
-    resolution = record = blocked = None
+    resolution = blocked = None
+    found: Record | Missing | None = None
     try:
         if status.spec_hash is None:
             await store.take_over(home)
         resolution = await _resolution(store, plan, home, status)
         if resolution:
-            record = await _record(store, plan, home, status, resolution)
+            found = await _record(store, plan, home, status, resolution, suspected=suspected)
     except StorageError as error:
         blocked = failure_of_storage(error)
     seen = Observed(
@@ -40,7 +47,9 @@ async def observe(
         home=home,
         jobs=jobs,
         resolution=resolution,
-        record=record,
+        record=found if isinstance(found, Record) else None,
+        missing=found if isinstance(found, Missing) else None,
+        lost=status.lost,
         rejected=remembered.rejection_in(status, plan),
         rejected_log=(status.validation.log_uri if status.validation else None) or "",
         handled=remembered.handled_tokens(status),
@@ -81,7 +90,20 @@ async def _resolution(
 
 
 async def _record(
-    store: ArtifactStore, plan: BuildPlan, home: PackageHome, status: DepPackageStatus, resolution: Resolution
-) -> Record | None:
+    store: ArtifactStore,
+    plan: BuildPlan,
+    home: PackageHome,
+    status: DepPackageStatus,
+    resolution: Resolution,
+    *,
+    suspected: bool,
+) -> Record | Missing | None:
     known = remembered.record_in(status, plan, resolution)
-    return await store.record(home, plan, resolution.lock_hash) if isinstance(known, Look) else known
+    if isinstance(known, Look):
+        return await store.record(home, plan, resolution.lock_hash)
+    if known is None or not suspected:
+        return known
+    try:
+        return await store.record(home, plan, resolution.lock_hash) or Missing(known)
+    except StorageError:
+        return known  # what can't be asked is not gone

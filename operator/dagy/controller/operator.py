@@ -15,6 +15,7 @@ from dagy.adapters.kube import KubeApi
 from dagy.adapters.last_words import LastWords
 from dagy.adapters.settings import Settings
 from dagy.controller import health, watch
+from dagy.controller.artifact_checks import ArtifactChecks
 from dagy.controller.flow_operator import Flows
 from dagy.controller.perform import Performer
 from dagy.controller.queue import WorkQueue
@@ -56,7 +57,8 @@ class Operator:
         slots = Slots(cluster, settings.limits(), self._queue.add)
         slugs = Slugs(cluster.claims, store, settings.slugs_per_namespace)
         performer = Performer(cluster, store, slots, settings.job_settings())
-        reconciler = Reconciler(cluster, store, slots, performer, clock=_now, slugs=slugs)
+        checks = ArtifactChecks(store, self._queue.add)
+        reconciler = Reconciler(cluster, store, slots, performer, clock=_now, slugs=slugs, checks=checks)
         flows = Flows(api, objects, settings, self._queue.add)
         runner = await health.serve_health(settings.health_port, self._sick, lambda: self._ready and self._watching())
         try:
@@ -65,6 +67,7 @@ class Operator:
                     group.create_task(self._queue.work(lambda key: self._look(reconciler, key), _report))
                 group.create_task(self._resync(cluster, slots, words))
                 group.create_task(self._sweep(store))
+                group.create_task(checks.run())
                 flows.start(group)
                 self._watch(reconciler, slots, flows, words)
         finally:

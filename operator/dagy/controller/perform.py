@@ -21,7 +21,7 @@ from dagy.core.index_hosts import refused_host
 from dagy.core.jobs import JobInput, JobSettings, index_secret, input_config_map, input_files, job_manifest
 from dagy.core.keys import PackageHome
 from dagy.core.logs import StepLog
-from dagy.core.observed import Observed, Resolution
+from dagy.core.observed import Missing, Observed, Record, Resolution
 from dagy.core.plan import BuildPlan, Key
 from dagy.core.resources import not_allowed
 from dagy.core.results import lock_in, log_text, rejection_in
@@ -151,7 +151,7 @@ class Performer:
         given = await self._gather(plan, seen, which, action.resolution)
         if given is None:
             # The lock is not in S3 (any more): resolve again, whatever status says.
-            return Effect(replace(seen, resolution=None, record=None))
+            return Effect(replace(seen, resolution=None, record=None, missing=None))
         if isinstance(given, Failure):
             return Effect(replace(seen, index_refused=given))
         created: list[str] = []
@@ -207,19 +207,19 @@ class Performer:
     async def _read_record(self, plan: BuildPlan, seen: Observed, job: JobFact, resolution: Resolution) -> Effect:
         record = await self._store.record(_home(seen), plan, resolution.lock_hash)
         token = plan.requested.build or seen.handled.build
-        if record is None or (token and record.build_token != token):
+        if not isinstance(record, Record) or (token and record.build_token != token):
             raise StorageError(
                 Reason.UPLOAD_FAILED,
                 f"Job {job.name} reported a finished upload, but bucket {self._store.location.bucket} has no "
-                "record of it. Either something deletes objects there, or the bucket that the Jobs write to is another "
-                "one than the operator's (DAGY_S3_BUCKET and AWS_ENDPOINT_URL in the Secret and in the operator's "
-                "environment).",
+                "record of it, or not the ZIP. Either something deletes objects there, or the bucket that the Jobs "
+                "write to is another one than the operator's (DAGY_S3_BUCKET and AWS_ENDPOINT_URL in the Secret and in "
+                "the operator's environment).",
                 Fault.INFRASTRUCTURE,
             )
         kept = next((j.log_uri for j in seen.jobs if j.name == job.name), "")
         image_id = job.pod.image_id if job.pod else ""
         record = await self._store.finish_record(_home(seen), record, kept, image_id)
-        return Effect(replace(seen, record=record))
+        return Effect(replace(seen, record=record, missing=None))
 
     async def _look_again(self, plan: BuildPlan, seen: Observed) -> Observed:
         return replace(seen, jobs=await self._cluster.jobs({names.LABEL_PACKAGE_UID: plan.uid}))
@@ -267,8 +267,10 @@ class Performer:
         token = plan.requested.refresh or seen.handled.refresh
         resolution = Resolution(plan.spec_hash, lock.hash, token, lock.warnings)
         await self._store.keep_lock(_home(seen), Lock(resolution, lock.text))
-        record = await self._store.record(_home(seen), plan, lock.hash)
-        return Effect(await with_sources(self._cluster, plan, replace(seen, resolution=resolution, record=record)))
+        found = await self._store.record(_home(seen), plan, lock.hash)
+        record, missing = (None, found) if isinstance(found, Missing) else (found, None)
+        known = replace(seen, resolution=resolution, record=record, missing=missing)
+        return Effect(await with_sources(self._cluster, plan, known))
 
     async def _copy(
         self, plan: BuildPlan, seen: Observed, resolution: Resolution, sources: tuple[Source, ...]
@@ -281,7 +283,7 @@ class Performer:
             theirs = PackageHome(self._store.location, owned, source.uid)
             record = await self._store.copy_artifact(_home(seen), theirs, plan, resolution, token)
             if record:
-                return Effect(replace(seen, record=record))
+                return Effect(replace(seen, record=record, missing=None))
         return Effect(replace(seen, sources=()))
 
 

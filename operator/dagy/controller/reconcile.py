@@ -10,6 +10,7 @@ from typing import Any
 from dagy.adapters.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.cluster import Cluster, NameTakenError
 from dagy.adapters.kube import KubeError
+from dagy.controller.artifact_checks import ArtifactChecks
 from dagy.controller.finalize import finalize
 from dagy.controller.observe import observe, recall
 from dagy.controller.perform import Performer
@@ -76,9 +77,11 @@ class Reconciler:
         *,
         clock: Callable[[], datetime],
         slugs: Slugs | None = None,
+        checks: ArtifactChecks | None = None,
     ) -> None:
         self._cluster, self._store, self._slots, self._performer = cluster, store, slots, performer
         self._slugs = slugs or Slugs(cluster.claims, store)
+        self._checks = checks or ArtifactChecks(store, lambda _: None)
         self._clock = clock
         self._conflicts: dict[Key, int] = {}
         self.written: dict[Key, str] = {}
@@ -96,6 +99,7 @@ class Reconciler:
             self._slots.leave(key)
             self.written.pop(key, None)
             self._conflicts.pop(key, None)
+            self._checks.forget(key)
             return await finalize(self._cluster, self._store, self._slugs, package, now) if package else None
         try:
             again = await self._look(package, now)
@@ -125,7 +129,8 @@ class Reconciler:
         await self._ensure_metadata(this, home.slug)
         if this.status.build and this.status.spec_hash == this.plan.spec_hash:
             this.position = this.status.build.queue_position
-        seen = await observe(self._cluster, self._store, this.plan, home, this.status)
+        suspected = self._checks.suspects(this.plan.key)
+        seen = await observe(self._cluster, self._store, this.plan, home, this.status, suspected=suspected)
         seen = await self._performer.end_waiting(this.plan, seen, this.now)
         if not seen.record:
             seen = await self._performer.check_index(this.plan, seen)
@@ -149,6 +154,7 @@ class Reconciler:
         if state is None:
             return _GO_ON_SECONDS
         await self._write(this, state)
+        self._checks.heed(this.plan.key, this.seen.home, state)
         waits_for = {states.ToValidate: JobKind.VALIDATE, states.ToBuild: JobKind.BUILD}.get(type(state))
         self._slots.leave(this.plan.key, keep=waits_for)
         if this.seen.index_refused:
@@ -221,7 +227,7 @@ class Reconciler:
         if (_headline(before), before.observed_generation) != (_headline(status), status.observed_generation):
             _, reason = _headline(status)
             stalled = any(c.type == ConditionType.STALLED and c.status == "True" for c in status.conditions)
-            warning = stalled or isinstance(state, states.Blocked | states.Retrying)
+            warning = stalled or isinstance(state, states.Blocked | states.Retrying | states.Lost)
             await self._cluster.record_event(
                 this.package, warning=warning, reason=reason, message=status.message, now=this.now
             )
@@ -253,6 +259,8 @@ def _look_again_after(state: State, now: datetime) -> float | None:
             return max(0.5, (at - now).total_seconds() + 0.1)
         case states.Validating(_, progress) | states.Building(_, progress):
             return _SAFETY_SECONDS if progress.started else _STARTING_SECONDS
+        case states.Lost():  # it stands in status now, whatever happens to the build
+            return _GO_ON_SECONDS
         case states.ToValidate() | states.ToBuild():
             return _SAFETY_SECONDS
         case _:

@@ -191,11 +191,11 @@ def _artifact(candidate: Candidate, wanted: Wanted, *, only_current: bool) -> Ar
     present = status.artifact
     if wanted.sha256 is not None:
         kept = [artifact for artifact in (present, *status.history) if artifact and artifact.sha256 == wanted.sha256]
-        return (
-            kept[0]
-            if kept
-            else refusals.artifact_gone(candidate.label, wanted.sha256, present.sha256 if present else None)
-        )
+        if kept:
+            return kept[0]
+        if status.lost and status.lost.rebuilt_at is None and status.lost.sha256 == wanted.sha256:
+            return refusals.artifact_lost(candidate.label, status.lost.uri, status.message)
+        return refusals.artifact_gone(candidate.label, wanted.sha256, present.sha256 if present else None)
     if present is None or (only_current and status.phase != Phase.COMPLETED):
         wait = f"kubectl -n {candidate.key.namespace} wait --for=condition=Ready deppackage/{candidate.key.name}"
         return refusals.not_completed(candidate.label, wait, status.phase or Phase.PENDING, status.message)

@@ -80,6 +80,15 @@ def artifact_gone(package: str, sha256: str, present: str | None) -> Refusal:
     )
 
 
+def artifact_lost(package: str, uri: str, said: str) -> Refusal:
+    """A pinned artifact whose ZIP somebody has deleted. `said` is the package's own message on what becomes of it."""
+    return Refusal(
+        AttachReason.ARTIFACT_GONE,
+        f"The ZIP of package {package} was deleted or changed in S3 ({uri}); the package says: {said.rstrip('.')}. "
+        "Once it is COMPLETED, try again; where it was built into other bytes, deploy again.",
+    )
+
+
 def python_differs(package: str, built_for: str, wanted: str, where: str) -> Refusal:
     """A package for another Python than the pod's. `where` says how the pod's Python is known."""
     return Refusal(
@@ -174,7 +183,7 @@ _MEANINGS = {
     AttachReason.TOO_MANY_PACKAGES: f"More than {names.MAX_ATTACHED_PACKAGES} packages.",
     AttachReason.UNKNOWN_SLUG: "There is no such package, or none that the pod's service account may get.",
     AttachReason.NOT_COMPLETED: "The package has no artifact yet; the message repeats what its status says.",
-    AttachReason.ARTIFACT_GONE: "The slug is pinned to an artifact that is no longer kept.",
+    AttachReason.ARTIFACT_GONE: "The slug is pinned to an artifact that is no longer kept, or was deleted in S3.",
     AttachReason.PYTHON_MISMATCH: "The package is for another Python than the pod's image, or than another package.",
     AttachReason.ARCHITECTURE_MISMATCH: "The package has native modules for another CPU than the pod's nodes.",
     AttachReason.IMAGE_INCOMPATIBLE: "The package has native modules for glibc, and the image is Alpine's.",

@@ -23,6 +23,7 @@ def believed_status(package: Mapping[str, Any], home: PackageHome) -> DepPackage
             "slug": home.slug,
             "artifact": artifact,
             "history": history,
+            "lost": said.lost if said.lost and home.artifact_of(said.lost.uri) else None,
             "s3_uri": artifact.uri if artifact else None,
             "validation": _with_own_log(said.validation, home),
             "build": _with_own_log(said.build, home),

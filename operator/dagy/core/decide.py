@@ -162,7 +162,9 @@ def _next_steps(seen: Observed, state: State) -> tuple[Action, ...]:
             return ()
         case states.Validating(job, progress) | states.Building(job, progress):
             return () if progress.started else (ProvideInput(job, seen.resolution),)
-        case states.Suspended() | states.Saved() | states.Valid() | states.Completed() | states.Blocked():
+        case states.Suspended() | states.Saved() | states.Valid() | states.Completed():
+            return ()
+        case states.Lost() | states.Blocked():
             return ()
         case _:
             assert_never(state)
@@ -193,7 +195,7 @@ def _useless(plan: BuildPlan, seen: Observed, state: State) -> tuple[JobFact, ..
             return ()
         case states.Completed():
             wanted: set[str] = set()
-        case states.Valid() | states.Reusable() | states.ToBuild() | states.Building() | states.Built():
+        case states.Valid() | states.Lost() | states.Reusable() | states.ToBuild() | states.Building() | states.Built():
             assert seen.resolution
             wanted = {states.build_hash(plan, seen.resolution.lock_hash, seen.handled)}
         case states.Validating(job) | states.Validated(job):

@@ -9,6 +9,7 @@ from dagy.core.failure import Failure
 from dagy.core.keys import PackageHome
 from dagy.core.plan import Tokens
 from dagy.core.reuse import Source
+from dagy.model.status import LostArtifact
 from dagy_builder.contract import Artifact
 
 
@@ -36,6 +37,15 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """A finished build whose ZIP is not in S3 as its record says."""
+
+    record: Record
+    found_bytes: int | None = None
+    """Size of the object that is there instead; None when there is none."""
+
+
+@dataclass(frozen=True)
 class Observed:
     """What was found in the cluster, in S3 and in status (as a cache of those) for one package."""
 
@@ -43,7 +53,11 @@ class Observed:
     jobs: tuple[JobFact, ...] = ()
     resolution: Resolution | None = None
     record: Record | None = None
-    """For the resolution's lock."""
+    """For the resolution's lock, its ZIP in S3."""
+    missing: Missing | None = None
+    """Instead of the record: it is known, and S3 has just said that its ZIP is not there."""
+    lost: LostArtifact | None = None
+    """What status remembers of a ZIP that was missing."""
     sources: tuple[Source, ...] = ()
     """Packages that may have an artifact of that lock, likeliest first; asked only while nothing has been built."""
     rejected: Failure | None = None

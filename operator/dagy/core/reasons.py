@@ -29,6 +29,7 @@ class StateReason(StrEnum):
     COPYING = "Copying"
     RETRYING = "Retrying"
     ARTIFACT_READY = "ArtifactReady"
+    ARTIFACT_GONE = "ArtifactGone"
     CANCELLED = "Cancelled"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     STEP_CRASHED = "StepCrashed"
@@ -84,6 +85,13 @@ CATALOGUE: dict[StrEnum, Entry] = {
         None, "An attempt failed through no fault of anybody's; the next one is scheduled.", _INFRA
     ),
     StateReason.ARTIFACT_READY: Entry(Phase.COMPLETED, "The artifact of the present spec can be used."),
+    StateReason.ARTIFACT_GONE: Entry(
+        None,
+        "The ZIP is not in S3 as it was built: somebody or something deleted or changed it. Looked for once an hour.",
+        _INFRA,
+        "Nothing the first time: it is built again from its lock. When it is gone again within 24 hours, find out what "
+        "deletes objects in the bucket, then request a build.",
+    ),
     StateReason.CANCELLED: Entry(
         Phase.FAILED, "Somebody cancelled it.", _USER, "Change the package, or request a build."
     ),

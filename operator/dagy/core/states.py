@@ -14,6 +14,7 @@ from dagy.core.attempts import has_failed, in_a_row, latest, verdict_of
 from dagy.core.diagnose import Progress, Success, standing_of
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
+from dagy.core.lost import failure_of_loss, is_news, open_loss
 from dagy.core.malformed import malformed
 from dagy.core.observed import Observed, Record, Resolution
 from dagy.core.plan import BuildPlan, Tokens, digest
@@ -67,6 +68,14 @@ class Validated:
 class Valid:
     """The lock is stored, buildPolicy is Manual and nobody asked for a build."""
 
+    resolution: Resolution
+
+
+@dataclass(frozen=True)
+class Lost:
+    """S3 has just said that the ZIP is gone. It is told, and then built again by itself."""
+
+    failure: Failure
     resolution: Resolution
 
 
@@ -139,8 +148,8 @@ class Blocked:
 
 
 State = (
-    Invalid | Suspended | Saved | ToValidate | Validating | Validated | Valid | Reusable | ToBuild | Building | Built
-    | Retrying | Completed | Failed | Blocked
+    Invalid | Suspended | Saved | ToValidate | Validating | Validated | Valid | Lost | Reusable | ToBuild | Building
+    | Built | Retrying | Completed | Failed | Blocked
 )  # fmt: skip
 
 
@@ -237,7 +246,8 @@ def _under_way(plan: BuildPlan, seen: Observed) -> JobFact | None:
 
 def _build_state(plan: BuildPlan, seen: Observed, resolution: Resolution, now: datetime) -> State:
     record = seen.record
-    asked = _asked(plan.requested.build, seen.handled.build, record.build_token if record else "")
+    built = record or (seen.missing.record if seen.missing else None)
+    asked = _asked(plan.requested.build, seen.handled.build, built.build_token if built else "")
     input_hash = build_hash(plan, resolution.lock_hash, seen.handled)
     in_vain = bool(seen.handled.build) and has_failed(seen, JobKind.BUILD, input_hash)
     if record and not asked and not in_vain:
@@ -252,9 +262,16 @@ def _build_state(plan: BuildPlan, seen: Observed, resolution: Resolution, now: d
             case Failure() as failure:
                 again = ToBuild(resolution, input_hash, job.attempt + 1)
                 return _after_failure(plan, seen, job, failure, again, now=now)
+    lost = open_loss(seen, now)
+    if lost and not asked:
+        loss = failure_of_loss(lost, suspended=plan.spec.suspend)
+        if plan.spec.suspend or not lost.rebuild:
+            return Failed(loss)
+        if is_news(lost, seen):
+            return Lost(loss, resolution)
     if plan.spec.suspend:
         return Suspended()
-    if not (plan.auto or asked):
+    if not (plan.auto or asked or lost):
         return Valid(resolution)
     if seen.sources and reuse.is_allowed(plan, asked=asked):
         return Reusable(resolution, input_hash, seen.sources)

@@ -12,6 +12,7 @@ from dagy.core.decide import cancel_asked
 from dagy.core.diagnose import Success, standing_of
 from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
+from dagy.core.lost import lost_of
 from dagy.core.observed import Observed
 from dagy.core.plan import BuildPlan, Tokens
 from dagy.core.reasons import StateReason
@@ -29,6 +30,7 @@ from dagy.model.status import (
     ConditionType,
     DepPackageStatus,
     DroppedRequirement,
+    LostArtifact,
     Phase,
     ReusedFrom,
     Validation,
@@ -61,7 +63,8 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surrounding
     """The whole status for this state."""
     previous, same = around.previous, around.previous.spec_hash == plan.spec_hash
     summary = summarize(plan, state, previous=previous.phase if same else None, queue_position=around.queue_position)
-    artifact = _artifact(state, around) or previous.artifact
+    lost = _lost(seen, state, around)
+    artifact = _artifact(state, around) or _kept(previous.artifact, lost)
     handled = _handled(plan, seen, state, settled=summary.settled)
     return DepPackageStatus(
         observed_generation=plan.generation,
@@ -76,9 +79,10 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surrounding
         spec_hash=previous.spec_hash if seen.blocked else plan.spec_hash,
         lock_hash=previous.lock_hash if seen.blocked else seen.resolution.lock_hash if seen.resolution else None,
         artifact=artifact,
+        lost=lost,
         validation=_validation(plan, seen, state, around),
         build=_build(plan, seen, state, around, same=same) if same or not seen.blocked else previous.build,
-        history=_history(around, artifact, plan.spec.revision_history_limit),
+        history=_history(around, artifact, lost, plan.spec.revision_history_limit),
         conditions=_conditions(plan, seen, summary, around),
         last_handled_validate=handled.validate or None,
         last_handled_build=handled.build or None,
@@ -92,6 +96,19 @@ def _artifact(state: State, around: Surroundings) -> ArtifactStatus | None:
         return None
     log_uri = around.build_log or _known_log(around.previous, state.record.artifact)
     return artifact_status(state.record.artifact, log_uri)
+
+
+def _lost(seen: Observed, state: State, around: Surroundings) -> LostArtifact | None:
+    lost = lost_of(seen, around.now)
+    if lost and lost.rebuilt_at is None and isinstance(state, states.Completed):
+        return lost.model_copy(update={"rebuilt_at": timestamp(around.now)})
+    return lost
+
+
+def _kept(artifact: ArtifactStatus | None, lost: LostArtifact | None) -> ArtifactStatus | None:
+    """The artifact, unless it is the one that is lost."""
+    gone = artifact and lost and lost.rebuilt_at is None and artifact.uri == lost.uri
+    return None if gone else artifact
 
 
 def _known_log(previous: DepPackageStatus, artifact: Artifact) -> str | None:
@@ -108,16 +125,19 @@ def artifact_status(artifact: Artifact, log_uri: str | None) -> ArtifactStatus:
     return ArtifactStatus.model_validate(values)
 
 
-def _history(around: Surroundings, current: ArtifactStatus | None, limit: int) -> list[ArtifactStatus]:
+def _history(
+    around: Surroundings, current: ArtifactStatus | None, lost: LostArtifact | None, limit: int
+) -> list[ArtifactStatus]:
     previous = around.previous
     before = ([previous.artifact] if previous.artifact else []) + previous.history
-    earlier = [a.model_copy(update={"warnings": []}) for a in before if current is None or a.uri != current.uri]
+    there = [a for a in before if _kept(a, lost)]
+    earlier = [a.model_copy(update={"warnings": []}) for a in there if current is None or a.uri != current.uri]
     return [a for place, a in enumerate(earlier) if place < limit or a.sha256 in around.pinned][:HISTORY_SHOWN]
 
 
 def forgotten(before: DepPackageStatus, after: DepPackageStatus) -> list[ArtifactStatus]:
-    """Artifacts that the new status speaks of no more."""
-    kept = {a.uri for a in [after.artifact, *after.history] if a}
+    """Artifacts that the new status speaks of no more; what is lost is no artifact, and may come again at its place."""
+    kept = {a.uri for a in [after.artifact, after.lost, *after.history] if a}
     return [a for a in [before.artifact, *before.history] if a and a.uri not in kept]
 
 

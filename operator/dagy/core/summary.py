@@ -66,6 +66,8 @@ def summarize(plan: BuildPlan, state: State, *, previous: Phase | None, queue_po
         case states.Valid():
             message = "The requirements resolve. buildPolicy is Manual: annotate with dagy.io/build to build."
             return Summary(Phase.VALID, StateReason.VALID, message, settled=True)
+        case states.Lost(failure):
+            return Summary(Phase.QUEUED, failure.reason, failure.message)
         case states.Reusable(_, _, sources):
             message = f"Package {sources[0].name} has an artifact of the same lock; it is copied."
             return Summary(Phase.UPLOADING, StateReason.COPYING, message)

@@ -152,6 +152,27 @@ class ArtifactStatus(ApiModel):
     """What to know before it is used, e.g. that a package brings a module that Python has itself."""
 
 
+class LostArtifact(ApiModel):
+    """An artifact of the present lock whose ZIP was not in S3 any more."""
+
+    uri: Text
+    """s3://bucket/key of the ZIP."""
+    sha256: Annotated[str, Field(max_length=64)]
+    """SHA-256 that the ZIP had, in hex."""
+    lock_hash: Annotated[str, Field(max_length=64)]
+    """SHA-256 of the lock that it was installed from."""
+    size_bytes: Annotated[int, Field(json_schema_extra={"format": "int64"})]
+    """Size that the ZIP had, in bytes."""
+    found_bytes: Annotated[int | None, Field(json_schema_extra={"format": "int64"})] = None
+    """Size of the object that was there instead; absent when there was none."""
+    noticed_at: Time
+    """When it was found out."""
+    rebuild: bool
+    """Whether it is built again by itself: once, and then not again within 24 hours."""
+    rebuilt_at: Time | None = None
+    """When there was an artifact again; absent until then."""
+
+
 class ReusedFrom(ApiModel):
     """The package whose artifact was copied."""
 
@@ -228,6 +249,8 @@ class DepPackageStatus(ApiModel):
     """SHA-256 of the present lock."""
     artifact: ArtifactStatus | None = None
     """The usable artifact."""
+    lost: LostArtifact | None = None
+    """The last artifact of the present lock that was found to be gone from S3, if one was."""
     validation: Validation | None = None
     """The last validation."""
     build: BuildStatus | None = None
