@@ -50,13 +50,3 @@ def too_large(what: str, limit: str) -> StepError:
         Reason.TOO_LARGE,
         f"{what}, and the limit is {limit}. Remove dependencies that are not needed, or split the package.",
     )
-
-
-def human_size(size: int) -> str:
-    """A number of bytes for people, e.g. "74.9 MiB"."""
-    value = float(size)
-    for unit in ("bytes", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"

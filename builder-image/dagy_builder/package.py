@@ -16,9 +16,10 @@ import deflate
 from dagy_builder import content, shared_cache
 from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
-from dagy_builder.limits import Limits, human_size, too_large
+from dagy_builder.limits import Limits, too_large
 from dagy_builder.native import Linked, link_warnings, linked
 from dagy_builder.records import overlap_warnings, overlaps, owners, recorded_hashes
+from dagy_builder.sizes import human_size
 from dagy_builder.standard_library import shadow_warnings, shadowed_module
 from dagy_builder.tree import TreeFile, TreeReader, scan
 from dagy_builder.uv import runs_package_code

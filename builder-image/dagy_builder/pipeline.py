@@ -22,10 +22,11 @@ from dagy_builder.contract import GATEWAY_VARIABLE, BuildRequest, Fault, Reason,
 from dagy_builder.failure import StepError
 from dagy_builder.folders import packed_in, tree_in
 from dagy_builder.install import install as install_tree
-from dagy_builder.limits import Limits, human_size
+from dagy_builder.limits import Limits
 from dagy_builder.package import PackageSummary, read_summary
 from dagy_builder.package import package as package_tree
 from dagy_builder.redact import redact
+from dagy_builder.sizes import human_size
 from dagy_builder.uv import Log, open_uv, runs_package_code
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from typing import Self
 
 from dagy_builder.contract import Reason
 from dagy_builder.failure import StepError
-from dagy_builder.limits import Limits, human_size, too_large
+from dagy_builder.limits import Limits, too_large
+from dagy_builder.sizes import human_size
 
 _STARTUP_MODULES = ("sitecustomize", "usercustomize")
 _MAX_PATH_BYTES = 1024

@@ -23,11 +23,11 @@ from dagy_builder import keys
 from dagy_builder.contract import Artifact, BuildRequest, Fault, Reason, Step
 from dagy_builder.failure import StepError
 from dagy_builder.growing import GrowingFile
-from dagy_builder.limits import human_size
 from dagy_builder.multipart import PART_BYTES, MultipartUpload
 from dagy_builder.package import ARTIFACT, CONTENTS, PackageSummary
 from dagy_builder.retry import while_unreachable
 from dagy_builder.sbom import SBOM
+from dagy_builder.sizes import human_size
 from dagy_builder.storage import ObjectStore
 from dagy_builder.uv import Log
 

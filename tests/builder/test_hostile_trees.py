@@ -135,13 +135,13 @@ TOO_LARGE: list[tuple[str, Spoil, Limits, str]] = [
         "a sparse file of 100 GiB",
         _sparse(100 << 30),
         Limits(),
-        "pkg/sparse.bin has 100.0 GiB, and the limit is 2.0 GiB",
+        "pkg/sparse.bin has 107.4 GB, and the limit is 2.1 GB",
     ),
-    ("a file", _sparse(3000), Limits(file_bytes=2500), "pkg/sparse.bin has 2.9 KiB, and the limit is 2.4 KiB for a"),
-    ("all files", _sparse(3000), Limits(uncompressed_bytes=2500), "installed packages have more than 2.4 KiB"),
+    ("a file", _sparse(3000), Limits(file_bytes=2500), "pkg/sparse.bin has 3.0 kB, and the limit is 2.5 kB for a"),
+    ("all files", _sparse(3000), Limits(uncompressed_bytes=2500), "installed packages have more than 2.5 kB"),
     ("number of files", _many(30), Limits(files=25), "have more than 25 files, and the limit is 25"),
     ("number of folders", _folders(30), Limits(files=25), "have more than 25 files, and the limit is 25"),
-    ("the ZIP", _many(0), Limits(compressed_bytes=300), "The ZIP has more than 300 bytes"),
+    ("the ZIP", _many(0), Limits(compressed_bytes=300), "The ZIP has more than 300 B"),
 ]
 
 

@@ -17,6 +17,7 @@ from dagy.core.attach_request import suppliers_in
 from dagy.core.keys import Location, ObjectKey, PackageHome
 from dagy.core.plan import Key
 from dagy.model import names
+from dagy_builder.sizes import human_size
 
 if TYPE_CHECKING:
     from dagy_builder.storage import ObjectStore
@@ -125,7 +126,7 @@ class AttachLookup:
         for chunk in chunks:
             text += chunk
             if len(text) > MAX_LOCK_BYTES:
-                raise ContentsError(f"The lock has more than {MAX_LOCK_BYTES >> 20} MiB.")
+                raise ContentsError(f"The lock has more than {human_size(MAX_LOCK_BYTES)}.")
         found = versions_of_lock(text.decode("utf-8", errors="replace"))
         self._versions.put(lock, found, _weight(found))
         return found

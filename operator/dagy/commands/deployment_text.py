@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from dagy.commands.package_text import age
-from dagy.core.sizes import human_size
 from dagy.model.rest_deployments import DeploymentResponse, RestRevision, RestRun
+from dagy_builder.sizes import human_size
 
 HEADINGS = ("NAMESPACE", "NAME", "FLOW", "VERSION", "REVISION", "STATUS", "PACKAGES", "SCHEDULE", "LAST RUN", "AGE")
 

@@ -20,10 +20,10 @@ from dagy.core.plan import BuildPlan
 from dagy.core.requirements import Malformed, Merge
 from dagy.core.requirements.merge import LIST_IS_FULL
 from dagy.core.requirements.report import as_json as check_as_json
-from dagy.core.sizes import human_size
 from dagy.model.status import Phase
 from dagy_builder.contract import Reason
 from dagy_builder.redact import one_line
+from dagy_builder.sizes import human_size
 
 _WARNING_CHARACTERS = 1000
 

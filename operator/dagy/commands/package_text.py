@@ -7,9 +7,9 @@ from datetime import datetime
 
 from dagy.commands.problem_lines import headline
 from dagy.core.requirements.merge import LIST_IS_FULL
-from dagy.core.sizes import human_size
 from dagy.model.rest import DepPackageResponse, ParsedLine, ParseResponse, RestArtifact
 from dagy.model.status import ConditionType
+from dagy_builder.sizes import human_size
 
 HEADINGS = ("NAMESPACE", "NAME", "SLUG", "PYTHON", "STATUS", "SIZE", "AGE", "DESCRIPTION")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from dagy_builder.packed_lock import TEXT_LIMIT_BYTES
+from dagy_builder.sizes import human_size
 
 MAX_LOCK_BYTES = TEXT_LIMIT_BYTES
 MAX_LIST_BYTES = 16 << 20
@@ -104,7 +105,7 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         read += len(chunk)
         if read > MAX_LIST_BYTES:
-            raise ContentsError(f"The list of files has more than {MAX_LIST_BYTES >> 20} MiB.")
+            raise ContentsError(f"The list of files has more than {human_size(MAX_LIST_BYTES)}.")
         left = chunk
         while left and not reader.eof:
             try:
@@ -113,7 +114,7 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 raise ContentsError(f"The list of files can't be read: {error}.") from error
             unpacked += len(data)
             if unpacked > _MAX_UNPACKED_BYTES:
-                raise ContentsError(f"The list of files has more than {_MAX_UNPACKED_BYTES >> 20} MiB unpacked.")
+                raise ContentsError(f"The list of files has more than {human_size(_MAX_UNPACKED_BYTES)} unpacked.")
             yield data
             left = reader.unconsumed_tail
     if not reader.eof:

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from dagy.core.failure import Failure
 from dagy.core.observed import Missing, Observed
 from dagy.core.reasons import StateReason
-from dagy.core.sizes import human_size
 from dagy.core.timestamp import moment, timestamp
 from dagy.model.status import LostArtifact
 from dagy_builder.contract import Fault
+from dagy_builder.sizes import human_size
 
 ONCE_IN = timedelta(hours=24)
 

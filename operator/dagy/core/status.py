@@ -16,7 +16,6 @@ from dagy.core.lost import lost_of
 from dagy.core.observed import Observed
 from dagy.core.plan import BuildPlan, Tokens
 from dagy.core.reasons import StateReason
-from dagy.core.sizes import human_size
 from dagy.core.states import State
 from dagy.core.summary import Summary, summarize
 from dagy.core.timestamp import timestamp
@@ -38,6 +37,7 @@ from dagy.model.status import (
 )
 from dagy_builder.contract import Artifact
 from dagy_builder.redact import clipped, one_line
+from dagy_builder.sizes import human_size
 
 _RAW_LIMIT = 16000
 _TEXT_LIMIT = 4000

@@ -12,10 +12,10 @@ from dagy.core.facts import JobFact, JobKind
 from dagy.core.failure import Failure
 from dagy.core.plan import BuildPlan
 from dagy.core.reasons import StateReason
-from dagy.core.sizes import human_size
 from dagy.core.states import State
 from dagy.model.status import Phase
 from dagy_builder.contract import Artifact, Fault, Step
+from dagy_builder.sizes import human_size
 
 
 @dataclass(frozen=True)

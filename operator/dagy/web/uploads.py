@@ -30,6 +30,7 @@ from dagy.web.parameters import problems
 from dagy.web.problems import ProblemError
 from dagy.web.resources import DEPLOYMENTS
 from dagy.web.services import Caller, Provided, Services
+from dagy_builder.sizes import human_size
 
 router = APIRouter(tags=["uploads"])
 
@@ -49,8 +50,8 @@ async def start_upload(services: Provided, caller: Caller, body: UploadStart) ->
     if body.size_bytes > settings.api_upload_max_bytes:
         raise ProblemError(
             _R.TOO_LARGE,
-            f"{body.filename} has {body.size_bytes} bytes, and a flow artifact may have "
-            f"{settings.api_upload_max_bytes}. Leave out what a dependency package can bring, or have "
+            f"{body.filename} has {human_size(body.size_bytes)}, and a flow artifact may have "
+            f"{human_size(settings.api_upload_max_bytes)}. Leave out what a dependency package can bring, or have "
             "DAGY_API_UPLOAD_MAX_BYTES raised.",
         )
     part_size = max(body.part_size or settings.api_upload_part_bytes, -(-body.size_bytes // MAX_PARTS))

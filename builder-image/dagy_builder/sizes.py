@@ -1,4 +1,4 @@
-"""Sizes for people. Pure."""
+"""Sizes for people: the one form in logs, status, CLI and answers of the API. Pure."""
 
 from __future__ import annotations
 
