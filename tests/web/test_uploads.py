@@ -58,6 +58,12 @@ class Upload:
         for part in self.started.parts:
             self.send(part.part_number, part.url)
 
+    def wanted(self, numbers: list[int], **fields: Any) -> dict[str, Any]:
+        """The body that asks for fresh URLs."""
+        assert self.started
+        key, size = self.started.artifact_key, len(self.data)
+        return {"artifact_key": key, "part_numbers": numbers, "size_bytes": size, "part_size": self.part_size, **fields}
+
     def complete(self, **fields: Any) -> httpx.Response:
         assert self.started
         body = {
@@ -112,7 +118,7 @@ def test_300_mb_cut_in_the_middle_resume_and_completing_twice_changes_nothing(
     assert known == {1, 2, 4}
     missing = sorted(set(urls) - known)
     path = f"/uploads/{upload.started.upload_id}/parts"
-    fresh = alice.post(path, json={"artifact_key": upload.started.artifact_key, "part_numbers": missing}).json()
+    fresh = alice.post(path, json=upload.wanted(missing)).json()
     for part in fresh["parts"]:
         upload.send(part["part_number"], part["url"])
 
@@ -228,6 +234,39 @@ def test_packages_that_cannot_be_attached_stop_the_deployment(alice: httpx.Clien
     many = upload.complete(dep_package_slugs=[f"SLUG{i:04d}" for i in range(21)])
     assert (many.status_code, many.json()["code"]) == (409, "TooManyPackages")
     assert alice.get(f"/deployments/team-a/{upload.name}").status_code == 404
+    assert upload.complete().status_code == 201
+
+
+def test_a_url_takes_no_more_than_its_part(alice: httpx.Client) -> None:
+    upload = Upload(alice, os.urandom(7 * MIB))
+    upload.start()
+    assert upload.started
+    first, last = (part.url for part in upload.started.parts)
+    [fresh] = alice.post(f"/uploads/{upload.started.upload_id}/parts", json=upload.wanted([2])).json()["parts"]
+    for url, size in ((first, 5 * MIB + 1), (first, 4 * MIB), (last, 5 * MIB), (fresh["url"], 5 * MIB)):
+        answer = httpx.put(url, content=bytes(size), timeout=60)
+        assert (answer.status_code, "SignatureDoesNotMatch" in answer.text) == (403, True), size
+    assert not upload.progress().parts
+    upload.send(1, first)
+    upload.send(2, fresh["url"])
+    assert upload.complete().status_code == 201
+
+
+def test_an_upload_takes_no_more_than_a_flow_may_have(alice: httpx.Client) -> None:
+    upload = Upload(alice, os.urandom(6 * MIB))
+    upload.start()
+    upload.send_all()
+    assert upload.started
+    path = f"/uploads/{upload.started.upload_id}/parts"
+    for fields, status, says in (
+        ({"numbers": [3]}, 422, "there is no part 3: 6.3 MB have 2"),
+        ({"numbers": [10_000], "size_bytes": 3 << 30}, 413, "The file has 3.2 GB, and a flow artifact may have 2.1 GB"),
+        ({"numbers": [1], "part_size": 4 << 30}, 422, "part_size"),
+        ({"numbers": [1], "size_bytes": 5 * MIB}, 422, "S3 has a part 2 of 1048576 bytes, which is none of them"),
+    ):
+        answer = alice.post(path, json=upload.wanted(**fields))  # type: ignore[arg-type]
+        assert answer.status_code == status, answer.text
+        assert says in answer.json()["detail"]
     assert upload.complete().status_code == 201
 
 

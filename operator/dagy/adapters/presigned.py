@@ -76,9 +76,10 @@ class PresignedStore:
             lambda: self._s3.create_multipart_upload(Bucket=self.bucket, Key=key.text, ContentType="application/zip")
         )["UploadId"]
 
-    def part_url(self, key: ObjectKey, upload_id: str, number: int, seconds: int) -> str:
-        """Where one part goes, for whoever has the URL."""
-        where: dict[str, Any] = {"Bucket": self.bucket, "Key": key.text, "UploadId": upload_id, "PartNumber": number}
+    def part_url(self, key: ObjectKey, upload_id: str, number: int, length: int, seconds: int) -> str:
+        """Where a part goes, for whoever has the URL. `length` in bytes is signed: the store refuses any other."""
+        part: dict[str, Any] = {"UploadId": upload_id, "PartNumber": number, "ContentLength": length}
+        where = {"Bucket": self.bucket, "Key": key.text, **part}
         return self._call(lambda: self._signer.generate_presigned_url("upload_part", where, ExpiresIn=seconds))
 
     def parts(self, key: ObjectKey, upload_id: str) -> list[Part]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dagy.client.calls import Call, Operation, answer, nothing, path, query
 from dagy.model.rest_deployments import (
     CompleteUploadRequest,
@@ -26,10 +24,9 @@ def uploaded(upload_id: str, artifact_key: str) -> Call[UploadedParts]:
     return Call("GET", path(ROOT, upload_id), answer(UploadedParts), query(artifact_key=artifact_key), central=True)
 
 
-def part_urls(upload_id: str, artifact_key: str, numbers: Sequence[int]) -> Call[PartUrls]:
+def part_urls(upload_id: str, wanted: PartUrlsRequest) -> Call[PartUrls]:
     """Fresh URLs for parts."""
-    body = PartUrlsRequest(artifact_key=artifact_key, part_numbers=list(numbers)).model_dump()
-    return Call("POST", path(ROOT, upload_id, "parts"), answer(PartUrls), body=body, central=True)
+    return Call("POST", path(ROOT, upload_id, "parts"), answer(PartUrls), body=wanted.model_dump(), central=True)
 
 
 def abort(upload_id: str, artifact_key: str) -> Call[None]:

@@ -13,7 +13,7 @@ from dagy.client.parts import Meter, PartSender, slices
 from dagy.client.resume import Hint, Hints
 from dagy.client.session import Session
 from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse
-from dagy.model.rest_uploads import CompletedPart, UploadStart
+from dagy.model.rest_uploads import CompletedPart, PartUrlsRequest, UploadStart
 
 _URLS_AT_ONCE = 500
 
@@ -44,11 +44,11 @@ class Uploads:
         sent = sum(part.size for part in cut if part.number in etags)
         meter = Meter(artifact.size_bytes, sent, progress)
         sender = PartSender(
-            self._session.store, artifact.path, lambda number: self._urls(hint, [number])[number], meter.add
+            self._session.store, artifact.path, lambda number: self._urls(hint, artifact, [number])[number], meter.add
         )
         for start in range(0, len(missing), _URLS_AT_ONCE):
             batch = missing[start : start + _URLS_AT_ONCE]
-            etags |= sender.send(batch, self._urls(hint, [part.number for part in batch]))
+            etags |= sender.send(batch, self._urls(hint, artifact, [part.number for part in batch]))
         parts = tuple((part.number, etags[part.number]) for part in cut)
         self._hints.keep(Hint(hint.upload_id, hint.artifact_key, hint.part_size, parts), *what)
         listed = tuple(CompletedPart(part_number=number, etag=etag) for number, etag in parts)
@@ -101,6 +101,12 @@ class Uploads:
         self._hints.keep(hint, *what)
         return hint, {}
 
-    def _urls(self, hint: Hint, numbers: Sequence[int]) -> dict[int, str]:
-        found = self._session.send(operations.part_urls(hint.upload_id, hint.artifact_key, numbers))
+    def _urls(self, hint: Hint, artifact: LocalArtifact, numbers: Sequence[int]) -> dict[int, str]:
+        wanted = PartUrlsRequest(
+            artifact_key=hint.artifact_key,
+            size_bytes=artifact.size_bytes,
+            part_size=hint.part_size,
+            part_numbers=list(numbers),
+        )
+        found = self._session.send(operations.part_urls(hint.upload_id, wanted))
         return {part.part_number: part.url for part in found.parts}

@@ -45,7 +45,7 @@ class PartUrl(RestModel):
     part_number: PartNumber
     """Number of the part, from 1."""
     url: str
-    """PUT the part's bytes here; the answer's header ETag belongs into the completion."""
+    """PUT the part's bytes here, as many as it has; the answer's header ETag belongs into the completion."""
 
 
 class UploadResponse(RestModel):
@@ -92,6 +92,10 @@ class PartUrlsRequest(RestModel):
 
     artifact_key: ArtifactKey
     """As the start of the upload gave it."""
+    size_bytes: Annotated[int, Field(ge=1)]
+    """Size of the file in bytes, as at the start of the upload: each URL holds for a part of one length."""
+    part_size: Annotated[int, Field(ge=MIN_PART_BYTES, le=MAX_PART_BYTES)]
+    """Size of each part but the last, in bytes, as the start of the upload gave it."""
     part_numbers: Annotated[list[PartNumber], Field(min_length=1, max_length=MAX_PARTS)]
     """Numbers of the parts."""
 

@@ -23,6 +23,7 @@ from dagy.model.rest_uploads import CompletedPart
 from dagy.web.problems import ProblemError
 from dagy.web.resources import DEPLOYMENTS
 from dagy.web.services import Services
+from dagy_builder.sizes import human_size
 
 _R = ApiReason
 
@@ -31,6 +32,15 @@ def gone(upload_id: str) -> ProblemError:
     """There is no such upload."""
     return ProblemError(
         _R.UPLOAD_NOT_FOUND, f"There is no upload {upload_id[:80]}: it was aborted, or it has expired. Start it again."
+    )
+
+
+def too_large(what: str, most: int) -> ProblemError:
+    """A file that is larger than an upload may be; `what` says which, and how large."""
+    return ProblemError(
+        _R.TOO_LARGE,
+        f"{what}, and a flow artifact may have {human_size(most)}. Leave out what a dependency package can bring, or "
+        "have DAGY_API_UPLOAD_MAX_BYTES raised.",
     )
 
 
@@ -103,7 +113,13 @@ async def _artifact(
         await asyncio.to_thread(files.abort, key, body.upload_id)  # the same file, uploaded once more
         return deployed
     await _put_together(files, key, body, there=size is not None)
-    stored = await services.verifications.stored(files, key, services.settings.api_upload_max_bytes)
+    most = services.settings.api_upload_max_bytes
+    made = await asyncio.to_thread(files.size, key)
+    if made is not None and made > most:  # not read: of what is larger, no hash could be told
+        if size is None:
+            await asyncio.to_thread(files.delete, key)
+        raise too_large(f"What was uploaded has {human_size(made)}", most)
+    stored = await services.verifications.stored(files, key, most)
     if stored is None:
         raise gone(body.upload_id)
     if stored.sha256 != flow.sha256:

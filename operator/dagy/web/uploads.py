@@ -8,10 +8,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from dagy.adapters.presigned import PresignedStore, UploadGoneError
+from dagy.adapters.presigned import UploadGoneError
 from dagy.core.api_reasons import ApiReason
 from dagy.core.keys import FlowHome, FlowUpload, ObjectKey, upload_in
 from dagy.core.timestamp import timestamp
+from dagy.core.upload_parts import Cut
 from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse, RestFlowArtifact
 from dagy.model.rest_uploads import (
     MAX_PARTS,
@@ -47,17 +48,12 @@ async def start_upload(services: Provided, caller: Caller, body: UploadStart) ->
     """Begin to upload a flow artifact: PUT each part to its URL, then complete the upload."""
     files, settings = services.storage(), services.settings
     await DEPLOYMENTS.require(caller, "create", body.namespace)
-    if body.size_bytes > settings.api_upload_max_bytes:
-        raise ProblemError(
-            _R.TOO_LARGE,
-            f"{body.filename} has {human_size(body.size_bytes)}, and a flow artifact may have "
-            f"{human_size(settings.api_upload_max_bytes)}. Leave out what a dependency package can bring, or have "
-            "DAGY_API_UPLOAD_MAX_BYTES raised.",
-        )
+    _check_size(services, body.filename, body.size_bytes)
     part_size = max(body.part_size or settings.api_upload_part_bytes, -(-body.size_bytes // MAX_PARTS))
     key = FlowHome(settings.location, body.namespace).upload(body.deployment_name, body.sha256).key
     upload_id = await asyncio.to_thread(files.start, key)
-    urls = await _urls(services, files, key, upload_id, range(1, -(-body.size_bytes // part_size) + 1))
+    cut = Cut(body.size_bytes, part_size)
+    urls = await _urls(services, key, upload_id, range(1, cut.count + 1), cut)
     return UploadResponse(
         upload_id=upload_id, artifact_key=key.text, part_size=part_size, parts=urls.parts, expires_at=urls.expires_at
     )
@@ -130,11 +126,19 @@ async def upload_progress(
 async def fresh_urls(services: Provided, caller: Caller, upload_id: UploadPath, body: PartUrlsRequest) -> PartUrls:
     """Fresh URLs for parts, when the first ones have expired."""
     key, files = (await _allowed(services, caller, body.artifact_key)).key, services.storage()
+    _check_size(services, "The file", body.size_bytes)
     try:
-        await asyncio.to_thread(files.parts, key, upload_id)
+        there = await asyncio.to_thread(files.parts, key, upload_id)
     except UploadGoneError:
         raise complete.gone(upload_id) from None
-    return await _urls(services, files, key, upload_id, sorted(set(body.part_numbers)))
+    numbers, cut = set(body.part_numbers), Cut(body.size_bytes, body.part_size)
+    if misfit := cut.misfit(numbers, {part.number: part.size for part in there}):
+        raise ProblemError(
+            _R.INVALID_REQUEST,
+            f"The parts are not those of the upload: {misfit}. Send size_bytes and part_size as at its start, or start "
+            "another one.",
+        )
+    return await _urls(services, key, upload_id, sorted(numbers), cut)
 
 
 @router.delete("/uploads/{upload_id}", status_code=204, responses=problems(*_STORAGE))
@@ -156,13 +160,17 @@ async def _allowed(services: Services, caller: Caller, key: str) -> FlowUpload:
     return flow
 
 
-async def _urls(
-    services: Services, files: PresignedStore, key: ObjectKey, upload_id: str, numbers: range | list[int]
-) -> PartUrls:
-    seconds = services.settings.api_upload_seconds
+def _check_size(services: Services, name: str, size_bytes: int) -> None:
+    """Raise ProblemError (413) for a file that is larger than an upload may be."""
+    if size_bytes > services.settings.api_upload_max_bytes:
+        raise complete.too_large(f"{name} has {human_size(size_bytes)}", services.settings.api_upload_max_bytes)
+
+
+async def _urls(services: Services, key: ObjectKey, upload_id: str, numbers: range | list[int], cut: Cut) -> PartUrls:
+    files, seconds = services.storage(), services.settings.api_upload_seconds
     until = timestamp(datetime.now(UTC) + timedelta(seconds=seconds), micro=False)
 
     def sign() -> list[PartUrl]:
-        return [PartUrl(part_number=n, url=files.part_url(key, upload_id, n, seconds)) for n in numbers]
+        return [PartUrl(part_number=n, url=files.part_url(key, upload_id, n, cut.length(n), seconds)) for n in numbers]
 
     return PartUrls(parts=await asyncio.to_thread(sign), expires_at=until)
