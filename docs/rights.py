@@ -52,6 +52,7 @@ WHY = {
     ("dagy-view", "deppackages"): "part of view, edit and admin",
     ("dagy-view", "flowdeployments"): "part of view, edit and admin",
     ("dagy-package-edit", "deppackages"): "part of edit and admin; safe alone: gives no pod in the namespace",
+    ("dagy-flow-edit", "controllerrevisions"): "which revision is run and rolled back to",
     (
         "dagy-flow-edit",
         "flowdeployments",

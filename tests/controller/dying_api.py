@@ -1,4 +1,4 @@
-"""An API that counts writes, and ends the process at the one that a test names."""
+"""An API that counts what it is asked, and ends the process at the one that a test names."""
 
 from __future__ import annotations
 
@@ -25,15 +25,25 @@ class Api(KubeApi):
     after: bool = False
     """Whether it dies after the server has done the write, instead of before."""
     writes: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+    """Paths that were read, lists included; of a list each page."""
 
     def __post_init__(self) -> None:
         """What only reads goes over the same connections, with the same rights."""
         super().__init__(self.inner._client, token=self.inner._token, manager=self.inner._manager)
 
     @override
+    async def _send(self, method: str, path: str, **options: Any) -> Any:
+        self.reads.append(path)
+        return await super()._send(method, path, **options)
+
+    @override
     async def request(self, method: str, path: str, **options: Any) -> bytes:
         if method not in WRITES:
+            self.reads.append(path)
             return await self.inner.request(method, path, **options)
+        if path.endswith("reviews"):
+            self.reads.append(path)
         self.writes.append(f"{method} {path}")
         mine = len(self.writes) == self.die_at
         if mine and not self.after:

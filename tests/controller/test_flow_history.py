@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.kube import flowdeployment_path
-from dagy.core.flow_rollback import rollback_patch
+from dagy.core.flow_rollback import rollback_patch, unknown_revision
 from dagy_builder.storage import ObjectStore
 from tests.controller.flow_harness import CODE, FlowRig, annotations_of, run
 
@@ -23,16 +24,20 @@ def test_rollback_brings_back_the_artifacts_of_then(kubeconfig: str, objects: Ob
         await rig.build(package)
         await rig.deploy(package, name=key.name, flowVersion="2", env=[], artifact=rig.upload(key.name, b"new"))
         await rig.look(key)
-        patch = rollback_patch(await rig.flow(key), 1)
-        assert isinstance(patch, dict)
+        flow, cluster = await rig.flow(key), FlowCluster(rig.admin)
+        uid = flow["metadata"]["uid"]
+        first = await cluster.revision(key, uid, 1)
+        assert first
+        patch = rollback_patch(flow, first)
         await rig.admin.merge(flowdeployment_path(key.namespace, key.name), patch)
         flow = await rig.look(key)
         assert (flow["status"]["revision"], flow["status"]["flowVersion"]) == (3, "1")
         (cron,) = await rig.list("cronjobs")
         assert annotations_of(cron["spec"]["jobTemplate"])["dagy.io/dep-packages"] == old
         assert {**flow["spec"], "depPackageSlugs": [package.slug]} == before["spec"]
-        missing = rollback_patch(flow, 9)
-        assert "keeps no revision 9; kept are: 3, 2, 1." in str(missing)
+        assert await cluster.revision(key, uid, 9) is None
+        missing = unknown_revision(flow, 9, await cluster.numbers(key, uid))
+        assert "keeps no revision 9; kept are: 3, 2, 1." in missing.message
 
     run(kubeconfig, objects, test)
 

@@ -8,7 +8,7 @@ import pytest
 
 from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.kube import flowdeployment_path, namespaced
-from dagy.core.flow_jobs import run_manifest
+from dagy.core.flow_jobs import run_of
 from dagy_builder.storage import ObjectStore
 from tests.controller.dying_api import Api
 from tests.controller.flow_harness import CODE, FlowRig, annotations_of, ready, run, true_conditions
@@ -65,6 +65,35 @@ def test_a_schedule_that_is_taken_away(kubeconfig: str, objects: ObjectStore) ->
         assert "cronJobName" not in flow["status"]
         assert not [c for c in await rig.list("cronjobs") if alive(c)]
         assert flow["status"]["revision"] == 1
+
+    run(kubeconfig, objects, test)
+
+
+def test_runs_of_a_schedule_that_ended_are_the_deployments(kubeconfig: str, objects: ObjectStore) -> None:
+    """They go on, and past the limit they are deleted; a Job that only carries the labels is nobody's run."""
+
+    async def test(rig: FlowRig) -> None:
+        key = await rig.deploy(schedule="0 3 * * *", runHistoryLimit=0)
+        await rig.look(key)
+        (cron,) = await rig.list("cronjobs")
+        labels = cron["metadata"]["labels"]
+        names = {"kind": "CronJob", "apiVersion": "batch/v1", "name": key.name, "uid": cron["metadata"]["uid"]}
+        for name, owners in (("scheduled", [{**names, "controller": True}]), ("labelled", []), ("named", [names])):
+            metadata = {"name": name, "labels": labels, "ownerReferences": owners}
+            body = {"metadata": metadata, "spec": cron["spec"]["jobTemplate"]["spec"]}
+            await rig.admin.create(namespaced("jobs", rig.namespace), body)
+        flow = await rig.look(key)
+        assert flow["status"]["lastRun"]["jobName"] == "scheduled"
+        await rig.admin.merge(flowdeployment_path(key.namespace, key.name), {"spec": {"schedule": None}})
+        await rig.look(key)
+        by_name = {job["metadata"]["name"]: job for job in await rig.list("jobs")}
+        (owner,) = by_name["scheduled"]["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["uid"], owner["controller"]) == ("FlowDeployment", flow["metadata"]["uid"], True)
+        assert not [c for c in await rig.list("cronjobs") if alive(c)]
+        for name in by_name:
+            await rig.end(name)
+        await rig.look(key)
+        assert {j["metadata"]["name"] for j in await rig.list("jobs") if alive(j)} == {"labelled", "named"}
 
     run(kubeconfig, objects, test)
 
@@ -160,11 +189,12 @@ def test_runs_once_for_each_request_and_old_ones_go(kubeconfig: str, objects: Ob
         kept = [j["metadata"]["annotations"]["dagy.io/run"] for j in await rig.list("jobs") if alive(j)]
         assert sorted(kept) == ["2", "3"], "one that failed, one that succeeded"
 
-        api_made = run_manifest(await rig.flow(key), "from the API")
-        assert isinstance(api_made, dict)
-        await rig.admin.create(namespaced("jobs", rig.namespace), api_made)
+        cluster, uid = FlowCluster(rig.admin), flow["metadata"]["uid"]
+        present = await cluster.present_revision(key, uid)
+        assert present
+        await cluster.start_run(run_of(flow, present, "from the API", {}))
         await operator.reconcile(key)
-        runs = await FlowCluster(rig.admin).runs(key, flow["metadata"]["uid"])
+        runs = await cluster.runs(key, uid)
         assert [r.token for r in runs if r.live] == ["from the API"]
 
     run(kubeconfig, objects, test)

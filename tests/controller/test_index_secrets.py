@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from dagy.adapters.kube import namespaced
 from dagy.model import names
 from dagy_builder.contract import BuildRequest
 from dagy_builder.storage import ObjectStore
+from tests.controller.dying_api import Api
 from tests.controller.harness import BUILDS, NAMESPACE, Rig, create, run
 
 pytestmark = pytest.mark.apiserver
@@ -65,6 +67,18 @@ def test_a_secret_that_comes_later_is_used_and_its_copies_go(kubeconfig: str, ob
         assert settled["status"]["phase"] == "COMPLETED"
         assert "hunter2" not in json.dumps(settled)
         assert await copies(rig) == []
+
+    run(kubeconfig, objects, test)
+
+
+def test_a_start_reads_each_secret_once(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        await make_secret(rig, "once")
+        key = await create(rig, index={"url": URL, "secretNames": ["once"]})
+        api = Api(rig.operator)
+        await replace(rig, operator=api).reconciler().reconcile(key)
+        assert len(await copies(rig)) == 1, "a Job has been started, with its copy"
+        assert api.reads.count(namespaced("secrets", NAMESPACE, "once")) == 1
 
     run(kubeconfig, objects, test)
 

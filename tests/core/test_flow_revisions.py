@@ -7,17 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagy.core import flow_states
-from dagy.core.flow_plan import flow_plan_of, request_for, revision_of
-from dagy.core.flow_revisions import revision_object, revisions_in, surplus
+from dagy.core.flow_plan import flow_plan_of, flow_status_in, request_for, revision_of, stored_bytes
+from dagy.core.flow_revisions import Pin, counted, number_in, pins_in, revision_object, revisions_in, surplus
 from dagy.core.flow_rollback import rollback_patch
 from dagy.core.flow_states import Seen, ToDeploy, flow_state_of, pinned_packages
-from dagy.core.flow_status import flow_status_of
+from dagy.core.flow_status import HISTORY_BYTES, flow_status_of
 from dagy.model.flowdeployment import FlowDeploymentSpec, FlowSource
-from dagy.model.flowstatus import FlowDeploymentStatus
+from dagy.model.flowstatus import HISTORY_SHOWN, FlowDeploymentStatus
 from tests.core.flows import NOW, SETTINGS, SLUG, act, attached, deployment, kept
 
 
@@ -111,17 +111,95 @@ def test_a_revision_comes_back_from_its_object() -> None:
     assert revisions_in([stored], "12345678-uid") == (replace(made, name=stored["metadata"]["name"]),)
     assert stored["metadata"]["labels"][f"uses.dagy.io/{SLUG}"] == ""
     assert revisions_in([stored], "another") == ()
-    assert revisions_in([{**stored, "data": {"revision": 3}}], "12345678-uid") == ()
+    assert number_in(stored["metadata"]) == ("12345678-uid", 4)
+
+
+def other(stored: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
+    """A copy with another value there; the path's parts are keys and indexes."""
+    stored = json.loads(json.dumps(stored))
+    *path, last = (int(part) if part.isdigit() else part for part in where.split("/"))
+    at: Any = stored
+    for part in path:
+        at = at[part]
+    at[last] = value
+    return stored
+
+
+FORGED = {
+    "no content": ("data", None),
+    "content of another kind": ("data", {"revision": 3}),
+    "content that is none": ("data/revision/spec/env", "none"),
+    "an owner that does not control it": ("metadata/ownerReferences/0/controller", False),
+    "an owner of another group": ("metadata/ownerReferences/0/apiVersion", "apps/v1"),
+    "an owner of another kind": ("metadata/ownerReferences/0/kind", "StatefulSet"),
+    "an owner of another name": ("metadata/ownerReferences/0/name", "etl2"),
+    "no owner": ("metadata/ownerReferences", []),
+    "another name": ("metadata/name", "etl-12345678-7"),
+    "another number in its label": ("metadata/labels/dagy.io~revision", "7"),
+    "another number inside": ("data/revision/revision", 7),
+    "a package that its spec does not ask for": ("data/revision/spec/depPackageSlugs", ["X9Y8Z7W6"]),
+    "more packages than its spec asks for": ("data/revision/spec/depPackageSlugs", []),
+    "another artifact than its spec asks for": ("data/revision/spec/depPackageSlugs", [f"{SLUG}@{'b' * 64}"]),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_what_is_not_as_the_operator_makes_it_counts_for_nothing(what: str) -> None:
+    obj = deployment()
+    made = json.loads(json.dumps(revision_object(obj, kept(flow_plan_of(obj), 4).revision, "")))
+    made["metadata"]["labels"]["dagy.io~revision"] = made["metadata"]["labels"]["dagy.io/revision"]
+    assert pins_in([made], SLUG)
+    where, value = FORGED[what]
+    forged = other(made, where, value)
+    forged["metadata"]["labels"]["dagy.io/revision"] = forged["metadata"]["labels"]["dagy.io~revision"]
+    assert revisions_in([forged], "12345678-uid") == ()
+    assert pins_in([forged], SLUG) == ()
+
+
+def test_what_a_deployment_pins_is_bounded() -> None:
+    pins = [
+        Pin("team-a", "etl", uid, n, f"{n:064}", account) for uid in "ab" for account in ("x", "y") for n in range(99)
+    ]
+    found = counted(pins, {("etl", "a")}, {"x"})
+    assert [p.number for p in found] == list(range(98, 38, -1))
+    assert {(p.uid, p.service_account) for p in found} == {("a", "x")}
+    assert len(counted(pins, {("etl", "a")}, None)) == HISTORY_SHOWN
+    assert counted(pins, {("another", "a")}, None) == ()
+
+
+@given(
+    count=st.integers(0, 70),
+    env=st.integers(0, 100),
+    text=st.sampled_from(["x", "<", "\u00fc", "\U0001f40d"]),
+    packages=st.integers(0, 20),
+)
+@settings(deadline=None, max_examples=30)
+def test_status_fits_beside_any_spec(count: int, env: int, text: str, packages: int) -> None:
+    obj = deployment(env=[{"name": f"A{n}", "value": text * 1500} for n in range(env)])
+    plan = flow_plan_of(obj)
+    one = kept(plan)
+    many = one.revision.model_copy(update={"packages": one.revision.packages * packages})
+    seen = Seen(revisions=tuple(replace(one, revision=many) for _ in range(count)), judged=attached())
+    status = flow_status_of(plan, seen, flow_state_of(plan, seen), FlowDeploymentStatus(), NOW)
+    assert stored_bytes(status.to_json()["history"]) <= HISTORY_BYTES
+    assert len(status.history) <= HISTORY_SHOWN
+    if plan.object_bytes < 1_300_000:
+        assert plan.object_bytes + stored_bytes(status.to_json()) <= 1_400_000
+        assert len(status.history) >= min(count, 3)
+    assert plan.object_bytes >= len(json.dumps(obj, ensure_ascii=False).encode())
+
+
+def test_a_status_of_before_is_read() -> None:
+    """Its revisions held whole specs; whether a run has been started must not be forgotten over that."""
+    spec = flow_plan_of(deployment()).source.to_json()
+    before = {"revision": 1, "flowVersion": "1", "deployedAt": "2026-11-21T12:00:00Z", "image": "x", "spec": spec}
+    assert flow_status_in(deployment({"history": [before], "lastHandledRun": "1"})).last_handled_run == "1"
 
 
 def test_a_rollback_restores_every_field_and_names_the_artifacts() -> None:
-    first = deployment(args=["--full"])
-    seen = Seen(revisions=(kept(flow_plan_of(first)),), judged=attached())
-    plan = flow_plan_of(first)
-    status = flow_status_of(plan, seen, flow_state_of(plan, seen), FlowDeploymentStatus(), NOW).to_json()
-    later = deployment(status, image="x", env=[{"name": "A", "value": "1"}], schedule="0 3 * * *", flowVersion="2")
-    patch = rollback_patch(later, 1)
-    assert isinstance(patch, dict)
+    plan = flow_plan_of(deployment(args=["--full"]))
+    later = deployment(image="x", env=[{"name": "A", "value": "1"}], schedule="0 3 * * *", flowVersion="2")
+    patch = rollback_patch(later, kept(plan).revision)
     assert patch["metadata"] == {"resourceVersion": "7"}
     merged = {k: v for k, v in {**later["spec"], **patch["spec"]}.items() if v is not None}
     rolled = FlowDeploymentSpec.model_validate(merged)

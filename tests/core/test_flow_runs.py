@@ -9,13 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagy.core.flow_facts import RunFact, runs_of, surplus_runs
-from dagy.core.flow_jobs import run_manifest, run_name
+from dagy.core.flow_jobs import nothing_to_run, run_name, run_of
 from dagy.core.flow_plan import flow_plan_of
 from dagy.core.flow_reasons import FlowRefusal
-from dagy.core.flow_states import Seen, flow_state_of
-from dagy.core.flow_status import flow_status_of
-from dagy.model.flowstatus import FlowDeploymentStatus, Run, RunPhase
-from tests.core.flows import NOW, SETTINGS, SLUG, attached, deployment, kept
+from dagy.model.flowstatus import Run, RunPhase
+from tests.core.flows import SETTINGS, SLUG, deployment, kept
 
 
 def test_a_run_manifest_is_restricted_and_pinned() -> None:
@@ -23,11 +21,7 @@ def test_a_run_manifest_is_restricted_and_pinned() -> None:
         env=[{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}, {"name": "HOME", "value": "/data"}],
         retries=2, timeoutSeconds=60,
     )  # fmt: skip
-    plan = flow_plan_of(obj)
-    seen = Seen(revisions=(kept(plan, 3),), judged=attached())
-    obj["status"] = flow_status_of(plan, seen, flow_state_of(plan, seen), FlowDeploymentStatus(), NOW).to_json()
-    job = run_manifest(obj, "t1", SETTINGS.requests)
-    assert isinstance(job, dict)
+    job = run_of(obj, kept(flow_plan_of(obj), 3).revision, "t1", SETTINGS.requests)
     assert job["metadata"]["name"] == run_name("etl", "12345678-uid", "t1")
     assert job["metadata"]["annotations"] == {"dagy.io/run": "t1"}
     pod = job["spec"]["template"]
@@ -49,7 +43,7 @@ def test_a_run_manifest_is_restricted_and_pinned() -> None:
 
 
 def test_nothing_to_run_before_something_is_deployed() -> None:
-    refusal = run_manifest(deployment({"message": "No such package."}), "t1")
+    refusal = nothing_to_run(deployment({"message": "No such package."}))
     assert refusal == FlowRefusal("NotDeployed", "Flow deployment team-a/etl has nothing to run yet: No such package.")
 
 
@@ -74,13 +68,6 @@ def test_runs_are_bounded_and_the_answer_to_the_present_request_stays(
 
 
 def test_facts_of_jobs() -> None:
-    def job(name: str, revision: str = "1", **status: Any) -> dict[str, Any]:
-        owner = [{"uid": "u"}]
-        return {
-            "metadata": {"name": name, "labels": {"dagy.io/revision": revision}, "ownerReferences": owner},
-            "status": status,
-        }
-
     done = {"type": "Complete", "status": "True"}
     failed = {"type": "Failed", "status": "True", "lastTransitionTime": "2026-11-21T12:00:00Z"}
     facts = runs_of(
@@ -94,4 +81,21 @@ def test_facts_of_jobs() -> None:
         "d": "Failed",
     }
     assert all(f.owned for f in facts)
-    assert not runs_of([job("a")], "another")[0].owned
+
+
+def job(name: str, revision: str = "1", owner: str = "u", *, controls: bool = True, **status: Any) -> dict[str, Any]:
+    metadata = {"name": name, "labels": {"dagy.io/revision": revision}}
+    owners = [{"uid": owner, "controller": controls}] if owner else []
+    return {"metadata": {**metadata, "ownerReferences": owners}, "status": status}
+
+
+def test_a_job_that_only_says_so_is_no_run() -> None:
+    """Labels are what anybody writes: runs are deleted past the limit, and keep their revision."""
+    said = [job("nobodys", owner=""), job("anothers", owner="v"), job("not controlled", controls=False)]
+    scheduled = job("scheduled", owner="c")
+    assert runs_of([*said, scheduled], "u") == ()
+    schedule = {"metadata": {"uid": "c", "ownerReferences": [{"uid": "u", "controller": True}]}}
+    theirs = {"metadata": {"uid": "c", "ownerReferences": []}}
+    assert runs_of([*said, scheduled], "u", cron_job=theirs) == ()
+    (found,) = runs_of([*said, scheduled], "u", cron_job=schedule)
+    assert (found.run.job_name, found.owned) == ("scheduled", False), "its CronJob cleans up"

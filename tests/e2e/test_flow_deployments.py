@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from mypy_boto3_s3.client import S3Client
 
+from dagy.core.flow_revisions import revisions_in
 from dagy.core.flow_rollback import rollback_patch
 from tests.e2e.artifacts import keys_below
 from tests.e2e.kube import Json, Kube, KubectlError, condition, package
@@ -181,8 +182,9 @@ def test_what_runs_keeps_its_artifacts_whatever_happens_around_it(restricted: Ku
     assert (said["idna"], said["flow"]) == ("3.10", "2")
     assert [p["metadata"]["name"] for p in kube.list("pods", "-l", f"job-name={long}")] == [second], "left alone"
 
-    patch = rollback_patch(kube.get("fd", "etl"), 1)
-    assert isinstance(patch, dict)
+    now = kube.get("fd", "etl")
+    kept = revisions_in(kube.list("controllerrevisions", "-l", "dagy.io/flow-deployment=etl"), now["metadata"]["uid"])
+    patch = rollback_patch(now, next(one.revision for one in kept if one.number == 1))
     kube("patch", "fd", "etl", "--type=merge", "-p", json.dumps({"spec": {**patch["spec"], "args": None}}))
     rolled = deployed(kube, "etl", 3)
     assert rolled["status"]["flowVersion"] == "1"

@@ -127,12 +127,36 @@ def test_what_others_own_is_not_deleted(operator: Account, make: Callable[[Json]
     labelled = with_(job, "metadata.labels", {"dagy.io/flow-deployment": "etl"})
     daemon = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": {"name": "d", "namespace": "team-a"}}
     assert _OWNED in operator.delete("job", make(job), "team-a")
+    assert _OWNED in operator.delete("job", make(labelled), "team-a")
     assert _OWNED in operator.delete("controllerrevision", make({**daemon, "revision": 1, "data": {}}), "team-a")
     assert _OWNED in operator.delete("cronjob", make(not_owned(SCHEDULE)), "team-a")
     assert _NOWHERE in operator.delete("job", make(in_namespace(labelled, "kube-system")), "kube-system")
-    # Its own, and what an ended schedule left.
-    for manifest in (RUN, SCHEDULE, KEPT, labelled):
+    for manifest in (RUN, SCHEDULE, KEPT):  # its own
         assert not operator.delete(manifest["kind"], make(manifest), "team-a").startswith("refused")
+
+
+def test_runs_of_the_schedule_that_ends_are_taken_over_and_no_others(
+    operator: Account, make: Callable[[Json], str]
+) -> None:
+    schedule = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "etl", "uid": "1", "controller": True}
+    labels, owned = {"dagy.io/flow-deployment": "etl"}, RUN["metadata"]["ownerReferences"]
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "scheduled", "namespace": "team-a"},
+        "spec": RUN["spec"],
+    }
+    ours = with_(with_(job, "metadata.labels", labels), "metadata.ownerReferences", [schedule])
+    take = {"metadata": {"ownerReferences": owned}}
+    assert owned[0]["name"] == "etl"
+    theirs = with_(ours, "metadata.ownerReferences", [{**schedule, "name": "theirs"}])
+    assert _OWNED in operator.patch("job", make(theirs), "team-a", take)
+    assert _OWNED in operator.patch("job", make(with_(ours, "metadata.labels", {})), "team-a", take)
+    assert _OWNED in operator.patch("job", make(ours), "team-a", {**take, "spec": {"suspend": True}})
+    assert _OWNED in operator.patch(
+        "job", make(ours), "team-a", {"metadata": {"ownerReferences": [{**owned[0], "name": "x"}]}}
+    )
+    assert not operator.patch("job", make(ours), "team-a", take).startswith("refused")
 
 
 def test_others_schedule_is_not_taken_over(operator: Account, make: Callable[[Json], str]) -> None:

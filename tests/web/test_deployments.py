@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from dagy.core.flow_revisions import revision_object
+from dagy.model.flowstatus import Revision
 from dagy_builder.storage import ObjectStore
 from tests.web.rig import Api, Users, unique
 
@@ -26,13 +28,19 @@ def deployed(users: Users, objects: ObjectStore) -> str:
     """A deployment with two revisions, of which the second is the present one."""
     name = unique("flow")
     spec = {**source(objects, "2"), "schedule": "0 3 * * *"}
-    users.kubectl("create", "-f", "-", stdin={"apiVersion": "dagy.io/v1", "kind": "FlowDeployment",
-                                              "metadata": {"name": name, "namespace": "team-a"}, "spec": spec})  # fmt: skip
+    kind = {"apiVersion": "dagy.io/v1", "kind": "FlowDeployment", "metadata": {"name": name, "namespace": "team-a"}}
+    made = json.loads(users.kubectl("create", "-o", "json", "-f", "-", stdin={**kind, "spec": spec}))
     now = "2026-11-21T12:00:00Z"
-    history = [
-        {"revision": n, "flowVersion": str(n), "deployedAt": now, "image": "python:3.12-slim", "pythonVersion": "3.12",
-         "packages": [], "spec": source(objects, str(n))} for n in (2, 1)
+    revisions = [
+        Revision.model_validate(
+            {"revision": n, "flowVersion": str(n), "deployedAt": now, "image": "python:3.12-slim",
+             "pythonVersion": "3.12", "packages": [], "spec": source(objects, str(n))}
+        )
+        for n in (2, 1)
     ]  # fmt: skip
+    for revision in revisions:
+        users.kubectl("create", "-f", "-", stdin=revision_object(made, revision, ""))
+    history = [revision.summary.to_json() for revision in revisions]
     settled = [
         {"type": t, "status": "True", "reason": "Deployed", "message": "", "lastTransitionTime": now}
         for t in ("Ready", "Settled")
@@ -71,6 +79,54 @@ def test_it_is_shown_as_it_stands(api: Api, deployed: str) -> None:
             assert answer.status_code == 404
 
 
+def test_a_revision_is_shown_whole(api: Api, users: Users, deployed: str) -> None:
+    path = f"/deployments/team-a/{deployed}/revisions"
+    with api.client("alice") as client:
+        shown = client.get(f"{path}/1").json()
+        assert (shown["revision"], shown["spec"]["flow_version"], shown["spec"]["env"]) == (1, "1", [])
+        assert client.get(f"{path}/7").json()["code"] == "UnknownRevision"
+    with api.client("vera") as client:
+        refused = client.get(f"{path}/1")
+        assert (refused.status_code, refused.json()["code"]) == (403, "Forbidden")
+        assert "get and list controllerrevisions" in refused.json()["detail"]
+    with api.client("bob") as client:
+        assert client.get(f"{path}/1").status_code == 404
+
+
+def test_what_status_says_is_neither_run_nor_rolled_back_to(
+    api: Api, users: Users, deployed: str, objects: ObjectStore
+) -> None:
+    """Whoever may write status, or make ControllerRevisions of something else, does not decide what others start."""
+    path = f"/deployments/team-a/{deployed}"
+    status = json.loads(users.kubectl("get", "fd", deployed, "-n", "team-a", "-o", "json"))["status"]
+    forged = {**status["history"][0], "revision": 3, "image": "evil", "spec": source(objects, "3")}
+    said = json.dumps({"status": {"revision": 3, "history": [forged]}})
+    users.kubectl("patch", "fd", deployed, "-n", "team-a", "--subresource=status", "--type=merge", "-p", said)
+    kept = users.kubectl(
+        "get", "controllerrevisions", "-n", "team-a", "-l", f"dagy.io/flow-deployment={deployed}", "-o", "json"
+    )
+    third = json.loads(kept)["items"][0]
+    third["metadata"] = {
+        "name": third["metadata"]["name"][:-1] + "3", "namespace": "team-a", "labels": {**third["metadata"]["labels"], "dagy.io/revision": "3"},
+        "ownerReferences": [{**third["metadata"]["ownerReferences"][0], "controller": False}],
+    }  # fmt: skip
+    users.kubectl("create", "-f", "-", stdin={**third, "revision": 3})
+    with api.client("alice") as client:
+        unknown = client.post(f"{path}:rollback", json={"revision": 3})
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "UnknownRevision")
+        assert "kept are: 2, 1." in unknown.json()["detail"]
+        runner = unique("runner")
+        users.kubectl("create", "role", runner, "-n", "team-a", "--verb=create", "--resource=jobs")
+        users.kubectl(
+            "create", "rolebinding", runner, "-n", "team-a", f"--role={runner}", "--serviceaccount=default:alice"
+        )
+        started = client.post(f"{path}:run").json()
+        assert started["revision"] == 2
+        job = json.loads(users.kubectl("get", "job", started["job_name"], "-n", "team-a", "-o", "json"))
+        assert job["spec"]["template"]["spec"]["containers"][0]["image"] == "python:3.12-slim"
+        users.kubectl("delete", "rolebinding", runner, "-n", "team-a")
+
+
 def test_a_run_is_a_job_made_with_the_callers_rights(api: Api, users: Users, deployed: str) -> None:
     path = f"/deployments/team-a/{deployed}"
     with api.client("alice") as client:
@@ -78,7 +134,9 @@ def test_a_run_is_a_job_made_with_the_callers_rights(api: Api, users: Users, dep
         assert (refused.status_code, refused.json()["code"]) == (403, "Forbidden")
         assert "create jobs" in refused.json()["detail"]
         runner = unique("runner")
-        users.kubectl("create", "role", runner, "-n", "team-a", "--verb=get,list,create", "--resource=jobs,pods")
+        users.kubectl(
+            "create", "role", runner, "-n", "team-a", "--verb=get,list,create", "--resource=jobs,pods,cronjobs.batch"
+        )
         users.kubectl(
             "create", "rolebinding", runner, "-n", "team-a", f"--role={runner}", "--serviceaccount=default:alice"
         )

@@ -158,19 +158,19 @@ class KubeApi:
 
     async def list_metadata(self, path: str, keep: Callable[[Json], T], **query: Any) -> list[T]:
         """What `keep` takes of each item's metadata: of many large objects they are a small part, but a part."""
-        pages = self._pages(path, query, _METADATA_ONLY)
+        pages = self.pages(path, query, _METADATA_ONLY)
         return [keep(item["metadata"]) async for page in pages for item in page.get("items") or []]
 
     async def list(self, path: str, **query: Any) -> tuple[list[Json], str]:
         """All items, without annotations and managed fields of others, and the list's resourceVersion."""
-        items: list[Json] = []
-        version = ""
-        async for page in self._pages(path, query, "application/json"):
+        items, version = list[Json](), ""
+        async for page in self.pages(path, query):
             items += [slim(item) for item in page.get("items") or []]
             version = page["metadata"].get("resourceVersion", "")
         return items, version
 
-    async def _pages(self, path: str, query: Mapping[str, Any], accept: str) -> AsyncIterator[Json]:
+    async def pages(self, path: str, query: Mapping[str, Any], accept: str = "application/json") -> AsyncIterator[Json]:
+        """A list of which little is kept, at most _PAGE_BYTES at a time."""
         token, limit = "", _FIRST_LIMIT
         while True:
             page, limit = await self._page(path, query, limit, token, accept)

@@ -19,6 +19,11 @@ class KubeError(Exception):
         self.causes = causes
         """Each {reason, message, field} (metav1.StatusCause)."""
 
+    @property
+    def too_large(self) -> bool:
+        """Whether the object is larger than the API server takes, or etcd, whose refusal comes as an error 500."""
+        return self.status == 413 or (self.status == 500 and "request is too large" in str(self))
+
 
 def slim(item: Json) -> Json:
     """The item without what others wrote beside an object, which is up to 256 kB of each."""

@@ -8,7 +8,7 @@ from dagy.client import deployment_operations as operations
 from dagy.client.async_session import AsyncSession
 from dagy.client.deployment_operations import Watcher
 from dagy.client.references import object_key
-from dagy.model.rest_deployments import DeploymentResponse, RestRun, RunDetail, RunResponse
+from dagy.model.rest_deployments import DeploymentResponse, RestRevision, RestRun, RunDetail, RunResponse
 
 
 class AsyncDeployments:
@@ -39,6 +39,10 @@ class AsyncDeployments:
     async def run(self, reference: str) -> RunResponse:
         """Start a run of the present revision."""
         return await self._session.send(operations.run(object_key(reference, self._session.namespace)))
+
+    async def revision(self, reference: str, revision: int) -> RestRevision:
+        """A revision that is kept, with all that it sets for its runs."""
+        return await self._session.send(operations.revision(object_key(reference, self._session.namespace), revision))
 
     async def rollback(self, reference: str, revision: int) -> DeploymentResponse:
         """Deploy an earlier revision again, with the artifacts that it had."""

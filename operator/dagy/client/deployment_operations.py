@@ -13,6 +13,7 @@ from dagy.model.flowstatus import RunPhase
 from dagy.model.rest_deployments import (
     DeploymentPage,
     DeploymentResponse,
+    RestRevision,
     RollbackRequest,
     RunDetail,
     RunPage,
@@ -50,6 +51,11 @@ def rollback(key: ObjectKey, revision: int) -> Call[DeploymentResponse]:
     """Deploy an earlier revision again."""
     body = RollbackRequest(revision=revision).model_dump()
     return Call("POST", _of(key, verb="rollback"), answer(DeploymentResponse), body=body)
+
+
+def revision(key: ObjectKey, number: int) -> Call[RestRevision]:
+    """A revision with all that it sets for its runs."""
+    return Call("GET", _of(key, "revisions", str(number)), answer(RestRevision))
 
 
 def runs(key: ObjectKey) -> Call[RunPage]:

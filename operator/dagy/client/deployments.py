@@ -8,7 +8,7 @@ from dagy.client import deployment_operations as operations
 from dagy.client.deployment_operations import Watcher
 from dagy.client.references import object_key
 from dagy.client.session import Session
-from dagy.model.rest_deployments import DeploymentResponse, RestRun, RunDetail, RunResponse
+from dagy.model.rest_deployments import DeploymentResponse, RestRevision, RestRun, RunDetail, RunResponse
 
 
 class Deployments:
@@ -38,6 +38,10 @@ class Deployments:
     def run(self, reference: str) -> RunResponse:
         """Start a run of the present revision."""
         return self._session.send(operations.run(object_key(reference, self._session.namespace)))
+
+    def revision(self, reference: str, revision: int) -> RestRevision:
+        """A revision that is kept, with all that it sets for its runs."""
+        return self._session.send(operations.revision(object_key(reference, self._session.namespace), revision))
 
     def rollback(self, reference: str, revision: int) -> DeploymentResponse:
         """Deploy an earlier revision again, with the artifacts that it had."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from dagy.commands.package_text import age
-from dagy.model.rest_deployments import DeploymentResponse, RestRevision, RestRun
+from dagy.model.rest_deployments import DeploymentResponse, RestRevisionSummary, RestRun
 from dagy_builder.sizes import human_size
 
 HEADINGS = ("NAMESPACE", "NAME", "FLOW", "VERSION", "REVISION", "STATUS", "PACKAGES", "SCHEDULE", "LAST RUN", "AGE")
@@ -64,7 +64,7 @@ def outcome(deployment: DeploymentResponse) -> str:
     return f"{name}: {deployment.message}" if deployment.message else f"{name}: {status(deployment)}"
 
 
-def _revision(one: RestRevision, present: int | None) -> str:
+def _revision(one: RestRevisionSummary, present: int | None) -> str:
     slugs = ",".join(package.slug for package in one.packages)
     mark = "  (present)" if one.revision == present else ""
     return f"{one.revision}  {one.flow_version}  {one.deployed_at}  {slugs}".rstrip() + mark

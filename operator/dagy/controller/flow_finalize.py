@@ -75,11 +75,8 @@ class FlowCleaner:
     async def _unused(
         self, key: Key, uid: str, released: Iterable[FlowUpload], mine: Iterable[str]
     ) -> list[FlowUpload]:
-        others = [d for d in await self._cluster.deployments_of(key.namespace) if d["metadata"]["uid"] != uid]
-        used = [*mine, *_uris(await self._cluster.revisions_of(key.namespace, [d["metadata"]["uid"] for d in others]))]
-        used += [d["spec"]["artifact"]["uri"] for d in others]
-        living = [d["metadata"]["name"] for d in others]
-        return deletable(released, self._store.own(used, key.namespace), living, key)
+        living, used = await self._cluster.code_of_others(key.namespace, uid)
+        return deletable(released, self._store.own([*mine, *used], key.namespace), living, key)
 
     def _wake_packages(self, revisions: Iterable[KeptRevision]) -> None:
         for package in {Key(p.namespace, p.name) for kept in revisions for p in kept.revision.packages}:

@@ -25,11 +25,10 @@ class FlowObserver:
 
     async def observe(self, plan: FlowPlan, status: FlowDeploymentStatus) -> Seen:
         """All facts about the deployment."""
-        revisions, runs, cron_job = await asyncio.gather(
-            self._cluster.revisions(plan.key, plan.uid),
-            self._cluster.runs(plan.key, plan.uid, plan.run),
-            self._cluster.cron_job(plan.key),
+        revisions, cron_job = await asyncio.gather(
+            self._cluster.revisions(plan.key, plan.uid), self._cluster.cron_job(plan.key)
         )
+        runs = await self._cluster.runs(plan.key, plan.uid, plan.run, cron_job)
         refreshed = status.last_handled_refresh or ""
         try:
             judged = await self._judge(plan, revisions[0] if revisions else None, refreshed)

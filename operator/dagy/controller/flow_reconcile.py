@@ -74,6 +74,12 @@ class FlowReconciler:
         except KubeError as error:
             if error.status == 409:
                 return 0.2
+            if error.too_large:  # not even status: what it was to say is said as an Event, until the spec changes
+                refusal, now = _refused(error), self._clock()
+                await self._cluster.record_event(
+                    deployment, warning=True, reason=refusal.reason, message=refusal.message, now=now
+                )
+                return None
             raise
 
     async def _look(self, deployment: dict[str, Any]) -> float | None:
@@ -107,7 +113,7 @@ class FlowReconciler:
             except StorageError as error:
                 return FlowRefusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
             except KubeError as error:
-                if error.status in (400, 403, 422):
+                if error.status in (400, 403, 422) or error.too_large:
                     return _refused(error)
                 raise
         return None
@@ -120,8 +126,8 @@ class FlowReconciler:
                 await self._cluster.create_revision(revision_object(this.deployment, kept.revision, kept.refresh_token))
             case flow_states.ApplyCronJob(manifest):
                 await self._cluster.apply_cron_job(manifest)
-            case flow_states.DeleteCronJob(uid):
-                await self._cluster.delete_cron_job(key, uid)
+            case flow_states.EndSchedule(uid):
+                await self._cluster.end_schedule(this.deployment, uid)
             case flow_states.StartRun(manifest):
                 if await self._cluster.start_run(manifest):
                     await self._tell(this, FlowReason.RUN_STARTED, f"Run {manifest['metadata']['name']} was started.")
@@ -154,6 +160,13 @@ def _ready(status: FlowDeploymentStatus) -> str:
 
 
 def _refused(error: KubeError) -> FlowRefusal:
+    if error.too_large:
+        return FlowRefusal(
+            FlowReason.API_SERVER_REFUSED,
+            "The deployment is too large: the API server does not take what is to be kept of it "
+            f"({str(error).rstrip('.')}). Shorten spec.env, spec.args or spec.command; long texts can be part of the "
+            "flow's code, or of a ConfigMap that spec.env takes them from.",
+        )
     return FlowRefusal(
         FlowReason.API_SERVER_REFUSED,
         f"The API server refused what the deployment needs: {str(error).rstrip('.')}. Correct the spec, or ask an "

@@ -72,6 +72,7 @@ class Performer:
                 # Looked at, not remembered: somebody may have deleted it. Secrets can't be read, but created again.
                 has_input = await self._cluster.has_input(job.name)
                 if references_of(plan).secrets or not has_input:
+                    seen = await self._with_access(plan, seen)
                     given = await self._gather(plan, seen, which, needed)
                     if isinstance(given, Failure) and not has_input:
                         return await self._give_up(seen, job, given)
@@ -115,10 +116,16 @@ class Performer:
         resources = not_allowed(plan.options.resources, self._settings.maxima)
         if refused := resources or refused_host(plan, self._settings.index.hosts):
             return replace(seen, not_allowed=refused)
-        if not references_of(plan):
+        return await self._with_access(plan, seen) if references_of(plan) else seen
+
+    async def _with_access(self, plan: BuildPlan, seen: Observed) -> Observed:
+        """The same, knowing what the index settings give or why they can't be used: read once for each look."""
+        if seen.index_access:
             return seen
         access = await self._cluster.index_access(plan, self._settings.index.url)
-        return replace(seen, index_refused=access if isinstance(access, Failure) else None)
+        if isinstance(access, Failure):
+            return replace(seen, index_refused=access)
+        return replace(seen, index_refused=None, index_access=access)
 
     async def end_waiting(self, plan: BuildPlan, seen: Observed, now: datetime) -> Observed:
         """The same, knowing why Jobs have no pod, and which of them have waited for theirs long enough."""
@@ -148,6 +155,7 @@ class Performer:
         position = self._slots.stand_in_line(action.kind, mine)
         if position:
             return Effect(seen, changed=False, queue_position=position)
+        seen = await self._with_access(plan, seen)
         given = await self._gather(plan, seen, which, action.resolution)
         if given is None:
             # The lock is not in S3 (any more): resolve again, whatever status says.
@@ -171,13 +179,11 @@ class Performer:
     ) -> _Given | Failure | None:
         """What the Job is to get; a Failure when its index settings can't be used, None when its lock is gone.
 
-        Everything is read before the Job exists and not earlier, so that it gets what is said when it starts.
+        Everything is read before the Job exists, in the same look, so that it gets what is said when it starts.
         """
-        access = refused_host(plan, self._settings.index.hosts) or await self._cluster.index_access(
-            plan, self._settings.index.url
-        )
-        if isinstance(access, Failure):
-            return access
+        refused, access = refused_host(plan, self._settings.index.hosts) or seen.index_refused, seen.index_access
+        if refused or access is None:
+            return refused
         request, lock = replace(plan.request(), slug=seen.slug, bucket=self._store.location.bucket), None
         if not request.index_url and self._settings.index.url:
             request = replace(request, index_url=self._settings.index.url)

@@ -20,7 +20,7 @@ class RunFact:
     created_at: str
     token: str = ""
     owned: bool = False
-    """Whether the deployment itself sees to it and no CronJob: it was asked for, or its schedule is gone."""
+    """Whether the deployment itself sees to it and no CronJob: it was asked for, or its schedule has ended."""
 
     @property
     def live(self) -> bool:
@@ -28,9 +28,15 @@ class RunFact:
         return self.run.phase in (RunPhase.PENDING, RunPhase.RUNNING)
 
 
-def runs_of(jobs: Iterable[Json], uid: str, asked: str = "") -> tuple[RunFact, ...]:
-    """All runs, newest first, but for those that are being deleted. `uid` is the deployment's, `asked` its request."""
+def runs_of(jobs: Iterable[Json], uid: str, asked: str = "", cron_job: Json | None = None) -> tuple[RunFact, ...]:
+    """All runs, newest first, but for those that are being deleted.
+
+    `uid` is the deployment's, `asked` its request, `cron_job` that of its name. Anybody writes labels: a run is
+    what the deployment controls, or the CronJob that it controls.
+    """
+    controllers = {uid, cron_job["metadata"]["uid"]} if cron_job and is_owned(cron_job, uid) else {uid}
     ours = [job for job in jobs if _label(job, names.LABEL_REVISION).isdigit()]
+    ours = [job for job in ours if controller_of(job).get("uid") in controllers]
     runs = [_run(job, uid) for job in ours if "deletionTimestamp" not in job["metadata"]]
 
     # Times of creation are whole seconds: within one, what was asked for last is newest, then what still runs.
@@ -53,9 +59,15 @@ def surplus_runs(runs: Iterable[RunFact], limit: int, token: str) -> tuple[RunFa
     return tuple(run for run in surplus if not (token and run.token == token))
 
 
+def controller_of(obj: Json) -> Json:
+    """The owner reference of what controls the object (Kubernetes allows one); empty when nothing does."""
+    owners = obj["metadata"].get("ownerReferences") or []
+    return next((owner for owner in owners if owner.get("controller")), {})
+
+
 def is_owned(obj: Json, uid: str) -> bool:
-    """Whether the object belongs to the deployment with that uid."""
-    return any(owner.get("uid") == uid for owner in obj["metadata"].get("ownerReferences") or [])
+    """Whether the object is controlled by the deployment with that uid."""
+    return bool(controller_of(obj).get("uid") == uid)
 
 
 def holds(desired: Any, found: Any) -> bool:
@@ -85,12 +97,7 @@ def _run(job: Json, uid: str) -> RunFact:
         finished_at=finished,
     )
     token = str((metadata.get("annotations") or {}).get(names.ANNOTATION_RUN, ""))
-    return RunFact(
-        run,
-        str(metadata.get("creationTimestamp", "")),
-        token,
-        owned=is_owned(job, uid) or not metadata.get("ownerReferences"),
-    )
+    return RunFact(run, str(metadata.get("creationTimestamp", "")), token, owned=is_owned(job, uid))
 
 
 def _label(obj: Json, name: str) -> str:

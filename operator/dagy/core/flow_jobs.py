@@ -27,26 +27,18 @@ def run_name(deployment: str, uid: str, token: str) -> str:
     return f"{deployment}-{digest([uid, token])[:10]}"
 
 
-def run_manifest(
-    deployment: Mapping[str, Any], token: str, requests: Mapping[str, str] | None = None
-) -> Manifest | FlowRefusal:
-    """The Job that runs what is deployed now. `token` identifies the run, `requests` serves where the spec has none.
-
-    While a newer spec is not deployed yet, it is the revision before that runs, as with the schedule.
-    """
-    metadata = deployment["metadata"]
-    status = flow_status_in(deployment)
-    if not status.history:
-        why = f": {status.message}" if status.message else "."
-        return FlowRefusal(
-            FlowReason.NOT_DEPLOYED,
-            f"Flow deployment {metadata['namespace']}/{metadata['name']} has nothing to run yet{why}",
-        )
-    return run_of(deployment, status.history[0], token, requests or {})
+def nothing_to_run(deployment: Mapping[str, Any]) -> FlowRefusal:
+    """Why a deployment without a revision can't be run."""
+    metadata, message = deployment["metadata"], flow_status_in(deployment).message
+    why = f": {message}" if message else "."
+    return FlowRefusal(
+        FlowReason.NOT_DEPLOYED,
+        f"Flow deployment {metadata['namespace']}/{metadata['name']} has nothing to run yet{why}",
+    )
 
 
 def run_of(deployment: Mapping[str, Any], revision: Revision, token: str, requests: Mapping[str, str]) -> Manifest:
-    """The Job of a run of that revision."""
+    """The Job of a run of that revision. `token` identifies the run, `requests` serves where the spec has none."""
     metadata = deployment["metadata"]
     return {
         "apiVersion": "batch/v1",

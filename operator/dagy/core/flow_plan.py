@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,8 @@ class FlowPlan:
     """Value of the annotation that asks for a run."""
     refresh: str = ""
     """Value of the annotation that asks for new pins."""
+    object_bytes: int = 0
+    """What etcd holds of the object besides its status."""
 
 
 def flow_plan_of(deployment: Mapping[str, Any]) -> FlowPlan:
@@ -58,6 +61,7 @@ def flow_plan_of(deployment: Mapping[str, Any]) -> FlowPlan:
         source_hash=digest(source.to_json()),
         run=annotations.get(names.ANNOTATION_RUN, ""),
         refresh=annotations.get(names.REQUEST_REFRESH, ""),
+        object_bytes=stored_bytes({name: part for name, part in deployment.items() if name != "status"}),
     )
 
 
@@ -67,6 +71,12 @@ def flow_status_in(deployment: Mapping[str, Any]) -> FlowDeploymentStatus:
         return FlowDeploymentStatus.model_validate(deployment.get("status") or {})
     except ValueError:
         return FlowDeploymentStatus()
+
+
+def stored_bytes(value: Any) -> int:
+    """At most so many bytes has the JSON of it that the API server keeps, which escapes what is special in HTML."""
+    text = json.dumps(value)
+    return len(text) + 5 * sum(map(text.count, "<>&"))
 
 
 def source_of(spec: FlowDeploymentSpec) -> FlowSource:

@@ -80,8 +80,8 @@ class ApplyCronJob:
 
 
 @dataclass(frozen=True)
-class DeleteCronJob:
-    """There is no schedule any more. Jobs that run are finished."""
+class EndSchedule:
+    """There is no schedule any more: its CronJob goes, and the runs that it began are the deployment's own now."""
 
     uid: str
 
@@ -107,7 +107,7 @@ class ForgetRevisions:
     revisions: tuple[KeptRevision, ...]
 
 
-FlowAction = CreateRevision | ApplyCronJob | DeleteCronJob | StartRun | DeleteRuns | ForgetRevisions
+FlowAction = CreateRevision | ApplyCronJob | EndSchedule | StartRun | DeleteRuns | ForgetRevisions
 
 
 def flow_state_of(plan: FlowPlan, seen: Seen) -> FlowState:
@@ -182,7 +182,7 @@ def _schedule(
     if plan.spec.schedule:
         wanted = cron_job(deployment, plan, seen.present.revision, settings)
         return () if seen.cron_job and holds(wanted, seen.cron_job) else (ApplyCronJob(wanted),)
-    return (DeleteCronJob(seen.cron_job["metadata"]["uid"]),) if seen.cron_job else ()
+    return (EndSchedule(seen.cron_job["metadata"]["uid"]),) if seen.cron_job else ()
 
 
 def _run(plan: FlowPlan, seen: Seen, deployment: Mapping[str, Any], settings: FlowSettings) -> tuple[FlowAction, ...]:

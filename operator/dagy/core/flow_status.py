@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from dagy.core.conditions import conditions_of
-from dagy.core.flow_plan import FlowPlan, is_deployed
+from dagy.core.flow_plan import FlowPlan, is_deployed, stored_bytes
 from dagy.core.flow_reasons import FlowReason
 from dagy.core.flow_states import Deployed, FlowState, Refused, Seen, ToDeploy, run_is_due
-from dagy.model.flowstatus import FlowDeploymentStatus
+from dagy.model.flowstatus import HISTORY_SHOWN, FlowDeploymentStatus, RevisionSummary
 from dagy.model.status import Condition, ConditionType
 
-_HISTORY_SHOWN = 60
+HISTORY_BYTES = 256 << 10
+_OBJECT_BYTES = 1_400_000
+"""etcd takes 1,572,864 bytes (--max-request-bytes); there is room left for managed fields."""
 
 
 def flow_status_of(
@@ -21,19 +24,31 @@ def flow_status_of(
     present = seen.present.revision if seen.present else None
     reason, message, waiting = _headline(plan, seen, state)
     deployed = isinstance(state, Deployed)
-    return FlowDeploymentStatus(
+    status = FlowDeploymentStatus(
         observed_generation=plan.generation,
         message=message,
         revision=present.revision if present else None,
         flow_version=present.flow_version if present else None,
         packages=present.packages if present else [],
-        history=[kept.revision for kept in seen.revisions[:_HISTORY_SHOWN]],
         cron_job_name=plan.key.name if deployed and plan.spec.schedule else _kept_cron_job(plan, seen),
         last_run=seen.runs[0].run if seen.runs else previous.last_run,
         conditions=_conditions(plan, previous, now, reason, message, ready=deployed, waiting=waiting),
         last_handled_run=(plan.run if plan.run and not run_is_due(plan, seen) else seen.handled_run) or None,
         last_handled_refresh=(plan.refresh if deployed and plan.refresh else seen.handled_refresh) or None,
     )
+    room = min(HISTORY_BYTES, _OBJECT_BYTES - plan.object_bytes - stored_bytes(status.to_json()))
+    return status.model_copy(update={"history": _newest((kept.revision.summary for kept in seen.revisions), room)})
+
+
+def _newest(revisions: Iterable[RevisionSummary], room: int) -> list[RevisionSummary]:
+    """As many as status may list, in `room` bytes: what is listed no more is kept all the same."""
+    shown: list[RevisionSummary] = []
+    for one in revisions:
+        room -= stored_bytes(one.to_json()) + 1
+        if room < 0 or len(shown) == HISTORY_SHOWN:
+            break
+        shown.append(one)
+    return shown
 
 
 def _kept_cron_job(plan: FlowPlan, seen: Seen) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from dagy.core.facts import JobFact
 from dagy.core.failure import Failure
+from dagy.core.index_access import IndexAccess
 from dagy.core.keys import PackageHome
 from dagy.core.plan import Tokens
 from dagy.core.reuse import Source
@@ -69,6 +70,8 @@ class Observed:
     """Where the package's objects lie; None as long as it has no slug."""
     index_refused: Failure | None = None
     """Why the package's index settings (Secrets, certificates) can't be used, so that no Job may start."""
+    index_access: IndexAccess | None = field(default=None, repr=False)
+    """What they give, once they have been read for this look: they hold credentials."""
     not_allowed: Failure | None = None
     """Why the package may not have what it asks for, so that no Job may start until it asks for less."""
     blocked: Failure | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from dagy.core.flow_plan import flow_status_in
 from dagy.core.reasons import StateReason
 from dagy.model import names
-from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.rest import DepPackageResponse, RequestResponse
 from dagy.model.rest_deployments import DeploymentResponse
 from dagy.model.status import Condition, ConditionType, DepPackageStatus, Phase
@@ -28,7 +28,7 @@ def request_response(package: Json, token: str) -> RequestResponse:
 
 def deployment_response(deployment: Json) -> DeploymentResponse:
     """The deployment as the API shows it."""
-    status = FlowDeploymentStatus.model_validate(deployment.get("status") or {})
+    status = flow_status_in(deployment)
     shown = {"message", "revision", "packages", "history", "cron_job_name", "last_run"}
     computed = {
         **_identity(deployment),

@@ -6,9 +6,12 @@ from typing import Annotated
 from pydantic import Field
 
 from dagy.model.base import ApiModel
-from dagy.model.flowdeployment import FlowSource, Sha256
+from dagy.model.flowdeployment import FlowArtifact, FlowSource, Sha256
 from dagy.model.spec import SLUG_PATTERN
 from dagy.model.status import Condition, Text, Time
+
+HISTORY_SHOWN = 60
+"""Revisions that status lists at most, and that count as in use: 21, and those that runs still need."""
 
 
 class RunPhase(StrEnum):
@@ -41,8 +44,8 @@ class PinnedPackage(ApiModel):
     """CPU architecture that it was built for."""
 
 
-class Revision(ApiModel):
-    """A deployed state of the flow: what a run of it is made from. It never changes."""
+class RevisionFacts(ApiModel):
+    """What is told of a deployed state of the flow wherever it is told."""
 
     revision: Annotated[int, Field(json_schema_extra={"format": "int64"})]
     """Number of the revision, from 1."""
@@ -56,8 +59,27 @@ class Revision(ApiModel):
     """Python version of its runs; absent when nothing tells."""
     packages: Annotated[list[PinnedPackage], Field(max_length=20)] = []
     """Its packages with their artifacts, in the order of precedence."""
+
+
+class RevisionSummary(RevisionFacts):
+    """A deployed state of the flow, without what it sets for its runs."""
+
+    artifact: FlowArtifact | None = None
+    """The flow's own code; absent in what an earlier operator wrote."""
+
+
+class Revision(RevisionFacts):
+    """A deployed state of the flow: what a run of it is made from. It never changes. ControllerRevisions hold it."""
+
     spec: FlowSource
     """The fields of the spec that it was made from; a rollback writes them back."""
+
+    @property
+    def summary(self) -> RevisionSummary:
+        """What status tells of it."""
+        return RevisionSummary(
+            **{name: getattr(self, name) for name in RevisionFacts.model_fields}, artifact=self.spec.artifact
+        )
 
 
 class Run(ApiModel):
@@ -88,8 +110,8 @@ class FlowDeploymentStatus(ApiModel):
     """spec.flowVersion of that revision."""
     packages: Annotated[list[PinnedPackage], Field(max_length=20)] = []
     """The packages of that revision, with their artifacts."""
-    history: Annotated[list[Revision], Field(max_length=60)] = []
-    """The revisions that are kept, that of status.revision first, then the newest first."""
+    history: Annotated[list[RevisionSummary], Field(max_length=HISTORY_SHOWN)] = []
+    """The revisions that are kept, that of status.revision first, then the newest first: as many as there is room for. The ControllerRevisions labelled dagy.io/flow-deployment are all of them, with their specs."""  # noqa: E501
     cron_job_name: Annotated[str | None, Field(max_length=63)] = None
     """The CronJob, where there is a schedule."""
     last_run: Run | None = None

@@ -12,7 +12,7 @@ from dagy.model.flowdeployment import (
     FlowSource,
     KeyReference,
 )
-from dagy.model.flowstatus import PinnedPackage, Revision, Run
+from dagy.model.flowstatus import PinnedPackage, Revision, RevisionSummary, Run
 from dagy.model.rest import RestCondition, RestResources
 from dagy.model.rest_base import RestModel
 from dagy.model.rest_uploads import MAX_PARTS, ArtifactKey, CompletedPart, DeploymentName, UploadId
@@ -101,6 +101,15 @@ class RestFlowSource(FlowSource, RestModel):
     """Compute resources of a run; the operator's default requests when absent."""
 
 
+class RestRevisionSummary(RevisionSummary, RestModel):
+    """A deployed state of the flow, without what it sets for its runs."""
+
+    packages: list[RestPinnedPackage] = []  # type: ignore[assignment]  # frozen
+    """Its packages with their artifacts, in the order of precedence."""
+    artifact: RestFlowArtifact | None = None
+    """The flow's own code."""
+
+
 class RestRevision(Revision, RestModel):
     """A deployed state of the flow: what a run of it is made from."""
 
@@ -139,8 +148,8 @@ class DeploymentResponse(DeploymentOptions):
     """Number of the revision that runs are made from."""
     packages: list[RestPinnedPackage] = []
     """The packages of that revision, with their artifacts."""
-    history: list[RestRevision] = []
-    """The revisions that are kept, the present one first."""
+    history: list[RestRevisionSummary] = []
+    """The revisions that are kept, the present one first: as many as there is room for."""
     cron_job_name: str | None = None
     """The CronJob, where there is a schedule."""
     last_run: RestRun | None = None
@@ -172,7 +181,7 @@ class RollbackRequest(RestModel):
     """Which revision to deploy again."""
 
     revision: Annotated[int, Field(ge=1)]
-    """Number of a revision in `history`."""
+    """Number of a revision that is kept."""
 
 
 class RunResponse(RestModel):

@@ -83,8 +83,8 @@ async def _flow(wanted: FlowArtifactToSign, services: Services, pod: PodIdentity
         raise missing
     path = custom_path(names.FLOWDEPLOYMENT_PLURAL, wanted.namespace, wanted.deployment)
     deployment: dict[str, Any] = await services.identity().get(path) or {}
-    revisions = [one.get("spec") or {} for one in (deployment.get("status") or {}).get("history") or ()]
-    for source in [deployment.get("spec") or {}, *revisions]:
+    history = (deployment.get("status") or {}).get("history") or ()
+    for source in [deployment.get("spec") or {}, *history]:
         artifact = source.get("artifact") or {}
         mine = FlowHome(services.settings.location, pod.namespace).upload_of(str(artifact.get("uri")))
         if mine and artifact.get("sha256") == wanted.sha256:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import secrets
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 
 from dagy.adapters.flow_cluster import FlowCluster
 from dagy.adapters.kube import Json, KubeApi, KubeError
 from dagy.core import rest_view
 from dagy.core.api_reasons import ApiReason
-from dagy.core.flow_jobs import run_manifest
-from dagy.core.flow_reasons import FlowRefusal
-from dagy.core.flow_rollback import rollback_patch
+from dagy.core.flow_jobs import nothing_to_run, run_of
+from dagy.core.flow_rollback import rollback_patch, unknown_revision
 from dagy.core.plan import Key
-from dagy.model import names
+from dagy.model.flowstatus import Revision
 from dagy.model.rest_deployments import (
     DeploymentPage,
     DeploymentResponse,
     DeployRequest,
+    RestRevision,
     RestRun,
     RollbackRequest,
     RunPage,
@@ -93,17 +94,19 @@ async def run_deployment(
     """Run what is deployed, once, now. Repeating it with the same token gives the same run."""
     deployment = await DEPLOYMENTS.get(caller, namespace, name)
     DEPLOYMENTS.refuse_while_deleting(deployment)
-    job = run_manifest(deployment, token or secrets.token_hex(8), services.settings.flow_requests())
-    if isinstance(job, FlowRefusal):
-        raise ProblemError(_R.NOT_DEPLOYED, job.message)
+    cluster, key, uid = FlowCluster(caller), Key(namespace, name), deployment["metadata"]["uid"]
     try:
-        await FlowCluster(caller).start_run(job)
+        present = await cluster.present_revision(key, uid)
     except KubeError as error:
-        raise _may_not(error, f"start runs of deployment {namespace}/{name}", "create jobs") from error
-    labels = job["metadata"]["labels"]
-    return RunResponse(
-        job_name=job["metadata"]["name"], namespace=namespace, revision=int(labels[names.LABEL_REVISION])
-    )
+        raise _may_not_see_revisions(error, key) from error
+    if present is None:
+        raise ProblemError(_R.NOT_DEPLOYED, nothing_to_run(deployment).message)
+    job = run_of(deployment, present, token or secrets.token_hex(8), services.settings.flow_requests())
+    try:
+        await cluster.start_run(job)
+    except KubeError as error:
+        raise _may_not(error, f"start runs of deployment {key}", "create jobs") from error
+    return RunResponse(job_name=job["metadata"]["name"], namespace=namespace, revision=present.revision)
 
 
 @router.post(
@@ -117,10 +120,20 @@ async def roll_back_deployment(
     """Deploy an earlier revision again, as a new one, with the artifacts that it had."""
     deployment = await DEPLOYMENTS.get(caller, namespace, name)
     DEPLOYMENTS.refuse_while_deleting(deployment)
-    patch = rollback_patch(deployment, body.revision)
-    if isinstance(patch, FlowRefusal):
-        raise ProblemError(_R.UNKNOWN_REVISION, patch.message)
+    patch = rollback_patch(deployment, await _revision(caller, deployment, body.revision))
     return _answer(await DEPLOYMENTS.merge(caller, namespace, name, patch), response)
+
+
+@router.get(
+    "/deployments/{namespace}/{name}/revisions/{revision}", responses=problems(_R.FORBIDDEN, _R.UNKNOWN_REVISION)
+)
+async def get_revision(
+    caller: Caller, namespace: NamespacePath, name: DeploymentPath, revision: Annotated[int, Path(ge=1)]
+) -> RestRevision:
+    """A revision that is kept, with all that it sets for its runs."""
+    deployment = await DEPLOYMENTS.get(caller, namespace, name)
+    found = await _revision(caller, deployment, revision)
+    return RestRevision.model_validate(found.model_dump())
 
 
 @router.get("/deployments/{namespace}/{name}/runs", responses=problems(_R.FORBIDDEN))
@@ -134,11 +147,32 @@ async def runs_of(caller: KubeApi, deployment: Json) -> list[RestRun]:
     """The deployment's runs, read with the caller's rights. Raises ProblemError (403)."""
     metadata = deployment["metadata"]
     key = Key(metadata["namespace"], metadata["name"])
+    cluster = FlowCluster(caller)
     try:
-        found = await FlowCluster(caller).runs(key, metadata["uid"])
+        scheduled = await cluster.cron_job(key) if deployment["spec"].get("schedule") else None
+        found = await cluster.runs(key, metadata["uid"], cron_job=scheduled)
     except KubeError as error:
-        raise _may_not(error, f"see the runs of deployment {key}", "list jobs") from error
+        right = "list jobs and get cronjobs" if deployment["spec"].get("schedule") else "list jobs"
+        raise _may_not(error, f"see the runs of deployment {key}", right) from error
     return [RestRun.model_validate(fact.run.model_dump()) for fact in found]
+
+
+async def _revision(caller: KubeApi, deployment: Json, number: int) -> Revision:
+    """One of the deployment's revisions, read with the caller's rights. Raises ProblemError (403, 404)."""
+    metadata, cluster = deployment["metadata"], FlowCluster(caller)
+    key = Key(metadata["namespace"], metadata["name"])
+    try:
+        found = await cluster.revision(key, metadata["uid"], number)
+        if found is None:
+            kept = await cluster.numbers(key, metadata["uid"])
+            raise ProblemError(_R.UNKNOWN_REVISION, unknown_revision(deployment, number, kept).message)
+    except KubeError as error:
+        raise _may_not_see_revisions(error, key) from error
+    return found
+
+
+def _may_not_see_revisions(error: KubeError, key: Key) -> Exception:
+    return _may_not(error, f"see the revisions of deployment {key}", "get and list controllerrevisions")
 
 
 def _may_not(error: KubeError, what: str, right: str) -> Exception:
