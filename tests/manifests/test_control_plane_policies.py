@@ -151,7 +151,7 @@ def test_runs_of_the_schedule_that_ends_are_taken_over_and_no_others(
     assert owned[0]["name"] == "etl"
     theirs = with_(ours, "metadata.ownerReferences", [{**schedule, "name": "theirs"}])
     assert _OWNED in operator.patch("job", make(theirs), "team-a", take)
-    assert _OWNED in operator.patch("job", make(with_(ours, "metadata.labels", {})), "team-a", take)
+    assert _OWNED in operator.patch("job", make(with_(ours, "metadata.labels", {"x": "y"})), "team-a", take)
     assert _OWNED in operator.patch("job", make(ours), "team-a", {**take, "spec": {"suspend": True}})
     assert _OWNED in operator.patch(
         "job", make(ours), "team-a", {"metadata": {"ownerReferences": [{**owned[0], "name": "x"}]}}
