@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 from mypy_boto3_s3.client import S3Client
 
-from tests.e2e.kube import Kube, condition, package
+from tests.e2e.kube import Json, Kube, condition, eventually, package
 
 pytestmark = pytest.mark.e2e
+
+
+def rebuilt(package: Json) -> bool:
+    return "rebuiltAt" in package.get("status", {}).get("lost", {})
 
 
 def test_a_deleted_zip_is_told_and_built_again(kube: Kube, s3: S3Client, bucket: str) -> None:
@@ -17,14 +21,12 @@ def test_a_deleted_zip_is_told_and_built_again(kube: Kube, s3: S3Client, bucket:
     s3.delete_object(Bucket=bucket, Key=key)
     # Whoever looks, looks whether it is there; else it is found within the hour.
     with kube.recording("dp", kube.namespace) as packages:
+        eventually(lambda: bool(packages.objects()), "the watch to begin")
         kube(
             "patch", "dp", "lost", "--subresource=status", "--type=json", "-p", '[{"op": "remove", "path": "/status"}]'
         )
-        kube.until("lost", lambda dp: bool(dp.get("status", {}).get("lost", {}).get("rebuiltAt")))
-        seen = packages.objects()
-    told = [
-        dp for dp in seen if dp.get("status", {}).get("phase") and condition(dp, "Ready")["reason"] == "ArtifactGone"
-    ]
+        eventually(lambda: any(rebuilt(dp) for dp in packages.objects()), "the ZIP to be there again", 180)
+    told = [dp for dp in packages.objects() if condition(dp, "Ready").get("reason") == "ArtifactGone"]
     assert told
     assert condition(told[0], "Ready")["status"] == "False"
     assert before["s3Uri"] in told[0]["status"]["message"]
