@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dagy.adapters.kube import flowdeployment_path, namespaced
+from dagy.core.flow_revisions import revision_name
 from dagy_builder.storage import ObjectStore
 from tests.controller.flow_harness import CODE, FlowRig, annotations_of, ready, run, true_conditions
 from tests.controller.harness import BUCKET
@@ -103,6 +104,23 @@ def test_what_the_api_server_refuses_is_told(kubeconfig: str, objects: ObjectSto
         assert ready(flow) == ("False", "ApiServerRefused")
         assert "every day" in flow["status"]["message"]
         await rig.deploy(name=key.name, schedule="0 3 * * *")
+        assert ready(await rig.look(key)) == ("True", "Deployed")
+
+    run(kubeconfig, objects, test)
+
+
+def test_what_has_the_name_of_a_revision_is_told(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: FlowRig) -> None:
+        key = await rig.deploy(schedule="0 3 * * *")
+        name = revision_name(key.name, (await rig.flow(key))["metadata"]["uid"], 1)
+        path = namespaced("controllerrevisions", key.namespace)
+        await rig.admin.create(path, {"metadata": {"name": name}, "revision": 1, "data": {}})
+        flow = await rig.look(key)
+        assert ready(flow) == ("False", "NameTaken")
+        assert f"ControllerRevision {key.namespace}/{name} exists and is no revision" in flow["status"]["message"]
+        assert true_conditions(flow) == {"Reconciling"}
+        assert not await rig.list("cronjobs")
+        await rig.admin.delete(f"{path}/{name}")
         assert ready(await rig.look(key)) == ("True", "Deployed")
 
     run(kubeconfig, objects, test)

@@ -262,12 +262,9 @@ class KubeApi:
         patched: Json = json.loads(await self.request("PATCH", path, query=query, body=body, content_type=_PATCH))
         return patched
 
-    async def delete(self, path: str, *, uid: str | None = None, propagation: str = "Background") -> None:
-        """Delete; an object that is gone already is fine. With `uid`, that object and no namesake.
-
-        `propagation`: what becomes of the objects that it owns, by default deleted in the background.
-        """
-        body: Json = {"propagationPolicy": propagation}
+    async def delete(self, path: str, *, uid: str | None = None) -> None:
+        """Delete, with what it owns; one that is gone already is fine. With `uid`, that object and no namesake."""
+        body: Json = {"propagationPolicy": "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
         try:

@@ -100,6 +100,8 @@ class FlowReconciler:
                 state = flow_states.Refused(refused)
                 break
             done = actions
+        if isinstance(state, flow_states.ToDeploy):  # it was kept, and is not there
+            state = flow_states.Refused(flow_states.revision_taken(this.plan, seen))
         await self._write(this, seen, state)
         if isinstance(state, flow_states.Refused):
             again = state.refusal.waiting or state.refusal.reason == FlowReason.API_SERVER_REFUSED

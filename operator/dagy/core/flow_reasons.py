@@ -57,7 +57,7 @@ MEANINGS: dict[FlowReason, str] = {
     FlowReason.SCHEDULE_SUSPENDED: "The present spec is deployed; spec.suspend stops its schedule.",
     FlowReason.FOREIGN_ARTIFACT: "spec.artifact.uri is not an upload of this namespace.",
     FlowReason.ARTIFACT_NOT_FOUND: "spec.artifact.uri does not exist, or has another size than the spec says.",
-    FlowReason.NAME_TAKEN: "A CronJob of that name belongs to somebody else.",
+    FlowReason.NAME_TAKEN: "A CronJob of that name, or a ControllerRevision, belongs to somebody else.",
     FlowReason.API_SERVER_REFUSED: "The API server refused the CronJob or the run, for instance for its schedule.",
     FlowReason.STORAGE_UNAVAILABLE: "S3 does not answer or refuses; it is asked again.",
     FlowReason.DELETION_BLOCKED: "The deployment is being deleted, but its code in S3 cannot be.",

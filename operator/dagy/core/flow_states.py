@@ -12,7 +12,7 @@ from dagy.core.flow_facts import RunFact, holds, is_owned, surplus_runs
 from dagy.core.flow_jobs import cron_job, run_of
 from dagy.core.flow_plan import FlowPlan, FlowSettings, is_deployed, revision_of
 from dagy.core.flow_reasons import FlowReason, FlowRefusal
-from dagy.core.flow_revisions import KeptRevision, surplus
+from dagy.core.flow_revisions import KeptRevision, revision_name, surplus
 from dagy.model.flowstatus import PinnedPackage
 from dagy.model.status import ConditionType, Phase
 
@@ -130,7 +130,7 @@ def flow_actions(
     """What to do now, in this order. Doing it twice changes nothing."""
     match state:
         case ToDeploy(packages):
-            return (CreateRevision(seen.present.number + 1 if seen.present else 1, packages),)
+            return (CreateRevision(_next_number(seen), packages),)
         case Deployed() | Refused():
             # While a newer spec is refused, the revision before it goes on: its schedule, its stop, its runs.
             going_on = (*_schedule(plan, seen, deployment, settings), *_run(plan, seen, deployment, settings))
@@ -208,6 +208,21 @@ def _name_taken(plan: FlowPlan) -> FlowRefusal:
         f"A CronJob {plan.key} exists and does not belong to this deployment. Delete or rename it, or deploy under "
         "another name.",
     )
+
+
+def revision_taken(plan: FlowPlan, seen: Seen) -> FlowRefusal:
+    """Why the next revision can't be kept: what has its name is none of the deployment's revisions."""
+    name = revision_name(plan.key.name, plan.uid, _next_number(seen))
+    return FlowRefusal(
+        FlowReason.NAME_TAKEN,
+        f"ControllerRevision {plan.key.namespace}/{name} exists and is no revision of this deployment. Delete it; the "
+        "deployment is tried again by itself.",
+        waiting=True,
+    )
+
+
+def _next_number(seen: Seen) -> int:
+    return seen.present.number + 1 if seen.present else 1
 
 
 def new_revision(plan: FlowPlan, action: CreateRevision, deployed_at: str, settings: FlowSettings) -> KeptRevision:
