@@ -115,6 +115,22 @@ def test_the_flows_code_is_signed_for_its_own_namespace(api: Api, users: Users, 
     assert sign(api, pod_token(users, "team-b"), flow_artifact=flow).status_code == 404
 
 
+def test_code_of_a_revision_that_status_does_not_list(api: Api, users: Users, objects: ObjectStore) -> None:
+    """A run may be of one that there was no room for, or somebody erased status."""
+    old, new = (hashlib.sha256(code).hexdigest() for code in (b"old", b"new"))
+    for sha256, code in ((old, b"old"), (new, b"new")):
+        objects.put(f"rest/team-a/flows/versions/{sha256}.zip", code, "application/zip")
+    artifact = {"uri": f"s3://{objects.bucket}/rest/team-a/flows/versions/{new}.zip", "sha256": new, "sizeBytes": 3}
+    users.kubectl("create", "-f", "-", stdin={"apiVersion": "dagy.io/v1", "kind": "FlowDeployment",
+                                              "metadata": {"name": "versions", "namespace": "team-a"},
+                                              "spec": {"flowName": "etl", "flowVersion": "2", "artifact": artifact}})  # fmt: skip
+    token, flow = pod_token(users, "team-a"), {"namespace": "team-a", "deployment": "versions", "sha256": old}
+    (signed,) = sign(api, token, flow_artifact=flow).json()["artifacts"]
+    assert (httpx.get(signed["url"]).content, signed["size_bytes"]) == (b"old", 3)
+    for other in ({"sha256": "0" * 64}, {"deployment": "no-such"}, {"namespace": "team-b"}):
+        assert sign(api, token, flow_artifact={**flow, **other}).status_code == 404
+
+
 def test_download_redirects_to_the_zip(api: Api, built: dict[str, Any]) -> None:
     path = f"/dep-packages/team-a/{built['name']}/download"
     with api.client("vera") as client:

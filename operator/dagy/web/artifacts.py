@@ -73,7 +73,11 @@ async def _packages(body: SignRequest, services: Services, pod: PodIdentity) -> 
 
 
 async def _flow(wanted: FlowArtifactToSign, services: Services, pod: PodIdentity) -> _Found:
-    """The artifact of that SHA-256 among those that the deployment has, or had in a revision that is kept."""
+    """The artifact of that SHA-256 among those that the deployment has, or had in a revision that is kept.
+
+    Status doesn't list every revision that a run may be of, and can be erased. What was uploaded for the deployment
+    itself is found without it.
+    """
     missing = ProblemError(
         ApiReason.NOT_FOUND,
         f"Flow deployment {wanted.namespace}/{wanted.deployment} has no artifact {wanted.sha256} that a pod of "
@@ -83,13 +87,18 @@ async def _flow(wanted: FlowArtifactToSign, services: Services, pod: PodIdentity
         raise missing
     path = custom_path(names.FLOWDEPLOYMENT_PLURAL, wanted.namespace, wanted.deployment)
     deployment: dict[str, Any] = await services.identity().get(path) or {}
+    home = FlowHome(services.settings.location, pod.namespace)
     history = (deployment.get("status") or {}).get("history") or ()
     for source in [deployment.get("spec") or {}, *history]:
         artifact = source.get("artifact") or {}
-        mine = FlowHome(services.settings.location, pod.namespace).upload_of(str(artifact.get("uri")))
+        mine = home.upload_of(str(artifact.get("uri")))
         if mine and artifact.get("sha256") == wanted.sha256:
             return _Found(None, mine.key, wanted.sha256, FlowArtifact.model_validate(artifact).size_bytes)
-    raise missing
+    key = home.upload(wanted.deployment, wanted.sha256).key
+    size = await asyncio.to_thread(services.storage().size, key) if deployment else None
+    if size is None:
+        raise missing
+    return _Found(None, key, wanted.sha256, size)
 
 
 def _sign(services: Services, found: list[_Found], ends: str) -> list[SignedArtifact]:
