@@ -154,6 +154,11 @@ def test_on_schedule_and_on_request_with_two_packages(restricted: Kube, s3: S3Cl
     ended(kube, by_schedule)
     assert report(kube, f"job/{by_schedule}")["idna"] == "3.7"
 
+    kube("patch", "fd", "etl", "--type=merge", "-p", '{"spec": {"schedule": null}}')
+    kube("wait", "--for=delete", "cronjob/etl", "--timeout=60s")
+    (owner,) = kube.get("job", by_schedule)["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"]) == ("FlowDeployment", "etl"), "taken over, and not deleted with its schedule"
+
 
 def test_what_runs_keeps_its_artifacts_whatever_happens_around_it(restricted: Kube, s3: S3Client, bucket: str) -> None:
     kube = restricted

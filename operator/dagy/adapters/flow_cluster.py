@@ -122,9 +122,11 @@ class FlowCluster:
         await self._api.delete(namespaced("controllerrevisions", namespace, name))
 
     async def pins(self, owned: OwnedSlug) -> tuple[Pin, ...]:
-        """Every artifact of the package that a kept revision of a deployment refers to."""
-        found = await asyncio.gather(*(self._pins_in(place, owned) for place in await self._users(owned.slug)))
-        return tuple(pin for pins in found for pin in pins)
+        """Every artifact of the package that a kept revision of a deployment refers to.
+
+        One namespace after the other, for revisions may be large.
+        """
+        return tuple([pin for place in await self._users(owned.slug) for pin in await self._pins_in(place, owned)])
 
     async def users(self, owned: OwnedSlug) -> list[str]:
         """Deployments whose newest revision uses the package, as namespace/name."""
