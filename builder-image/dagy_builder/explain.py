@@ -128,7 +128,7 @@ def summary_of(problems: Sequence[Problem], *, all_found: bool = True) -> str:
     if len(problems) == 1:
         return f"{problems[0].message}{'' if all_found else ' There may be more: the time to look was over.'}"
     told = [f" {number}. {one.message}" for number, one in enumerate(problems, 1)]
-    text = f"{len(problems)} problems{'' if all_found else ', and perhaps more, as the time to look was over'}:"
+    text = f"{len(problems)} problems{'' if all_found else ', and perhaps more, as the search had to end'}:"
     for number, sentence in enumerate(told):
         more = len(told) - number - 1
         if number and len(text) + len(sentence) + len(_more(more)) > SUMMARY_LENGTH:

@@ -1,7 +1,8 @@
 """Finding all that is wrong with requirements, not only what uv meets first.
 
 uv stops at the first contradiction. So what it names is left out and uv is asked again, until the rest can be resolved
-or the time is up. Decisions are in `diagnosis` and `explain`; here is the loop.
+or the time is up. A list with two problems often has many, so what can't be had even alone is then looked for at once.
+Decisions are in `diagnosis` and `explain`; here is the loop.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -28,6 +30,7 @@ from dagy_builder.requirement import Asked
 from dagy_builder.target import Target
 
 _MAX_ROUNDS = 40
+_AT_ONCE = 4
 _DEFAULT_SECONDS = 30.0
 
 
@@ -100,24 +103,46 @@ class Search:
         """The failure with all problems."""
         left, said, raw = list(self.requirements), output, [output]
         found: list[_Found] = []
-        while len(found) < _MAX_ROUNDS:
+        for round_ in range(_MAX_ROUNDS):
             if failure := _not_about_requirements(said, left, any_found=bool(found)):
                 return failure
             found.append(self._judged(said, left))
             culprits = found[-1].culprits
             left = [requirement for requirement in left if requirement not in culprits]
+            if round_ == 1:
+                for one, words in self._alone(left):
+                    found.append(one)
+                    raw.append(words)
+                    left = [requirement for requirement in left if requirement not in one.culprits]
             again = self.resolver.failure_without(left, self.deadline) if left and culprits else None
             if again is None:
                 break
             said = again
             raw.append(again)
         hidden = self._hidden(found, left, raw)
-        all_found = time.monotonic() < self.deadline  # what helps is looked for afterwards
+        all_found = time.monotonic() < self.deadline and round_ < _MAX_ROUNDS - 1  # what helps is looked for afterwards
         # What can't be had by itself excludes nothing else.
         found = [one for one in found if not any(set(cause.culprits) < set(one.culprits) for cause in hidden)] + hidden
         problems = [self._with_relief(one, left) for one in found]
         summary = summary_of(problems, all_found=all_found)
         return StepError(found[0].reason, summary, problems=problems, raw="\n\n".join(raw))
+
+    def _alone(self, left: Sequence[Asked]) -> list[tuple[_Found, str]]:
+        """What is wrong with single requirements of which the index has nothing that fits, and uv's words."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return [one for one in pool.map(self._wrong_alone, left) if one is not None]
+
+    def _wrong_alone(self, asked: Asked) -> tuple[_Found, str] | None:
+        files = None if asked.requirement.url else self.resolver.files(asked.name, self.deadline)
+        if files is None:
+            return None
+        sources = self.resolver.builds_sources
+        if availability(files, asked.requirement.specifier, self.target, sources=sources).obstacle is None:
+            return None
+        said = self.resolver.failure_without([asked], self.deadline)
+        if said is None or _not_about_requirements(said, [asked], any_found=True):
+            return None
+        return self._judged(said, [asked]), said
 
     def _hidden(self, found: Sequence[_Found], left: Sequence[Asked], raw: list[str]) -> list[_Found]:
         """What else is wrong with requirements that were left out together, because they exclude each other.
@@ -141,7 +166,7 @@ class Search:
                     hidden.append(judged)
                     raw.append(said)
                 fewer = [asked for asked in rest if asked not in judged.culprits]
-                if len(fewer) == len(rest) or len(found) + len(hidden) >= _MAX_ROUNDS:
+                if len(fewer) == len(rest) or len(hidden) >= _MAX_ROUNDS:
                     break
                 rest = fewer
                 said = self.resolver.failure_without([*rest, culprit], self.deadline)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 
 import pytest
 
 from dagy_builder import pipeline
 from dagy_builder.contract import BuildRequest, Fault, Reason, StepOutcome
 from dagy_builder.index_client import IndexClient
-from dagy_builder.requirement import parse_requirements
+from dagy_builder.requirement import Asked, parse_requirements
 from dagy_builder.resolve import Compiler
 from dagy_builder.target import Target
 from dagy_builder.unresolvable import why_not
@@ -141,6 +142,29 @@ def test_many_problems_make_a_message_of_bounded_length(index: Index) -> None:
     assert "perhaps more" not in message
     told = message.count(" is not in the package index")
     assert message.endswith(f". And {25 - told} more: status.validation.errors has all.")
+
+
+def test_a_whole_list_of_problems_takes_no_round_each(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """200 requirements, the most there may be: each problem is found, and uv is asked for all that is left three times."""
+    whole: list[int] = []
+    asked_alone = Compiler.failure_without
+
+    def counted(self: Compiler, requirements: Sequence[Asked], deadline: float) -> str | None:
+        whole.append(len(requirements))
+        return asked_alone(self, requirements, deadline)
+
+    monkeypatch.setattr(Compiler, "failure_without", counted)
+    monkeypatch.setenv("DAGY_EXPLAIN_SECONDS", "600")
+    missing = [f"there-is-no-such-package-{number}" for number in range(197)]
+    outcome = _outcome(index, *missing, "beta==0.7", "alpha==1.0", "gamma==3.0")
+    told = [problem["requirement"] for problem in outcome.problems or []]
+    assert len(told) == 199
+    assert {*missing, "beta==0.7"} < set(told)
+    assert any(
+        "gamma==3.0" in problem["message"] and "alpha==1.0" in problem["message"] for problem in outcome.problems or []
+    )
+    assert "perhaps more" not in (outcome.message or "")
+    assert len([count for count in whole if count > 1]) <= 5, whole
 
 
 def test_the_log_tells_what_was_resolved(index: Index) -> None:

@@ -41,6 +41,8 @@ TOLD: dict[str, tuple[int, list[str]]] = {
         r"\n  1\. anaconda-client==1\.12\.1 does not exist.*Remove the line: it belongs to Anaconda",
         r"\n  \d+\. numpy==1\.24\.3 has no wheel for Python 3\.12 .* set pythonVersion to 3\.10 or 3\.11\.\n",
         r"\n  \d+\. pywin32==305\.1 does not exist",
+        r"\n  \d+\. datashader==0\.15\.2 needs datashape\. datashape .* is published as source code only",
+        r"INVALID \(NoMatchingVersion\): \d\d problems:\n",
     ]),
     "newest-that-is-older.txt": (1, [
         r"deepspeed==0\.9\.5 is published as source code only, without a wheel\. Set spec\.sourceDistributions to Allow",
@@ -104,6 +106,7 @@ def test_what_its_user_is_told(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "10000")
+    monkeypatch.setenv("DAGY_EXPLAIN_SECONDS", "600")
     code, sentences = TOLD[name]
     path = LISTS / name
     python = [] if path.suffix == ".yaml" else ["--python", "3.12"]
