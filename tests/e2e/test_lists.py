@@ -1,4 +1,4 @@
-"""Lists that bring hundreds of distributions: what travels between the steps has no size at which it breaks."""
+"""Lists from PyPI: hundreds of distributions, since nothing that travels may have a size; and sources that need a compiler."""
 
 from __future__ import annotations
 
@@ -30,3 +30,11 @@ def test_a_large_list_is_built(kube: Kube, s3: S3Client, name: str, dependencies
     log = fetch(s3, status["validation"]["logUri"]).decode()
     assert all(f"\n{found['name']}==" in log for found in locked)
     assert "dagy-result" not in log
+
+
+def test_sources_that_need_a_compiler(kube: Kube) -> None:
+    """The builder's image has none; which sibling has wheels is known."""
+    kube.apply(package("needs-a-compiler", "psycopg2==2.9.9", sourceDistributions="Allow"))
+    said = kube.wait("needs-a-compiler", "Settled", seconds=300)["status"]
+    assert said["phase"] == "INVALID"
+    assert "Ask for psycopg2-binary, which has wheels, or use a builder image with a toolchain" in said["message"]
