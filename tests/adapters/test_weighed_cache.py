@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dagy.adapters.weighed_cache import WeighedCache
 
 
@@ -22,3 +24,11 @@ def test_one_that_is_heavier_than_all_may_be_is_not_kept_and_replaces_the_one_be
     assert cache.get("a") is None
     cache.put("b", 3, 100)
     assert cache.get("b") == 3
+
+
+def test_an_exception_is_not_kept() -> None:
+    """It holds what the functions held that it came through."""
+    cache: WeighedCache[str, ValueError] = WeighedCache(100)
+    with pytest.raises(TypeError):
+        cache.put("a", ValueError("no"), 1)
+    assert cache.get("a") is None

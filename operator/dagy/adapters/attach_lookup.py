@@ -26,7 +26,8 @@ _VERSIONS_BYTES, _DIFFERENCES_BYTES = 16 << 20, 8 << 20
 _SMALL_FILES = 50_000
 _ENTRY_BYTES = 200
 """What a dictionary's entry takes beside its texts."""
-_Compared: TypeAlias = tuple[Contents, ...] | ContentsError
+_Compared: TypeAlias = tuple[Contents, ...] | str
+"""What is in each package, or why that can't be told: never the error itself, which holds all that was read."""
 
 
 class AttachLookup:
@@ -55,8 +56,8 @@ class AttachLookup:
         if len(pinned) < 2 or self._objects is None:
             return None
         found = await self._contents(pinned)
-        if isinstance(found, ContentsError):
-            return refusals.contents_unusable([package.label for package in pinned], str(found))
+        if isinstance(found, str):
+            return refusals.contents_unusable([package.label for package in pinned], found)
         return conflicts(pinned, {package.artifact.sha256: one for package, one in zip(pinned, found, strict=False)})
 
     async def _contents(self, pinned: Sequence[Pinned]) -> _Compared:
@@ -75,7 +76,7 @@ class AttachLookup:
                 found = self._compared.get(key)
                 if found is None:
                     found = await asyncio.to_thread(self._compare, places, _SMALL_FILES if small else MAX_FILES)
-            if isinstance(found, ContentsError) or len(found) == len(places):  # what has no record may get one
+            if isinstance(found, str) or len(found) == len(places):  # what has no record may get one
                 self._compared.put(key, found, _weight_of(found))
         return found
 
@@ -113,7 +114,7 @@ class AttachLookup:
                 versions.append(found)
                 comparison.add(chunks)
         except ContentsError as error:
-            return error
+            return str(error)
         return tuple(Contents(v, comparison.differing(i), comparison.cut) for i, v in enumerate(versions))
 
     def _versions_of(self, lock: ObjectKey) -> dict[str, str] | None:
@@ -133,8 +134,8 @@ class AttachLookup:
 
 
 def _weight_of(found: _Compared) -> int:
-    if isinstance(found, ContentsError):
-        return _ENTRY_BYTES
+    if isinstance(found, str):
+        return _ENTRY_BYTES + len(found)
     return sum(_ENTRY_BYTES + _weight(one.files) for one in found)  # versions are held once, by the other cache
 
 

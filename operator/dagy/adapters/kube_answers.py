@@ -19,6 +19,10 @@ class KubeError(Exception):
         self.causes = causes
         """Each {reason, message, field} (metav1.StatusCause)."""
 
+    def again(self) -> KubeError:
+        """The same, raised by nobody yet: one that was raised holds what the functions held that it came through."""
+        return KubeError(self.status, self.reason, str(self), self.causes)
+
     @property
     def too_large(self) -> bool:
         """Whether the object is larger than the API server takes, or etcd, whose refusal comes as an error 500."""

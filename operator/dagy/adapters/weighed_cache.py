@@ -28,7 +28,12 @@ class WeighedCache(Generic[K, V]):
             return found[0]
 
     def put(self, key: K, value: V, weight: int) -> None:
-        """Keep the value. One that is heavier than the whole cache is not kept."""
+        """Keep the value. One that is heavier than the whole cache is not kept.
+
+        Raises TypeError for an exception: it holds the frames that it came through, and what they hold has no weight.
+        """
+        if isinstance(value, BaseException):
+            raise TypeError(f"{type(value).__name__} holds more than it weighs: keep what it says.")
         with self._lock:
             before = self._values.pop(key, None)
             self._held -= before[1] if before else 0

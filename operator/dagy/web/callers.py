@@ -85,7 +85,7 @@ class Callers:
             accepted = kept is not None and not isinstance(kept.value, Exception)
             return await self._shared(key, self._known if accepted else self._new, ask)
         if isinstance(kept.value, Exception):
-            raise kept.value
+            raise kept.value.again()
         return kept.value
 
     async def _shared(
@@ -107,7 +107,7 @@ class Callers:
                 found = await ask()
             except (ProblemError, KubeError) as error:
                 if isinstance(error, ProblemError) or error.status == 401:
-                    self._keep(key, error, _REFUSED_SECONDS)
+                    self._keep(key, error.again(), _REFUSED_SECONDS)
                 raise
         self._keep(key, found, _ACCEPTED_SECONDS)
         return found

@@ -46,6 +46,10 @@ class ProblemError(Exception):
         self.code = code or str(reason)
         self.reason, self.detail, self.errors, self.headers = reason, detail, tuple(errors), dict(headers or {})
 
+    def again(self) -> ProblemError:
+        """The same, raised by nobody yet: one that was raised holds what the functions held that it came through."""
+        return ProblemError(self.reason, self.detail, self.errors, self.headers, self.code)
+
 
 def problem_response(error: ProblemError) -> JSONResponse:
     """The answer."""
