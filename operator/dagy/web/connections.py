@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,8 @@ HEAD_SECONDS = 10.0
 STALLED_SECONDS = 60.0
 """How long an answer may wait for its reader."""
 GRACE_SECONDS = 20
+SWITCH_SECONDS = 0.0005
+"""How long a thread that computes may keep the interpreter from the event loop, which gives it up at each read."""
 PEER_CERTIFICATE = "peer_certificate"
 """In the state of each request: what `ssl.SSLSocket.getpeercert` gives, where a client certificate was verified."""
 
@@ -96,6 +99,7 @@ def server(app: ASGIApp, host: str, port: int, context: Callable[[], ssl.SSLCont
     """A server that is not running yet; with TLS, if there is a context."""
     # What strangers send that is no HTTP is nothing to report, or they would fill the log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    sys.setswitchinterval(SWITCH_SECONDS)
     tls: dict[str, Any] = {"ssl_context_factory": lambda *_: context()} if context else {}
     return uvicorn.Server(
         uvicorn.Config(
