@@ -28,6 +28,7 @@ hypothesis.settings.load_profile("dagy")
 new_machine.enter()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With two processes and `--dist=loadgroup`: the cluster's tests wait in one, what computes is in the other."""
     for item in items:
