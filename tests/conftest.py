@@ -28,14 +28,6 @@ hypothesis.settings.load_profile("dagy")
 new_machine.enter()
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With two processes and `--dist=loadgroup`: the cluster's tests wait in one, what computes is in the other."""
-    for item in items:
-        on_cluster = item.get_closest_marker("e2e") is not None
-        item.add_marker(pytest.mark.xdist_group("cluster" if on_cluster else "machine"))
-
-
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An API server with our CRDs, our roles and the namespaces that tests use."""
