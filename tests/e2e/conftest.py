@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from tests.cluster import images
 from tests.cluster import s3 as cluster_s3
 from tests.cluster.layout import current_layout
 from tests.cluster.shell import run
-from tests.e2e.kube import SYSTEM, Kube
+from tests.e2e.kube import SYSTEM, Kube, own_namespace
 
 ROOT = Path(__file__).parents[2]
 STATE = Path(os.environ.get("DAGY_CLUSTER_DIR") or ROOT / ".cluster")
@@ -34,10 +33,8 @@ def admin() -> Kube:
 @pytest.fixture
 def kube(admin: Kube, request: pytest.FixtureRequest) -> Iterator[Kube]:
     """kubectl in a namespace of the test's own, which is deleted with all its packages afterwards."""
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    admin("create", "namespace", name)
-    yield Kube(admin.kubectl, admin.kubeconfig, name)
-    admin("delete", "namespace", name, "--wait=false")
+    with own_namespace(admin) as own:
+        yield own
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from mypy_boto3_s3.client import S3Client
 
 from tests.e2e.artifacts import fetch
-from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube, package
+from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube, own_namespace, package
 
 INDEX, NOBODY, READ_ONLY = "faults", "nobody", "read-only-s3"
 
@@ -24,12 +23,9 @@ def url(kube: Kube, service: str, path: str = "") -> str:
 @contextmanager
 def namespace(admin: Kube) -> Iterator[Kube]:
     """A namespace with all of it, while the block runs."""
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    admin("create", "namespace", name)
-    kube = Kube(admin.kubectl, admin.kubeconfig, name)
-    start(kube)
-    yield kube
-    admin("delete", "namespace", name, "--wait=false")
+    with own_namespace(admin) as kube:
+        start(kube)
+        yield kube
 
 
 def failing(kube: Kube, name: str, *dependencies: str, **build: Any) -> Json:

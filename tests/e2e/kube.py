@@ -6,6 +6,7 @@ import json
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -149,6 +150,17 @@ class Recording:
             if obj["metadata"]["name"] == name and phase and (not seen or seen[-1] != phase):
                 seen.append(phase)
         return seen
+
+
+@contextmanager
+def own_namespace(admin: Kube, *, emptied: bool = False) -> Iterator[Kube]:
+    """kubectl in a namespace of its own, while the block runs. `emptied`: it waits until the packages there are gone."""
+    kube = Kube(admin.kubectl, admin.kubeconfig, f"e2e-{uuid.uuid4().hex[:8]}")
+    admin("create", "namespace", kube.namespace)
+    yield kube
+    if emptied:
+        kube("delete", "dp", "--all", "--timeout=120s")
+    admin("delete", "namespace", kube.namespace, "--wait=false")
 
 
 def package(name: str, *dependencies: str, python: str = "3.12", **spec: Any) -> Json:

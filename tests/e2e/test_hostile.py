@@ -11,7 +11,6 @@ import csv
 import hashlib
 import io
 import json
-import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from mypy_boto3_s3.client import S3Client
 from tests.builder.index import Release
 from tests.e2e import static_index
 from tests.e2e.artifacts import fetch
-from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube, condition, package
+from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube, condition, own_namespace, package
 
 pytestmark = pytest.mark.e2e
 
@@ -90,12 +89,8 @@ def spy(name: str, does: str, kube: Kube, s3_env: dict[str, str]) -> Release:
 @pytest.fixture(scope="module")
 def team(admin: Kube) -> Iterator[Kube]:
     """A namespace with an index of hostile packages."""
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    admin("create", "namespace", name)
-    kube = Kube(admin.kubectl, admin.kubeconfig, name)
-    yield kube
-    kube("delete", "dp", "--all", "--timeout=120s")
-    admin("delete", "namespace", name, "--wait=false")
+    with own_namespace(admin, emptied=True) as kube:
+        yield kube
 
 
 def operators(kube: Kube) -> list[tuple[str, int]]:

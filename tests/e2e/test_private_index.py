@@ -23,7 +23,7 @@ from tests.builder.index import Release
 from tests.cluster.layout import current_layout
 from tests.e2e.artifacts import fetch, keys_below
 from tests.e2e.conftest import ROOT
-from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube, condition, package
+from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube, condition, own_namespace, package
 from tests.e2e.private_index import PrivateIndex, start
 
 pytestmark = pytest.mark.e2e
@@ -88,20 +88,15 @@ def spy(root: str) -> Release:
 @pytest.fixture(scope="module")
 def team(admin: Kube) -> Iterator[Kube]:
     """The namespace of those who may use the index, and of the index itself."""
-    yield from _namespace(admin)
+    with own_namespace(admin) as kube:
+        yield kube
 
 
 @pytest.fixture(scope="module")
 def stranger(admin: Kube) -> Iterator[Kube]:
     """A namespace whose administrator has allowed nothing yet."""
-    yield from _namespace(admin)
-
-
-def _namespace(admin: Kube) -> Iterator[Kube]:
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    admin("create", "namespace", name)
-    yield Kube(admin.kubectl, admin.kubeconfig, name)
-    admin("delete", "namespace", name, "--wait=false")
+    with own_namespace(admin) as kube:
+        yield kube
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ Each attack is tried by somebody who may edit one namespace, and by somebody who
 from __future__ import annotations
 
 import base64
-import json
 import ssl
 import uuid
 from collections.abc import Iterator
@@ -18,21 +17,12 @@ from mypy_boto3_s3.client import S3Client
 
 from tests.e2e.api_access import PORT
 from tests.e2e.artifacts import fetch, keys_below
-from tests.e2e.kube import SYSTEM, Json, Kube, KubectlError, package
+from tests.e2e.kube import SYSTEM, Json, Kube, KubectlError, own_namespace, package
 
 pytestmark = pytest.mark.e2e
 
 EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 RIGHTS = ("edit", "everything")
-
-
-def _namespace(admin: Kube) -> Iterator[Kube]:
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    admin("create", "namespace", name)
-    kube = Kube(admin.kubectl, admin.kubeconfig, name)
-    yield kube
-    kube("delete", "dp", "--all", "--timeout=120s")
-    admin("delete", "namespace", name, "--wait=false")
 
 
 @dataclass(frozen=True)
@@ -74,7 +64,7 @@ class Attacker:
 
 @pytest.fixture(scope="module")
 def victim(admin: Kube, s3: S3Client, bucket: str) -> Iterator[Victim]:
-    for kube in _namespace(admin):
+    with own_namespace(admin, emptied=True) as kube:
         kube.apply(package("theirs", "idna"))
         yield Victim(kube, s3, bucket, kube.wait("theirs", "Ready")["status"])
 
@@ -82,7 +72,7 @@ def victim(admin: Kube, s3: S3Client, bucket: str) -> Iterator[Victim]:
 @pytest.fixture(scope="module")
 def tenant(admin: Kube) -> Iterator[Kube]:
     """The attackers' namespace."""
-    for kube in _namespace(admin):
+    with own_namespace(admin, emptied=True) as kube:
         kube.apply(package("mine", "six"))
         kube.wait("mine", "Ready")
         yield kube
@@ -197,4 +187,4 @@ def test_four_giants_stop_nobody(victim: Victim, attacker: Attacker) -> None:
     assert victim.kube.wait(after, "Ready")["status"]["phase"] == "COMPLETED"
     for name in names:
         attacker("delete", "dp", name, "--timeout=60s")
-    assert json.loads(victim.kube("get", "dp", "theirs", "-o", "json"))["status"] == victim.status
+    assert victim.kube.get("dp", "theirs")["status"] == victim.status
