@@ -70,7 +70,7 @@ lint: sync ## Format, lint, types, layers
 
 test: lint bootstrap-$(CLUSTER) ## All checks and all tests, on the cluster that `make up` starts
 	@$(cluster) up --cluster=$(CLUSTER) --registry=$(REGISTRY) --no-samples
-	$(pytest) $(ARGS)
+	$(pytest) --numprocesses=2 --dist=loadscope $(ARGS)
 
 test-unit: sync ## Tests that need nothing
 	@$(pytest) -m "not apiserver and not e2e and not lifecycle" $(ARGS)
