@@ -24,11 +24,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with (
         control_plane(current_layout(), folder) as kubeconfig,
         s3_server(tmp_path_factory.mktemp("admission-s3"), BUCKET) as variables,
-        pytest.MonkeyPatch.context() as patch,
     ):
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        server, bucket = Server(kubeconfig), ObjectStore(BUCKET)
+        # Only while its client is made: other tests of this process have an S3 server of their own.
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            bucket = ObjectStore(BUCKET)
+        server = Server(kubeconfig)
         server.set_up(f"https://127.0.0.1:{port}")
         authority = issued().authorities
         server(
