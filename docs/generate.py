@@ -9,16 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
-from dagy.adapters.api_settings import ApiSettings
-from dagy.adapters.attach_settings import AttachSettings
-from dagy.adapters.settings import settings_table
-from dagy.adapters.tls_settings import ApiTlsSettings
+from dagy.adapters.settings.api import ApiSettings
+from dagy.adapters.settings.attach import AttachSettings
+from dagy.adapters.settings.operator import settings_table
+from dagy.adapters.settings.tls import ApiTlsSettings
 from dagy.cli import app
-from dagy.core.api_reasons import api_reasons_table
-from dagy.core.attach_refusal import attach_reasons_table
-from dagy.core.flow_reasons import flow_reasons_table
-from dagy.core.reasons import reasons_table
+from dagy.core.attach.refusals import attach_reasons_table
+from dagy.core.common.reasons import reasons_table
+from dagy.core.flows.reasons import flow_reasons_table
 from dagy.core.requirements import tables
+from dagy.core.rest.reasons import api_reasons_table
 from dagy.web.app import document
 
 DOCS = Path(__file__).parent

@@ -14,11 +14,11 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from dagy_builder.storage import ObjectStore
+from dagy_builder.storage.store import ObjectStore
 from tests import new_machine, rights
 from tests.cluster.controlplane import control_plane
 from tests.cluster.layout import current_layout
-from tests.controller.harness import BUCKET
+from tests.fakes.controller import BUCKET
 from tests.s3server import s3_server
 
 ROOT = Path(__file__).parents[1]

@@ -23,7 +23,7 @@ _LINEAR = 2.6
 
 _BOUNDED = {
     "dagy.core.requirements.redaction": "its texts have at most 512 characters",
-    "dagy.client.transport": "its texts are the caller's own log records, a URL each",
+    "dagy.client.http.transport": "its texts are the caller's own log records, a URL each",
     **dict.fromkeys(
         [
             f"dagy_builder.{name}"
@@ -31,7 +31,7 @@ _BOUNDED = {
         ],
         "uv's account of one package, read in that package's own Job, which its deadline ends",
     ),
-    "dagy_builder.content": "its texts are the first lines of scripts",
+    "dagy_builder.archive.archive_rules": "its texts are the first lines of scripts",
 }
 """Modules whose texts are short, or nobody's but their author's: they are not tried."""
 

@@ -15,16 +15,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from dagy_builder import pipeline
 from dagy_builder.contract import LAST_STEPS, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError, exit_code_of
-from dagy_builder.handover import Handover
-from dagy_builder.isolation import await_isolation
-from dagy_builder.outcome import result_lines, write_termination_log
-from dagy_builder.packed_lock import LOCK_FILE, unpack
-from dagy_builder.processes import end_all_others, hide_from_package_code
+from dagy_builder.steps import pipeline
+from dagy_builder.steps.handover import Handover
+from dagy_builder.steps.isolation import await_isolation
+from dagy_builder.steps.outcome import result_lines, write_termination_log
+from dagy_builder.steps.processes import end_all_others, hide_from_package_code
 from dagy_builder.trust import trust_added_authorities
-from dagy_builder.uv import open_uv
+from dagy_builder.uv.packed_lock import LOCK_FILE, unpack
+from dagy_builder.uv.runner import open_uv
 
 # Containers may run as different users of one group.
 _UMASK = 0o007
@@ -98,7 +98,7 @@ def _build_step(step: Step, input_dir: Path, work: Path, handover: Handover, tic
         _say(_versions())
         await_isolation(request)
         return pipeline.install(request, lock, work, _say)
-    import dagy_builder.sbom  # noqa: F401 here, because there is nothing else to do yet
+    import dagy_builder.archive.sbom  # noqa: F401 here, because there is nothing else to do yet
 
     installed = _wait(step, Step.INSTALL, handover)
     return _with_seconds(pipeline.package(request, work, _say, tick=tick, lock_text=lock), installed)

@@ -23,7 +23,7 @@ from packaging.utils import (
 
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.failure import StepError
-from dagy_builder.index_url import why_unclear
+from dagy_builder.indexes.url import why_unclear
 from dagy_builder.redact import redact
 
 MAX_LENGTH = 512

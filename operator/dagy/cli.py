@@ -38,12 +38,12 @@ app = App(
 )
 # The whole help stands here, because a command that isn't run isn't imported.
 app.command(
-    "dagy.commands.packages:app",
+    "dagy.commands.packages.commands:app",
     name="packages",
     help="Create, build and look at dependency packages. PACKAGE is a slug, a name, or namespace/name.",
 )
 app.command(
-    "dagy.commands.deploy:deploy",
+    "dagy.commands.deployments.deploy:deploy",
     name="deploy",
     help="""Deploy a flow with its dependency packages, or a new version of it. What runs goes on with what it has.
 
@@ -52,12 +52,12 @@ app.command(
     """,
 )
 app.command(
-    "dagy.commands.deployments:app",
+    "dagy.commands.deployments.commands:app",
     name="deployments",
     help="Look at deployed flows and their runs, roll back, delete.",
 )
 app.command(
-    "dagy.commands.deployments:run",
+    "dagy.commands.deployments.commands:run",
     name="run",
     help="""Run a deployed flow now.
 
@@ -65,12 +65,12 @@ app.command(
     """,
 )
 app.command(
-    "dagy.commands.requirements:app",
+    "dagy.commands.requirements.commands:app",
     name="requirements",
     help="Check requirements.txt files and turn them into packages.",
 )
 app.command(
-    "dagy.commands.local:validate",
+    "dagy.commands.local.commands:validate",
     name="validate",
     help="""Resolve a package's requirements on this machine, as the cluster would: same lock, same words.
 
@@ -78,7 +78,7 @@ app.command(
     """,
 )
 app.command(
-    "dagy.commands.local:build",
+    "dagy.commands.local.commands:build",
     name="build",
     help="""Build a package's ZIP on this machine: the same bytes as the cluster's.
 

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dagy.client.errors import DeploymentRefusedError
+from dagy.client.http.errors import DeploymentRefusedError
 
 if TYPE_CHECKING:  # httpx and the models are imported when something is deployed
     from dagy.client import Client
-    from dagy.client.artifacts import LocalArtifact
-    from dagy.model.rest_deployments import DeploymentResponse
+    from dagy.client.files.artifacts import LocalArtifact
+    from dagy.model.rest.deployments import DeploymentResponse
 
 __all__ = ["deploy_artifact", "deploy_with", "upload_artifact_via_api"]
 
@@ -111,9 +111,9 @@ def deploy_with(
     """The same with a client that one has; `options` are fields of CompleteUploadRequest."""
     from pydantic import ValidationError
 
-    from dagy.client.artifacts import LocalArtifact, read_artifact
-    from dagy.client.errors import InvalidError
-    from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentOptions
+    from dagy.client.files.artifacts import LocalArtifact, read_artifact
+    from dagy.client.http.errors import InvalidError
+    from dagy.model.rest.deployments import CompleteUploadRequest, DeploymentOptions
 
     fields = {name: _plain(name, value) for name, value in options.items() if value is not None}
     try:  # before anything is sent

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.controller.harness import BUCKET, NAMESPACE
-from tests.web.rig import Users, serving
+from tests.fakes.api import Users, serving
+from tests.fakes.controller import BUCKET, NAMESPACE
 
 WARM_UP, REQUESTS, AT_ONCE = 50, 1000, 8
 

@@ -21,17 +21,17 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from dagy.adapters.kube import KubeApi, deppackage_path
-from dagy.core.plan import Key
-from dagy.core.slug import new_slug
-from dagy.model import names
-from dagy_builder.storage import ObjectStore
+from dagy.adapters.kube.api import KubeApi, deppackage_path
+from dagy.core.common.slug import new_slug
+from dagy.core.package.plan import Key
+from dagy.model import constants as names
+from dagy_builder.storage.store import ObjectStore
 from tests.bench import look_up, report
 from tests.bench.timing import CannotRunError
 from tests.cluster.controlplane import control_plane
 from tests.cluster.doctor import free_port
 from tests.cluster.layout import REPO, current_layout
-from tests.controller.harness import BUCKET, NAMESPACE, Kubelet, Rig, connect
+from tests.fakes.controller import BUCKET, NAMESPACE, Kubelet, Rig, connect
 from tests.s3server import s3_server
 
 AT_ONCE = 64

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from dagy_builder import pipeline
 from dagy_builder.contract import BuildRequest
-from dagy_builder.resolve import lock_of_result
-from dagy_builder.uv import Uv, open_uv
-from tests.builder.catalogue import CATALOGUE
-from tests.builder.index import Authority, Index, serve
-from tests.builder.uploads import Build
+from dagy_builder.steps import pipeline
+from dagy_builder.steps.resolve import lock_of_result
+from dagy_builder.uv.runner import Uv, open_uv
+from tests.fakes.catalogue import CATALOGUE
+from tests.fakes.index import Authority, Index, serve
+from tests.fakes.uploads import Build
 from tests.s3server import s3_server
 
 

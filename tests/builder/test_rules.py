@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy_builder import content, keys
+from dagy_builder import keys
+from dagy_builder.archive import archive_rules as content
 from dagy_builder.contract import BuildRequest, Problem, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError, exit_code_of
 from dagy_builder.limits import Limits
-from dagy_builder.outcome import clipped
 from dagy_builder.redact import redact
+from dagy_builder.steps.outcome import clipped
 from dagy_builder.target import Target
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from dagy.core.summary import completed_message
+from dagy.core.package.summary import completed_message
 from dagy_builder.limits import Limits
 from dagy_builder.sizes import human_size
-from tests.core.worlds import artifact
+from tests.fakes.worlds import artifact
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for folder in ("operator/dagy", "builder-image") for path in (ROOT / folder).rglob("*.py")]

@@ -7,10 +7,10 @@ import logging
 import aiohttp
 import pytest
 
-from dagy.adapters.kube import KubeError
+from dagy.adapters.kube.api import KubeError
 from dagy.controller.reporting import report
 from dagy_builder.contract import Reason
-from dagy_builder.storage import StorageError
+from dagy_builder.storage.store import StorageError
 
 
 @pytest.mark.parametrize(

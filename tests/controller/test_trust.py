@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dagy.adapters.settings import Settings
+from dagy.adapters.settings.operator import Settings
 from dagy.controller import __main__ as process
-from dagy_builder.storage import ObjectStore, StorageError
-from tests.builder.index import Authority
+from dagy_builder.storage.store import ObjectStore, StorageError
+from tests.fakes.index import Authority
 from tests.s3server import s3_server
 
 pytestmark = pytest.mark.apiserver

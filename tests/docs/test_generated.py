@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from dagy.core.reasons import CATALOGUE, StateReason
+from dagy.core.common.reasons import CATALOGUE, StateReason
 from dagy_builder.contract import Reason
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dagy.model import names
+from dagy.model import constants as names
 from dagy.model.crd import DEPPACKAGE_COLUMNS
 from dagy.model.spec import DepPackageSpec
 from tests.readme import rows

@@ -13,7 +13,7 @@ from typing import Any
 
 from mypy_boto3_s3.client import S3Client
 
-from dagy_builder.uv import find_uv
+from dagy_builder.uv.runner import find_uv
 from tests.cluster.layout import current_layout
 
 STATE = current_layout().root

@@ -10,9 +10,9 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.builder.index import Release
 from tests.cluster.pki import Authority, issue, new_authority
 from tests.e2e.kube import SYSTEM, Json, Kube
+from tests.fakes.index import Release
 
 NAME = "private-index"
 _SERVER = ("pypiserver", "passlib", "cheroot", "more-itertools", "jaraco.functools", "packaging", "defusedxml")

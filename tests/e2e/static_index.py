@@ -6,8 +6,8 @@ import base64
 import hashlib
 from collections.abc import Sequence
 
-from tests.builder.index import Release
 from tests.e2e.kube import SYSTEM, Json, Kube
+from tests.fakes.index import Release
 
 NAME = "static-index"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dagy.model.rest import DepPackageResponse
+from dagy.model.rest.packages import DepPackageResponse
 from tests.e2e.kube import SYSTEM, Json, Kube
 
 pytestmark = pytest.mark.e2e

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from mypy_boto3_s3.client import S3Client
 
-from dagy.core.reasons import CATALOGUE
+from dagy.core.common.reasons import CATALOGUE
 from dagy_builder.contract import Fault
 from tests.e2e import faults
 from tests.e2e.conftest import changed_secret, operator_settings

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 from mypy_boto3_s3.client import S3Client
 
-from tests.builder.index import Release
 from tests.e2e import static_index
 from tests.e2e.artifacts import fetch
 from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube, condition, own_namespace, package
+from tests.fakes.index import Release
 
 pytestmark = pytest.mark.e2e
 
@@ -77,7 +77,7 @@ def spy(name: str, does: str, kube: Kube, s3_env: dict[str, str]) -> Release:
             "/work/upload/outcome.json",
             "/input/request.json",
             "/ca/forged",
-            "/app/dagy_builder/pipeline.py",
+            "/app/dagy_builder/steps/pipeline.py",
             "/opt/python/3.12/lib/python3.12/os.py",
             "/etc/passwd",
             "/cache/uv/forged",

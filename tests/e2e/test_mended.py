@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mypy_boto3_s3.client import S3Client
 
-from dagy.core.reasons import CATALOGUE
+from dagy.core.common.reasons import CATALOGUE
 from dagy_builder.contract import Reason
 from tests.cluster import images
 from tests.cluster.image_sources import BUILDER, Image

@@ -19,12 +19,12 @@ import pytest
 import yaml
 from mypy_boto3_s3.client import S3Client
 
-from tests.builder.index import Release
 from tests.cluster.layout import current_layout
 from tests.e2e.artifacts import fetch, keys_below
 from tests.e2e.conftest import ROOT
 from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube, condition, own_namespace, package
 from tests.e2e.private_index import PrivateIndex, start
+from tests.fakes.index import Release
 
 pytestmark = pytest.mark.e2e
 

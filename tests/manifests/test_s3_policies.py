@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from dagy.adapters.presigned import PresignedStore
-from dagy.core.keys import FlowHome, Location
-from dagy_builder.multipart import PART_BYTES, MultipartUpload
-from dagy_builder.storage import ObjectStore
-from dagy_builder.storage_errors import StorageError
-from tests.core.homes import home
+from dagy.core.common.keys import FlowHome, Location
+from dagy_builder.storage.errors import StorageError
+from dagy_builder.storage.multipart import PART_BYTES, MultipartUpload
+from dagy_builder.storage.store import ObjectStore
+from tests.fakes.homes import home
 from tests.s3_users import UsersServer, users_server
 
 pytestmark = pytest.mark.apiserver

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dagy_builder.storage import ObjectStore
+from dagy_builder.storage.store import ObjectStore
 from tests.cluster.controlplane import control_plane
 from tests.cluster.doctor import free_port
 from tests.cluster.layout import current_layout
-from tests.controller.harness import BUCKET
+from tests.fakes.controller import BUCKET
 from tests.manifests.conftest import Account, Json
 
 pytestmark = pytest.mark.apiserver

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from dagy.model import names
+from dagy.model import constants as names
 from dagy.model.__main__ import render
 from dagy.model.base import ApiModel
 from dagy.model.crd import crd_files, structural_schema
@@ -68,7 +68,7 @@ def test_names_are_spelled_in_one_place() -> None:
     spelled = re.compile(r"[\"']" + re.escape(names.GROUP) + r"/[a-z-]+[\"']")
     for path in (ROOT / "operator/dagy").rglob("*.py"):
         if path.name != "names.py":
-            assert not spelled.search(path.read_text()), f"{path} spells a name that dagy.model.names has"
+            assert not spelled.search(path.read_text()), f"{path} spells a name that dagy.model.constants has"
 
 
 def test_every_model_is_immutable() -> None:

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from dagy_builder.storage import ObjectStore
-from tests.web.rig import Api, Users, serving
+from dagy_builder.storage.store import ObjectStore
+from tests.fakes.api import Api, Users, serving
+from tests.fakes.webhook_world import world
+
+__all__ = ["api", "users", "world"]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
-from dagy.adapters.kube import KubeError
+from dagy.adapters.kube.api import KubeError
 from dagy.web.callers import Callers
 from dagy.web.problems import ProblemError, unauthenticated
 

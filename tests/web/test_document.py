@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dagy.core.api_reasons import API_CATALOGUE, ApiReason
+from dagy.core.rest.reasons import API_CATALOGUE, ApiReason
 from dagy.web.app import document
 
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 from schemathesis.core.parameters import ParameterLocation
 
-from dagy.model.rest import NAMESPACE_PATTERN
+from dagy.model.rest.packages import NAMESPACE_PATTERN
 from dagy.web.app import document
-from tests.web.rig import Api
+from tests.fakes.api import Api
 
 pytestmark = pytest.mark.apiserver
 

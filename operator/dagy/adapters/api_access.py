@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dagy.adapters import reviews
-from dagy.adapters.kube import KubeApi, KubeError, namespaced
-from dagy.model import names
+from dagy.adapters.kube import reviews
+from dagy.adapters.kube.api import KubeApi, KubeError, namespaced
+from dagy.model import constants as names
 
 _READY = "Ready"
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dagy.core.keys import ObjectKey
-from dagy_builder.storage_errors import StorageError, classify
+from dagy.core.common.keys import ObjectKey
+from dagy_builder.storage.errors import StorageError, classify
 
 # Imported where it is used: the API inside a command has no boto3 without the settings of a store.
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class PresignedStore:
 
     def __init__(self, bucket: str, public_url: str = "") -> None:
         # Here, because boto3 is slow to import, and most commands with an API inside them touch no file.
-        from dagy_builder.storage import s3_client
+        from dagy_builder.storage.store import s3_client
 
         self.bucket = bucket
         self._s3 = s3_client()
@@ -153,7 +153,7 @@ class PresignedStore:
 
     def text(self, key: ObjectKey, limit: int = TEXT_BYTES) -> str | None:
         """An object as text (UTF-8), cut with a last line that says so after `limit` bytes; None when there is none."""
-        from dagy_builder.storage import read_at_most
+        from dagy_builder.storage.store import read_at_most
 
         try:
             body = self._call(lambda: self._s3.get_object(Bucket=self.bucket, Key=key.text))["Body"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dagy.client.errors import (
+from dagy.client.http.errors import (
     ApiError,
     ArtifactError,
     ChangedError,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from dagy.client import deployment_operations as operations
-from dagy.client.async_session import AsyncSession
 from dagy.client.deployment_operations import Watcher
+from dagy.client.http.async_session import AsyncSession
 from dagy.client.references import object_key
-from dagy.model.rest_deployments import DeploymentResponse, RestRevision, RestRun, RunDetail, RunResponse
+from dagy.model.rest.deployments import DeploymentResponse, RestRevision, RestRun, RunDetail, RunResponse
 
 
 class AsyncDeployments:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from dagy.client.async_session import AsyncSession
-from dagy.client.transport import setup, store_arguments, unauthenticated
+from dagy.client.http.async_session import AsyncSession
+from dagy.client.http.transport import setup, store_arguments, unauthenticated
 
 # Each brings its models, so it is imported when it is asked for.
 if TYPE_CHECKING:

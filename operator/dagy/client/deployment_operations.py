@@ -6,11 +6,11 @@ import secrets
 import time
 from collections.abc import Callable
 
-from dagy.client.calls import Call, Operation, Pause, answer, nothing, path, query
-from dagy.client.errors import NotSettledError
+from dagy.client.http.errors import NotSettledError
+from dagy.client.http.requests import Call, Operation, Pause, answer, nothing, path, query
 from dagy.client.references import ObjectKey
 from dagy.model.flowstatus import RunPhase
-from dagy.model.rest_deployments import (
+from dagy.model.rest.deployments import (
     DeploymentPage,
     DeploymentResponse,
     RestRevision,

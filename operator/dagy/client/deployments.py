@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from dagy.client import deployment_operations as operations
 from dagy.client.deployment_operations import Watcher
+from dagy.client.http.session import Session
 from dagy.client.references import object_key
-from dagy.client.session import Session
-from dagy.model.rest_deployments import DeploymentResponse, RestRevision, RestRun, RunDetail, RunResponse
+from dagy.model.rest.deployments import DeploymentResponse, RestRevision, RestRun, RunDetail, RunResponse
 
 
 class Deployments:

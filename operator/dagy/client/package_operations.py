@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from dagy.client.calls import Call, Operation, Pause, answer, nothing, path, query
-from dagy.client.errors import ForbiddenError, NotFoundError, NotSettledError
+from dagy.client.http.errors import ForbiddenError, NotFoundError, NotSettledError
+from dagy.client.http.requests import Call, Operation, Pause, answer, nothing, path, query
 from dagy.client.references import ObjectKey, object_key, package_reference
-from dagy.model.rest import (
+from dagy.model.rest.packages import (
     DepPackageBody,
     DepPackageCreate,
     DepPackagePage,

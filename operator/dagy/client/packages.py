@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from dagy.client import package_operations as operations
-from dagy.client.files import Progress, VerifiedFile
+from dagy.client.files.verified import Progress, VerifiedFile
+from dagy.client.http.session import Session
 from dagy.client.package_operations import Verb, Watcher
 from dagy.client.references import ObjectKey
-from dagy.client.session import Session
-from dagy.model.rest import (
+from dagy.model.rest.packages import (
     DepPackageBody,
     DepPackageCreate,
     DepPackageResponse,

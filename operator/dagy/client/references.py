@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from dagy.client.errors import DagyError
-from dagy.model.rest import NAME_PATTERN, NAMESPACE_PATTERN
+from dagy.client.http.errors import DagyError
+from dagy.model.rest.packages import NAME_PATTERN, NAMESPACE_PATTERN
 from dagy.model.spec import SLUG_PATTERN
 
 _SLUG, _NAME, _NAMESPACE = re.compile(SLUG_PATTERN), re.compile(NAME_PATTERN), re.compile(NAMESPACE_PATTERN)

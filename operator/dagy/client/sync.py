@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from dagy.client.session import Session
-from dagy.client.transport import setup, store_arguments, unauthenticated
+from dagy.client.http.session import Session
+from dagy.client.http.transport import setup, store_arguments, unauthenticated
 
 # Each brings its models, so it is imported when it is asked for.
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Client:
     @cached_property
     def uploads(self) -> Uploads:
         """Uploads of flows, which make deployments."""
-        from dagy.client.resume import Hints
+        from dagy.client.files.upload_state import Hints
         from dagy.client.uploads import Uploads
 
         return Uploads(self._session, Hints.of_user())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dagy.client.calls import Call, Operation, answer, nothing, path, query
-from dagy.model.rest_deployments import (
+from dagy.client.http.requests import Call, Operation, answer, nothing, path, query
+from dagy.model.rest.deployments import (
     CompleteUploadRequest,
     DeploymentOptions,
     DeploymentResponse,
     RestFlowArtifact,
 )
-from dagy.model.rest_uploads import PartUrls, PartUrlsRequest, UploadedParts, UploadResponse, UploadStart
+from dagy.model.rest.uploads import PartUrls, PartUrlsRequest, UploadedParts, UploadResponse, UploadStart
 
 ROOT = "uploads"
 

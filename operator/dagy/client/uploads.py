@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dagy.client import upload_operations as operations
-from dagy.client.artifacts import LocalArtifact
-from dagy.client.errors import ConflictError, InvalidError, NotFoundError
-from dagy.client.files import Progress
-from dagy.client.parts import Meter, PartSender, slices
-from dagy.client.resume import Hint, Hints
-from dagy.client.session import Session
-from dagy.model.rest_deployments import CompleteUploadRequest, DeploymentResponse
-from dagy.model.rest_uploads import CompletedPart, PartUrlsRequest, UploadStart
+from dagy.client.files.artifacts import LocalArtifact
+from dagy.client.files.parts import Meter, PartSender, slices
+from dagy.client.files.upload_state import Hint, Hints
+from dagy.client.files.verified import Progress
+from dagy.client.http.errors import ConflictError, InvalidError, NotFoundError
+from dagy.client.http.session import Session
+from dagy.model.rest.deployments import CompleteUploadRequest, DeploymentResponse
+from dagy.model.rest.uploads import CompletedPart, PartUrlsRequest, UploadStart
 
 _URLS_AT_ONCE = 500
 

@@ -14,14 +14,14 @@ import httpx
 
 from dagy.adapters import api_access
 from dagy.adapters.api_access import Credentials, Published
-from dagy.adapters.kube import KubeError
-from dagy.adapters.tunnel import tunnel
-from dagy.client.errors import DagyError, SetupError, UnreachableError
-from dagy.client.tokens import FreshToken
-from dagy.client.transport import CONNECT_SECONDS, Setup, TokenAuth, checked_url, trust
+from dagy.adapters.kube.api import KubeError
+from dagy.adapters.kube.tunnel import tunnel
+from dagy.client.http.errors import DagyError, SetupError, UnreachableError
+from dagy.client.http.tokens import FreshToken
+from dagy.client.http.transport import CONNECT_SECONDS, Setup, TokenAuth, checked_url, trust
 from dagy.commands.in_process import InProcess
 from dagy.commands.options import Api
-from dagy.model import names
+from dagy.model import constants as names
 
 _ANSWER_SECONDS = 30.0
 _INSTEAD = "or name the API with --url or DAGY_API_URL."

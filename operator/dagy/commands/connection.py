@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, ParamSpec
 
 from dagy.client import Client
-from dagy.client.errors import ArtifactError, DagyError, InvalidError, SetupError
-from dagy.client.kubeconfig import context_namespace
+from dagy.client.http.errors import ArtifactError, DagyError, InvalidError, SetupError
+from dagy.client.http.kubeconfig import context_namespace
 from dagy.client.references import BadReferenceError
 from dagy.commands import terminal
 from dagy.commands.input_files import InputError

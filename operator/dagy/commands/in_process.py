@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from dagy.client.errors import SetupError
-from dagy.client.kubeconfig import kubeconfig_paths
+from dagy.client.http.errors import SetupError
+from dagy.client.http.kubeconfig import kubeconfig_paths
 
 if TYPE_CHECKING:
-    from dagy.adapters.kube import KubeApi
-    from dagy.web.short_lived import ShortLivedServer
+    from dagy.adapters.kube.api import KubeApi
+    from dagy.web.serving.in_process import ShortLivedServer
 
 T = TypeVar("T")
 
@@ -106,10 +106,10 @@ def _quiet() -> None:
 
 
 async def _serve(listener: socket.socket, started: Future[Running]) -> None:
-    from dagy.adapters.api_settings import ApiSettings
+    from dagy.adapters.settings.api import ApiSettings
     from dagy.web.app import create_app
     from dagy.web.services import Services
-    from dagy.web.short_lived import ShortLivedServer
+    from dagy.web.serving.in_process import ShortLivedServer
 
     services = await Services.in_process(ApiSettings.from_environment(), os.environ.get("KUBECONFIG") or None)
     async with AsyncExitStack() as stack:

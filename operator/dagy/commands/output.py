@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
-from dagy.client.files import Progress as OnProgress
+from dagy.client.files.verified import Progress as OnProgress
 from dagy.commands.terminal import json_text, note, printable, say
 from dagy.model.status import Phase
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pydantic
 
-from dagy.adapters.settings import Settings, wrong_settings
+from dagy.adapters.settings.operator import Settings, wrong_settings
 from dagy.controller.operator import Operator
 from dagy_builder.trust import trust_added_authorities
 

@@ -9,22 +9,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dagy.adapters.artifact_store import ArtifactStore
-from dagy.adapters.cluster import Cluster
-from dagy.adapters.kube import KubeApi
-from dagy.adapters.last_words import LastWords
-from dagy.adapters.settings import Settings
+from dagy.adapters.kube.api import KubeApi
+from dagy.adapters.kube.outcome_follower import LastWords
+from dagy.adapters.packages.artifact_store import ArtifactStore
+from dagy.adapters.packages.cluster import Cluster
+from dagy.adapters.settings.operator import Settings
 from dagy.controller import health, watch
-from dagy.controller.artifact_checks import ArtifactChecks
-from dagy.controller.flow_operator import Flows
-from dagy.controller.perform import Performer
+from dagy.controller.flows.operator import Flows
+from dagy.controller.packages.artifact_checks import ArtifactChecks
+from dagy.controller.packages.perform import Performer
+from dagy.controller.packages.reconcile import Reconciler
+from dagy.controller.packages.slots import Slots
+from dagy.controller.packages.slugs import Slugs
 from dagy.controller.queue import WorkQueue
-from dagy.controller.reconcile import Reconciler
 from dagy.controller.reporting import report
-from dagy.controller.slots import Slots
-from dagy.controller.slugs import Slugs
-from dagy.core.plan import Key
-from dagy_builder.storage import ObjectStore, StorageError
+from dagy.core.package.plan import Key
+from dagy_builder.storage.store import ObjectStore, StorageError
 
 log = logging.getLogger(__name__)
 

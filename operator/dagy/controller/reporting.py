@@ -6,8 +6,8 @@ import logging
 
 import aiohttp
 
-from dagy.adapters.kube import KubeError
-from dagy_builder.storage import StorageError
+from dagy.adapters.kube.api import KubeError
+from dagy_builder.storage.store import StorageError
 
 _EXPECTED = (KubeError, StorageError, aiohttp.ClientError, OSError)
 """The API server, S3 and the network between; TimeoutError is an OSError."""

@@ -17,8 +17,8 @@ from typing import Any
 
 import kopf
 
-from dagy.core.plan import Key
-from dagy.model import names
+from dagy.core.package.plan import Key
+from dagy.model import constants as names
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ schemas). Whatever a rule below does not know raises, rather than reaching a clu
 import inspect
 from typing import Any
 
-from dagy.model import names
+from dagy.model import constants as names
 from dagy.model.base import ApiModel, cel
 from dagy.model.flowdeployment import ROOT_RULE, SPEC_RULES, FlowDeploymentSpec
 from dagy.model.flowstatus import FlowDeploymentStatus

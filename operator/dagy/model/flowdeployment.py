@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dagy.model.base import ApiModel, cel
-from dagy.model.names import MAX_ATTACHED_PACKAGES
+from dagy.model.constants import MAX_ATTACHED_PACKAGES
 from dagy.model.spec import DeletionPolicy, PythonVersion, Resources
 
 SHA256_PATTERN = "^[0-9a-f]{64}$"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from dagy.model.base import ApiModel, cel
-from dagy.model.names import MAX_DEPENDENCIES, MAX_REQUIREMENT_LENGTH
+from dagy.model.constants import MAX_DEPENDENCIES, MAX_REQUIREMENT_LENGTH
 
 SLUG_PATTERN = "^[A-Z0-9]{8}$"
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pydantic
 
-from dagy.adapters.api_settings import ApiSettings
-from dagy.adapters.settings import wrong_settings
-from dagy.adapters.tls_settings import ApiTlsSettings
-from dagy.web import connections
+from dagy.adapters.settings.api import ApiSettings
+from dagy.adapters.settings.operator import wrong_settings
+from dagy.adapters.settings.tls import ApiTlsSettings
 from dagy.web.app import create_app
-from dagy.web.authorities import ApiAuthority
-from dagy.web.certificate_keeper import CertificateKeeper
-from dagy.web.client_certificates import ClientAuthorities
 from dagy.web.services import Services
+from dagy.web.serving import connections
+from dagy.web.tls.authorities import ApiAuthority
+from dagy.web.tls.certificate_keeper import CertificateKeeper
+from dagy.web.tls.client_certificates import ClientAuthorities
 from dagy_builder.trust import trust_added_authorities
 
 

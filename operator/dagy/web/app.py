@@ -7,26 +7,22 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from dagy.model.rest_base import Health
-from dagy.web import (
-    api_gate,
-    artifacts,
-    deployments,
-    openapi,
-    package_download,
-    package_logs,
-    package_requests,
-    packages,
-    problems,
-    run_logs,
-    uploads,
-)
+from dagy.model.rest.base import Health
+from dagy.web import openapi, problems
+from dagy.web.attach import signing as artifacts
 from dagy.web.callers import Callers
-from dagy.web.gate import Gate
-from dagy.web.limits import Uncached
+from dagy.web.flows import routes as deployments
+from dagy.web.flows import run_logs, uploads
+from dagy.web.packages import download as package_download
+from dagy.web.packages import logs as package_logs
+from dagy.web.packages import requests as package_requests
+from dagy.web.packages import routes as packages
 from dagy.web.parameters import problems as problem_answers
 from dagy.web.readiness import Readiness
 from dagy.web.services import Services
+from dagy.web.serving import api_gate
+from dagy.web.serving.gate import Gate
+from dagy.web.serving.limits import Uncached
 
 _MODULES = (
     artifacts,
@@ -96,6 +92,6 @@ def _version() -> str:
 
 def document() -> dict[str, Any]:
     """The OpenAPI document, without any connection."""
-    from dagy.adapters.api_settings import ApiSettings
+    from dagy.adapters.settings.api import ApiSettings
 
     return create_app(Services(ApiSettings(), None, None)).openapi()  # type: ignore[arg-type]

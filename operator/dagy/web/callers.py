@@ -13,10 +13,10 @@ from typing import TypeAlias
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from dagy.adapters import reviews
-from dagy.adapters.kube import KubeError
-from dagy.adapters.reviews import PodIdentity
-from dagy.model import names
+from dagy.adapters.kube import reviews
+from dagy.adapters.kube.api import KubeError
+from dagy.adapters.kube.reviews import PodIdentity
+from dagy.model import constants as names
 from dagy.web.problems import ProblemError, unauthenticated
 from dagy.web.services import Services, certified_user, token_in
 

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from dagy.model.rest import DepPackageBody
-from dagy.model.rest_base import Problem
+from dagy.model.rest.base import Problem
+from dagy.model.rest.packages import DepPackageBody
 
 _REF = "#/components/schemas/{model}"
 _OWN_ERRORS = ("HTTPValidationError", "ValidationError")

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import Header, Path, Query
 
-from dagy.core.api_reasons import API_CATALOGUE, ApiReason
-from dagy.model.rest import NAME_PATTERN, NAMESPACE_PATTERN
-from dagy.model.rest_uploads import DEPLOYMENT_PATTERN
+from dagy.core.rest.reasons import API_CATALOGUE, ApiReason
+from dagy.model.rest.packages import NAME_PATTERN, NAMESPACE_PATTERN
+from dagy.model.rest.uploads import DEPLOYMENT_PATTERN
 from dagy.web.problems import MEDIA_TYPE
 
 NamespacePath = Annotated[str, Path(pattern=NAMESPACE_PATTERN, max_length=63, description="Kubernetes namespace.")]

@@ -13,11 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from dagy.adapters.kube import KubeError
-from dagy.core.api_reasons import API_CATALOGUE, ApiReason
-from dagy.model.rest_base import Problem, ProblemDetail
-from dagy.web.pools import PoolFullError
-from dagy_builder.storage_errors import StorageError
+from dagy.adapters.kube.api import KubeError
+from dagy.core.rest.reasons import API_CATALOGUE, ApiReason
+from dagy.model.rest.base import Problem, ProblemDetail
+from dagy.web.serving.pools import PoolFullError
+from dagy_builder.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 

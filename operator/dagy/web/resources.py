@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from dagy.adapters import reviews
-from dagy.adapters.kube import Json, KubeApi, KubeError, custom_path
-from dagy.core import rest_view
-from dagy.core.api_reasons import ApiReason
-from dagy.model import names
+from dagy.adapters.kube import reviews
+from dagy.adapters.kube.api import Json, KubeApi, KubeError, custom_path
+from dagy.core.rest import view as rest_view
+from dagy.core.rest.reasons import ApiReason
+from dagy.model import constants as names
 from dagy.web.problems import ProblemError
 
 T = TypeVar("T")

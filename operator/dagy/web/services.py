@@ -11,21 +11,21 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from dagy.adapters.api_settings import ApiSettings
-from dagy.adapters.attach_lookup import AttachLookup
-from dagy.adapters.certified_caller import CertifiedCaller
-from dagy.adapters.claims import Claims
-from dagy.adapters.cluster import Cluster
-from dagy.adapters.kube import Json, KubeApi, KubeError
+from dagy.adapters.kube.api import Json, KubeApi, KubeError
+from dagy.adapters.kube.certified_caller import CertifiedCaller
+from dagy.adapters.packages.attach_lookup import AttachLookup
+from dagy.adapters.packages.claims import Claims
+from dagy.adapters.packages.cluster import Cluster
 from dagy.adapters.presigned import PresignedStore
-from dagy.core.api_reasons import ApiReason
-from dagy.core.client_certificate import CertifiedUser, user_of
-from dagy.core.keys import PackageHome
-from dagy.web.connections import PEER_CERTIFICATE
-from dagy.web.pools import Pool
+from dagy.adapters.settings.api import ApiSettings
+from dagy.core.common.keys import PackageHome
+from dagy.core.rest.client_certificate import CertifiedUser, user_of
+from dagy.core.rest.reasons import ApiReason
+from dagy.web.flows.verification import Verifications
 from dagy.web.problems import ProblemError, unauthenticated
-from dagy.web.streams import SharedLooks, Streams
-from dagy.web.verification import Verifications
+from dagy.web.serving.connections import PEER_CERTIFICATE
+from dagy.web.serving.pools import Pool
+from dagy.web.serving.streams import SharedLooks, Streams
 
 MANAGER = "dagy-api"
 """Field manager of what the API writes."""
@@ -78,7 +78,7 @@ class Services:
         """Packages by slug, with the rights of `reader`."""
         if not self.settings.s3_bucket:
             return AttachLookup(self.reader, self.settings.location)
-        from dagy_builder.storage import ObjectStore
+        from dagy_builder.storage.store import ObjectStore
 
         return AttachLookup(self.reader, self.settings.location, ObjectStore(self.settings.s3_bucket))
 

@@ -21,7 +21,7 @@ from dagy.core.requirements import (
 )
 from dagy.core.requirements.logical_lines import MAX_BYTES, logical_lines
 from dagy.core.requirements.report import as_json
-from dagy.model.names import PYTHON_VERSIONS
+from dagy.model.constants import PYTHON_VERSIONS
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -18,7 +18,7 @@ from dagy.core.requirements import (
     read_requirements,
 )
 from dagy.core.requirements.report import as_json
-from dagy.model.names import PYTHON_VERSIONS
+from dagy.model.constants import PYTHON_VERSIONS
 
 FILES = Path(__file__).parent / "files"
 

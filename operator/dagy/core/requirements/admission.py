@@ -10,7 +10,7 @@ import re
 
 from dagy.core.requirements.direct_url import package_of
 from dagy.core.requirements.errors import ErrorCode, RequirementError
-from dagy.model.names import MAX_REQUIREMENT_LENGTH
+from dagy.model.constants import MAX_REQUIREMENT_LENGTH
 
 MAX_NESTING = 10
 """Parentheses within parentheses; real markers need two or three, and the parser recurses on them."""

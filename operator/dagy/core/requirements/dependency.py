@@ -17,7 +17,7 @@ from dagy.core.requirements.admission import check_length, check_text
 from dagy.core.requirements.direct_url import check_url
 from dagy.core.requirements.errors import ErrorCode, RequirementError
 from dagy.core.requirements.syntax_hints import syntax_error
-from dagy.model.names import MAX_REQUIREMENT_LENGTH
+from dagy.model.constants import MAX_REQUIREMENT_LENGTH
 
 
 @dataclass(frozen=True)

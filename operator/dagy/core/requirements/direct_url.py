@@ -15,7 +15,7 @@ from packaging.utils import (
 )
 
 from dagy.core.requirements.errors import ErrorCode, RequirementError
-from dagy_builder.index_url import why_unclear
+from dagy_builder.indexes.url import why_unclear
 
 
 class _Refuse(Protocol):

@@ -9,7 +9,7 @@ from typing import Any
 from dagy.core.requirements.dependency import Dependency
 from dagy.core.requirements.foreign_files import foreign_document
 from dagy.core.requirements.merge import LIST_IS_FULL, excess
-from dagy.model.names import API_VERSION, DEPPACKAGE_KIND
+from dagy.model.constants import API_VERSION, DEPPACKAGE_KIND
 
 # A DNS subdomain (RFC 1123), which is what the API server asks of a name.
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"

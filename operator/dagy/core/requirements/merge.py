@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from dagy.core.requirements.dependency import Dependency
 from dagy.core.requirements.requirements_file import Conflict, Kept, Outcome, RequirementsFile, Skipped, SkipReason
-from dagy.model.names import MAX_DEPENDENCIES
+from dagy.model.constants import MAX_DEPENDENCIES
 
 ALREADY_IN_LIST = "Package is already in the list."
 LIST_IS_FULL = (

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dagy.core.requirements.dependency import Dependency
-from dagy.model.names import MAX_DEPENDENCIES
+from dagy.model.constants import MAX_DEPENDENCIES
 
 
 @dataclass(frozen=True)

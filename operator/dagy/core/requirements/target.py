@@ -9,7 +9,7 @@ from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 
 from dagy.core.requirements.dependency import Dependency
 from dagy.core.requirements.errors import ErrorCode, RequirementError
-from dagy.model.names import PYTHON_VERSIONS
+from dagy.model.constants import PYTHON_VERSIONS
 
 PATCH_RELEASES = 40
 """More than any minor version of Python has had."""

@@ -1,0 +1,1 @@
+"""From a tree of installed files to one ZIP, the same bytes everywhere."""

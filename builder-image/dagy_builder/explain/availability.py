@@ -1,0 +1,196 @@
+"""What an index has of a package, measured against a wish and a target: does a file fit, and if not, why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
+from packaging.version import Version
+
+from dagy_builder.explain.wheel_tags import platforms_of, pythons_of
+from dagy_builder.indexes.page import IndexFile
+from dagy_builder.target import PYTHON_VERSIONS, Target
+
+
+class Obstacle(StrEnum):
+    """Why no file of the wanted releases can be taken."""
+
+    NO_RELEASE = "no release matches"
+    WITHDRAWN = "all that match were yanked"
+    SOURCE_ONLY = "there are source distributions only"
+    PYTHON = "no file is for this Python"
+    PLATFORM = "no wheel is for this platform"
+    NO_WHEEL = "no wheel fits, and which ones there are is not known"
+
+
+@dataclass(frozen=True)
+class Availability:
+    """The answer. Without an obstacle, there is a file that fits."""
+
+    obstacle: Obstacle | None
+    version: str | None = None
+    """The newest release that is wanted; the following is about it."""
+    only_one: bool = False
+    """Whether no other release is wanted."""
+    pythons: str = ""
+    """The Python versions that its wheels are for, in words."""
+    platforms: str = ""
+    """The platforms that its wheels for the target's Python are for, in words."""
+    requires_python: str = ""
+    """Its Requires-Python (PEP 345), when that excludes the target's Python."""
+    reason: str = ""
+    """Why its authors withdrew it."""
+    has_source: bool = False
+    """Whether it has a source distribution."""
+    works_with: tuple[str, ...] = ()
+    """Other Python versions that packages can have, and for which a wanted release has a file that fits."""
+    newest: str | None = None
+    """The newest release of all that has a file that fits."""
+    latest: str | None = None
+    """The newest release of all that its authors allow on the target's Python, whether a file of it fits or not."""
+    count: int = 0
+    """How many releases are wanted."""
+    when_pinned: bool = False
+    """Whether `version`, which was withdrawn, has a file that fits: it is taken when it is asked for exactly."""
+    only_on: str = ""
+    """The platforms that there are wheels for, in words, when no release has anything for Linux, sources included."""
+    left_out: tuple[str, ...] = ()
+    """Releases that are near a bound and outside of it by PEP 440: 1.2.3.post1 and 1.2.3+cpu for ">1.2.3"."""
+    known: frozenset[str] = frozenset()
+    """All releases, as text."""
+    index: str = ""
+    """The index that was asked, where there are several: the first one that knows the name."""
+
+
+def availability(
+    files: Sequence[IndexFile], wanted: SpecifierSet, target: Target, *, sources: bool = False
+) -> Availability:
+    """Measure the files of one package. `sources` says whether source distributions may be built."""
+    versions = {file.version for file in files}
+    # Pre-releases count where nothing else matches, for `packaging` as for uv.
+    matching = set(wanted.filter(versions))
+    offered = [file for file in files if file.version in matching]
+    live = [file for file in offered if file.withdrawn is None or _pins(wanted, file.version)]
+    if not matching:
+        found = Availability(Obstacle.NO_RELEASE, left_out=_left_out(wanted, versions))
+    elif not live:
+        found = _withdrawn(offered, target, sources)
+    elif any(_fits(file, target, sources) for file in live):
+        found = Availability(None)
+    else:
+        found = replace(_why_none_fits(live, target, sources), works_with=_works_with(live, target, sources))
+    newest = _newest(files, lambda file: _fits(file, target, sources) and not excludes(file.requires_python, target))
+    latest = _newest(files, lambda file: not excludes(file.requires_python, target))
+    known = frozenset(str(version) for version in versions)
+    return replace(
+        found, count=len(matching), newest=newest, latest=latest, only_on=_only_on(files, target), known=known
+    )
+
+
+def _withdrawn(offered: Sequence[IndexFile], target: Target, sources: bool) -> Availability:
+    version = max(file.version for file in offered)
+    release = [file for file in offered if file.version == version]
+    return Availability(
+        Obstacle.WITHDRAWN,
+        str(version),
+        only_one=len({file.version for file in offered}) == 1,
+        reason=next((file.withdrawn for file in release if file.withdrawn), ""),
+        when_pinned=any(_fits(file, target, sources) for file in release),
+    )
+
+
+def _left_out(wanted: SpecifierSet, versions: Iterable[Version]) -> tuple[str, ...]:
+    """At most three releases of the very version that an ordered comparison names, which it does not take."""
+    near = {
+        version
+        for clause in wanted
+        if clause.operator in (">", "<", ">=", "<=")
+        for version in versions
+        if version.base_version == Version(clause.version).base_version
+        and version != Version(clause.version)
+        and not clause.contains(version, prereleases=True)
+    }
+    return tuple(str(version) for version in sorted(near, reverse=True)[:3])
+
+
+def _only_on(files: Sequence[IndexFile], target: Target) -> str:
+    tags = {tag for file in files for tag in file.tags or ()}
+    if not tags or any(file.tags is None for file in files):
+        return ""
+    elsewhere = all("linux" not in tag.platform and tag.platform != "any" for tag in tags)
+    return platforms_of(tags, target.cpu) if elsewhere else ""
+
+
+def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> Availability:
+    """What is wrong with the newest release; with the newest one that has wheels, if any has."""
+    versions = {file.version for file in live}
+    with_wheels = {file.version for file in live if file.tags is not None}
+    version = max(with_wheels or versions)
+    release = [file for file in live if file.version == version]
+    asked = dict.fromkeys(str(f.requires_python) for f in release if excludes(f.requires_python, target))
+    excluded = " or ".join(asked)
+    wheels: set[Tag] = set().union(*(file.tags for file in release if file.tags is not None))
+    source = any(file.tags is None for file in release)
+    told = Availability(
+        Obstacle.SOURCE_ONLY, str(version), len(versions) == 1, requires_python=excluded, has_source=source
+    )
+    if sources and source:
+        return replace(told, obstacle=Obstacle.PYTHON)
+    if not wheels:
+        return told
+    languages = {(tag.interpreter, tag.abi) for tag in target.tag_set}
+    machines = {tag.platform for tag in target.tag_set}
+    for_python = {tag for tag in wheels if (tag.interpreter, tag.abi) in languages}
+    here = {tag for tag in wheels if tag.platform in machines}
+    too_new = any(_is_older(target, file.requires_python) for file in release)
+    if for_python and not too_new:
+        return replace(told, obstacle=Obstacle.PLATFORM, platforms=platforms_of(for_python, target.cpu))
+    elsewhere = "" if here else platforms_of(wheels, target.cpu)
+    pythons = "" if for_python else pythons_of(here or wheels)
+    return replace(told, obstacle=Obstacle.PYTHON, pythons=pythons, platforms=elsewhere)
+
+
+def _pins(wanted: SpecifierSet, version: Version) -> bool:
+    """Whether just this version is asked for, which is how one gets a withdrawn release (PEP 592)."""
+    return any(clause.operator in ("==", "===") and clause.version == str(version) for clause in wanted)
+
+
+def _fits(file: IndexFile, target: Target, sources: bool) -> bool:
+    if _is_older(target, file.requires_python):
+        return False
+    return sources if file.tags is None else not file.tags.isdisjoint(target.tag_set)
+
+
+def _newest(files: Sequence[IndexFile], usable: Callable[[IndexFile], bool]) -> str | None:
+    usable_versions = [file.version for file in files if file.withdrawn is None and usable(file)]
+    finals = [version for version in usable_versions if not version.is_prerelease]
+    return str(max(finals or usable_versions)) if usable_versions else None
+
+
+def _works_with(live: Sequence[IndexFile], target: Target, sources: bool) -> tuple[str, ...]:
+    others = [replace(target, python_version=python) for python in PYTHON_VERSIONS if python != target.python_version]
+    return tuple(
+        other.python_version
+        for other in others
+        if any(_fits(file, other, sources) and not excludes(file.requires_python, other) for file in live)
+    )
+
+
+def excludes(requires: SpecifierSet | None, target: Target) -> bool:
+    """Whether no patch release of the target's Python is among those required."""
+    return requires is not None and not any(
+        requires.contains(f"{target.python_version}.{patch}", prereleases=True) for patch in (0, 99)
+    )
+
+
+def _is_older(target: Target, requires: SpecifierSet | None) -> bool:
+    """Whether the target's Python is too old. uv takes no notice of upper bounds of Requires-Python."""
+    own = Version(target.python_version)
+    return any(
+        clause.operator in (">=", ">", "==", "~=")
+        and Version(clause.version.removesuffix(".*")).release[:2] > own.release
+        for clause in requires or ()
+    )

@@ -1,0 +1,181 @@
+"""From uv's facts to a diagnosis: what kind of failure, which package is the obstacle, who brings it in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+
+from dagy_builder.contract import Problem, Reason
+from dagy_builder.explain.availability import Availability, Obstacle
+from dagy_builder.explain.derivation import Edge, Facts, name_of
+from dagy_builder.requirement import Asked
+
+_REASONS = {
+    Obstacle.NO_RELEASE: Reason.NO_MATCHING_VERSION,
+    Obstacle.WITHDRAWN: Reason.NO_MATCHING_VERSION,
+    Obstacle.SOURCE_ONLY: Reason.NO_WHEEL,
+    Obstacle.PLATFORM: Reason.NO_WHEEL,
+    Obstacle.NO_WHEEL: Reason.NO_WHEEL,
+    Obstacle.PYTHON: Reason.PYTHON_INCOMPATIBLE,
+}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What one derivation is about."""
+
+    reason: Reason
+    roots: tuple[Asked, ...]
+    """The user's requirements that take part; leaving them out solves this problem."""
+    subject: str
+    """The package that is the obstacle."""
+    facts: Facts
+    available: Availability | None = None
+    """Why no file of the subject fits, when that is the failure: from uv's words, or `measured` on the index."""
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the obstacle is a requirement of the user and not a dependency of one."""
+        return any(root.name == self.subject for root in self.roots)
+
+    @property
+    def root(self) -> Asked:
+        """The requirement that the problem is told of: the subject's own, if it has one."""
+        return next((root for root in self.roots if root.name == self.subject), self.roots[0])
+
+    def measured(self, available: Availability) -> Diagnosis:
+        """The same with what the index really has, which must be an obstacle."""
+        assert available.obstacle is not None
+        return replace(self, reason=_REASONS[available.obstacle], available=available)
+
+    def wanted(self) -> SpecifierSet:
+        """Which versions of the subject are asked for, as far as uv says it."""
+        wanted = SpecifierSet()
+        for root in self.roots:
+            if root.name == self.subject:
+                wanted &= root.requirement.specifier
+        for edge in self.facts.edges:
+            if name_of(edge.dependency) == self.subject:
+                wanted &= _specifier(edge.dependency)
+        return wanted
+
+
+def diagnoses(facts: Facts, requirements: Sequence[Asked]) -> list[Diagnosis]:
+    """What may be wrong, the likeliest first; the last one is always possible. Empty when no requirement is named.
+
+    uv tells which releases there are also where that is not the point, so what it says of a package is to be checked.
+    """
+    # uv doesn't say that it is the user's URL which leaves only one release of a package.
+    roots = tuple(
+        r for r in requirements if r.name in facts.required or (r.requirement.url and r.name in facts.available)
+    )
+    if not roots:
+        return []
+    unknown = next((root for root in roots if root.name in facts.not_found), None)
+    if unknown:
+        return [Diagnosis(Reason.PACKAGE_NOT_FOUND, (unknown,), unknown.name, facts)]
+    if len(roots) > 1:
+        return [Diagnosis(Reason.UNSATISFIABLE_REQUIREMENTS, roots, roots[0].name, facts)]
+    if facts.not_found:
+        return [Diagnosis(Reason.PACKAGE_NOT_FOUND, roots, facts.not_found[0], facts)]
+    found = [
+        Diagnosis(_REASONS[obstacle], roots, subject, facts, available)
+        for subject, obstacle, available in _suspects(facts)
+    ]
+    if facts.broken:
+        found.append(Diagnosis(Reason.RESOLUTION_FAILED, roots, name_of(facts.broken[0]), facts))
+    if facts.edges or not found:
+        found.append(Diagnosis(Reason.UNSATISFIABLE_REQUIREMENTS, roots, roots[0].name, facts))
+    return found
+
+
+def _suspects(facts: Facts) -> Iterator[tuple[str, Obstacle, Availability]]:
+    """Packages of which uv says that there is nothing that fits, with what it says."""
+    tags = dict(facts.found_tags)
+    for term, wanted in facts.python:
+        yield name_of(term), Obstacle.PYTHON, Availability(Obstacle.PYTHON, requires_python=wanted)
+    for term, kind in facts.without_wheel:
+        known = tags.get(name_of(term), "")
+        if kind == "platform":
+            yield name_of(term), Obstacle.PLATFORM, Availability(Obstacle.PLATFORM, platforms=known)
+        elif kind:
+            yield name_of(term), Obstacle.PYTHON, Availability(Obstacle.PYTHON, pythons=known)
+        else:
+            yield name_of(term), Obstacle.NO_WHEEL, Availability(Obstacle.NO_WHEEL)
+    for term, reason in facts.yanked:
+        yield name_of(term), Obstacle.WITHDRAWN, Availability(Obstacle.WITHDRAWN, reason=reason)
+    for term in (*facts.missing, *facts.available):
+        yield name_of(term), Obstacle.NO_RELEASE, Availability(Obstacle.NO_RELEASE)
+
+
+def _specifier(dependency: str) -> SpecifierSet:
+    try:
+        return Requirement(dependency).specifier
+    except InvalidRequirement:  # alternatives, "beta<1 or beta>2"
+        return SpecifierSet()
+
+
+def problem(
+    diagnosis: Diagnosis, message: str, hint: str, *, wanted: str | None = None, exists: str | None = None
+) -> Problem:
+    """A problem whose message is the whole: what is wrong, and what to do."""
+    hint = hint.rstrip(".") + "."
+    return Problem(
+        message=f"{message} {hint}",
+        requirement=diagnosis.root.text,
+        wanted=wanted,
+        exists=exists,
+        why=message,
+        hint=hint,
+    )
+
+
+def through(diagnosis: Diagnosis, message: str) -> str:
+    """The message, led in by who brings the subject when the user doesn't ask for it himself."""
+    return message if diagnosis.is_direct else f"{needs(diagnosis)}. {message}"
+
+
+def needs(diagnosis: Diagnosis) -> str:
+    """How the user's requirement comes to the subject: "a needs b, b needs c>=2"."""
+    chain = chain_to(diagnosis.subject, {r.name for r in diagnosis.roots}, diagnosis.facts.edges)
+    if not chain:
+        return f"{diagnosis.root.text} needs {diagnosis.subject}"
+    return ", ".join(f"{shown(edge.dependent, diagnosis)} needs {edge.dependency}" for edge in chain)
+
+
+def shown(term: str, diagnosis: Diagnosis) -> str:
+    """A term of uv's, in the user's words where it stands for all that one requirement of the user allows."""
+    name = name_of(term)
+    terms = {edge.dependent for edge in diagnosis.facts.edges if name_of(edge.dependent) == name}
+    return next((root.text for root in diagnosis.roots if root.name == name and len(terms) < 2), term)
+
+
+def chain_to(subject: str, roots: set[str], edges: Sequence[Edge]) -> list[Edge]:
+    """The edges that lead from one of `roots` to `subject`; empty when they don't."""
+    by_dependency = {name_of(edge.dependency): edge for edge in edges}
+    chain: list[Edge] = []
+    while subject not in roots:
+        edge = by_dependency.pop(subject, None)
+        if edge is None:
+            return []
+        chain.insert(0, edge)
+        subject = name_of(edge.dependent)
+    return chain
+
+
+def from_roots(edges: Sequence[Edge], roots: Sequence[str]) -> list[Edge]:
+    """The edges in the order in which one reads them: from each root along what it needs."""
+    ordered: list[Edge] = []
+
+    def follow(name: str) -> None:
+        for edge in edges:
+            if name_of(edge.dependent) == name and edge not in ordered:
+                ordered.append(edge)
+                follow(name_of(edge.dependency))
+
+    for root in roots:
+        follow(root)
+    return [*ordered, *(edge for edge in edges if edge not in ordered)]

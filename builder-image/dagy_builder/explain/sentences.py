@@ -1,0 +1,141 @@
+"""Saying why requirements can't be resolved: from a diagnosis to sentences that tell what to do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from dagy_builder.contract import Problem, Reason
+from dagy_builder.explain.derivation import Facts, name_of
+from dagy_builder.explain.diagnosis import Diagnosis, from_roots, needs, problem, shown, through
+from dagy_builder.explain.files import problem_with_files
+from dagy_builder.explain.hints import ANOTHER_FILE, PUBLISHED_AS, distance, is_downgrade, minor_range
+from dagy_builder.explain.leftovers import leftover_hint
+from dagy_builder.requirement import Asked
+from dagy_builder.target import Target
+
+SUMMARY_LENGTH = 1000
+"""Characters of the message on all problems; it also becomes a Kubernetes Event, whose note holds 1024 bytes."""
+
+_MAX_STEPS = 6
+
+
+def problem_of(diagnosis: Diagnosis, target: Target, *, listed: Sequence[str] = ()) -> Problem:
+    """The failure in sentences. For a package that isn't found, `listed` are names of the list that look like it.
+
+    Other names are never proposed unless they are known to be right: look-alikes belong to strangers.
+    """
+    found = _problem_of(diagnosis, target, listed)
+    hint = leftover_hint(diagnosis.subject, target.python_version) if diagnosis.is_direct else None
+    if hint is None or diagnosis.reason is Reason.UNSATISFIABLE_REQUIREMENTS:
+        return found
+    return replace(found, message=f"{found.why} {hint}.", hint=f"{hint}.")
+
+
+def _problem_of(diagnosis: Diagnosis, target: Target, listed: Sequence[str]) -> Problem:
+    if diagnosis.reason is Reason.PACKAGE_NOT_FOUND:
+        return _not_found(diagnosis, listed)
+    if diagnosis.reason is Reason.RESOLUTION_FAILED:
+        return _broken(diagnosis)
+    if diagnosis.available is not None:
+        return problem_with_files(diagnosis, diagnosis.available, target)
+    return _conflict(diagnosis)
+
+
+def _not_found(diagnosis: Diagnosis, listed: Sequence[str]) -> Problem:
+    name = diagnosis.subject
+    if not diagnosis.is_direct:
+        message = f"{needs(diagnosis)}, which is not in the package index."
+        hint = f"Ask for another version of {diagnosis.root.name}, or name the index that has {name} in spec.index"
+        return problem(diagnosis, message, hint, wanted=name)
+    message = f"{name} is not in the package index."
+    if name in PUBLISHED_AS:
+        hint = f"The module {name} is part of {PUBLISHED_AS[name]}: ask for that"
+    elif listed:
+        hint = f"Did you mean {' or '.join(listed)}, which the list has as well? Otherwise name its index in spec.index"
+    else:
+        hint = "Check the spelling, or name the index that has it in spec.index"
+    return problem(diagnosis, message, hint, wanted=name)
+
+
+def _broken(diagnosis: Diagnosis) -> Problem:
+    term = next(term for term in diagnosis.facts.broken if name_of(term) == diagnosis.subject)
+    message = f"The file of {term} in the package index can't be read."
+    return problem(diagnosis, through(diagnosis, message), ANOTHER_FILE, wanted=term)
+
+
+def _conflict(diagnosis: Diagnosis) -> Problem:
+    roots = diagnosis.roots
+    asked = " and ".join(root.text for root in roots)
+    edges = from_roots(diagnosis.facts.edges, [root.name for root in roots])
+    because = [
+        f"{dependent} needs {' and '.join(edge.dependency for edge in same)}"
+        for dependent, same in groupby(edges, key=lambda edge: shown(edge.dependent, diagnosis))
+    ]
+    because += _obstacles(diagnosis.facts, {root.name for root in roots})
+    if len(because) > _MAX_STEPS:
+        because[_MAX_STEPS:] = [f"and so on ({len(because) - _MAX_STEPS} more, in the log)"]
+    if not because:
+        message = f"{asked} exclude each other."
+    elif len(roots) > 1:
+        message = f"{asked} can't be installed together: {', '.join(because)}."
+    else:
+        message = f"{asked} can't be installed: {', '.join(because)}."
+    hint = "Relax one of them" if len(roots) > 1 else f"Ask for another version of {roots[0].name}"
+    return problem(diagnosis, message, hint, wanted=asked)
+
+
+def _obstacles(facts: Facts, roots: set[str]) -> list[str]:
+    """What keeps requirements apart beside what packages need: releases that one would need, and can't have."""
+    told = [f"{name} is not in the package index" for name in facts.not_found]
+    told += [f"{term} has no wheel that fits" for term, _ in facts.without_wheel]
+    told += [f"{term} needs Python {wanted}" for term, wanted in facts.python]
+    told += [f"{term} was withdrawn" for term, _ in facts.yanked]
+    told += [f"there is no {term}" for term in facts.missing if name_of(term) not in roots]
+    return told
+
+
+def relieved(found: Problem, helping: Sequence[tuple[Asked, str]], besides: str = "") -> Problem:
+    """The problem with a hint that names what was tried and works: a requirement, and the version it then gets.
+
+    The smallest change comes first. `besides` is another way, which was not tried: it comes first where the others are
+    steps back.
+    """
+    if not helping:
+        return found
+    older = bool(besides) and all(is_downgrade(asked.requirement.specifier, version) for asked, version in helping)
+    choices = [
+        f"{minor_range(asked.name, version) or asked.name} instead of {asked.text}"
+        for asked, version in sorted(helping, key=lambda one: distance(one[0].requirement.specifier, one[1]))
+    ]
+    hint = (
+        "Ask for "
+        + ", or for ".join(choices)
+        + f"{', which is older' if older else ''}: that was tried, and all else can stay."
+    )
+    if besides:
+        other = f"{besides[:1].upper()}{besides[1:]}."
+        hint = f"{other} Or ask{hint[3:]}" if older else f"{hint} Or {besides}."
+    return replace(found, message=f"{found.why} {hint}", hint=hint)
+
+
+def summary_of(problems: Sequence[Problem], *, all_found: bool = True) -> str:
+    """All problems in one message of bounded length: as many as fit whole, and how many more there are, and where.
+
+    `all_found` is false when the search had to end before its time.
+    """
+    if len(problems) == 1:
+        return f"{problems[0].message}{'' if all_found else ' There may be more: the time to look was over.'}"
+    told = [f" {number}. {one.message}" for number, one in enumerate(problems, 1)]
+    text = f"{len(problems)} problems{'' if all_found else ', and perhaps more, as the search had to end'}:"
+    for number, sentence in enumerate(told):
+        more = len(told) - number - 1
+        if number and len(text) + len(sentence) + len(_more(more)) > SUMMARY_LENGTH:
+            return text + _more(more + 1)
+        text += sentence
+    return text
+
+
+def _more(count: int) -> str:
+    return f" And {count} more: status.validation.errors has all." if count else ""

@@ -1,0 +1,231 @@
+"""Step `resolve`: from requirements to a lock, with `uv pip compile`."""
+
+from __future__ import annotations
+
+import base64
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from dagy_builder.contract import BuildRequest, Problem, Reason
+from dagy_builder.failure import StepError
+from dagy_builder.indexes.page import IndexFile, uploaded_before
+from dagy_builder.requirement import Asked, check_url, parse_requirements, requirements_file
+from dagy_builder.target import Target
+from dagy_builder.uv.interpreter import bundled_interpreter, require_interpreter
+from dagy_builder.uv.lock import Lock, LockError, WrongWheelError, canonical_lock
+from dagy_builder.uv.packed_lock import pack, unpack
+from dagy_builder.uv.runner import (
+    PYPI,
+    Log,
+    Uv,
+    UvResult,
+    build_arguments,
+    index_arguments,
+    index_urls,
+    runs_package_code,
+)
+
+if TYPE_CHECKING:
+    from dagy_builder.indexes.client import IndexClient
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """A lock, and what uv remarks on it: withdrawn releases, extras that don't exist."""
+
+    lock: Lock
+    warnings: tuple[str, ...] = ()
+
+
+def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
+    """The lock for the request. Raises StepError with every problem found."""
+    target = Target.of(request)
+    check_sources(request)
+    requirements = parse_requirements(request.requirements)
+    lines = requirements_file(requirements)
+    compiler = Compiler.of(request, target, uv)
+    answer, text = compiler.run(lines, log)
+    if answer.code != 0:
+        # Here, because half of this module's import time would be spent for failures.
+        from dagy_builder.explain.search import why_not
+
+        raise why_not(requirements, answer.output, compiler, target)
+    try:
+        lock = canonical_lock(text, target, _origins(lines, compiler))
+    except LockError as error:
+        reason = Reason.NO_WHEEL if isinstance(error, WrongWheelError) else Reason.RESOLUTION_FAILED
+        raise StepError(reason, str(error), problems=[Problem(message=str(error))]) from error
+    for package in lock.packages:
+        log(f"{package.name}=={package.version}" if package.version else f"{package.name} @ {package.file}")
+    return Resolution(lock, (*warnings_in(answer.output), *_passed_over(requirements, lock, compiler)))
+
+
+def _passed_over(requirements: Sequence[Asked], lock: Lock, compiler: Compiler) -> tuple[str, ...]:
+    if compiler.builds_sources:
+        return ()
+    from dagy_builder.steps.passed_over import warnings_of_passed_over
+
+    return warnings_of_passed_over(requirements, lock.packages, compiler, compiler.target, datetime.now(UTC))
+
+
+def check_sources(request: BuildRequest) -> None:
+    """Raise StepError unless the index URLs and the time are what they should be: they become arguments of uv."""
+    for url in filter(None, (request.index_url, *request.extra_index_urls)):
+        try:
+            check_url(url)
+        except ValueError as error:
+            raise StepError(Reason.MALFORMED_REQUIREMENT, f"An index in spec.index: {error}") from error
+    if request.exclude_newer is not None:
+        try:
+            datetime.fromisoformat(request.exclude_newer)
+        except ValueError as error:
+            message = "spec.excludeNewer is no time. Write it like 2026-01-31T00:00:00Z (RFC 3339)."
+            raise StepError(Reason.MALFORMED_REQUIREMENT, message) from error
+
+
+def warnings_in(output: str) -> tuple[str, ...]:
+    """uv's warnings, each a sentence."""
+    return tuple(line.removeprefix("warning: ") for line in output.splitlines() if line.startswith("warning: "))
+
+
+def _origins(lines: str, compiler: Compiler) -> Callable[[str], str | None]:
+    """Which index each name comes from. Only a second format of uv's answer tells it, where there are several."""
+    if not compiler.request.extra_index_urls:
+        return lambda _: compiler.request.index_url or PYPI
+    answer, text = compiler.run(lines, output="requirements.txt", extra=("--emit-index-annotation",))
+    return indexes_by_name(text if answer.code == 0 else "").get
+
+
+def indexes_by_name(requirements: str) -> dict[str, str]:
+    """Normalized names to index URLs, out of a requirements.txt with uv's index annotations."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in requirements.splitlines():
+        if match := re.match(r"([A-Za-z0-9._-]+)", line):
+            name = canonicalize_name(match[1])
+        elif match := re.match(r"\s+# from (\S+)$", line):
+            found[name] = match[1]
+    return found
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """`uv pip compile` for one request."""
+
+    request: BuildRequest
+    target: Target
+    uv: Uv
+    python: Path
+
+    @classmethod
+    def of(cls, request: BuildRequest, target: Target, uv: Uv) -> Compiler:
+        """Any Python will do for wheels, which are chosen by tags; source distributions need the target's own."""
+        if runs_package_code(request):
+            return cls(request, target, uv, require_interpreter(target, uv))
+        return cls(request, target, uv, bundled_interpreter(target) or Path(sys.executable))
+
+    @property
+    def builds_sources(self) -> bool:
+        """Whether source distributions may be built."""
+        return runs_package_code(self.request)
+
+    @cached_property
+    def _index(self) -> IndexClient:
+        from dagy_builder.indexes.client import IndexClient
+
+        return IndexClient([self.uv.local(url) for url in index_urls(self.request)], direct=self.uv.route is not None)
+
+    def run(
+        self,
+        lines: str,
+        log: Log = lambda _: None,
+        *,
+        output: str = "pylock.toml",
+        extra: Sequence[str] = (),
+        seconds: float | None = None,
+    ) -> tuple[UvResult, str]:
+        """One run: what uv said, and the output (pylock.toml or requirements.txt) if it succeeded."""
+        with tempfile.TemporaryDirectory(prefix="dagy-resolve-") as folder:
+            source, target = Path(folder, "requirements.in"), Path(folder, output)
+            source.write_text(self.uv.route.local_requirements(lines) if self.uv.route else lines)
+            arguments = [*self._arguments(output), *extra, "--output-file", str(target), str(source)]
+            answer = self.uv.run(arguments, log, Path(folder), with_stdout=False, seconds=seconds)
+            return answer, self.uv.public(target.read_text()) if target.exists() else ""
+
+    def failure_without(self, requirements: Sequence[Asked], deadline: float) -> str | None:
+        """What uv says to fewer requirements; None when those can be resolved, or nothing came out in time."""
+        if (seconds := deadline - time.monotonic()) <= 0:
+            return None
+        answer, _ = self.run(requirements_file(requirements), seconds=seconds)
+        return answer.output if answer.code > 0 else None
+
+    def newest(self, name: str, deadline: float) -> str | None:
+        """The newest version of a package that fits the target, whatever it depends on."""
+        return self._version_of(name, f"{name}\n", deadline, extra=("--no-deps",))
+
+    def version_within(self, asked: Asked, others: Sequence[Asked], deadline: float) -> str | None:
+        """The version that `asked` gets when it is resolved with the others; None when it can't be."""
+        return self._version_of(asked.name, requirements_file([asked, *others]), deadline)
+
+    def files(self, name: str, deadline: float) -> list[IndexFile] | None:
+        """What the index has of a package: nothing when it doesn't know it, None when it doesn't tell."""
+        files = self._index.files(name, deadline)
+        newest = self.request.exclude_newer
+        return uploaded_before(files, datetime.fromisoformat(newest)) if files and newest else files
+
+    def index_before_others(self, name: str) -> str:
+        """URL of the index whose files `files` gave, where further ones were not asked for that; else ""."""
+        urls, position = index_urls(self.request), self._index.position(name)
+        return "" if position is None or position == len(urls) - 1 else urls[position]
+
+    def _version_of(self, name: str, lines: str, deadline: float, extra: Sequence[str] = ()) -> str | None:
+        if (seconds := deadline - time.monotonic()) <= 0:
+            return None
+        answer, text = self.run(lines, extra=extra, seconds=seconds)
+        if answer.code != 0:
+            return None
+        try:
+            locked = canonical_lock(text, self.target)
+        except LockError:
+            return None
+        return next((package.version for package in locked.packages if package.name == name), None)
+
+    def _arguments(self, output: str) -> list[str]:
+        """Nothing of the user's stands in them but the index URLs and a time, which were parsed."""
+        newest = self.request.exclude_newer
+        return [
+            "pip",
+            "compile",
+            "--no-config",
+            *build_arguments(self.request),
+            f"--format={output}",
+            "--no-header",
+            *("--python", str(self.python)),
+            *("--python-version", self.target.python_version),
+            *("--python-platform", self.target.uv_platform),
+            *index_arguments(self.request, self.uv),
+            *(("--exclude-newer", newest) if newest else ()),
+        ]
+
+
+def lock_result(resolution: Resolution) -> dict[str, Any]:
+    """The lock as a step's result; the text is packed and in base64."""
+    lock = resolution.lock
+    packed = base64.b64encode(pack(lock.text)).decode()
+    result = {"lock": packed, "lockHash": lock.hash, "packages": lock.names_versions}
+    return {**result, "warnings": list(resolution.warnings)} if resolution.warnings else result
+
+
+def lock_of_result(result: dict[str, Any]) -> str:
+    """The lock's text out of a result."""
+    return unpack(base64.b64decode(result["lock"]))

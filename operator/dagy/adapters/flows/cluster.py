@@ -1,0 +1,232 @@
+"""The cluster as FlowDeployments use it: deployments, revisions, CronJobs, runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from dagy.adapters.kube.api import GROUP_PATHS, Json, KubeApi, KubeError, flowdeployment_path, namespaced
+from dagy.adapters.kube.events import EventRecorder
+from dagy.adapters.kube.finalizers import remove_finalizer
+from dagy.adapters.kube.reviews import may_get
+from dagy.core.common.slug import OwnedSlug
+from dagy.core.flows.facts import RunFact, controller_of, is_owned, runs_of
+from dagy.core.flows.revisions import (
+    KeptRevision,
+    Pin,
+    code_in,
+    counted,
+    number_in,
+    owner_reference,
+    pins_in,
+    revision_name,
+    revisions_in,
+    users_of,
+)
+from dagy.core.package.plan import Key
+from dagy.model import constants as names
+from dagy.model.flowstatus import Revision
+
+_FOREIGN_PAGES, _FOREIGN_ACCOUNTS = 16, 100
+"""Of one other namespace: pages of at most 8 MiB, and service accounts."""
+
+
+class FlowCluster:
+    """The Kubernetes objects around FlowDeployments. Each method is a few API calls and may raise KubeError."""
+
+    def __init__(self, api: KubeApi, namespaces: tuple[str, ...] = ()) -> None:
+        """`namespaces`: where deployments are, as far as that is known; everywhere when there are none."""
+        self._api, self._namespaces = api, namespaces
+        self._events = EventRecorder(api, names.FLOWDEPLOYMENT_KIND)
+
+    async def deployment(self, key: Key) -> Json | None:
+        """The FlowDeployment as it is now."""
+        return await self._api.get(flowdeployment_path(key.namespace, key.name))
+
+    async def deployment_keys(self, namespaces: tuple[str, ...]) -> list[Key]:
+        """All FlowDeployments, or those of some namespaces."""
+        everywhere = [f"/apis/{names.API_VERSION}/{names.FLOWDEPLOYMENT_PLURAL}"]
+        paths = [flowdeployment_path(namespace) for namespace in namespaces] or everywhere
+        return [key for path in paths for key in await self._api.list_metadata(path, Key.of)]
+
+    async def write_status(self, deployment: Json, status: Mapping[str, Any]) -> Json:
+        """Replace the status. Raises KubeError 409 when the object has changed since it was read."""
+        return await self._apply(deployment, {"status": dict(status)}, "status")
+
+    async def write_finalizer(self, deployment: Json) -> Json:
+        """Set our finalizer. Raises KubeError 409 as above."""
+        return await self._apply(deployment, {}, "", {"finalizers": [names.FINALIZER]})
+
+    async def let_go(self, deployment: Json) -> None:
+        """Take our finalizer away, whoever put it there. Raises KubeError 409 as above."""
+        metadata = deployment["metadata"]
+        await remove_finalizer(self._api, flowdeployment_path(metadata["namespace"], metadata["name"]), deployment)
+
+    async def _apply(self, obj: Json, fields: Json, subresource: str, metadata: Json | None = None) -> Json:
+        known = {key: obj["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
+        kind = {"apiVersion": names.API_VERSION, "kind": names.FLOWDEPLOYMENT_KIND}
+        path = flowdeployment_path(known["namespace"], known["name"], subresource)
+        return await self._api.apply(path, {**kind, "metadata": {**known, **(metadata or {})}, **fields})
+
+    async def record_event(self, deployment: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
+        """One Event for the deployment. Best effort: it never fails."""
+        await self._events.record(deployment, warning=warning, reason=reason, message=message, now=now)
+
+    async def revisions(self, key: Key, uid: str) -> tuple[KeptRevision, ...]:
+        """The deployment's revisions, newest first."""
+        pages = self._revisions(key.namespace, f"{names.LABEL_FLOW}={key.name}")
+        found = [kept async for page in pages for kept in revisions_in(page, uid)]
+        return tuple(sorted(found, key=lambda kept: kept.number, reverse=True))
+
+    async def numbers(self, key: Key, uid: str) -> list[int]:
+        """The numbers of its revisions, newest first."""
+        path, selector = namespaced("controllerrevisions", key.namespace), f"{names.LABEL_FLOW}={key.name}"
+        found = await self._api.list_metadata(path, number_in, labelSelector=selector)
+        return sorted((one[1] for one in found if one and one[0] == uid), reverse=True)
+
+    async def revision(self, key: Key, uid: str, number: int) -> Revision | None:
+        """The deployment's revision of that number: of many, the one that is needed, for each may be large."""
+        path = namespaced("controllerrevisions", key.namespace, revision_name(key.name, uid, number))
+        found = await self._api.get(path)
+        return next((kept.revision for kept in revisions_in([found] if found else [], uid)), None)
+
+    async def present_revision(self, key: Key, uid: str) -> Revision | None:
+        """The revision that runs are made from."""
+        for number in await self.numbers(key, uid):
+            found = await self.revision(key, uid, number)
+            if found:
+                return found
+        return None
+
+    async def code_of_others(self, namespace: str, uid: str) -> tuple[list[str], list[str]]:
+        """The other deployments of a namespace: their names, and the URIs of all code that they use or keep."""
+        living: dict[str, str] = {}
+        uris: list[str] = []
+        async for page in self._api.pages(flowdeployment_path(namespace), {}):
+            others = [d for d in page.get("items") or [] if d["metadata"]["uid"] != uid]
+            living |= {d["metadata"]["uid"]: d["metadata"]["name"] for d in others}
+            uris += [d["spec"]["artifact"]["uri"] for d in others]
+        async for items in self._revisions(namespace, names.LABEL_FLOW):
+            uris += code_in(items, living.keys())
+        return list(living.values()), uris
+
+    async def create_revision(self, revision: Json) -> bool:
+        """Keep a revision. False when there is one of that number: somebody was faster."""
+        path = namespaced("controllerrevisions", revision["metadata"]["namespace"])
+        return await self._api.create(path, revision) is not None
+
+    async def delete_revision(self, namespace: str, name: str) -> None:
+        """Forget a revision."""
+        await self._api.delete(namespaced("controllerrevisions", namespace, name))
+
+    async def pins(self, owned: OwnedSlug) -> tuple[Pin, ...]:
+        """Every artifact of the package that a kept revision of a deployment refers to.
+
+        One namespace after the other, for revisions may be large.
+        """
+        return tuple([pin for place in await self._users(owned.slug) for pin in await self._pins_in(place, owned)])
+
+    async def users(self, owned: OwnedSlug) -> list[str]:
+        """Deployments whose newest revision uses the package, as namespace/name."""
+        pins = await self.pins(owned)
+        latest: dict[str, int] = {}
+        for namespace in sorted({pin.namespace for pin in pins}):
+            path = namespaced("controllerrevisions", namespace)
+            numbers = await self._api.list_metadata(path, number_in, labelSelector=names.LABEL_FLOW)
+            for uid, number in filter(None, numbers):
+                latest[uid] = max(number, latest.get(uid, 0))
+        return users_of(pins, latest)
+
+    async def _users(self, slug: str) -> list[str]:
+        """Namespaces with a ControllerRevision that says it uses the package; for that its metadata will do."""
+        everywhere = [f"{GROUP_PATHS['controllerrevisions']}/controllerrevisions"]
+        paths = [namespaced("controllerrevisions", namespace) for namespace in self._namespaces] or everywhere
+        selector = f"{names.LABEL_USES_PREFIX}{slug}"
+        return sorted(
+            {
+                str(place)
+                for path in paths
+                for place in await self._api.list_metadata(path, lambda one: one["namespace"], labelSelector=selector)
+            }
+        )
+
+    async def _pins_in(self, namespace: str, owned: OwnedSlug) -> tuple[Pin, ...]:
+        """What counts of a namespace's revisions.
+
+        In the package's own namespace, whoever may write ControllerRevisions may pin. In others only flows whose
+        account the package's namespace lets get it, and of their text no more is read, and asked for, than so much.
+        """
+        own = namespace == owned.key.namespace
+        pages, pins = 0, list[Pin]()
+        async for items in self._revisions(namespace, f"{names.LABEL_USES_PREFIX}{owned.slug}"):
+            pins += pins_in(items, owned.slug)
+            pages += 1
+            if pages == _FOREIGN_PAGES and not own:
+                break
+        if not pins:
+            return ()
+        accounts = None if own else await self._allowed(namespace, pins, owned)
+        living = await self._api.list_metadata(flowdeployment_path(namespace), lambda one: (one["name"], one["uid"]))
+        return counted(pins, frozenset(living), accounts)
+
+    async def _allowed(self, namespace: str, pins: Iterable[Pin], owned: OwnedSlug) -> frozenset[str]:
+        newest = sorted(pins, key=lambda pin: pin.number, reverse=True)
+        accounts = list(dict.fromkeys(pin.service_account for pin in newest))[:_FOREIGN_ACCOUNTS]
+        answers = await asyncio.gather(*(may_get(self._api, namespace, one, owned.key) for one in accounts))
+        return frozenset(account for account, allowed in zip(accounts, answers, strict=True) if allowed)
+
+    async def cron_job(self, key: Key) -> Json | None:
+        """The CronJob of the deployment's name, whoever it belongs to."""
+        return await self._api.get(namespaced("cronjobs", key.namespace, key.name))
+
+    async def apply_cron_job(self, manifest: Json) -> Json:
+        """Create or change the CronJob."""
+        metadata = manifest["metadata"]
+        return await self._api.apply(namespaced("cronjobs", metadata["namespace"], metadata["name"]), manifest)
+
+    async def end_schedule(self, deployment: Json, uid: str) -> None:
+        """Delete the CronJob of that UID, and take over its Jobs: what would have no owner would be nobody's run."""
+        key, owner = Key.of(deployment["metadata"]), owner_reference(deployment)
+        path = namespaced("cronjobs", key.namespace, key.name)
+        await self._api.merge(path, {"metadata": {"uid": uid}, "spec": {"suspend": True}})
+        for job in await self._jobs(key):
+            if controller_of(job).get("uid") == uid:
+                metadata = {"uid": job["metadata"]["uid"], "ownerReferences": [owner]}
+                await self._take(namespaced("jobs", key.namespace, job["metadata"]["name"]), {"metadata": metadata})
+        await self._api.delete(path, uid=uid)
+
+    async def runs(self, key: Key, uid: str, asked: str = "", cron_job: Json | None = None) -> tuple[RunFact, ...]:
+        """The deployment's runs, newest first; `asked` is the request that it carries, `cron_job` that of its name."""
+        return runs_of(await self._jobs(key), uid, asked, cron_job)
+
+    async def start_run(self, job: Json) -> bool:
+        """Create a run's Job. False when it exists. Raises KubeError 409 when the name is somebody else's."""
+        namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
+        if await self._api.create(namespaced("jobs", namespace), job):
+            return True
+        found = await self._api.get(namespaced("jobs", namespace, name))
+        if found is None or not is_owned(found, job["metadata"]["ownerReferences"][0]["uid"]):
+            raise KubeError(409, "Conflict", f"Job {namespace}/{name} exists and is not this deployment's")
+        return False
+
+    async def delete_run(self, namespace: str, name: str) -> None:
+        """Delete a run's Job with its pods."""
+        await self._api.delete(namespaced("jobs", namespace, name))
+
+    async def _jobs(self, key: Key) -> list[Json]:
+        path, selector = namespaced("jobs", key.namespace), f"{names.LABEL_FLOW}={key.name}"
+        return (await self._api.list(path, labelSelector=selector))[0]
+
+    async def _take(self, path: str, body: Json) -> None:
+        try:
+            await self._api.merge(path, body)
+        except KubeError as error:
+            if error.status != 404:
+                raise
+
+    async def _revisions(self, namespace: str, selector: str) -> AsyncIterator[list[Json]]:
+        path = namespaced("controllerrevisions", namespace)
+        async for page in self._api.pages(path, {"labelSelector": selector}):
+            yield page.get("items") or []

@@ -1,0 +1,115 @@
+"""Questions to the API server: whose token is this, and who may do what (authentication and authorization reviews)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dagy.adapters.kube.api import Json, KubeApi
+from dagy.core.package.plan import Key
+from dagy.core.rest.client_certificate import CertifiedUser
+from dagy.model import constants as names
+
+SELF_ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+_SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_TOKEN = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 a path
+_PREFIX = "system:serviceaccount:"
+_POD_NAME = "authentication.kubernetes.io/pod-name"
+
+
+@dataclass(frozen=True)
+class PodIdentity:
+    """The service account and the pod that a bound token was made for."""
+
+    namespace: str
+    service_account: str
+    pod: str
+    user: dict[str, Any]
+    """username, uid, groups and extra, as the token review gave them."""
+
+
+async def may(api: KubeApi, verb: str, plural: str, namespace: str, name: str = "") -> bool:
+    """Whether the owner of `api`'s token may do that to one of our kinds."""
+    return await _may(api, attributes(verb, plural, namespace, name))
+
+
+async def may_with_pods(api: KubeApi, namespace: str, verb: str, subresource: str = "") -> bool:
+    """The same for the pods of a namespace."""
+    wanted = {"resource": "pods", "namespace": namespace, "verb": verb}
+    return await _may(api, {**wanted, "subresource": subresource} if subresource else wanted)
+
+
+async def _may(api: KubeApi, attributes: dict[str, str]) -> bool:
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    return bool((await api.post(SELF_ACCESS, review))["status"].get("allowed"))
+
+
+async def review_access(api: KubeApi, user: CertifiedUser, attributes: dict[str, str]) -> Json:
+    """The SubjectAccessReview of somebody whom we have authenticated ourselves."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": user.name, "groups": list(user.groups), "resourceAttributes": attributes},
+    }
+    return await api.post(_ACCESS, review)
+
+
+async def user_of(api: KubeApi) -> str:
+    """The name of whom `api`'s token belongs to. Raises KubeError (401) for a token that is not accepted."""
+    review = await api.post(_SELF, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
+    return str(((review.get("status") or {}).get("userInfo") or {}).get("username", ""))
+
+
+async def pod_of(api: KubeApi, token: str) -> PodIdentity | None:
+    """Which pod a token for our audience belongs to; None for any other token.
+
+    The API server checks signature, audience, expiry, and that pod and service account still exist.
+    """
+    review = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenReview",
+        "spec": {"token": token, "audiences": [names.API_AUDIENCE]},
+    }
+    status = (await api.post(_TOKEN, review)).get("status") or {}
+    user = status.get("user") or {}
+    pods = (user.get("extra") or {}).get(_POD_NAME) or []
+    namespace, _, account = str(user.get("username", "")).removeprefix(_PREFIX).partition(":")
+    # A server that knows no audiences would accept any token: it must say that it checked ours.
+    audience_checked = names.API_AUDIENCE in (status.get("audiences") or [])
+    known = status.get("authenticated") and audience_checked and str(user.get("username", "")).startswith(_PREFIX)
+    return PodIdentity(namespace, account, str(pods[0]), user) if known and pods else None
+
+
+async def account_may_get(api: KubeApi, identity: PodIdentity, namespace: str, name: str) -> bool:
+    """Whether a pod's service account may get that DepPackage."""
+    user = identity.user
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": user.get("username"),
+            "uid": user.get("uid"),
+            "groups": user.get("groups") or [],
+            "extra": user.get("extra") or {},
+            "resourceAttributes": attributes("get", names.DEPPACKAGE_PLURAL, namespace, name),
+        },
+    }
+    return bool((await api.post(_ACCESS, review))["status"].get("allowed"))
+
+
+async def may_get(api: KubeApi, namespace: str, account: str, package: Key) -> bool:
+    """Whether a service account may get a DepPackage, when no token of its own is at hand."""
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
+    user = {"username": f"{_PREFIX}{namespace}:{account}", "groups": groups}
+    return await account_may_get(api, PodIdentity(namespace, account, "", user), package.namespace, package.name)
+
+
+def attributes(verb: str, plural: str, namespace: str, name: str) -> dict[str, str]:
+    """One thing that may be allowed with our kinds; without a name, with all of a namespace."""
+    place = {"group": names.GROUP, "version": names.VERSION, "resource": plural, "namespace": namespace, "verb": verb}
+    return {**place, "name": name} if name else place

@@ -1,0 +1,1 @@
+"""What cluster and S3 hold of packages."""

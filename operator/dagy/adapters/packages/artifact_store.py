@@ -1,0 +1,203 @@
+"""What the operator keeps in S3 and finds there again: locks, records of builds, logs.
+
+S3 is where the truth about finished work lies; status only repeats it. boto3 blocks, so each call runs in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from dagy.adapters.packages.copying import copy_build, take_over
+from dagy.core.common.failure import Failure
+from dagy.core.common.keys import LOG_NAME, Location, ObjectKey, PackageHome
+from dagy.core.package.observed import Missing, Record, Resolution
+from dagy.core.package.plan import BuildPlan
+from dagy.core.package.reuse import Source
+from dagy_builder.contract import Artifact, Fault
+from dagy_builder.storage.store import ObjectStore, StorageError
+
+_LATE_AFTER = timedelta(hours=2, minutes=30)
+"""When nothing of a deleted package can still run: longest time-out, 2 h, and some more for clocks that differ."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A resolution together with the text of its pylock.toml."""
+
+    resolution: Resolution
+    text: str
+
+
+def failure_of_storage(error: StorageError) -> Failure:
+    """The storage's error as a failure of the package."""
+    return Failure(error.reason, error.message, Fault(error.fault))
+
+
+class ArtifactStore:
+    """The objects of all packages in one bucket. Every method raises StorageError when S3 refuses or is away."""
+
+    def __init__(self, objects: ObjectStore, location: Location) -> None:
+        self._objects, self.location = objects, location
+
+    async def lock(self, home: PackageHome, spec_hash: str) -> Lock | None:
+        """The lock kept for that spec hash."""
+        data = await self._first(home.locks(spec_hash))
+        if data is None:
+            return None
+        kept = json.loads(data)
+        warnings = tuple(kept.get("warnings", ()))
+        resolution = Resolution(kept["specHash"], kept["lockHash"], kept.get("refreshToken", ""), warnings)
+        return Lock(resolution, kept["lock"])
+
+    async def keep_lock(self, home: PackageHome, lock: Lock) -> None:
+        """Keep the lock for the spec hash that it was found for; a newer one replaces an older one."""
+        found = lock.resolution
+        kept = {
+            "specHash": found.spec_hash,
+            "lockHash": found.lock_hash,
+            "refreshToken": found.refresh_token,
+            "warnings": list(found.warnings),
+            "lock": lock.text,
+        }
+        await self._put(home.lock(found.spec_hash), json.dumps(kept).encode(), "application/json")
+
+    async def record(self, home: PackageHome, plan: BuildPlan, lock_hash: str) -> Record | Missing | None:
+        """The finished build of that lock for the plan's target and compression, or that its ZIP is gone."""
+        build = replace(plan.request(), lock_hash=lock_hash)
+        found = _record(await self._first(home.records(build)), home)
+        # Keys hold the beginning of the hash only.
+        return await self._whole(home, found) if found and found.artifact.lock_hash == lock_hash else None
+
+    async def size(self, key: ObjectKey) -> int | None:
+        """Size of the object in bytes; None when there is none."""
+        found = await asyncio.to_thread(self._objects.head, key.text)
+        return found.size if found else None
+
+    async def _whole(self, home: PackageHome, record: Record) -> Record | Missing:
+        """Nothing that is read here is adopted before S3 has said that its ZIP is there."""
+        zipped = home.artifact_of(record.artifact.uri)
+        size = await self.size(zipped) if zipped else None
+        return record if size == record.artifact.size_bytes else Missing(record, size)
+
+    async def all_records(self, home: PackageHome) -> list[Record]:
+        """All finished builds of the package whose ZIPs are there, newest first."""
+        listed = await asyncio.to_thread(lambda: list(self._objects.list(home.earlier.text)))
+        keys = [key for key in map(home.listed, listed) if key and home.is_record(key)]
+        records = [_record(await self._get(key), home) for key in keys]
+        whole = [await self._whole(home, record) for record in records if record]
+        return sorted(
+            (r for r in whole if isinstance(r, Record)), key=lambda record: record.artifact.built_at, reverse=True
+        )
+
+    async def keep_log(self, home: PackageHome, job: str, text: str) -> str:
+        """Keep a Job's log; its URI."""
+        key = home.log(job)
+        await self._put(key, text.encode(), "text/plain; charset=utf-8")
+        return self.location.uri(key)
+
+    async def delete_log(self, home: PackageHome, job: str) -> None:
+        """Delete a Job's log; one that is gone is fine."""
+        await asyncio.to_thread(self._objects.delete, home.log(job).text)
+
+    async def finish_record(self, home: PackageHome, record: Record, log_uri: str, image_id: str) -> Record:
+        """Add to the record what only somebody outside the pod can know: the whole log, and the image's digest."""
+        artifact, log = record.artifact, home.key_of(log_uri)
+        zipped, key = home.artifact_of(artifact.uri), home.records(artifact)[0]
+        if zipped and log:
+            beside = home.beside(zipped, LOG_NAME)
+            if await asyncio.to_thread(self._objects.copy, log.text, beside.text):
+                artifact = replace(artifact, log_uri=self.location.uri(beside))
+        found = await asyncio.to_thread(self._objects.get_tagged, key.text)
+        kept = _record(found[0], home) if found else None
+        if found is None or kept is None or kept.artifact.uri != artifact.uri:
+            return record  # a later build's by now
+        told = {**json.loads(found[0]), **artifact.to_json(), **({"imageId": image_id} if image_id else {})}
+        data = json.dumps(told, indent=1).encode()
+        done = await asyncio.to_thread(self._objects.replace, key.text, data, "application/json", found[1])
+        return replace(record, artifact=artifact) if done else record
+
+    async def copy_artifact(
+        self, home: PackageHome, source: PackageHome, plan: BuildPlan, resolution: Resolution, build_token: str
+    ) -> Record | None:
+        """Copy the source's artifact of that lock and what lies beside it; None when it is not there (any more)."""
+        build = replace(plan.request(), lock_hash=resolution.lock_hash)
+        origin = {"namespace": source.owned.key.namespace, "name": source.owned.key.name, "slug": source.slug}
+        told = {"slug": home.slug, "buildToken": build_token, "reusedFrom": origin}
+        return _record(await asyncio.to_thread(copy_build, self._objects, source, home, build, told), home)
+
+    async def delete_artifact(self, home: PackageHome, artifact: Artifact) -> None:
+        """Delete one artifact's ZIP and what lies beside it; the record as well, unless a later build has taken it."""
+        zipped = home.artifact_of(artifact.uri)
+        if zipped is None:
+            return  # whoever wrote that into the status did not mean the package's own
+        for key in home.records(artifact):  # first: nothing may point at a ZIP that is gone
+            kept = _record(await self._get(key), home)
+            if kept and kept.artifact.uri == artifact.uri:
+                await asyncio.to_thread(self._objects.delete, key.text)
+        beside = await asyncio.to_thread(lambda: list(self._objects.list(home.family(zipped).text)))
+        await asyncio.to_thread(self._objects.delete_all, beside)
+
+    async def mark(self, home: PackageHome) -> None:
+        """Leave a trace of a package that may have none of its own yet."""
+        await self._put(home.trace, b"", "text/plain")
+
+    async def has_traces(self, namespace: str, slug: str, uid: str) -> bool:
+        """Whether that very package has written anything at that slug."""
+        prefix = self.location.traces(namespace, slug, uid)
+        return await asyncio.to_thread(lambda: next(iter(self._objects.list(prefix.text)), None) is not None)
+
+    async def take_over(self, home: PackageHome) -> None:
+        """Make the package's own what predecessors of its name have left to it (deletionPolicy Retain)."""
+        await asyncio.to_thread(take_over, self._objects, home)
+
+    async def retain(self, home: PackageHome) -> None:
+        """Leave a deleted package's objects to a namesake."""
+        await self._put(home.retained, b"", "text/plain")
+
+    async def delete(self, home: PackageHome) -> None:
+        """Delete everything of one package. Nothing of a namesake that comes after it can be among that."""
+        await self._put(home.note_of_deletion, b"", "text/plain")
+        await asyncio.to_thread(self._objects.delete_prefix, home.folder.text)
+        listed = await asyncio.to_thread(lambda: list(self._objects.list(home.earlier.text)))
+        flat = [key.text for key in map(home.listed, listed) if key]
+        await asyncio.to_thread(self._objects.delete_all, flat)
+
+    async def sweep(self, now: datetime) -> None:
+        """Delete what was uploaded after its package's deletion, by pods on nodes that nobody could reach."""
+        deleted = self.location.deleted
+        notes = await asyncio.to_thread(lambda: list(self._objects.list_since(deleted.text)))
+        for listed, since in notes:
+            found = self.location.deleted_in(listed)
+            if found and now - since > _LATE_AFTER:
+                note, folder = found
+                await asyncio.to_thread(self._objects.delete_prefix, folder.text)
+                await asyncio.to_thread(self._objects.delete, note.text)
+
+    async def _first(self, keys: Iterable[ObjectKey]) -> bytes | None:
+        for key in keys:
+            data = await self._get(key)
+            if data is not None:
+                return data
+        return None
+
+    async def _get(self, key: ObjectKey) -> bytes | None:
+        return await asyncio.to_thread(self._objects.get, key.text)
+
+    async def _put(self, key: ObjectKey, data: bytes, content_type: str) -> None:
+        await asyncio.to_thread(self._objects.put, key.text, data, content_type)
+
+
+def _record(data: bytes | None, home: PackageHome) -> Record | None:
+    """A record, if all that it names is the package's."""
+    if data is None:
+        return None
+    kept = json.loads(data)
+    artifact, origin = Artifact.from_json(kept), kept.get("reusedFrom")
+    if not home.owns(artifact.to_json()):
+        return None
+    source = Source(origin["name"], origin["slug"]) if origin else None
+    return Record(artifact, kept.get("buildToken", ""), source)

@@ -1,0 +1,83 @@
+"""SlugClaims as Kubernetes keeps them: who owns a slug, asked of the API server each time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from dagy.adapters.kube.api import KubeApi, KubeError, custom_path
+from dagy.core.common.keys import Location, PackageHome
+from dagy.core.common.slug import Claim, OwnedSlug, claim_in, is_slug, owned
+from dagy.core.package.plan import Key
+from dagy.model import constants as names
+
+
+class Claims:
+    """Each method is an API call or two, and may raise KubeError."""
+
+    def __init__(self, api: KubeApi) -> None:
+        self._api = api
+
+    async def namespace_uid(self, namespace: str) -> str:
+        """UID of the namespace as it is now; empty when there is none."""
+        found = await self._api.get(f"/api/v1/namespaces/{namespace}")
+        return str(found["metadata"]["uid"]) if found else ""
+
+    async def claim(self, slug: str) -> Claim | None:
+        """Whose slug that is; None for a text that is no slug."""
+        if not is_slug(slug):
+            return None
+        found = await self._api.get(custom_path(names.SLUGCLAIM_PLURAL, name=slug.lower()))
+        return claim_in(found) if found else None
+
+    async def owner(self, slug: str) -> OwnedSlug | None:
+        """The slug with its package, if that package's namespace is still the one that the claim was made in."""
+        claim = await self.claim(slug)
+        return owned(claim, claim.key, await self.namespace_uid(claim.key.namespace)) if claim else None
+
+    async def home_of(self, package: Mapping[str, Any], location: Location) -> PackageHome | None:
+        """Where the package's objects lie, once its claim says that its slug is its own; None before that."""
+        metadata = package["metadata"]
+        key = Key(metadata["namespace"], metadata["name"])
+        slug = str((package.get("status") or {}).get("slug") or "")
+        claim, uid = await asyncio.gather(self.claim(slug), self.namespace_uid(key.namespace))
+        mine = owned(claim, key, uid)
+        return PackageHome(location, mine, metadata["uid"]) if mine else None
+
+    async def of(self, key: Key) -> list[Claim]:
+        """All claims of that namespace and name, those of earlier namespaces of that name among them."""
+        selector = f"spec.namespace={key.namespace},spec.name={key.name}"
+        items, _ = await self._api.list(custom_path(names.SLUGCLAIM_PLURAL), fieldSelector=selector)
+        return [claim for claim in map(claim_in, items) if claim]
+
+    async def count(self, namespace: str) -> int:
+        """How many claims there are of a namespace of that name."""
+        path = custom_path(names.SLUGCLAIM_PLURAL)
+        return len(await self._api.list_metadata(path, lambda _: None, fieldSelector=f"spec.namespace={namespace}"))
+
+    async def create(self, slug: str, key: Key, namespace_uid: str) -> Claim | None:
+        """Claim the slug for ever. None when somebody has it; creation is atomic, so only one can win."""
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.SLUGCLAIM_KIND,
+            "metadata": {"name": slug.lower()},
+            "spec": {"slug": slug, "namespace": key.namespace, "name": key.name, "namespaceUid": namespace_uid},
+        }
+        created = await self._api.create(custom_path(names.SLUGCLAIM_PLURAL), body)
+        return claim_in(created) if created else None
+
+    async def bind(self, claim: Claim, namespace_uid: str) -> None:
+        """Bind a claim that is bound to no namespace. Somebody who was faster is fine, as all would bind it alike."""
+        path = custom_path(names.SLUGCLAIM_PLURAL, name=claim.slug.lower())
+        try:
+            await self._api.patch(
+                path,
+                [
+                    {"op": "test", "path": "/metadata/resourceVersion", "value": str(claim.version)},
+                    {"op": "add", "path": "/spec/namespaceUid", "value": namespace_uid},
+                ],
+            )
+        except KubeError as error:
+            if error.status not in (404, 409, 422):
+                raise

@@ -1,0 +1,228 @@
+"""The cluster as the controller uses it: packages, claims, Jobs, logs, Events. Each method is one or two API calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from dagy.adapters.flows.cluster import FlowCluster
+from dagy.adapters.kube.api import Json, KubeApi, KubeError, deppackage_path, namespaced
+from dagy.adapters.kube.events import EventRecorder
+from dagy.adapters.kube.finalizers import remove_finalizer
+from dagy.adapters.packages.claims import Claims
+from dagy.core.common.failure import Failure
+from dagy.core.jobs.index_access import Found, IndexAccess, Unreadable, access_of, place_of, references_of
+from dagy.core.outcomes.facts import JobFact, JobKind, PodFact, jobs_of, occupied_slots
+from dagy.core.outcomes.logs import NOT_STARTED, POD_GONE, LogReader, StepLog
+from dagy.core.package.plan import BuildPlan, Key
+from dagy.model import constants as names
+from dagy_builder.contract import Step, StepOutcome
+from dagy_builder.redact import one_line
+
+_LOG_SECONDS = 60.0
+_CAUSE_CHARACTERS = 800
+
+
+class NameTakenError(KubeError):
+    """An object that is to be created has a namesake which is somebody else's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(409, "AlreadyExists", message)
+
+
+class Cluster:
+    """The Kubernetes objects that the operator reads and writes."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        build_namespace: str,
+        said: Mapping[str, StepOutcome] = MappingProxyType({}),
+        namespaces: tuple[str, ...] = (),
+    ) -> None:
+        """`said`: what the last steps of Jobs have told (`LastWords`); `namespaces` as for `FlowCluster`."""
+        self._api, self._builds, self._said = api, build_namespace, said
+        self._events = EventRecorder(api, names.DEPPACKAGE_KIND)
+        self.flows = FlowCluster(api, namespaces)
+        """Who uses a package."""
+        self.claims = Claims(api)
+        """Whose a slug is."""
+
+    async def package(self, key: Key) -> Json | None:
+        """The DepPackage as it is now."""
+        return await self._api.get(deppackage_path(key.namespace, key.name))
+
+    async def package_keys(self, namespaces: tuple[str, ...]) -> list[Key]:
+        """All DepPackages, or those of some namespaces."""
+        everywhere = [f"/apis/{names.API_VERSION}/{names.DEPPACKAGE_PLURAL}"]
+        paths = [deppackage_path(namespace, "").rstrip("/") for namespace in namespaces] or everywhere
+        return [key for path in paths for key in await self._api.list_metadata(path, Key.of)]
+
+    async def packages_with_lock(self, namespace: str, lock_hash: str) -> list[Json]:
+        """The DepPackages of a namespace whose present lock is that one."""
+        path = deppackage_path(namespace, "").rstrip("/")
+        return (await self._api.list(path, fieldSelector=f"status.lockHash={lock_hash}"))[0]
+
+    async def write_status(self, package: Json, status: Mapping[str, Any]) -> Json:
+        """Replace the status. Raises KubeError 409 when the object has changed since it was read."""
+        metadata = package["metadata"]
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.DEPPACKAGE_KIND,
+            "metadata": {key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion")},
+            "status": dict(status),
+        }
+        return await self._api.apply(deppackage_path(metadata["namespace"], metadata["name"], "status"), body)
+
+    async def write_metadata(self, package: Json, slug: str) -> Json:
+        """Set our label and our finalizer. Raises KubeError 409 as above."""
+        metadata = package["metadata"]
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.DEPPACKAGE_KIND,
+            "metadata": {
+                **{key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion")},
+                "labels": {names.LABEL_SLUG: slug},
+                "finalizers": [names.FINALIZER],
+            },
+        }
+        return await self._api.apply(deppackage_path(metadata["namespace"], metadata["name"]), body)
+
+    async def let_go(self, package: Json) -> None:
+        """Take our finalizer away, whoever put it there. Raises KubeError 409 as above."""
+        metadata = package["metadata"]
+        await remove_finalizer(self._api, deppackage_path(metadata["namespace"], metadata["name"]), package)
+
+    async def jobs(self, selector: Mapping[str, str], *, heed: bool = False) -> tuple[JobFact, ...]:
+        """Jobs with these labels, and their pods. `heed`: believe what a step told before the kubelet does."""
+        jobs = await self._ours("jobs", selector)
+        if not jobs:  # so it is with nearly every package of a cluster, when all are looked at
+            return ()
+        return jobs_of(jobs, await self._ours("pods", selector), self._said if heed else {})
+
+    async def occupied_slots(self, kind: JobKind) -> list[str]:
+        """The package namespaces of all that takes a slot of that kind, pods that outlive their Jobs included."""
+        selector = {names.LABEL_STEP: str(kind)}
+        return occupied_slots(*await asyncio.gather(self._ours("jobs", selector), self._ours("pods", selector)))
+
+    async def _ours(self, resource: str, selector: Mapping[str, str]) -> list[Json]:
+        query = ",".join(f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items())
+        found, _ = await self._api.list(namespaced(resource, self._builds), labelSelector=query)
+        return found
+
+    async def pods_exist(self, uid: str) -> bool:
+        """Whether any pod of the package is left, even one that is being stopped."""
+        selector = f"{names.LABEL_PACKAGE_UID}={uid}"
+        return bool((await self._api.list(namespaced("pods", self._builds), labelSelector=selector))[0])
+
+    async def create_job(self, job: Json) -> Json:
+        """Create the Job, or take the one of that name, if it is the same package's. Raises NameTakenError if not.
+
+        One that has lost labels gets them back: by its labels it is found.
+        """
+        wanted, path = job["metadata"], namespaced("jobs", self._builds, job["metadata"]["name"])
+        found = await self._api.create(namespaced("jobs", self._builds), job) or await self._api.get(path)
+        if found is None:  # deleted between the two requests
+            raise KubeError(409, "Conflict", f"Job {wanted['name']} was there, and is gone")
+        has = found["metadata"]
+        labels, owner = has.get("labels") or {}, (has.get("annotations") or {}).get(names.ANNOTATION_PACKAGE)
+        if wanted["labels"].items() <= labels.items():
+            return found
+        others = labels.get(names.LABEL_PACKAGE_UID) not in (None, wanted["labels"][names.LABEL_PACKAGE_UID])
+        if others or owner != wanted["annotations"][names.ANNOTATION_PACKAGE]:
+            raise NameTakenError(
+                f"Job {self._builds}/{wanted['name']} exists, and its labels and annotations are another's. Delete it."
+            )
+        return await self._api.merge(path, {"metadata": {"labels": wanted["labels"], "uid": has["uid"]}})
+
+    async def create_config_map(self, config_map: Json) -> None:
+        """Create it unless it exists; its name says what it holds."""
+        await self._api.create(namespaced("configmaps", self._builds), config_map)
+
+    async def create_secret(self, secret: Json) -> None:
+        """Create a Job's Secret unless it exists."""
+        await self._api.create(namespaced("secrets", self._builds), secret)
+
+    async def delete_secret(self, name: str) -> None:
+        """Delete a Job's Secret before its Job goes; one that is gone is fine."""
+        await self._api.delete(namespaced("secrets", self._builds, name))
+
+    async def index_access(self, plan: BuildPlan, default_index: str) -> IndexAccess | Failure:
+        """Read what the package's index settings name in its own namespace, or why that can't be used."""
+        wanted, namespace = references_of(plan), plan.key.namespace
+        secrets = {name: await self._found("secrets", namespace, name) for name in wanted.secrets}
+        bundle = None
+        if wanted.ca_bundle:
+            kind, reference = place_of(wanted.ca_bundle)
+            bundle = await self._found(f"{kind.lower()}s", namespace, reference.name)
+        return access_of(plan, secrets, bundle, default_index)
+
+    async def _found(self, resource: str, namespace: str, name: str) -> Found:
+        try:
+            return await self._api.get(namespaced(resource, namespace, name)) or Unreadable.MISSING
+        except KubeError as error:
+            if error.status == 403:
+                return Unreadable.FORBIDDEN
+            raise
+
+    async def mark_job(self, name: str, annotations: Mapping[str, str], *, suspend: bool = False) -> None:
+        """Annotate a Job, and stop its pods with `suspend`. One that is gone is fine."""
+        body: Json = {"metadata": {"annotations": dict(annotations)}}
+        if suspend:
+            body["spec"] = {"suspend": True}
+        try:
+            await self._api.merge(namespaced("jobs", self._builds, name), body)
+        except KubeError as error:
+            if error.status != 404:
+                raise
+
+    async def job_names(self) -> list[str]:
+        """All Jobs of packages that are there."""
+        selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+        path = namespaced("jobs", self._builds)
+        return await self._api.list_metadata(path, lambda job: str(job["name"]), labelSelector=selector)
+
+    async def why_no_pod(self, job: JobFact) -> str:
+        """What Kubernetes says of a Job that has no pod; empty when it says nothing that can be read."""
+        query = f"involvedObject.uid={job.uid},reason=FailedCreate"
+        try:
+            events, _ = await self._api.list(namespaced("events", self._builds), fieldSelector=query)
+        except KubeError:
+            return ""
+        newest = max(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")), default={})
+        return one_line(str(newest.get("message", "")), _CAUSE_CHARACTERS).removeprefix("Error creating: ").rstrip(".")
+
+    async def has_input(self, job: str) -> bool:
+        """Whether that Job has its ConfigMap."""
+        return await self._api.get(namespaced("configmaps", self._builds, job)) is not None
+
+    async def delete_job(self, name: str) -> None:
+        """Delete a Job with its pods and its ConfigMap."""
+        await self._api.delete(namespaced("jobs", self._builds, name))
+
+    async def log(self, pod: PodFact, step: Step) -> StepLog:
+        """A step's log, read once and in pieces; what comes of it in a minute when it takes longer."""
+        if not pod.name:
+            return POD_GONE
+        path, reader = namespaced("pods", self._builds, pod.name, "log"), LogReader(pod.uid, step)
+        try:
+            async with asyncio.timeout(_LOG_SECONDS):
+                chunks = self._api.stream(path, query={"container": str(step)}, idle_seconds=_LOG_SECONDS)
+                async with aclosing(chunks):
+                    async for chunk in chunks:
+                        reader.feed(chunk)
+        except TimeoutError:
+            return reader.end()
+        except KubeError as error:
+            if error.status in (400, 404):
+                return POD_GONE if error.status == 404 else NOT_STARTED
+            raise
+        return reader.end()
+
+    async def record_event(self, package: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
+        """One Event for the package. Best effort: it never fails."""
+        await self._events.record(package, warning=warning, reason=reason, message=message, now=now)

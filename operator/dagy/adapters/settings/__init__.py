@@ -1,0 +1,1 @@
+"""Settings from the environment, one module for each process."""

@@ -1,0 +1,1 @@
+"""Files that go up and come down, in parts."""

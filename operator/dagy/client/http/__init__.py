@@ -1,0 +1,1 @@
+"""Requests to the API: who asks, how often, and what is answered."""

@@ -1,0 +1,76 @@
+"""Requests as values: what the synchronous and the asynchronous client share. No I/O.
+
+An operation is a generator that yields calls and pauses and gets the answers; a client drives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeAlias, TypeVar
+from urllib.parse import quote
+
+from dagy.model.rest.base import RestModel
+
+T = TypeVar("T")
+M = TypeVar("M", bound=RestModel)
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request and how to read its answer."""
+
+    method: str
+    path: str
+    read: Callable[[bytes], T]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    """A JSON-ready value."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    idempotent: bool = True
+    """Whether carrying it out twice does no more than carrying it out once."""
+
+    central: bool = False
+    """Whether it needs what only the cluster's own API has: the object store, the pods of builds, everybody's slugs."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent again when it may have been carried out.
+
+        What depends on a state (If-Match) may not: if it was carried out, that state is gone.
+        """
+        return self.idempotent and "If-Match" not in self.headers
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Wait before the next look."""
+
+    seconds: float
+
+
+Operation: TypeAlias = Generator["Call[Any] | Pause", Any, T]
+
+
+def answer(model: type[M]) -> Callable[[bytes], M]:
+    """A reader of answers that are a model. Raises pydantic.ValidationError."""
+
+    def read(content: bytes) -> M:
+        return model.model_validate_json(content, extra="ignore")
+
+    return read
+
+
+def nothing(_content: bytes) -> None:
+    """A reader of answers that have no content."""
+
+
+def path(*parts: str, verb: str = "") -> str:
+    """A path of the API, e.g. `/dep-packages/team-a/ml:build`."""
+    quoted = "/" + "/".join(quote(part, safe="") for part in parts)
+    return f"{quoted}:{verb}" if verb else quoted
+
+
+def query(**values: object) -> dict[str, str]:
+    """The query's parameters that are given."""
+    return {name: str(value) for name, value in values.items() if value is not None}

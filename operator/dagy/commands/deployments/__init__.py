@@ -1,0 +1,1 @@
+"""`dagy deploy`, `dagy run` and `dagy deployments`."""

@@ -1,0 +1,141 @@
+"""`dagy deploy`: a flow's ZIP, the packages it needs, and when it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from dagy.client import Client, NotFoundError
+from dagy.client.files.artifacts import LocalArtifact, read_artifact
+from dagy.client.references import ObjectKey, object_key, package_reference
+from dagy.commands import output, terminal
+from dagy.commands.connection import DONE, UsageError, answered, connected, namespace_of
+from dagy.commands.deployments.commands import settled
+from dagy.commands.deployments.flow_name import flow_name_of
+from dagy.commands.options import DEFAULT, Api, Timeout
+from dagy.deploy import deploy_with
+from dagy.model.rest.deployments import DeploymentResponse
+from dagy.model.spec import PythonVersion
+
+_SHORT_HASH = 12
+_ANY = "default"
+"""Whether a text is a slug does not depend on the namespace."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Flow:
+    """What is deployed, beside its code and its packages; what is left out stays as it is."""
+
+    flow_name: Annotated[
+        str | None,
+        Parameter(help="Module that a run starts; that of the deployment, or the only one in the ZIP, when absent."),
+    ] = None
+    flow_version: Annotated[
+        str | None, Parameter(help="Version of the flow; the first digits of the ZIP's SHA-256 when absent.")
+    ] = None
+    schedule: Annotated[str | None, Parameter(help='When it runs, in Cron syntax, e.g. "0 3 * * *".')] = None
+    time_zone: Annotated[str | None, Parameter(help='Time zone of the schedule, e.g. "Europe/Berlin".')] = None
+    image: Annotated[str | None, Parameter(help="Image to run in; one with the packages' Python when absent.")] = None
+    python: Annotated[PythonVersion | None, Parameter(help="Python version of the flow and of its image.")] = None
+    env: Annotated[
+        tuple[str, ...],
+        Parameter(consume_multiple=True, negative="", help="NAME=VALUE of the runs' environment, for all to read."),
+    ] = ()
+    packages_from: Annotated[
+        tuple[str, ...],
+        Parameter(consume_multiple=True, negative="", help="Other namespaces whose packages the slugs may mean."),
+    ] = ()
+    service_account: Annotated[str | None, Parameter(help="Service account of the runs.")] = None
+
+    def options(self) -> dict[str, Any]:
+        """As fields of the API; those that were left out are None. Raises UsageError."""
+        return {
+            "schedule": self.schedule,
+            "time_zone": self.time_zone,
+            "image": self.image,
+            "python_version": self.python,
+            "env": _environment(self.env) or None,
+            "packages_from": list(self.packages_from) or None,
+            "service_account_name": self.service_account,
+        }
+
+
+_AS_IT_IS = Flow()
+
+
+@answered
+def deploy(
+    artifact: Annotated[Path, Parameter(name="ARTIFACT", help="The flow's code, as a ZIP.")],
+    /,
+    *,
+    deployment: Annotated[str, Parameter(name="--deployment", help="Name, or namespace/name, of the deployment.")],
+    dep_packages: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--dep-packages",
+            consume_multiple=True,
+            negative="",
+            help="Packages to attach: slugs, names, namespace/names, or SLUG@SHA256 for an earlier ZIP. The first "
+            "takes precedence.",
+        ),
+    ] = (),
+    flow: Flow = _AS_IT_IS,
+    wait: Annotated[bool, Parameter(name="--wait", negative="--no-wait", help="Wait until it is ready to run.")] = True,
+    timeout: Timeout = 300.0,
+    api: Api = DEFAULT,
+) -> int:
+    """Upload, deploy, and wait; `dagy.cli` has the help."""
+    key = object_key(deployment, namespace_of(api))
+    local = read_artifact(artifact)
+    options = flow.options()
+    with connected(api) as client:
+        options["dep_package_slugs"] = [_slug(client, one) for one in dep_packages]
+        options["flow_name"] = flow.flow_name or flow_name_of(local, _present(client, key), key.name)
+        options["flow_version"] = flow.flow_version or local.sha256[:_SHORT_HASH]
+        deployed = _sent(client, local, key, options)
+        if wait:
+            return settled(client, api, str(key), timeout)
+    if api.as_json:
+        output.as_json(deployed)
+    else:
+        terminal.say(f"{key}: {deployed.flow_name} {deployed.flow_version} is being deployed")
+    return DONE
+
+
+def _sent(client: Client, local: LocalArtifact, key: ObjectKey, options: dict[str, Any]) -> DeploymentResponse:
+    with output.progress_bar(local.path.name) as progress:
+        return deploy_with(client, local, key.name, namespace=key.namespace, progress=progress, **options)
+
+
+def _present(client: Client, key: ObjectKey) -> DeploymentResponse | None:
+    try:
+        return client.deployments.get(str(key))
+    except NotFoundError:
+        return None
+
+
+def _slug(client: Client, reference: str) -> str:
+    """The slug that a reference means; a slug itself is left to the API, which checks all rules at once."""
+    slug, pinned, sha256 = reference.partition("@")
+    meant = package_reference(slug, _ANY)
+    if meant.slug is None or meant.key is not None:
+        found = client.packages.get(slug)
+        if found.slug is None:
+            raise UsageError(f"Package {found.namespace}/{found.name} has no slug yet. Wait until it is built.")
+        slug = found.slug
+    return f"{slug}{pinned}{sha256}"
+
+
+def _environment(given: tuple[str, ...]) -> dict[str, str]:
+    """Names and values. Raises UsageError."""
+    values = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not name or not equals:
+            raise UsageError(f'--env takes NAME=VALUE, which "{name}" is not.')
+        values[name] = value
+    return values

@@ -1,0 +1,1 @@
+"""`dagy validate` and `dagy build`."""

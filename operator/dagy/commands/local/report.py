@@ -1,0 +1,176 @@
+"""What `dagy validate` and `dagy build` answer, as JSON-ready values and as text. Pure.
+
+The words are those of status: phase, message, errors, lockHash, artifact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagy.commands.local.plan import Given
+from dagy.commands.local.steps import LocalResult
+from dagy.commands.problem_lines import headline, numbered
+from dagy.core.common.failure import Failure
+from dagy.core.package.malformed import malformed
+from dagy.core.package.plan import BuildPlan
+from dagy.core.requirements import Malformed, Merge
+from dagy.core.requirements.merge import LIST_IS_FULL
+from dagy.core.requirements.report import as_json as check_as_json
+from dagy.model.status import Phase
+from dagy_builder.contract import Reason
+from dagy_builder.redact import one_line
+from dagy_builder.sizes import human_size
+
+_WARNING_CHARACTERS = 1000
+
+
+@dataclass(frozen=True)
+class Report:
+    """Plan and result: the result is None when the plan itself was refused. `output` is the ZIP of a build."""
+
+    given: Given
+    result: LocalResult | None
+    output: Path | None = None
+
+    @property
+    def plan(self) -> BuildPlan:
+        """What was to be built."""
+        return self.given.plan
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the steps remark, in their order: what status.validation and status.artifact have as warnings."""
+        outcomes = self.result.outcomes if self.result else ()
+        told = [warning for outcome in outcomes for warning in (outcome.result or {}).get("warnings", ())]
+        return tuple(one_line(warning, _WARNING_CHARACTERS) for warning in told)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it failed, in the words in which the operator would put it."""
+        if self.result is None:
+            return malformed(self.plan)
+        if self.result.last.ok:
+            return None
+        from dagy.core.outcomes.diagnosis import failure_of
+
+        return failure_of(self.result.last)
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that a package would have now."""
+        failure = self.failure
+        if failure is None:
+            return Phase.VALID if self.output is None else Phase.COMPLETED
+        resolved = self.result is not None and self.result.lock is not None
+        return Phase.INVALID if failure.blames_requirements and not resolved else Phase.FAILED
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Everything that is known."""
+    plan, result, failure = report.plan, report.result, report.failure
+    values: dict[str, Any] = {
+        "phase": report.phase,
+        "pythonVersion": plan.spec.python_version,
+        "platform": plan.platform.to_json(),
+        "dependencies": list(plan.normalized.dependencies),
+        "dropped": [{"text": one.text, "why": one.why} for one in plan.normalized.dropped],
+        "warnings": list(report.warnings),
+    }
+    if (lines := report.given.lines) is not None:
+        checked = check_as_json(lines, plan.spec.python_version)
+        values |= {"summary": checked["summary"], "lines": checked["lines"]}
+    if result is not None:
+        values["seconds"] = {outcome.step: outcome.seconds for outcome in result.outcomes}
+    if result is not None and result.lock is not None:
+        values["lockHash"] = _lock_hash(result.lock)
+        values["packages"] = result.resolution.get("packages", [])
+        values["lock"] = result.lock
+    if failure is not None:
+        values |= {
+            "reason": failure.reason,
+            "message": failure.message,
+            "errors": [problem.to_json() for problem in failure.problems],
+        }
+        if failure.raw:
+            values["raw"] = failure.raw
+    elif report.output is not None:
+        values["artifact"] = {"path": str(report.output), **_artifact(report)}
+    return values
+
+
+def findings_json(merged: Merge, filename: str) -> dict[str, Any]:
+    """The same for a requirements.txt with lines that are wrong: nothing was run."""
+    errors = [
+        {
+            "message": f"{filename}:{one.number}: {one.error.message}",
+            "requirement": one.error.text,
+            "hint": one.error.hint,
+        }
+        for one in merged.outcomes
+        if isinstance(one, Malformed)
+    ]
+    if not errors:
+        errors = [{"message": f"{filename}: {LIST_IS_FULL}"}]
+    return {
+        "phase": Phase.INVALID,
+        "reason": Reason.MALFORMED_REQUIREMENT,
+        "message": errors[0]["message"],
+        "errors": errors,
+    }
+
+
+def failure_text(report: Report) -> Iterator[str]:
+    """Lines for standard error: the sentence of status, each further problem with its hint, and uv's own words."""
+    failure = report.failure
+    if failure is None:
+        return
+    first, further = headline(failure.message, failure.problems)
+    yield f"{report.phase} ({failure.reason}): {first}"
+    yield from (f"  {line}" for line in (numbered(further) if len(further) > 1 else further))
+    if failure.retryable:
+        yield "  Nothing is tried again by itself here: run the command again."
+    if failure.raw:
+        yield "uv said:"
+        yield from (f"  {line}" for line in failure.raw.strip().splitlines())
+
+
+def success_text(report: Report) -> Iterator[str]:
+    """Lines for standard output: the packages and the lock, or the ZIP."""
+    assert report.result is not None
+    assert report.result.lock is not None
+    packages = report.result.resolution.get("packages", [])
+    platform = report.plan.platform
+    target = f"Python {report.plan.spec.python_version} on linux/{platform.architecture}, glibc {platform.glibc}"
+    count = f"{len(packages)} package{'s' * (len(packages) != 1)}"
+    if report.output is None:
+        yield from (f"{one['name']}=={one['version']}" if one["version"] else one["name"] for one in packages)
+        yield f"{report.phase}: {count} for {target}; lock sha256 {_lock_hash(report.result.lock)}"
+        return
+    artifact = _artifact(report)
+    yield (
+        f"{report.phase}: {report.output}: {count}, {human_size(artifact['sizeBytes'])}, for {target}; "
+        f"sha256 {artifact['sha256']}"
+    )
+
+
+def _artifact(report: Report) -> dict[str, Any]:
+    """The ZIP in the names of status.artifact."""
+    assert report.result is not None
+    found = report.result.last.result or {}
+    return {
+        "sha256": found["sha256"],
+        "contentSha256": found["content_sha256"],
+        "sizeBytes": found["size_bytes"],
+        "uncompressedBytes": found["uncompressed_bytes"],
+        "fileCount": found["file_count"],
+        "packageCount": found["package_count"],
+        "zipImportable": found["zip_importable"],
+    }
+
+
+def _lock_hash(lock: str) -> str:
+    return hashlib.sha256(lock.encode()).hexdigest()

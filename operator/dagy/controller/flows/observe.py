@@ -1,0 +1,66 @@
+"""Looking: what is there in the cluster and in S3 for one deployment, and what its packages allow."""
+
+from __future__ import annotations
+
+import asyncio
+
+from dagy.adapters.flows.cluster import FlowCluster
+from dagy.adapters.flows.store import FlowStore
+from dagy.adapters.packages.attach_lookup import AttachLookup
+from dagy.core.attach.pin import Attachment, Refusal, pin
+from dagy.core.flows import artifact as flow_artifact
+from dagy.core.flows.plan import FlowPlan, is_deployed, request_for
+from dagy.core.flows.reasons import FlowReason, FlowRefusal
+from dagy.core.flows.revisions import KeptRevision
+from dagy.core.flows.states import Seen, refused_by
+from dagy.model.flowstatus import FlowDeploymentStatus
+from dagy_builder.storage.store import StorageError
+
+
+class FlowObserver:
+    """Gathers facts. Raises KubeError; what S3 says becomes part of the facts."""
+
+    def __init__(self, cluster: FlowCluster, store: FlowStore, lookup: AttachLookup) -> None:
+        self._cluster, self._store, self._lookup = cluster, store, lookup
+
+    async def observe(self, plan: FlowPlan, status: FlowDeploymentStatus) -> Seen:
+        """All facts about the deployment."""
+        revisions, cron_job = await asyncio.gather(
+            self._cluster.revisions(plan.key, plan.uid), self._cluster.cron_job(plan.key)
+        )
+        runs = await self._cluster.runs(plan.key, plan.uid, plan.run, cron_job)
+        refreshed = status.last_handled_refresh or ""
+        try:
+            judged = await self._judge(plan, revisions[0] if revisions else None, refreshed)
+        except StorageError as error:
+            judged = FlowRefusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
+        return Seen(
+            revisions=revisions,
+            runs=runs,
+            cron_job=cron_job,
+            judged=judged,
+            handled_run=status.last_handled_run or "",
+            handled_refresh=refreshed,
+        )
+
+    async def _judge(self, plan: FlowPlan, present: KeptRevision | None, refreshed: str) -> Attachment | FlowRefusal:
+        deployed = present if is_deployed(plan, present, refreshed) else None
+        if deployed is None:
+            refusal = await self._judge_code(plan)
+            if refusal:
+                return refusal
+        request = request_for(plan, deployed.revision if deployed else None)
+        candidates = await self._lookup.packages(request)
+        pinned = pin(request, candidates, only_current=True)
+        if isinstance(pinned, Refusal):
+            return refused_by(pinned, candidates)
+        conflict = None if deployed else await self._lookup.conflicts(pinned.packages)
+        return refused_by(conflict, candidates) if conflict else pinned
+
+    async def _judge_code(self, plan: FlowPlan) -> FlowRefusal | None:
+        artifact = plan.source.artifact
+        upload = self._store.home(plan.key.namespace).upload_of(artifact.uri)
+        if upload is None:
+            return flow_artifact.foreign(artifact.uri, plan.key.namespace)
+        size = await self._store.size(upload)
+        return None if size == artifact.size_bytes else flow_artifact.missing(artifact.uri, artifact.size_bytes, size)

@@ -1,0 +1,86 @@
+"""Deleting a package: wait while flows use it, stop its Jobs, delete its objects in S3 unless they are kept, let it go.
+
+The slug's claim stays: it is never given to another package, and the same namespace and name gets it back. What is
+deleted is found by the claim and the package's UID, never by what status or a label says.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from dagy.adapters.packages.artifact_store import ArtifactStore
+from dagy.adapters.packages.cluster import Cluster
+from dagy.controller.packages.slugs import Slugs
+from dagy.core.common.conditions import conditions_of
+from dagy.core.common.reasons import StateReason
+from dagy.core.flows.reasons import used_by
+from dagy.core.package.status_cache import status_in
+from dagy.model import constants as names
+from dagy.model.spec import DeletionPolicy
+from dagy.model.status import ConditionType
+from dagy_builder.storage.store import StorageError
+
+_RETRY_SECONDS = 15.0
+
+
+async def finalize(
+    cluster: Cluster, store: ArtifactStore, slugs: Slugs, package: dict[str, Any], now: datetime
+) -> float | None:
+    """One step of the deletion; the seconds after which to look again, or None when the package is let go."""
+    metadata = package["metadata"]
+    if names.FINALIZER not in (metadata.get("finalizers") or []):
+        return None
+    uid = metadata["uid"]
+    retain = package["spec"].get("deletionPolicy") == DeletionPolicy.RETAIN
+    try:
+        homes = await slugs.homes(package)
+    except StorageError as error:
+        if not retain:
+            return await _blocked_by_storage(cluster, package, error, now)
+        homes = []
+    if (metadata.get("annotations") or {}).get(names.FORCE_DELETE) != "true":
+        users = [user for home in homes for user in await cluster.flows.users(home.owned)]
+        if users:
+            await _say_why(cluster, package, StateReason.IN_USE, used_by(users), now)
+            return _RETRY_SECONDS
+    for job in await cluster.jobs({names.LABEL_PACKAGE_UID: uid}):
+        await cluster.delete_job(job.name)
+    if await cluster.pods_exist(uid):  # one that still runs could upload after the deletion; its end wakes us
+        return _RETRY_SECONDS
+    try:
+        for home in homes:
+            await (store.retain(home) if retain else store.delete(home))
+    except StorageError as error:
+        if not retain:  # a namesake finds the objects all the same
+            return await _blocked_by_storage(cluster, package, error, now)
+    await cluster.let_go(package)
+    slugs.forget(package)
+    return None
+
+
+async def _blocked_by_storage(cluster: Cluster, package: dict[str, Any], error: StorageError, now: datetime) -> float:
+    await _say_why(cluster, package, StateReason.DELETION_BLOCKED, _storage_refused(error), now)
+    return _RETRY_SECONDS
+
+
+def _storage_refused(error: StorageError) -> str:
+    return (
+        f"The package is being deleted, but its objects in S3 cannot be: {error.message} It is tried again every "
+        f"{_RETRY_SECONDS:.0f} seconds. To let the package go and keep the objects, set spec.deletionPolicy to Retain."
+    )
+
+
+async def _say_why(cluster: Cluster, package: dict[str, Any], reason: StateReason, message: str, now: datetime) -> None:
+    """Set the condition DeletionBlocked. What flows use stays Ready; what S3 began to lose does not."""
+    status = status_in(package)
+    if status.message == message:
+        return
+    rows = [(ConditionType.DELETION_BLOCKED, True, reason, message)]
+    if reason is not StateReason.IN_USE:
+        rows.append((ConditionType.READY, False, reason, message))
+    new = conditions_of(status.conditions, rows, package["metadata"].get("generation", 0), now)
+    others = [c for c in status.conditions if c.type not in {c.type for c in new}]
+    blocked = status.model_copy(update={"message": message, "conditions": [*new, *others]})
+    written = await cluster.write_status(package, blocked.to_json())
+    await cluster.record_event(written, warning=True, reason=reason, message=message, now=now)

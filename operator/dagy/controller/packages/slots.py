@@ -1,0 +1,87 @@
+"""Slots for Jobs: who waits, and the one place where a Job is let start."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from dagy.adapters.packages.cluster import Cluster
+from dagy.core.outcomes.facts import JobKind
+from dagy.core.package.plan import Key
+from dagy.core.package.queue import FairQueue, Limits, Waiting
+
+_MORE = 10  # are woken than there are free slots, because not all of them will want theirs any more
+
+
+class Slots:
+    """Counts running Jobs in the cluster itself, so that a restart forgets nothing.
+
+    Who waits is only in memory: after a start nothing is let start before `open`, which is called when every package
+    has been looked at once, so that the order of arrival is known.
+    """
+
+    def __init__(self, cluster: Cluster, limits: Mapping[JobKind, Limits], wake: Callable[[Key], None]) -> None:
+        self._cluster, self._wake = cluster, wake
+        self._queues = {kind: FairQueue(limits[kind]) for kind in JobKind}
+        self._locks = {kind: asyncio.Lock() for kind in JobKind}
+        self._stale = set(JobKind)
+        """Kinds whose Jobs have to be counted again before anybody is told that it is not its turn yet."""
+        self._open = False
+
+    def open(self) -> None:
+        """Let Jobs start from now on."""
+        self._open = True
+        self.wake()
+
+    def leave(self, key: Key, *, keep: JobKind | None = None) -> None:
+        """The package waits no more (but for `keep`)."""
+        for kind, queue in self._queues.items():
+            if kind is not keep:
+                queue.remove(key)
+
+    def stand_in_line(self, kind: JobKind, mine: Waiting) -> int:
+        """Wait for a slot: 0 when it is worth asking for one (`start`), else the place in the queue, from 1.
+
+        Takes no request, so that thousands who wait cost next to nothing.
+        """
+        queue = self._queues[kind]
+        queue.add(mine)
+        if self._open and (kind in self._stale or queue.could_be_turn(mine.key)):
+            return 0
+        return queue.place(mine.key)
+
+    async def start(self, kind: JobKind, mine: Waiting, create: Callable[[], Awaitable[None]]) -> int:
+        """Call `create` if it is this package's turn and return 0; else its place in the queue, from 1.
+
+        One at a time, so `create` makes the Job and nothing more.
+        """
+        queue = self._queues[kind]
+        async with self._locks[kind]:
+            queue.add(mine)
+            if kind not in self._stale and not queue.is_turn(mine.key):
+                return queue.place(mine.key)  # somebody has counted meanwhile
+            self._stale.discard(kind)
+            try:
+                queue.count(await self._cluster.occupied_slots(kind))
+            except BaseException:
+                self._stale.add(kind)
+                raise
+            queue.add(mine)  # who was told meanwhile to leave would not be here
+            if queue.is_turn(mine.key):
+                await create()
+                queue.served(mine.key)
+                self._stale.add(kind)  # it runs now
+                return 0
+        for key in queue.next():  # the count may have shown that it is theirs
+            self._wake(key)
+        return queue.place(mine.key)
+
+    def wake(self) -> None:
+        """Something has ended: those who wait first are looked at again.
+
+        Not all of them: with thousands in the queue each end of a Job would rewrite thousands of positions.
+        """
+        for kind, queue in self._queues.items():
+            self._stale.add(kind)
+            for key in queue.next(more=_MORE):
+                self._wake(key)

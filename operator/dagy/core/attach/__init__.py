@@ -1,0 +1,1 @@
+"""Which packages a pod gets, and what is done to it. Pure."""

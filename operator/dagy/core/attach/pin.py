@@ -1,0 +1,250 @@
+"""Which packages a pod gets, or why it gets none: the rules for webhook, API and FlowDeployments alike. Pure.
+
+`request_of_pod` or an `AttachRequest` of one's own says what is wanted, `packages` what the cluster knows of the slugs;
+`pin` chooses the artifacts, `conflicts` compares what is in them, and `plan_attachment` is the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, Self
+
+from dagy.core.attach import refusals
+from dagy.core.attach.refusals import AttachReason, Refusal
+from dagy.core.attach.request import AttachRequest, Flow, ImageFact, Wanted, request_of_pod, wanted_packages
+from dagy.core.common.keys import PackageHome
+from dagy.core.outcomes.trusted_status import believed_status
+from dagy.core.package.plan import Key
+from dagy.model import constants as names
+from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
+
+__all__ = [
+    "AttachReason",
+    "AttachRequest",
+    "Attachment",
+    "Candidate",
+    "Contents",
+    "Flow",
+    "ImageFact",
+    "Pinned",
+    "Refusal",
+    "Wanted",
+    "conflicts",
+    "pin",
+    "plan_attachment",
+    "request_of_pod",
+    "wanted_packages",
+]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What the cluster knows of a slug that the pod may use."""
+
+    home: PackageHome
+    status: DepPackageStatus
+
+    @classmethod
+    def from_object(cls, home: PackageHome, package: Mapping[str, Any]) -> Self:
+        """From a DepPackage as the API server gives it."""
+        return cls(home, believed_status(package, home))
+
+    @property
+    def slug(self) -> str:
+        """The slug."""
+        return self.home.slug
+
+    @property
+    def key(self) -> Key:
+        """The package."""
+        return self.home.owned.key
+
+    @property
+    def label(self) -> str:
+        """How sentences name it."""
+        return f"{self.key} ({self.slug})"
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """One package with the artifact that is used, which never changes."""
+
+    home: PackageHome
+    artifact: ArtifactStatus
+
+    @property
+    def slug(self) -> str:
+        """The slug."""
+        return self.home.slug
+
+    @property
+    def key(self) -> Key:
+        """The package."""
+        return self.home.owned.key
+
+    @property
+    def label(self) -> str:
+        """How sentences name it."""
+        return f"{self.key} ({self.slug})"
+
+    @property
+    def pin(self) -> str:
+        """The form in which an annotation names exactly this artifact."""
+        return f"{self.slug}@{self.artifact.sha256}"
+
+    @property
+    def native(self) -> bool:
+        """Whether it may have modules that run on one architecture only; what is importable as a ZIP has none."""
+        return not self.artifact.zip_importable
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in an artifact, as far as it is compared with the others that are attached with it."""
+
+    versions: Mapping[str, str]
+    """Distribution (normalized) to version."""
+    files: Mapping[str, str]
+    """Path to a hash of its content, at least where another one's differs."""
+    cut: bool = False
+    """Whether more paths differ than are told."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """What is attached, in order of precedence, and what whoever asked should know."""
+
+    packages: tuple[Pinned, ...]
+    warnings: tuple[str, ...] = field(default=())
+    flow: Flow | None = None
+
+    @property
+    def architecture(self) -> str | None:
+        """The CPU that the pod's node must have; None when any will do."""
+        return next((p.artifact.architecture for p in self.packages if p.native), None)
+
+
+def plan_attachment(
+    request: AttachRequest,
+    packages: Mapping[str, Candidate],
+    contents: Mapping[str, Contents],
+    *,
+    only_current: bool = False,
+) -> Attachment | Refusal:
+    """All rules at once. `packages` by slug: those that exist and that the pod may use; `contents` by SHA-256.
+
+    With `only_current` (a deployment by a person) a package must be COMPLETED now. Without (a pod, which may be a
+    replacement of one that ran for months) its last good artifact is used while it is built anew, with a warning.
+    `contents` is needed for more than one package only.
+    """
+    pinned = pin(request, packages, only_current=only_current)
+    if isinstance(pinned, Refusal):
+        return pinned
+    return conflicts(pinned.packages, contents) or pinned
+
+
+def pin(
+    request: AttachRequest, packages: Mapping[str, Candidate], *, only_current: bool = False
+) -> Attachment | Refusal:
+    """The artifacts, checked against the pod but not yet against each other's files."""
+    if len(request.wanted) > names.MAX_ATTACHED_PACKAGES:
+        return refusals.too_many(len(request.wanted))
+    unknown = [wanted.slug for wanted in request.wanted if wanted.slug not in packages]
+    if unknown:
+        return refusals.unknown_slugs(unknown, request.namespace, request.service_account)
+    pinned: list[Pinned] = []
+    warnings: list[str] = []
+    for wanted in request.wanted:
+        candidate = packages[wanted.slug]
+        found = _artifact(candidate, wanted, only_current=only_current)
+        if isinstance(found, Refusal):
+            return found
+        pinned.append(Pinned(candidate.home, found))
+        if wanted.sha256 is None and candidate.status.phase != Phase.COMPLETED:
+            warnings.append(_stale(candidate, found))
+    return _misfit(request, pinned) or Attachment(tuple(pinned), tuple(warnings), request.flow)
+
+
+def conflicts(pinned: Sequence[Pinned], contents: Mapping[str, Contents]) -> Refusal | None:
+    """Two versions of one distribution, or two contents of one path. Several packages at the same version are fine."""
+    if len(pinned) < 2:
+        return None
+    for package in pinned:
+        if package.artifact.sha256 not in contents:
+            request = (
+                f"kubectl -n {package.key.namespace} annotate deppackage {package.key.name} {names.REQUEST_BUILD}=again"
+            )
+            return refusals.contents_unknown(package.label, request)
+    pairs = list(combinations(pinned, 2))
+    for compare in (_versions_conflict, _files_conflict):  # versions first: they explain most of the files
+        for first, second in pairs:
+            found = compare(first, contents[first.artifact.sha256], second, contents[second.artifact.sha256])
+            if found:
+                return found
+    return None
+
+
+def _artifact(candidate: Candidate, wanted: Wanted, *, only_current: bool) -> ArtifactStatus | Refusal:
+    status = candidate.status
+    present = status.artifact
+    if wanted.sha256 is not None:
+        kept = [artifact for artifact in (present, *status.history) if artifact and artifact.sha256 == wanted.sha256]
+        if kept:
+            return kept[0]
+        if status.lost and status.lost.rebuilt_at is None and status.lost.sha256 == wanted.sha256:
+            return refusals.artifact_lost(candidate.label, status.lost.uri, status.message)
+        return refusals.artifact_gone(candidate.label, wanted.sha256, present.sha256 if present else None)
+    if present is None or (only_current and status.phase != Phase.COMPLETED):
+        wait = f"kubectl -n {candidate.key.namespace} wait --for=condition=Ready deppackage/{candidate.key.name}"
+        return refusals.not_completed(candidate.label, wait, status.phase or Phase.PENDING, status.message)
+    return present
+
+
+def _stale(candidate: Candidate, artifact: ArtifactStatus) -> str:
+    return (
+        f"Package {candidate.label} is {candidate.status.phase or Phase.PENDING}; its last good artifact, of "
+        f"{artifact.built_at}, is attached."
+    )
+
+
+def _misfit(request: AttachRequest, pinned: Sequence[Pinned]) -> Refusal | None:
+    """Whether a package is not for the pod's Python, CPU or C library, or the packages are not for one Python."""
+    for package in pinned:
+        artifact = package.artifact
+        for image in request.images:
+            if image.python_version and image.python_version != artifact.python_version:
+                return refusals.python_differs(
+                    package.label, artifact.python_version, image.python_version, image.where
+                )
+            if image.musl and package.native:
+                return refusals.without_glibc(package.label, image.image)
+        if request.architecture and package.native and artifact.architecture != request.architecture:
+            return refusals.architecture_differs(package.label, artifact.architecture, request.architecture)
+    return _disagreement(pinned)
+
+
+def _disagreement(pinned: Sequence[Pinned]) -> Refusal | None:
+    for first, second in combinations(pinned, 2):
+        one, other = first.artifact, second.artifact
+        if one.python_version != other.python_version:
+            return refusals.pythons_disagree(first.label, one.python_version, second.label, other.python_version)
+        if first.native and second.native and one.architecture != other.architecture:
+            return refusals.architecture_differs(second.label, other.architecture, one.architecture)
+    return None
+
+
+def _versions_conflict(first: Pinned, one: Contents, second: Pinned, other: Contents) -> Refusal | None:
+    for name in sorted(one.versions.keys() & other.versions.keys()):
+        if one.versions[name] != other.versions[name]:
+            return refusals.versions_conflict(name, first.label, one.versions[name], second.label, other.versions[name])
+    return None
+
+
+def _files_conflict(first: Pinned, one: Contents, second: Pinned, other: Contents) -> Refusal | None:
+    differing = sorted(path for path in one.files.keys() & other.files.keys() if one.files[path] != other.files[path])
+    if not differing:
+        return None
+    more = f"{'at least ' if one.cut or other.cut else ''}{len(differing) - 1}"
+    return refusals.files_conflict(differing[0], "" if more == "0" else more, first.label, second.label)

@@ -1,0 +1,200 @@
+"""Why packages are not attached: the reasons, and the sentences that pods, deployments, API and CLI all show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dagy.model import constants as names
+
+
+class AttachReason(StrEnum):
+    """One word for each kind of refusal; part of the API (docs/attach.md)."""
+
+    INVALID_ANNOTATION = "InvalidAnnotation"
+    TOO_MANY_PACKAGES = "TooManyPackages"
+    UNKNOWN_SLUG = "UnknownSlug"
+    NOT_COMPLETED = "PackageNotCompleted"
+    ARTIFACT_GONE = "ArtifactGone"
+    PYTHON_MISMATCH = "PythonMismatch"
+    ARCHITECTURE_MISMATCH = "ArchitectureMismatch"
+    IMAGE_INCOMPATIBLE = "ImageIncompatible"
+    VERSION_CONFLICT = "VersionConflict"
+    FILE_CONFLICT = "FileConflict"
+    CONTENTS_UNKNOWN = "ContentsUnknown"
+    PATH_TAKEN = "PathTaken"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why not: `message` says what is wrong, with which package, and what to do next."""
+
+    reason: AttachReason
+    message: str
+
+
+def invalid_annotation(annotation: str, problem: str, form: str) -> Refusal:
+    """An annotation that can't be read."""
+    return Refusal(AttachReason.INVALID_ANNOTATION, f"Annotation {annotation}: {problem}. {form}")
+
+
+def too_many(count: int) -> Refusal:
+    """More packages than a pod takes."""
+    return Refusal(
+        AttachReason.TOO_MANY_PACKAGES,
+        f"{count} packages are asked for, and a pod takes at most {names.MAX_ATTACHED_PACKAGES}. Put their "
+        "dependencies into fewer packages.",
+    )
+
+
+def unknown_slugs(slugs: Sequence[str], namespace: str, service_account: str) -> Refusal:
+    """No such package, or none that may be used here: which of the two is not told, so that nobody can probe."""
+    which = f"the slug {slugs[0]}" if len(slugs) == 1 else f"the slugs {', '.join(slugs)}"
+    return Refusal(
+        AttachReason.UNKNOWN_SLUG,
+        f"No package that namespace {namespace} may use has {which}. Check it with `kubectl get deppackages -A`; one "
+        f"of another namespace can be used when both sides agree: annotation {names.PACKAGES_FROM} of the pod or its "
+        "namespace (spec.packagesFrom of a FlowDeployment) names that namespace, and the service account "
+        f"{namespace}/{service_account} may get the package.",
+    )
+
+
+def not_completed(package: str, wait: str, phase: str, said: str) -> Refusal:
+    """A package without an artifact. `said` is its own status message, which names the next step when it failed."""
+    because = f": {said.rstrip('.')}" if said else ""
+    return Refusal(
+        AttachReason.NOT_COMPLETED,
+        f"Package {package} is {phase}, not COMPLETED, so there is nothing to attach{because}. Once it is ready, try "
+        f"again: `{wait}`.",
+    )
+
+
+def artifact_gone(package: str, sha256: str, present: str | None) -> Refusal:
+    """A pinned artifact that is not kept any more."""
+    instead = f"; its present one is {present}" if present else ""
+    return Refusal(
+        AttachReason.ARTIFACT_GONE,
+        f"Package {package} no longer keeps the artifact {sha256}{instead}. Deploy again to use the present one, or "
+        "raise spec.revisionHistoryLimit to keep earlier ones for longer.",
+    )
+
+
+def artifact_lost(package: str, uri: str, said: str) -> Refusal:
+    """A pinned artifact whose ZIP somebody has deleted. `said` is the package's own message on what becomes of it."""
+    return Refusal(
+        AttachReason.ARTIFACT_GONE,
+        f"The ZIP of package {package} was deleted or changed in S3 ({uri}); the package says: {said.rstrip('.')}. "
+        "Once it is COMPLETED, try again; where it was built into other bytes, deploy again.",
+    )
+
+
+def python_differs(package: str, built_for: str, wanted: str, where: str) -> Refusal:
+    """A package for another Python than the pod's. `where` says how the pod's Python is known."""
+    return Refusal(
+        AttachReason.PYTHON_MISMATCH,
+        f"Package {package} is for Python {built_for}, but {where} Python {wanted}. Build the package for {wanted}, or "
+        f"use an image with Python {built_for} (annotation {names.ATTACH_PYTHON_VERSION} says what an image has).",
+    )
+
+
+def pythons_disagree(first: str, version: str, second: str, other: str) -> Refusal:
+    """Two packages for different Pythons."""
+    return Refusal(
+        AttachReason.PYTHON_MISMATCH,
+        f"Package {first} is for Python {version} and {second} for Python {other}; a pod has one Python. Build both "
+        "for the same one.",
+    )
+
+
+def architecture_differs(package: str, built_for: str, wanted: str) -> Refusal:
+    """A package for another CPU than the pod's."""
+    return Refusal(
+        AttachReason.ARCHITECTURE_MISMATCH,
+        f"Package {package} is for {built_for}, but the pod asks for nodes with {wanted}. Build the package with "
+        f"spec.platform.architecture {wanted}, or select {built_for} nodes.",
+    )
+
+
+def without_glibc(package: str, image: str) -> Refusal:
+    """Native modules for glibc in an image that has musl."""
+    return Refusal(
+        AttachReason.IMAGE_INCOMPATIBLE,
+        f"Package {package} has native modules for glibc, which image {image} (Alpine, musl) can't load. Use a "
+        "Debian-based image, such as python:3.12-slim.",
+    )
+
+
+def versions_conflict(name: str, first: str, version: str, second: str, other: str) -> Refusal:
+    """Two packages with different versions of one distribution."""
+    return Refusal(
+        AttachReason.VERSION_CONFLICT,
+        f"Package {first} brings {name} {version} and {second} brings {name} {other}; only one can be imported. Make "
+        "lists that agree with `dagy requirements split`, or put all that is asked for into one package.",
+    )
+
+
+def files_conflict(path: str, more: str, first: str, second: str) -> Refusal:
+    """The same path with different content from two packages. `more`: how many there are besides."""
+    others = f" (and {more} more)" if more else ""
+    return Refusal(
+        AttachReason.FILE_CONFLICT,
+        f"Packages {first} and {second} both bring the file {path}{others}, with different content; only one can be "
+        "imported. Leave one of the distributions that bring it out.",
+    )
+
+
+def contents_unknown(package: str, request: str) -> Refusal:
+    """An artifact without the lists that comparing needs."""
+    return Refusal(
+        AttachReason.CONTENTS_UNKNOWN,
+        f"What package {package} contains is not recorded, so it can't be compared with the others. Build it again: "
+        f"`{request}`.",
+    )
+
+
+def contents_unusable(packages: Sequence[str], problem: str) -> Refusal:
+    """Lists that can't be read, or are larger than is compared."""
+    return Refusal(
+        AttachReason.CONTENTS_UNKNOWN,
+        f"The contents of {', '.join(packages)} can't be compared. {problem} Build them again, or leave one out.",
+    )
+
+
+def path_taken(container: str, mount: str, root: str) -> Refusal:
+    """The pod mounts something where packages go."""
+    return Refusal(
+        AttachReason.PATH_TAKEN,
+        f"Container {container} mounts a volume at {mount}, and packages are mounted at {root}. Mount the volume "
+        "somewhere else.",
+    )
+
+
+def unexplained(slugs: Sequence[str]) -> str:
+    """For whoever asks the webhook and may not be the API server: that there is a reason, and where it is told."""
+    return (
+        f"Packages {', '.join(slugs)[:400]} can't be attached to this pod; `dagy packages show` says how they are, and "
+        "why is told here once the administrator has set DAGY_WEBHOOK_CLIENTS (docs/security.md)."
+    )
+
+
+_MEANINGS = {
+    AttachReason.INVALID_ANNOTATION: "An annotation can't be read.",
+    AttachReason.TOO_MANY_PACKAGES: f"More than {names.MAX_ATTACHED_PACKAGES} packages.",
+    AttachReason.UNKNOWN_SLUG: "There is no such package, or none that the pod's service account may get.",
+    AttachReason.NOT_COMPLETED: "The package has no artifact yet; the message repeats what its status says.",
+    AttachReason.ARTIFACT_GONE: "The slug is pinned to an artifact that is no longer kept, or was deleted in S3.",
+    AttachReason.PYTHON_MISMATCH: "The package is for another Python than the pod's image, or than another package.",
+    AttachReason.ARCHITECTURE_MISMATCH: "The package has native modules for another CPU than the pod's nodes.",
+    AttachReason.IMAGE_INCOMPATIBLE: "The package has native modules for glibc, and the image is Alpine's.",
+    AttachReason.VERSION_CONFLICT: "Two packages bring different versions of one distribution.",
+    AttachReason.FILE_CONFLICT: "Two packages bring a file of the same path with different content.",
+    AttachReason.CONTENTS_UNKNOWN: "An artifact has no record of its contents, so that nothing can be compared.",
+    AttachReason.PATH_TAKEN: "The pod mounts a volume of its own where packages go.",
+}
+
+
+def attach_reasons_table() -> str:
+    """The reasons as a Markdown table."""
+    rows = [f"| `{reason}` | {_MEANINGS[reason]} |" for reason in AttachReason]
+    return "\n".join(["| Reason | Meaning |", "|---|---|", *rows]) + "\n"

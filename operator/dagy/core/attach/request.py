@@ -1,0 +1,201 @@
+"""What a pod asks for: its annotations, and what its images and node selectors tell. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dagy.core.attach import refusals
+from dagy.core.attach.refusals import Refusal
+from dagy.core.common.slug import is_slug
+from dagy.model import constants as names
+
+_FORM = "Write slugs (8 characters of A-Z and 0-9) separated by commas, each optionally pinned as SLUG@sha256."
+_FLOW_FORM = 'Write {"deployment": "...", "sha256": "...", "sizeBytes": 1}, as the templates of a FlowDeployment do.'
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123 subdomain
+_PYTHON_TAG = re.compile(r"(3\.[0-9]{1,2})(?![0-9])")
+_MAX_BYTES = 1 << 40
+_DISK, _MEMORY = "Disk", "Memory"
+_ARCHITECTURE = "kubernetes.io/arch"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One package of the annotation; with `sha256` (hex) exactly that artifact."""
+
+    slug: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The flow's own code: an artifact of a FlowDeployment in the pod's namespace."""
+
+    deployment: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ImageFact:
+    """What is known of one image. `where` is the part of a sentence that says who claims its Python version."""
+
+    image: str
+    python_version: str | None = None
+    where: str = ""
+    musl: bool = False
+
+
+@dataclass(frozen=True)
+class AttachRequest:
+    """What is asked for, and what it has to fit."""
+
+    namespace: str
+    wanted: tuple[Wanted, ...]
+    service_account: str = "default"
+    images: tuple[ImageFact, ...] = field(default=())
+    architecture: str | None = None
+    flow: Flow | None = None
+    in_memory: bool = False
+    """Whether the files are to lie in memory, not on the node's disk."""
+    suppliers: frozenset[str] = frozenset()
+    """Other namespaces whose packages are meant as well. Else a slug's first taker could put code into others' pods."""
+
+    def accepts(self, wanted: Wanted, namespace: str) -> bool:
+        """Whether the pod itself says that it takes this package from there: by name, or by the very bytes."""
+        return namespace == self.namespace or wanted.sha256 is not None or namespace in self.suppliers
+
+
+def wanted_packages(text: str) -> tuple[Wanted, ...] | Refusal:
+    """Read the annotation's value; blanks around slugs and an empty value are fine."""
+    wanted: list[Wanted] = []
+    for entry in (part.strip() for part in text.split(",")) if text.strip() else ():
+        slug, pinned, sha256 = entry.partition("@")
+        if not is_slug(slug):
+            meant = f" ({slug.upper()} is)" if is_slug(slug.upper()) else ""
+            return refusals.invalid_annotation(names.ATTACH_PACKAGES, f"{_shown(entry)} is no slug{meant}", _FORM)
+        if pinned and not _SHA256.fullmatch(sha256):
+            return refusals.invalid_annotation(names.ATTACH_PACKAGES, f"{_shown(entry)} is pinned to no SHA-256", _FORM)
+        if any(slug == other.slug for other in wanted):
+            return refusals.invalid_annotation(names.ATTACH_PACKAGES, f"{slug} is named twice", "Name it once.")
+        wanted.append(Wanted(slug, sha256 or None))
+    return tuple(wanted)
+
+
+def suppliers_in(annotations: Mapping[str, Any]) -> frozenset[str] | Refusal:
+    """The namespaces that a pod or a namespace takes packages from besides its own."""
+    given = [part.strip() for part in str(annotations.get(names.PACKAGES_FROM, "")).split(",") if part.strip()]
+    wrong = next((name for name in given if not _NAMESPACE.fullmatch(name)), None)
+    if wrong is not None:
+        return refusals.invalid_annotation(
+            names.PACKAGES_FROM, f"{_shown(wrong)} is no namespace", "Write names of namespaces separated by commas."
+        )
+    return frozenset(given)
+
+
+def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Refusal:
+    """The request in a pod's annotations. `namespace`: a pod that is being created may not name its own."""
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    spec = pod.get("spec") or {}
+    wanted = wanted_packages(annotations.get(names.ATTACH_PACKAGES, ""))
+    if isinstance(wanted, Refusal):
+        return wanted
+    flow = _flow(annotations.get(names.ATTACH_FLOW, ""))
+    if isinstance(flow, Refusal):
+        return flow
+    images = _images(annotations.get(names.ATTACH_PYTHON_VERSION, "").strip(), spec)
+    if isinstance(images, Refusal):
+        return images
+    suppliers = suppliers_in(annotations)
+    if isinstance(suppliers, Refusal):
+        return suppliers
+    medium = annotations.get(names.ATTACH_MEDIUM, "").strip()
+    if medium not in ("", _DISK, _MEMORY):
+        return refusals.invalid_annotation(
+            names.ATTACH_MEDIUM, f"{_shown(medium)} is neither {_DISK} nor {_MEMORY}", "Leave it out for the disk."
+        )
+    return AttachRequest(
+        namespace=namespace,
+        wanted=wanted,
+        service_account=spec.get("serviceAccountName") or "default",
+        images=images,
+        architecture=_architecture(spec),
+        flow=flow,
+        in_memory=medium == _MEMORY,
+        suppliers=suppliers,
+    )
+
+
+def template_of(workload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The pod template of a Deployment, Job, CronJob or the like; empty for anything else."""
+    spec = workload.get("spec") or {}
+    if "jobTemplate" in spec:
+        spec = (spec["jobTemplate"] or {}).get("spec") or {}
+    template: Mapping[str, Any] = spec.get("template") or {}
+    return template
+
+
+def image_fact(container: str, image: str) -> ImageFact:
+    """What an image's name tells: the Python minor in the tag of an image called python, and whether it is Alpine's."""
+    name, _, _digest = image.partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:  # the colon of a registry's port
+        repository, tag = name, ""
+    found = _PYTHON_TAG.match(tag) if repository.rpartition("/")[2] == "python" else None
+    where = f"image {image} of container {container} has"
+    return ImageFact(image, found and found[1], where, musl="alpine" in tag)
+
+
+def _images(stated: str, spec: Mapping[str, Any]) -> tuple[ImageFact, ...] | Refusal:
+    told = tuple(image_fact(c.get("name", ""), c.get("image", "")) for c in spec.get("containers") or ())
+    if not stated:
+        return told
+    if stated not in names.PYTHON_VERSIONS:
+        known = ", ".join(names.PYTHON_VERSIONS)
+        return refusals.invalid_annotation(
+            names.ATTACH_PYTHON_VERSION, f"{_shown(stated)} is none of {known}", "Name the Python of the pod's images."
+        )
+    where = f"annotation {names.ATTACH_PYTHON_VERSION} says that the pod has"
+    return tuple(replace(fact, python_version=stated, where=where) for fact in told)
+
+
+def _flow(text: str) -> Flow | Refusal | None:
+    if not text.strip():
+        return None
+    try:
+        said = json.loads(text)
+        deployment, sha256, size = str(said["deployment"]), str(said["sha256"]), said["sizeBytes"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return refusals.invalid_annotation(names.ATTACH_FLOW, "it can't be read", _FLOW_FORM)
+    if not (_NAME.fullmatch(deployment) and _SHA256.fullmatch(sha256) and type(size) is int and 0 < size < _MAX_BYTES):
+        return refusals.invalid_annotation(names.ATTACH_FLOW, "a field is not as it must be", _FLOW_FORM)
+    return Flow(deployment, sha256, size)
+
+
+def _architecture(spec: Mapping[str, Any]) -> str | None:
+    """The CPU that the pod's node is bound to have, by selector or by an affinity of one value."""
+    selected = (spec.get("nodeSelector") or {}).get(_ARCHITECTURE)
+    if selected:
+        return str(selected)
+    required = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    terms = (required.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or ()
+    allowed = [_allowed(term.get("matchExpressions") or ()) for term in terms]
+    one = {a for a in allowed if a}
+    return one.pop() if len(one) == 1 and all(allowed) else None
+
+
+def _allowed(expressions: Iterable[Mapping[str, Any]]) -> str | None:
+    for expression in expressions:
+        values: Sequence[Any] = expression.get("values") or ()
+        if expression.get("key") == _ARCHITECTURE and expression.get("operator") == "In" and len(values) == 1:
+            return str(values[0])
+    return None
+
+
+def _shown(text: str) -> str:
+    return json.dumps(text if len(text) <= 80 else text[:77] + "...")

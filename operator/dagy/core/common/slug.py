@@ -1,0 +1,95 @@
+"""Slugs: the identifiers that people type, and whose they are. Pure.
+
+A slug is its package's because a SlugClaim says so, and for no other reason: labels, specs and statuses are text that
+others write. `OwnedSlug` is the proof, and `owned` the only function that makes one.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import InitVar, dataclass
+from typing import Any
+
+from dagy.core.package.plan import Key
+from dagy.model.slugclaim import SlugClaimSpec
+from dagy.model.spec import SLUG_PATTERN
+
+ALPHABET = string.ascii_uppercase + string.digits
+LENGTH = 8
+
+
+class _Seal:
+    """What only this module has."""
+
+
+_SEAL = _Seal()
+
+
+def new_slug() -> str:
+    """A random slug; 36**8 (2.8 * 10**12) are possible, so that a collision is rare, and a claim rules it out."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def is_slug(text: str) -> bool:
+    """Whether the text has the form of a slug."""
+    return re.fullmatch(SLUG_PATTERN, text) is not None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a SlugClaim says."""
+
+    slug: str
+    key: Key
+    namespace_uid: str
+    """UID of the namespace that the claim was made in; empty when it is not bound to one (yet)."""
+    version: int
+    """resourceVersion: bound claims never change, so it is the order of their creation."""
+
+
+@dataclass(frozen=True)
+class OwnedSlug:
+    """A slug, and the package whose it is by its claim."""
+
+    slug: str
+    key: Key
+    seal: InitVar[_Seal]
+
+    def __post_init__(self, seal: _Seal) -> None:
+        if seal is not _SEAL:
+            raise TypeError("Only dagy.core.common.slug.owned says whose a slug is.")
+
+
+def claim_in(obj: Mapping[str, Any]) -> Claim | None:
+    """Read a SlugClaim; None for one that its own name contradicts."""
+    spec = SlugClaimSpec.model_validate(obj["spec"])
+    if not is_slug(spec.slug) or obj["metadata"]["name"] != spec.slug.lower():
+        return None
+    key = Key(spec.namespace, spec.name)
+    return Claim(spec.slug, key, spec.namespace_uid or "", int(obj["metadata"]["resourceVersion"]))
+
+
+def owned(claim: Claim | None, key: Key, namespace_uid: str) -> OwnedSlug | None:
+    """The slug, when the claim is that package's: its namespace and name, and not those of an earlier namespace.
+
+    A claim that is bound to no namespace was made before claims were, or was released by an administrator, and belongs
+    to whoever has its namespace and name first.
+    """
+    if claim is None or claim.key != key or claim.namespace_uid not in ("", namespace_uid):
+        return None
+    return OwnedSlug(claim.slug, key, _SEAL)
+
+
+def chosen(claims: Iterable[Claim], key: Key, namespace_uid: str, hints: Iterable[str]) -> Claim | None:
+    """Which of a package's claims is the one that counts: the first that a hint names, else the oldest.
+
+    Hints are texts of others (spec, status, label): they choose among the package's own claims and add none. Bound
+    claims come first, because binding gives a claim a new version.
+    """
+    mine = [claim for claim in claims if owned(claim, key, namespace_uid)]
+    mine.sort(key=lambda claim: (not claim.namespace_uid, claim.version))
+    named = [claim for hint in hints for claim in mine if claim.slug == hint]
+    return next(iter([*named, *mine]), None)

@@ -1,0 +1,37 @@
+"""What is told and what is deleted of flows' code (whose it is, `dagy.core.common.keys` tells). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dagy.core.common.keys import FlowUpload
+from dagy.core.flows.reasons import FlowReason, FlowRefusal
+from dagy.core.package.plan import Key
+
+
+def foreign(uri: str, namespace: str) -> FlowRefusal:
+    """An artifact that this namespace may not use, or that is none."""
+    return FlowRefusal(
+        FlowReason.FOREIGN_ARTIFACT,
+        f"spec.artifact.uri {uri} is not an upload of namespace {namespace}. Upload the flow's code with `dagy deploy` "
+        "or the API, which gives the URI.",
+    )
+
+
+def missing(uri: str, expected: int, found: int | None) -> FlowRefusal:
+    """An artifact that is not there, or another one than the spec speaks of. Sizes in bytes."""
+    what = "does not exist" if found is None else f"has {found} bytes and not {expected} (spec.artifact.sizeBytes)"
+    return FlowRefusal(
+        FlowReason.ARTIFACT_NOT_FOUND, f"The flow's code {uri} {what}. Upload it again with `dagy deploy`."
+    )
+
+
+def deletable(
+    released: Iterable[FlowUpload], in_use: Iterable[FlowUpload], living: Iterable[str], key: Key
+) -> list[FlowUpload]:
+    """Which of the released uploads may go: those that nobody uses and that no other living deployment uploaded.
+
+    `living`: names of the other deployments of the namespace, which see to their own uploads.
+    """
+    others, used = set(living) - {key.name}, set(in_use)
+    return sorted({upload for upload in released if upload not in used and upload.deployment not in others})

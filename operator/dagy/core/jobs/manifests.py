@@ -1,0 +1,293 @@
+"""The manifests of a package's Jobs. Pure.
+
+Security: restricted pod security throughout; no service account token; only the container `upload`, which never runs
+package code, has S3 credentials (from a Secret that the kubelet resolves, so they are in no manifest), and only the
+sidecar `index` has those of package indexes. Each step writes to a volume of its own, which the next one reads and no
+other step sees; each runs as a user of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dagy.core.jobs.build_pods import BuildPods, pod_fields
+from dagy.core.jobs.index_access import IndexAccess
+from dagy.core.jobs.index_pod import (
+    ENVIRONMENT,
+    GATEWAY,
+    IndexSettings,
+    gateway_containers,
+    gateway_volumes,
+    needs_gateway,
+    secret_data,
+    step_environment,
+)
+from dagy.core.jobs.pod_security import (
+    POD_SECURITY,
+    RUN_PACKAGE_CODE,
+    container_security,
+    scratch_mounts,
+    scratch_volumes,
+    without_identity,
+    work_mounts,
+    work_volumes,
+)
+from dagy.core.jobs.resources import bounded_resources, trusted_resources
+from dagy.core.jobs.s3_pod import S3Settings, s3_volumes, with_s3
+from dagy.core.outcomes.facts import STEPS, JobKind
+from dagy.core.package.plan import BuildPlan, digest
+from dagy.model import constants as names
+from dagy.model.spec import SourceDistributions
+from dagy_builder.contract import (
+    CACHED_TREE_VARIABLE,
+    INDEX_CA_NAME,
+    ISOLATION_REQUIRED,
+    ISOLATION_VARIABLE,
+    LAST_STEPS,
+    NODE_VARIABLE,
+    NONCE_VARIABLE,
+    BuildRequest,
+    Step,
+)
+from dagy_builder.uv.packed_lock import LOCK_FILE, pack
+
+Manifest = dict[str, Any]
+
+INPUT, WORK = "/input", "/work"
+_CACHE = "/cache"
+_CACHED_STEPS = (Step.INSTALL, Step.PACKAGE)
+_POD_UID: Mapping[str, Any] = {"fieldRef": {"fieldPath": "metadata.uid"}}
+_NODE_IP: Manifest = {"name": NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
+CA_FILE = "ca-certificates.crt"
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+_GRACE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What the administrator decides about every Job."""
+
+    namespace: str
+    image: str
+    pull_policy: str
+    service_account: str
+    s3: S3Settings
+    ca_config_map: str
+    work_size: str
+    resources: Mapping[str, Any]
+    """Kubernetes resources of a container, used where the package asks for none."""
+    code_limits: Mapping[str, str] = field(default_factory=dict)
+    """Limits of containers that run package code, each where neither the package nor `resources` sets one."""
+    isolated: bool = True
+    """Whether package code may run only where NetworkPolicies are enforced."""
+    queue_name: str = ""
+    """Kueue's queue for these Jobs, when there is one."""
+    cache_claim: str = ""
+    """PersistentVolumeClaim with the wheel cache that builds share, when there is one."""
+    index: IndexSettings = field(default_factory=IndexSettings)
+    pods: BuildPods = field(default_factory=BuildPods)
+    start_seconds: float = 300
+    """How long a pod may take until its first container runs."""
+    maxima: Mapping[str, str] = field(default_factory=dict)
+    """What a package may ask for at most, by the resource's name."""
+
+
+@dataclass(frozen=True)
+class JobInput:
+    """Which Job: it decides the name, so that two operators make one Job and not two."""
+
+    kind: JobKind
+    slug: str
+    input_hash: str
+    attempt: int
+    cancelled: bool = False
+
+
+def job_name(uid: str, which: JobInput) -> str:
+    """Name of the Job: a function of the package's uid, the input and the attempt; a DNS label (RFC 1123)."""
+    return f"dp-{which.slug.lower()}-{which.kind}-{digest([uid, which.input_hash])[:8]}-{which.attempt}"
+
+
+def labels_of(plan: BuildPlan, which: JobInput) -> dict[str, str]:
+    """Labels of the Job, its pod and its ConfigMap."""
+    return {
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_PACKAGE_UID: plan.uid,
+        names.LABEL_SLUG: which.slug,
+        names.LABEL_STEP: which.kind,
+        names.LABEL_INPUT_HASH: which.input_hash,
+        names.LABEL_ATTEMPT: str(which.attempt),
+    }
+
+
+def job_manifest(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
+    """The Job. One pod, one try: attempts are the operator's business (`backoffLimit: 0`)."""
+    labels = {**settings.pods.labels, **labels_of(plan, which)}
+    annotations = {**settings.pods.annotations, names.ANNOTATION_PACKAGE: str(plan.key)}
+    unidentified = [*(step for step in STEPS[which.kind] if step is not Step.UPLOAD), GATEWAY]
+    queue = {QUEUE_LABEL: settings.queue_name} if settings.queue_name else {}
+    cancelled = {names.REQUEST_CANCEL: "true"} if which.cancelled else {}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": job_name(plan.uid, which),
+            "namespace": settings.namespace,
+            "labels": {**labels, **queue},
+            "annotations": {**annotations, **cancelled},
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "suspend": which.cancelled,
+            "template": {
+                "metadata": {"labels": labels, "annotations": {**annotations, **without_identity(unidentified)}},
+                "spec": _pod_spec(plan, which, settings),
+            },
+        },
+    }
+
+
+def input_config_map(
+    plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings, files: Mapping[str, str | bytes]
+) -> Manifest:
+    """What the Job mounts at /input. It belongs to the Job, so it goes when the Job goes."""
+    metadata = _metadata_beside_job(plan, which, job_uid, settings)
+    text = {name: content for name, content in files.items() if isinstance(content, str)}
+    binary = {name: b64encode(content).decode() for name, content in files.items() if isinstance(content, bytes)}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": text, "binaryData": binary}
+
+
+def index_secret(
+    plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings, access: IndexAccess
+) -> Manifest:
+    """The Job's own copy of the package's index credentials; it goes when the Job goes, or before."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": names.INDEX_CREDENTIALS_TYPE,
+        "metadata": _metadata_beside_job(plan, which, job_uid, settings),
+        "immutable": True,
+        "stringData": secret_data(access),
+    }
+
+
+def _metadata_beside_job(plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings) -> Manifest:
+    name = job_name(plan.uid, which)
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job_uid, "controller": True}
+    return {
+        "name": name,
+        "namespace": settings.namespace,
+        "labels": labels_of(plan, which),
+        "ownerReferences": [owner],
+    }
+
+
+def input_files(request: BuildRequest, lock: str | None, certificates: str = "") -> dict[str, str | bytes]:
+    """The files of /input. Raises LockSizeError for a lock that no validation hands out."""
+    files: dict[str, str | bytes] = {"request.json": json.dumps(request.to_json(), indent=1)}
+    if lock is not None:
+        files[LOCK_FILE] = pack(lock)
+    if certificates:
+        files[INDEX_CA_NAME] = certificates
+    return files
+
+
+def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
+    name = job_name(plan.uid, which)
+    containers = [_container(step, which.kind, plan, settings) for step in STEPS[which.kind]]
+    return {
+        "restartPolicy": "Never",
+        # On the pod and not on the Job: the Job controller deletes the pod of a Job past its deadline, log and all.
+        "activeDeadlineSeconds": plan.options.timeout_seconds,
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "serviceAccountName": settings.service_account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        **pod_fields(settings.pods),
+        "securityContext": POD_SECURITY,
+        "volumes": [
+            *_volumes(name, which, settings),
+            *_cache_volumes(plan, which, settings),
+            *gateway_volumes(plan, settings.index, name),
+        ],
+        "initContainers": gateway_containers(plan, settings.index, containers[0]),
+        "containers": [_with_cache(container, plan, which, settings) for container in containers],
+    }
+
+
+def _shares_cache(plan: BuildPlan, which: JobInput, settings: JobSettings) -> bool:
+    """Only where no package code runs, which could spoil for others what it finds there, and where no credentials are
+    used, whose packages others would find there.
+    """
+    forbidden = plan.spec.source_distributions is SourceDistributions.FORBID
+    public = not needs_gateway(plan, settings.index)
+    return bool(settings.cache_claim) and which.kind is JobKind.BUILD and forbidden and public
+
+
+def _cache_volumes(plan: BuildPlan, which: JobInput, settings: JobSettings) -> list[Manifest]:
+    if not _shares_cache(plan, which, settings):
+        return []
+    return [{"name": "cache", "persistentVolumeClaim": {"claimName": settings.cache_claim}}]
+
+
+def _with_cache(container: Manifest, plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
+    """The tree lies beside the cache, because uv can link files only within one mount, and copying them is slow."""
+    if container["name"] not in _CACHED_STEPS or not _shares_cache(plan, which, settings):
+        return container
+    env = [
+        {"name": "DAGY_POD_UID", "valueFrom": _POD_UID},
+        {"name": CACHED_TREE_VARIABLE, "value": f"{_CACHE}/trees/$(DAGY_POD_UID)"},
+        {"name": "UV_CACHE_DIR", "value": f"{_CACHE}/uv"},
+    ]
+    mount = {"name": "cache", "mountPath": _CACHE}
+    return {**container, "env": [*container["env"], *env], "volumeMounts": [*container["volumeMounts"], mount]}
+
+
+def _volumes(input_name: str, which: JobInput, settings: JobSettings) -> list[Manifest]:
+    return [
+        {"name": "input", "configMap": {"name": input_name}},
+        # Absent where the nodes' networks need no authority of their own.
+        {"name": "ca", "configMap": {"name": settings.ca_config_map, "optional": True}},
+        *({"name": name, "emptyDir": {"sizeLimit": settings.work_size}} for name in work_volumes(which.kind)),
+        *(volume for step in STEPS[which.kind] for volume in scratch_volumes(step, settings.work_size)),
+        *s3_volumes(which.kind, settings.s3),
+    ]
+
+
+def _container(step: Step, kind: JobKind, plan: BuildPlan, settings: JobSettings) -> Manifest:
+    container: Manifest = {
+        "name": str(step),
+        "image": settings.image,
+        "imagePullPolicy": settings.pull_policy,
+        "args": [str(step), "--input", INPUT, "--work", WORK],
+        "env": [
+            *ENVIRONMENT,
+            {"name": "DAGY_BUILDER_IMAGE", "value": settings.image},
+            *step_environment(step, plan, settings.index),
+        ],
+        "volumeMounts": [
+            {"name": "input", "mountPath": INPUT, "readOnly": True},
+            {"name": "ca", "mountPath": "/ca", "readOnly": True},
+            *scratch_mounts(step),
+            *work_mounts(step, kind, WORK),
+        ],
+        "resources": _resources(step, plan, settings),
+        "terminationMessagePolicy": "File",
+        "securityContext": container_security(step),
+    }
+    if step in RUN_PACKAGE_CODE and settings.isolated:
+        container["env"] += [{"name": ISOLATION_VARIABLE, "value": ISOLATION_REQUIRED}, _NODE_IP]
+    if step in LAST_STEPS:
+        container["env"].append({"name": NONCE_VARIABLE, "valueFrom": _POD_UID})
+    return with_s3(container, settings.s3)
+
+
+def _resources(step: Step, plan: BuildPlan, settings: JobSettings) -> Manifest:
+    asked = plan.options.resources
+    if step in RUN_PACKAGE_CODE and plan.spec.source_distributions is SourceDistributions.ALLOW:
+        return bounded_resources(asked, settings.resources, settings.code_limits)
+    return trusted_resources(asked, settings.resources)

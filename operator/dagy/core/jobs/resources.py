@@ -1,0 +1,88 @@
+"""Kubernetes resources of a build's containers. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from dagy.core.common.failure import Failure
+from dagy.core.common.reasons import StateReason
+from dagy.model.spec import Resources
+from dagy_builder.contract import Fault
+
+_FACTORS = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    "k": Decimal(1000),
+    "M": Decimal(1000) ** 2,
+    "G": Decimal(1000) ** 3,
+    "T": Decimal(1000) ** 4,
+    "Ki": Decimal(1024),
+    "Mi": Decimal(1024) ** 2,
+    "Gi": Decimal(1024) ** 3,
+    "Ti": Decimal(1024) ** 4,
+}
+_QUANTITY = re.compile(r"([0-9.]+)([A-Za-z]*)")
+
+
+def trusted_resources(asked: Resources | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Resources of a container that runs no package code: each the package's own, or else the default.
+
+    A default gives way to what the package asks for, because Kubernetes takes no request above its limit.
+    """
+    given = asked.to_json() if asked else {}
+    requests = {**defaults.get("requests", {}), **given.get("requests", {})}
+    limits = {**defaults.get("limits", {}), **given.get("limits", {})}
+    for name in requests.keys() & limits.keys():
+        if name in given.get("limits", {}):
+            requests[name] = min(requests[name], limits[name], key=amount)
+        else:
+            limits[name] = max(requests[name], limits[name], key=amount)
+    return {"requests": requests, "limits": limits}
+
+
+def not_allowed(asked: Resources | None, maxima: Mapping[str, str]) -> Failure | None:
+    """Why a package may not have what it asks for."""
+    given = asked.to_json() if asked else {}
+    for part in ("requests", "limits"):
+        for name, wanted in given.get(part, {}).items():
+            if name in maxima and amount(wanted) > amount(maxima[name]):
+                return _refused(f"{part}.{name} is {wanted}, and the administrator allows {maxima[name]} at most")
+            limit = given.get("limits", {}).get(name, wanted)
+            if amount(wanted) > amount(limit):
+                return _refused(f"requests.{name} is {wanted}, which is above limits.{name}, {limit}")
+    return None
+
+
+def _refused(why: str) -> Failure:
+    message = f"spec.build.resources.{why}. Lower it, or leave it out to have the default."
+    return Failure(StateReason.RESOURCES_NOT_ALLOWED, message, Fault.USER)
+
+
+def bounded_resources(
+    asked: Resources | None, defaults: Mapping[str, Any], bounds: Mapping[str, str]
+) -> dict[str, Any]:
+    """Resources of a container that runs package code: there is a limit for everything.
+
+    Each limit is the package's own, or else the default, or else that of `bounds`; a request above it raises it, as
+    Kubernetes wants it.
+    """
+    given = trusted_resources(asked, defaults)
+    requests, limits = given["requests"], given["limits"]
+    for name, bound in bounds.items():
+        if name in limits:
+            continue
+        # Named, because Kubernetes takes an absent request for one of the whole limit.
+        request = requests.setdefault(name, "0")
+        limits[name] = max(bound, request, key=amount)
+    return given
+
+
+def amount(quantity: str) -> Decimal:
+    """A quantity of Kubernetes' (resource.Quantity) as a number. Raises ValueError."""
+    match = _QUANTITY.fullmatch(quantity)
+    if match is None or match[2] not in _FACTORS:
+        raise ValueError(f"{quantity!r} is no quantity: write it as in Kubernetes, for example 500m or 2Gi.")
+    return Decimal(match[1]) * _FACTORS[match[2]]

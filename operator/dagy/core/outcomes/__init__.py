@@ -1,0 +1,1 @@
+"""What Jobs, pods and their logs say happened. Pure."""

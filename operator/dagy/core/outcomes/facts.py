@@ -1,0 +1,269 @@
+"""From the Kubernetes objects of a package's Jobs to facts: what runs, what ended, and how. Pure.
+
+A pod is looked at before its Job, because the Job's own condition comes about a second later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from dagy.core.common.failure import Failure, failure_in
+from dagy.core.outcomes.step_outcomes import Complete, Result
+from dagy.model import constants as names
+from dagy_builder.contract import Step, StepOutcome
+from dagy_builder.failure import exit_code_of
+
+Json = Mapping[str, Any]
+
+
+class JobKind(StrEnum):
+    """The two Jobs of a package."""
+
+    VALIDATE = "validate"
+    BUILD = "build"
+
+
+STEPS: Mapping[JobKind, tuple[Step, ...]] = {
+    JobKind.VALIDATE: (Step.RESOLVE,),
+    JobKind.BUILD: (Step.INSTALL, Step.PACKAGE, Step.UPLOAD),
+}
+
+
+@dataclass(frozen=True)
+class ContainerFact:
+    """One container: `exit_code` is set once it has ended; `reason` tells why it waits or how it ended."""
+
+    step: Step
+    running: bool = False
+    exit_code: int | None = None
+    reason: str = ""
+    message: str = ""
+    outcome: StepOutcome | None = None
+    """What its log told, where that was heard before the kubelet's report with the termination message came."""
+
+
+@dataclass(frozen=True)
+class PodFact:
+    """The newest pod of a Job."""
+
+    name: str
+    phase: str
+    uid: str = ""
+    reason: str = ""
+    message: str = ""
+    unschedulable: str = ""
+    sidecar_waits: str = ""
+    """Why a container that the steps wait for does not start."""
+    deleting: bool = False
+    disruption: str = ""
+    """Reason of the condition DisruptionTarget: who takes the pod away (an eviction, the node, a preemption)."""
+    disruption_message: str = ""
+    image_id: str = ""
+    """The builder image by its digest, once a container has started."""
+    containers: tuple[ContainerFact, ...] = ()
+
+    def container(self, step: Step) -> ContainerFact | None:
+        """The container of that step, when the kubelet has reported it."""
+        return next((c for c in self.containers if c.step is step), None)
+
+
+@dataclass(frozen=True)
+class JobFact:
+    """A Job of the package, with its newest pod."""
+
+    name: str
+    uid: str
+    kind: JobKind
+    input_hash: str
+    attempt: int
+    created_at: str
+    ended_at: str = ""
+    """RFC 3339 time at which the last container, or else the Job, ended; empty while it runs."""
+    finished: str = ""
+    """Complete, Failed or empty."""
+    finished_reason: str = ""
+    cancelled: bool = False
+    log_uri: str = ""
+    """Where its log is kept, once it is."""
+    failure: Failure | None = None
+    """Why it failed, as it was recorded; pods and logs may be gone since."""
+    deleting: bool = False
+    pod: PodFact | None = None
+    waits_since: str = ""
+    """Since when its pod could run, RFC 3339; empty while the Job is suspended, by a queue or for good."""
+    not_created: str = ""
+    """Why it has no pod, as Kubernetes told."""
+    overdue: Failure | None = None
+    """Why its pod did not start in the time that it had, once that is over."""
+    result: Result | None = None
+    """What its log told of the outcome, as far as it was followed or read."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it occupies a slot: it may still run containers."""
+        if self.finished or self.cancelled or self.failure:
+            return False
+        return self.pod is None or self.pod.phase not in ("Succeeded", "Failed")
+
+
+def occupied_slots(jobs: Iterable[Json], pods: Iterable[Json]) -> list[str]:
+    """The package namespaces of everything that takes a slot: pods that have not ended, and Jobs still without one.
+
+    A pod counts until its phase says that it has ended, even when its Job is gone: an observer, and a ResourceQuota,
+    count in the same way.
+    """
+    pods = list(pods)
+    owners = {_owner(pod) for pod in pods}
+    live = [pod for pod in pods if (pod.get("status") or {}).get("phase", "Pending") in ("Pending", "Running")]
+    waiting = [job for job in jobs if job["metadata"]["name"] not in owners and _job(job, None).live]
+    return [_package_namespace(obj) for obj in [*live, *waiting]]
+
+
+def jobs_of(
+    jobs: Iterable[Json], pods: Iterable[Json], said: Mapping[str, StepOutcome] = MappingProxyType({})
+) -> tuple[JobFact, ...]:
+    """Facts of all Jobs, oldest attempt first. Objects without our labels are not ours and are left out.
+
+    `said`: the outcome that a Job's last step has told, by the Job's name; empty where logs are not to be trusted.
+    """
+    newest: dict[str, Json] = {}
+    for pod in pods:
+        owner = _owner(pod)
+        if owner not in newest or _created(newest[owner]) <= _created(pod):
+            newest[owner] = pod
+    named = [(job["metadata"]["name"], job) for job in jobs if _ours(job)]
+    facts = [_job(job, newest.get(name), said.get(name)) for name, job in named]
+    return tuple(sorted(facts, key=lambda job: (job.kind, job.input_hash, job.attempt)))
+
+
+def _ours(job: Json) -> bool:
+    return _label(job, names.LABEL_STEP) in tuple(JobKind) and _label(job, names.LABEL_ATTEMPT).isdigit()
+
+
+def last_step_running(pod: Json) -> Step | None:
+    """The step with which the pod's work ends, when its container runs."""
+    kind = _label(pod, names.LABEL_STEP)
+    if kind not in tuple(JobKind):
+        return None
+    container = _pod(pod, JobKind(kind)).container(STEPS[JobKind(kind)][-1])
+    return container.step if container and container.running else None
+
+
+def _ended_as_said(pod: PodFact | None, kind: JobKind, outcome: StepOutcome | None) -> PodFact | None:
+    """The pod as it is when its last step has told its outcome.
+
+    The kubelet reports that up to a second later; where the pod is gone by then, it never does.
+    """
+    step = STEPS[kind][-1]
+    if outcome is None or outcome.step != step:
+        return pod
+    if pod is None:
+        pod = PodFact("", "Running", containers=tuple(ContainerFact(each, running=True) for each in STEPS[kind]))
+    last = pod.container(step)
+    if last is None or not last.running:
+        return pod
+    told = replace(last, running=False, exit_code=exit_code_of(outcome), outcome=outcome)
+    # It ends well only after all others did.
+    before = [replace(c, running=False, exit_code=0) if outcome.ok else c for c in pod.containers if c is not last]
+    return replace(pod, containers=(*before, told))
+
+
+def job_of(pod: Json) -> str:
+    """Name of the Job that a pod belongs to; empty when there is none."""
+    return _owner(pod)
+
+
+def _job(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFact:
+    status = job.get("status") or {}
+    ended: Json = next(
+        (c for c in status.get("conditions") or [] if c["type"] in ("Complete", "Failed") and c["status"] == "True"), {}
+    )
+    annotations = job["metadata"].get("annotations") or {}
+    kind = JobKind(_label(job, names.LABEL_STEP))
+    found = _pod(pod, kind) if pod else None
+    return JobFact(
+        name=job["metadata"]["name"],
+        uid=str(job["metadata"].get("uid", "")),
+        kind=kind,
+        input_hash=_label(job, names.LABEL_INPUT_HASH),
+        attempt=int(_label(job, names.LABEL_ATTEMPT)),
+        created_at=_created(job),
+        waits_since="" if (job.get("spec") or {}).get("suspend") else str(status.get("startTime") or _created(job)),
+        ended_at=_ended_at(pod, ended),
+        finished=ended.get("type", ""),
+        finished_reason=ended.get("reason", ""),
+        cancelled=names.REQUEST_CANCEL in annotations,
+        log_uri=str(annotations.get(names.ANNOTATION_LOG_KEPT, "")),
+        failure=failure_in(str(annotations.get(names.ANNOTATION_FAILURE, ""))),
+        deleting="deletionTimestamp" in job["metadata"],
+        pod=_ended_as_said(found, kind, said),
+        result=Complete(said) if said else None,
+    )
+
+
+def _ended_at(pod: Json | None, condition: Json) -> str:
+    statuses = ((pod or {}).get("status") or {}).get("containerStatuses") or []
+    ends = [((c.get("state") or {}).get("terminated") or {}).get("finishedAt") or "" for c in statuses]
+    return max([*ends, str(condition.get("lastTransitionTime", ""))])
+
+
+def _pod(pod: Json, kind: JobKind) -> PodFact:
+    status = pod.get("status") or {}
+    conditions: Mapping[str, Json] = {c["type"]: c for c in status.get("conditions") or []}
+    scheduled, disrupted = conditions.get("PodScheduled", {}), conditions.get("DisruptionTarget", {})
+    by_name = {c["name"]: c for c in status.get("containerStatuses") or []}
+    containers = tuple(_container(step, by_name[step]) for step in STEPS[kind] if step in by_name)
+    return PodFact(
+        name=pod["metadata"]["name"],
+        uid=str(pod["metadata"].get("uid", "")),
+        phase=status.get("phase", "Pending"),
+        reason=status.get("reason", ""),
+        message=status.get("message", ""),
+        unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
+        sidecar_waits=_sidecar_waits(status),
+        deleting="deletionTimestamp" in pod["metadata"],
+        disruption=disrupted.get("reason", "") if disrupted.get("status") == "True" else "",
+        disruption_message=disrupted.get("message", ""),
+        image_id=next((s["imageID"] for s in by_name.values() if s.get("imageID")), ""),
+        containers=containers,
+    )
+
+
+def _sidecar_waits(status: Json) -> str:
+    for container in status.get("initContainerStatuses") or []:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason", "PodInitializing") != "PodInitializing":
+            return f"container {container['name']}: {waiting['reason']}: {waiting.get('message', '')}".strip(": ")
+    return ""
+
+
+def _container(step: Step, status: Json) -> ContainerFact:
+    state = status.get("state") or {}
+    ended = state.get("terminated")
+    if ended:
+        code = int(ended.get("exitCode", 1))
+        return ContainerFact(step, exit_code=code, reason=ended.get("reason", ""), message=ended.get("message", ""))
+    waiting = state.get("waiting") or {}
+    return ContainerFact(
+        step, running="running" in state, reason=waiting.get("reason", ""), message=waiting.get("message", "")
+    )
+
+
+def _owner(pod: Json) -> str:
+    return _label(pod, "batch.kubernetes.io/job-name") or _label(pod, "job-name")
+
+
+def _package_namespace(obj: Json) -> str:
+    return str((obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_PACKAGE, "")).partition("/")[0]
+
+
+def _label(obj: Json, name: str) -> str:
+    return str((obj["metadata"].get("labels") or {}).get(name, ""))
+
+
+def _created(obj: Json) -> str:
+    return str(obj["metadata"].get("creationTimestamp", ""))

@@ -1,0 +1,120 @@
+"""The end of a Job whose pod does not start: when it comes, and why, in words. Pure.
+
+A pod's own deadline counts from when a kubelet has it; until then nothing but this ends its turn.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from dagy.core.common.failure import Failure
+from dagy.core.common.reasons import StateReason
+from dagy.core.common.timestamp import timestamp
+from dagy.core.jobs.resources import amount
+from dagy.core.outcomes.diagnosis import Progress, standing_of
+from dagy.core.outcomes.facts import JobFact
+from dagy.core.package.plan import BuildPlan
+from dagy_builder.contract import Fault
+
+_USUAL = timedelta(seconds=5)
+_LOWER = "Lower spec.build.resources, or let the administrator allow more."
+_LOWER_OR_MAKE_ROOM = "Lower spec.build.resources, or let the administrator make room."
+_SHORTAGE = re.compile(r"Insufficient (cpu|memory|ephemeral-storage)\b")
+# The scheduler's words where no node could take the pod even if it were empty.
+_ON_NO_NODE = re.compile(r"preemption: 0/(\d+) nodes are available: \1 Preemption is not helpful for scheduling")
+_QUOTA = re.compile(r"requested: (?P<requested>\S+?), used: \S+?, limited: (?P<limited>\S+)")
+_LIMIT_RANGE = re.compile(r"maximum (cpu|memory|ephemeral-storage) usage per (?:Container|Pod) is ")
+
+
+def is_waiting(job: JobFact) -> bool:
+    """Whether no container of the Job has started, and nothing has ended it."""
+    standing = standing_of(job)
+    return isinstance(standing, Progress) and not standing.started
+
+
+def lacks_pod(job: JobFact, now: datetime) -> bool:
+    """Whether the Job has had no pod for longer than the controller usually takes to make one."""
+    return not job.pod and bool(job.waits_since) and is_waiting(job) and now - _time(job.waits_since) > _USUAL
+
+
+def with_end(job: JobFact, plan: BuildPlan, seconds: float, now: datetime) -> JobFact:
+    """The Job as it is once its pod had `seconds` (or the package's time-out, when that is less) to start."""
+    allowed = timedelta(seconds=min(seconds, plan.options.timeout_seconds))
+    if job.failure and not job.ended_at:
+        return replace(job, ended_at=timestamp(_time(job.created_at) + allowed, micro=False))
+    if not job.waits_since or not is_waiting(job):
+        return job
+    end = _time(job.waits_since) + allowed
+    if now < end:
+        return job
+    return replace(job, overdue=_why(job, plan, int(allowed.total_seconds())), ended_at=timestamp(end, micro=False))
+
+
+def _why(job: JobFact, plan: BuildPlan, seconds: int) -> Failure:
+    pod = job.pod
+    if pod is None:
+        cause = job.not_created or "Kubernetes gives no cause"
+        reason, what = StateReason.POD_NOT_CREATED, "was not created"
+        step = "Let the administrator look at the build namespace's quota, limits and policies."
+    elif pod.unschedulable:
+        cause, reason, what = pod.unschedulable, StateReason.POD_NOT_SCHEDULED, "was taken by no node"
+        step = "Let the administrator make room."
+        if _lacking(cause) & _asked(plan):  # the scheduler tells only sometimes whether there could ever be enough
+            step = _LOWER_OR_MAKE_ROOM
+    else:
+        standing = standing_of(job)
+        cause = (standing.waiting if isinstance(standing, Progress) else "") or "its node gives no cause"
+        reason, what = StateReason.POD_NOT_STARTED, "was not started"
+        step = (
+            "Let the administrator look at the image in DAGY_BUILDER_IMAGE, at Secrets and nodes (`kubectl describe "
+            "pod` in the build namespace)."
+        )
+    # Room may come by itself; what quotas refuse and nodes can't pull is tried until somebody has mended it.
+    others = Fault.INFRASTRUCTURE if reason is StateReason.POD_NOT_SCHEDULED else Fault.ADMINISTRATOR
+    users = _package_asks_too_much(cause, plan)
+    return Failure(
+        reason,
+        f"The pod of Job {job.name} {what} within {seconds} s: {' '.join(cause.split()).rstrip('.:')}. "
+        f"{_LOWER if users else step}",
+        Fault.USER if users else others,
+    )
+
+
+def _package_asks_too_much(cause: str, plan: BuildPlan) -> bool:
+    """Whether the package itself asks for more than there can ever be, as far as Kubernetes' words tell."""
+    names = _asked(plan)
+    if _lacking(cause) & names and _ON_NO_NODE.search(cause):
+        return True
+    if set(_LIMIT_RANGE.findall(cause)) & names:
+        return True
+    quota = _QUOTA.search(cause)
+    return quota is not None and bool(_above(quota["requested"], quota["limited"]) & names)
+
+
+def _asked(plan: BuildPlan) -> set[str]:
+    """Names of the resources that the package itself sets."""
+    asked = plan.options.resources.to_json() if plan.options.resources else {}
+    return {name for part in asked.values() for name in part}
+
+
+def _lacking(cause: str) -> set[str]:
+    return set(_SHORTAGE.findall(cause))
+
+
+def _above(requested: str, limited: str) -> set[str]:
+    """Names of what is requested beyond the whole quota: "requests.cpu=900,pods=1"."""
+    most = dict(part.split("=", 1) for part in limited.split(",") if "=" in part)
+    above = set()
+    for name, _, quantity in (part.partition("=") for part in requested.split(",")):
+        try:
+            if name in most and amount(quantity) > amount(most[name].rstrip(".")):
+                above.add(name.removeprefix("requests.").removeprefix("limits."))
+        except ValueError:
+            continue
+    return above
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

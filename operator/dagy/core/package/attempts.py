@@ -1,0 +1,45 @@
+"""What the attempts at one input say together: the newest, its verdict, how often it failed so. Pure."""
+
+from __future__ import annotations
+
+from dagy.core.common.failure import Failure
+from dagy.core.outcomes.diagnosis import standing_of
+from dagy.core.outcomes.facts import JobFact, JobKind
+from dagy.core.package.observed import Observed
+from dagy_builder.contract import Fault
+
+
+def latest(jobs: tuple[JobFact, ...], kind: JobKind, input_hash: str) -> JobFact | None:
+    """The last attempt at that input."""
+    mine = [job for job in jobs if job.kind is kind and job.input_hash == input_hash]
+    return max(mine, key=lambda job: job.attempt, default=None)
+
+
+def has_failed(seen: Observed, kind: JobKind, input_hash: str) -> bool:
+    """Whether what was asked for last failed: that stays the package's state until something else is asked for."""
+    job = latest(seen.jobs, kind, input_hash)
+    return job is not None and not job.deleting and isinstance(standing_of(job), Failure)
+
+
+def verdict_of(job: JobFact, seen: Observed) -> Failure | None:
+    """What status remembers of this very validation: read from its log, of which the termination message holds less.
+
+    An attempt that met anything but the requirements' fault says nothing about them; a pod may be gone since.
+    """
+    if job.failure or job.cancelled or not job.log_uri or job.log_uri != seen.rejected_log:
+        return None
+    failure = standing_of(job)
+    judged = isinstance(failure, Failure) and (failure.fault is Fault.USER or job.pod is None)
+    return seen.rejected if judged else None
+
+
+def in_a_row(jobs: tuple[JobFact, ...], last: JobFact, fault: Fault) -> int:
+    """How many attempts, up to `last`, failed through that fault; those that are not there any more count as well."""
+    mine = [job for job in jobs if (job.kind, job.input_hash) == (last.kind, last.input_hash)]
+    others = [job.attempt for job in mine if job.attempt < last.attempt and _fault_of(job) is not fault]
+    return last.attempt - max(others, default=0)
+
+
+def _fault_of(job: JobFact) -> Fault | None:
+    failure = standing_of(job)
+    return failure.fault if isinstance(failure, Failure) else None

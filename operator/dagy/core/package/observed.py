@@ -1,0 +1,78 @@
+"""What is known of one package: the facts that decisions are made from. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dagy.core.common.failure import Failure
+from dagy.core.common.keys import PackageHome
+from dagy.core.jobs.index_access import IndexAccess
+from dagy.core.outcomes.facts import JobFact
+from dagy.core.package.plan import Tokens
+from dagy.core.package.reuse import Source
+from dagy.model.status import LostArtifact
+from dagy_builder.contract import Artifact
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The lock that was found for a spec hash, as kept in S3."""
+
+    spec_hash: str
+    lock_hash: str
+    refresh_token: str = ""
+    """Value of the refresh request that led to it."""
+    warnings: tuple[str, ...] = ()
+    """What the resolver remarks on it, e.g. that a release was withdrawn."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished build, as its build.json in S3 tells."""
+
+    artifact: Artifact
+    build_token: str = ""
+    """Value of the build request that led to it."""
+    reused_from: Source | None = None
+    """The package whose artifact it is a copy of."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A finished build whose ZIP is not in S3 as its record says."""
+
+    record: Record
+    found_bytes: int | None = None
+    """Size of the object that is there instead; None when there is none."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was found in the cluster, in S3 and in status (as a cache of those) for one package."""
+
+    slug: str
+    jobs: tuple[JobFact, ...] = ()
+    resolution: Resolution | None = None
+    record: Record | None = None
+    """For the resolution's lock, its ZIP in S3."""
+    missing: Missing | None = None
+    """Instead of the record: it is known, and S3 has just said that its ZIP is not there."""
+    lost: LostArtifact | None = None
+    """What status remembers of a ZIP that was missing."""
+    sources: tuple[Source, ...] = ()
+    """Packages that may have an artifact of that lock, likeliest first; asked only while nothing has been built."""
+    rejected: Failure | None = None
+    """The failed validation of the present spec hash, as remembered by status."""
+    rejected_log: str = ""
+    """URI of the log that it was read from: which Job's verdict it is."""
+    handled: Tokens = field(default_factory=Tokens)
+    home: PackageHome | None = None
+    """Where the package's objects lie; None as long as it has no slug."""
+    index_refused: Failure | None = None
+    """Why the package's index settings (Secrets, certificates) can't be used, so that no Job may start."""
+    index_access: IndexAccess | None = field(default=None, repr=False)
+    """What they give, once they have been read for this look: they hold credentials."""
+    not_allowed: Failure | None = None
+    """Why the package may not have what it asks for, so that no Job may start until it asks for less."""
+    blocked: Failure | None = None
+    """Why S3 did not do what had to be done just now: what lies there is unknown."""

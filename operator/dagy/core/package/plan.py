@@ -1,0 +1,131 @@
+"""From a DepPackage's spec to what is to be built: requirements normalized, identity hashed. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from typing_extensions import override
+
+from dagy.core import requirements
+from dagy.model import constants as names
+from dagy.model.spec import BuildOptions, BuildPolicy, DepPackageSpec, Index, Platform
+from dagy_builder.contract import BuildRequest
+
+
+@dataclass(frozen=True)
+class Key:
+    """A DepPackage's identity for people: its namespace and name."""
+
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Self:
+        """Of an object with this metadata."""
+        return cls(metadata["namespace"], metadata["name"])
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Values of the request annotations, or of what status says of those already acted upon."""
+
+    validate: str = ""
+    build: str = ""
+    refresh: str = ""
+    cancel: str = ""
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """Everything that decides what is built for one package."""
+
+    key: Key
+    uid: str
+    generation: int
+    spec: DepPackageSpec
+    normalized: requirements.NormalizedList
+    platform: Platform
+    options: BuildOptions
+    spec_hash: str
+    requested: Tokens
+
+    @property
+    def auto(self) -> bool:
+        """Whether the operator validates and builds without being asked."""
+        return self.spec.build_policy is BuildPolicy.AUTO
+
+    def request(self) -> BuildRequest:
+        """The request for the validation Job; the build Job adds where the result goes."""
+        index = self.spec.index or Index()
+        newer: datetime | None = self.spec.exclude_newer
+        return BuildRequest(
+            python_version=self.spec.python_version,
+            architecture=self.platform.architecture,
+            glibc=self.platform.glibc,
+            requirements=list(self.normalized.dependencies),
+            source_distributions=self.spec.source_distributions,
+            exclude_newer=newer.isoformat().replace("+00:00", "Z") if newer else None,
+            index_url=index.url,
+            extra_index_urls=list(index.extra_urls),
+            compression=self.options.compression,
+        )
+
+
+def plan_of(package: Mapping[str, Any]) -> BuildPlan:
+    """Read the object. Raises pydantic.ValidationError when the spec isn't one that the CRD would have let in."""
+    metadata = package["metadata"]
+    spec = DepPackageSpec.model_validate(package["spec"])
+    platform = spec.platform or Platform()
+    normalized = requirements.normalize(spec.dependencies, spec.python_version, architecture=platform.architecture)
+    annotations = metadata.get("annotations") or {}
+    return BuildPlan(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        spec=spec,
+        normalized=normalized,
+        platform=platform,
+        options=spec.build or BuildOptions(),
+        spec_hash=_spec_hash(spec, normalized, platform),
+        requested=Tokens(
+            validate=annotations.get(names.REQUEST_VALIDATE, ""),
+            build=annotations.get(names.REQUEST_BUILD, ""),
+            refresh=annotations.get(names.REQUEST_REFRESH, ""),
+            cancel=annotations.get(names.REQUEST_CANCEL, ""),
+        ),
+    )
+
+
+def _spec_hash(spec: DepPackageSpec, normalized: requirements.NormalizedList, platform: Platform) -> str:
+    """Hash of what decides the lock. Order and spelling of the list, texts and policies are not part of it."""
+    identity = {
+        "python": spec.python_version,
+        "platform": platform.to_json(),
+        "dependencies": normalized.dependencies,
+        # Never part of a lock, but a corrected list must not be taken for the one that was refused.
+        "unreadable": [error.text for error in normalized.errors],
+        "index": _index_identity(spec.index) if spec.index else None,
+        "sourceDistributions": spec.source_distributions,
+        "excludeNewer": spec.exclude_newer.isoformat() if spec.exclude_newer else None,
+    }
+    return digest(identity)
+
+
+def _index_identity(index: Index) -> dict[str, Any]:
+    """The index settings, without those that came later and are not used, so that older hashes stay."""
+    identity = index.to_json()
+    return identity if index.secret_names else {k: v for k, v in identity.items() if k != "secretNames"}
+
+
+def digest(value: Any) -> str:
+    """SHA-256 (hex) of a JSON-ready value in canonical form."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

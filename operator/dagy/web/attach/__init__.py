@@ -1,0 +1,1 @@
+"""Packages for pods: the webhook, and URLs that the init container asks for."""

@@ -1,0 +1,1 @@
+"""Routes for flow deployments and their code."""

@@ -1,0 +1,127 @@
+"""Whose a slug is: a SlugClaim says so, and nothing else."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from dagy.adapters.kube.api import KubeError
+from dagy_builder.storage.store import ObjectStore
+from tests.fakes.controller import NAMESPACE, Rig, create, run
+from tests.fakes.owners import CLAIMS, apply_again, completed, delete, stored, write_status
+
+pytestmark = pytest.mark.apiserver
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_deleted_claim_comes_back(kubeconfig: str, objects: ObjectStore, remembers: bool) -> None:
+    async def test(rig: Rig) -> None:
+        rig, key, package = await completed(rig)
+        slug = package["status"]["slug"]
+        await rig.admin.delete(f"{CLAIMS}/{slug.lower()}")
+        if not remembers:
+            await write_status(rig, key, **dict.fromkeys(package["status"]))
+        again = await rig.settle(key, rig.reconciler().reconcile)
+        claim = await rig.admin.get(f"{CLAIMS}/{slug.lower()}")
+        assert claim
+        assert claim["spec"]["name"] == key.name
+        assert (again["status"]["slug"], again["status"]["s3Uri"]) == (slug, package["status"]["s3Uri"])
+
+    run(kubeconfig, objects, test)
+
+
+def test_who_took_the_slug_meanwhile_harms_nobody(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        first_rig, first, package = await completed(rig)
+        slug, before = package["status"]["slug"], stored(rig, package)
+        await rig.admin.delete(f"{CLAIMS}/{slug.lower()}")
+        other_rig, other, taken = await completed(rig, slug=slug)
+        assert taken["status"]["phase"] == "COMPLETED"
+        await first_rig.reconciler().reconcile(first)
+        told = await first_rig.package(first)
+        assert told
+        assert f"The claim of this package's slug {slug} was deleted" in told["status"]["message"]
+        assert other.name not in told["status"]["message"]
+        await delete(other_rig, other)
+        assert before
+        assert stored(rig, package) == before
+
+    run(kubeconfig, objects, test)
+
+
+def test_a_claim_is_not_made_of_what_a_status_says(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key = await create(rig, suspend=True)
+        slug = uuid.uuid4().hex[:8].upper()
+        await write_status(rig, key, slug=slug)
+        await rig.reconciler().reconcile(key)
+        package = await rig.package(key)
+        assert package
+        assert package["status"]["slug"] != slug
+        assert await rig.admin.get(f"{CLAIMS}/{slug.lower()}") is None
+
+    run(kubeconfig, objects, test)
+
+
+def test_a_namespace_made_again_inherits_nothing(kubeconfig: str, objects: ObjectStore) -> None:
+    """The claim of an earlier namespace of that name; there is no controller here that could end a namespace."""
+
+    async def test(rig: Rig) -> None:
+        rig, key, package = await completed(rig, deletionPolicy="Retain")
+        slug = package["status"]["slug"]
+        claim = await rig.admin.get(f"{CLAIMS}/{slug.lower()}")
+        assert claim
+        there = await rig.admin.get(f"/api/v1/namespaces/{NAMESPACE}")
+        assert there
+        assert claim["spec"]["namespaceUid"] == there["metadata"]["uid"]
+        await delete(rig, key)
+        await rig.admin.delete(f"{CLAIMS}/{slug.lower()}")
+        earlier = {**claim, "metadata": {"name": slug.lower()}, "spec": {**claim["spec"], "namespaceUid": "earlier"}}
+        assert await rig.admin.create(CLAIMS, earlier)
+        await apply_again(rig, key, labels={"dagy.io/slug": slug})
+        anew = await rig.settle(key, rig.reconciler().reconcile)
+        assert anew["status"]["slug"] != slug
+        assert f"/{slug}/" not in anew["status"]["s3Uri"]
+        with pytest.raises(KubeError, match="claims are never changed"):
+            await rig.admin.merge(f"{CLAIMS}/{slug.lower()}", {"spec": {"namespaceUid": "mine"}})
+
+        # After a restore: who may change claims releases this one, and the next look binds it.
+        await delete(rig, key)
+        await rig.admin.merge(f"{CLAIMS}/{slug.lower()}", {"spec": {"namespaceUid": None}})
+        await rig.admin.delete(f"{CLAIMS}/{anew['status']['slug'].lower()}")
+        await apply_again(rig, key)
+        back = await rig.settle(key, rig.reconciler().reconcile)
+        assert (back["status"]["slug"], back["status"]["phase"]) == (slug, "COMPLETED")
+        bound = await rig.admin.get(f"{CLAIMS}/{slug.lower()}")
+        assert bound
+        assert bound["spec"]["namespaceUid"] == there["metadata"]["uid"]
+
+    run(kubeconfig, objects, test)
+
+
+def test_a_taken_slug_tells_nobody_whose_it_is(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        _, owner, package = await completed(rig)
+        key = await create(rig, slug=package["status"]["slug"])
+        await rig.reconciler().reconcile(key)
+        refused = await rig.package(key)
+        assert refused
+        assert "is not this package's and is never given to another one" in refused["status"]["message"]
+        assert owner.name not in str(refused["status"])
+        assert not refused["status"].get("slug")
+
+    run(kubeconfig, objects, test)
+
+
+def test_slugs_have_an_end(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig, suspend=True), rig.reconciler()
+        operator._slugs._limit = await rig.cluster().claims.count(NAMESPACE)
+        await operator.reconcile(key)
+        package = await rig.package(key)
+        assert package
+        assert package["status"]["phase"] == "FAILED"
+        assert "DAGY_SLUGS_PER_NAMESPACE" in package["status"]["message"]
+
+    run(kubeconfig, objects, test)

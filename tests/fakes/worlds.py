@@ -1,0 +1,297 @@
+"""A small pure world for the core's tests: Jobs that end as told, a bucket that keeps what is put into it.
+
+It obeys `decide` and nothing else, so that what it reaches is what the core leads to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dagy.core.common.failure import Failure
+from dagy.core.common.timestamp import timestamp
+from dagy.core.outcomes.facts import STEPS, ContainerFact, JobFact, JobKind, PodFact
+from dagy.core.package import decide, states
+from dagy.core.package.observed import Missing, Observed, Record, Resolution
+from dagy.core.package.plan import BuildPlan, plan_of
+from dagy.core.package.reuse import Source
+from dagy.core.package.states import State, state_of
+from dagy.core.package.status import Surroundings, status_of
+from dagy.core.package.status_cache import handled_tokens, rejection_in
+from dagy.model.status import DepPackageStatus
+from dagy_builder.contract import Artifact, Fault, Step, StepOutcome
+
+START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+SLUG = "A1B2C3D4"
+
+
+def package(**spec: Any) -> dict[str, Any]:
+    """A DepPackage as the API server would give it."""
+    metadata = {"name": "ml", "namespace": "team-a", "uid": "0a1b", "generation": spec.pop("generation", 1)}
+    annotations = spec.pop("annotations", {})
+    return {
+        "metadata": {**metadata, "annotations": annotations},
+        "spec": {"pythonVersion": "3.12", "dependencies": ["pandas>=2", "requests"], **spec},
+    }
+
+
+def plan(**spec: Any) -> BuildPlan:
+    """The plan of such a package."""
+    return plan_of(package(**spec))
+
+
+def artifact(lock_hash: str, python: str = "3.12", number: int = 0, compression: str = "fast") -> Artifact:
+    """An artifact of that lock."""
+    return Artifact(
+        uri=f"s3://bucket/{lock_hash[:8]}-{number}.zip",
+        sha256="ab" * 32,
+        content_sha256="cd" * 32,
+        size_bytes=58_300_000,
+        uncompressed_bytes=245_000_000,
+        file_count=6054,
+        package_count=15,
+        python_version=python,
+        architecture="amd64",
+        glibc="2.28",
+        lock_hash=lock_hash,
+        built_at=f"2026-11-21T12:00:{number:02d}Z",
+        zip_importable=False,
+        lock_uri=f"s3://bucket/{lock_hash[:8]}.pylock.toml",
+        compression=compression,
+    )
+
+
+def outcome(step: Step, *, reason: str = "", fault: Fault = Fault.USER) -> str:
+    """A termination message."""
+    if not reason:
+        return StepOutcome(step, ok=True).to_text()
+    return StepOutcome(step, ok=False, reason=reason, message=f"{reason} happened.", fault=fault).to_text()
+
+
+def job(
+    kind: JobKind,
+    input_hash: str,
+    *,
+    attempt: int = 1,
+    done: int = 0,
+    failure: str | None = None,
+    started: bool = True,
+    moment: datetime = START,
+) -> JobFact:
+    """A Job of which `done` steps ended well, and the next one failed with that termination message, if any."""
+    containers = [ContainerFact(step, exit_code=0, message=outcome(step)) for step in STEPS[kind][:done]]
+    rest = STEPS[kind][done:]
+    if failure is not None:
+        containers.append(ContainerFact(rest[0], exit_code=75, message=failure))
+    elif rest and started:
+        containers.append(ContainerFact(rest[0], running=True))
+    ended = failure is not None or not rest
+    return JobFact(
+        name=f"{kind}-{input_hash}-{attempt}",
+        uid=f"uid-{kind}-{input_hash}-{attempt}",
+        kind=kind,
+        input_hash=input_hash,
+        attempt=attempt,
+        created_at=timestamp(moment, micro=False),
+        ended_at=timestamp(moment, micro=False) if ended else "",
+        pod=PodFact(
+            f"{kind}-{attempt}-pod", "Failed" if failure is not None else "Running", containers=tuple(containers)
+        ),
+    )
+
+
+PLAN = plan()
+LOCK = Resolution(PLAN.spec_hash, "1" * 64)
+OTHER = Source("other", "B1B2C3D4")
+"""A package that has an artifact of that lock."""
+INFRA = outcome(Step.RESOLVE, reason="IndexUnreachable", fault=Fault.INFRASTRUCTURE)
+USER = outcome(Step.RESOLVE, reason="PackageNotFound")
+"""Termination messages of validations: INFRA is tried again, USER is not."""
+
+
+@dataclass
+class World:
+    """Cluster and bucket of one package. `fate` says how the next step ends: empty for well, else a failure's text."""
+
+    package: dict[str, Any]
+    now: datetime = START
+    jobs: dict[str, JobFact] = field(default_factory=dict)
+    resolutions: dict[str, Resolution] = field(default_factory=dict)
+    records: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+    status: DepPackageStatus = field(default_factory=DepPackageStatus)
+    started: list[str] = field(default_factory=list)
+    phases: list[str] = field(default_factory=list)
+    writes: int = 0
+    events: list[tuple[str, str]] = field(default_factory=list)
+    """Phase and reason of each Event that the controller would record."""
+    slots: bool = True
+    refusal: Failure | None = None
+    """Why the API server refuses every Job, when it does."""
+    secret_missing: Failure | None = None
+    """Why the package's index settings can't be used, when they can't."""
+    storage: Failure | None = None
+    """Why S3 can't be asked, when it can't."""
+    inputs: set[str] = field(default_factory=set)
+    """Jobs whose ConfigMap is there."""
+    others: list[Source] = field(default_factory=list)
+    """Packages that say they have an artifact of whatever lock comes out; the first `gone` of them are wrong."""
+    gone: int = 0
+    deleted: set[str] = field(default_factory=set)
+    """URIs of ZIPs that somebody has deleted."""
+
+    @property
+    def plan(self) -> BuildPlan:
+        return plan_of(self.package)
+
+    def observed(self) -> Observed:
+        plan, found = self.plan, self.resolutions.get(self.plan.spec_hash)
+        record = None
+        if found:
+            record = self.records.get((found.lock_hash, plan.spec.python_version, plan.options.compression))
+        if self.storage:
+            found = record = None
+        missing = Missing(record) if record and record.artifact.uri in self.deleted else None
+        record = None if missing else record
+        return Observed(
+            slug=SLUG,
+            jobs=tuple(self.jobs.values()),
+            resolution=found,
+            record=record,
+            missing=missing,
+            lost=self.status.lost,
+            sources=tuple(self.others) if found and not record else (),
+            rejected=rejection_in(self.status, plan),
+            rejected_log=(self.status.validation.log_uri if self.status.validation else None) or "",
+            handled=handled_tokens(self.status),
+            index_refused=None if record else self.secret_missing,
+            blocked=self.storage,
+        )
+
+    def look(self) -> State:
+        """One pass, as the controller makes it: act as far as it goes, then write once."""
+        self._logs: dict[JobKind, str] = {}
+        self._seen_jobs: dict[str, JobFact] = {}
+        for _ in range(12):
+            seen = self.observed()
+            self._seen_jobs.update(self.jobs)
+            state = state_of(self.plan, seen, self.now)
+            actions = decide.decide(self.plan, seen, state)
+            if self.refusal and any(isinstance(action, decide.StartJob) for action in actions):
+                state = states.Blocked(self.refusal)
+                break
+            changed = [self._perform(seen, action) for action in actions]
+            if not any(changed):
+                break
+        else:
+            raise AssertionError("a pass must come to an end")
+        self._write(seen, state)
+        return state
+
+    def _write(self, seen: Observed, state: State) -> None:
+        self._seen_jobs.update(self.jobs)
+        validated, built = self._logs.get(JobKind.VALIDATE), self._logs.get(JobKind.BUILD)
+        around = Surroundings(self.now, self.status, validation_log=validated, build_log=built)
+        status = status_of(self.plan, replace(seen, jobs=tuple(self._seen_jobs.values())), state, around)
+        if status.to_json() != self.status.to_json():
+            self.writes += 1
+            if status.phase != self.status.phase:
+                self.phases.append(str(status.phase))
+            if _headline(status) != _headline(self.status):
+                self.events.append(_headline(status))
+        self.status = status
+
+    def _perform(self, seen: Observed, action: decide.Action) -> bool:
+        match action:
+            case decide.StartJob(kind, input_hash, attempt, _, cancelled):
+                if not self.slots:
+                    return False
+                new = job(kind, input_hash, attempt=attempt, started=False, moment=self.now)
+                if cancelled:
+                    new = replace(new, cancelled=True, pod=None)
+                self.jobs[new.name] = new
+                self.started.append(new.name)
+                self.inputs.add(new.name)
+                return True
+            case decide.ProvideInput(waiting):
+                self.inputs.add(waiting.name)
+                return False
+            case decide.KeepLog(kept, why):
+                uri = self._logs[kept.kind] = f"s3://bucket/logs/{kept.name}.log"
+                self.jobs[kept.name] = replace(kept, log_uri=uri, failure=why or kept.failure)
+                return False
+            case decide.CopyArtifact(resolution, sources):
+                left = sources[self.gone :]
+                if left:
+                    self._built(resolution, left[0])
+                else:
+                    self.others = []
+                return True
+            case decide.StoreLock():
+                token = self.plan.requested.refresh
+                lock_hash = (self.plan.spec_hash[:8] + token.encode().hex())[:32].ljust(32, "0")
+                self.resolutions[self.plan.spec_hash] = Resolution(self.plan.spec_hash, lock_hash, token)
+                return True
+            case decide.ReadRecord(_, resolution):
+                self._built(resolution)
+                return True
+            case decide.CancelJob(running):
+                self.jobs[running.name] = replace(running, cancelled=True, pod=None)
+                return True
+            case decide.DeleteJobs(useless) | decide.ForgetAttempts(useless):
+                for gone in useless:
+                    self.jobs.pop(gone.name, None)
+                return False
+
+    def _built(self, resolution: Resolution, source: Source | None = None) -> None:
+        identity = (resolution.lock_hash, self.plan.spec.python_version, self.plan.options.compression)
+        built = artifact(*identity[:2], number=len(self.records), compression=identity[2])
+        self.deleted.discard(built.uri)
+        self.records[identity] = Record(built, self.plan.requested.build, source)
+
+    def advance(self, failure: str | None = None) -> None:
+        """Let the live Job take its next step, well or with that termination message."""
+        for name, running in self.jobs.items():
+            if not running.live or running.pod is None:
+                continue
+            if not running.pod.containers and name not in self.inputs:
+                continue  # its volume waits for the ConfigMap
+            done = sum(1 for c in running.pod.containers if c.exit_code == 0)
+            if failure is not None and any(c.exit_code for c in running.pod.containers):
+                continue
+            if done < len(STEPS[running.kind]):
+                step = done if failure is not None else done + 1
+                new = job(
+                    running.kind,
+                    running.input_hash,
+                    attempt=running.attempt,
+                    done=step,
+                    failure=failure,
+                    moment=self.now,
+                )
+                self.jobs[name] = dataclasses.replace(new, created_at=running.created_at)
+                return
+
+    def run(self, *failures: str | None) -> State:
+        """Pass after pass, with steps that end as told and then well, until the package is settled."""
+        fates = list(failures)
+        for _ in range(60):
+            state = self.look()
+            if any(c.type == "Settled" and c.status == "True" for c in self.status.conditions):
+                return state
+            self.now += timedelta(seconds=400)
+            if any(running.live for running in self.jobs.values()):
+                self.advance(fates.pop(0) if fates else None)
+        raise AssertionError(f"not settled: {json.dumps(self.status.to_json(), indent=1)}")
+
+
+def _headline(status: DepPackageStatus) -> tuple[str, str]:
+    reason = next((c.reason for c in status.conditions if c.type == "Ready"), "")
+    return str(status.phase), reason
+
+
+def settled(world: World) -> bool:
+    """Whether status says that nothing more will happen."""
+    return any(c.type == "Settled" and c.status == "True" for c in world.status.conditions)
