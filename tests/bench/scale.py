@@ -23,8 +23,8 @@ from unittest import mock
 
 from dagy.adapters.kube.api import KubeApi, deppackage_path
 from dagy.core.common.slug import new_slug
-from dagy.core.package.plan import Key
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.bench import look_up, report
 from tests.bench.timing import CannotRunError
@@ -90,7 +90,7 @@ async def _finished(admin: KubeApi) -> dict[str, Any]:
     """One package that the operator's own reconciler has brought to COMPLETED: what the others are copies of."""
     objects = ObjectStore(BUCKET)
     rig = Rig(admin, admin, Kubelet(admin, objects), objects, "")
-    key = Key(NAMESPACE, "p")
+    key = NamespacedName(NAMESPACE, "p")
     spec = {"pythonVersion": "3.12", "dependencies": ["pandas==2.2.3", "requests>=2.31,<3", "scikit-learn~=1.5"]}
     body = {
         "apiVersion": names.API_VERSION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dagy.core.attach.pin import AttachRequest, Candidate, wanted_packages
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
 from tests.fakes.homes import home
 
@@ -32,7 +32,9 @@ def candidate(
     **status: Any,
 ) -> Candidate:
     """A package of namespace team-a."""
-    return Candidate(home(slug, Key("team-a", name)), DepPackageStatus(artifact=present, phase=phase, **status))
+    return Candidate(
+        home(slug, NamespacedName("team-a", name)), DepPackageStatus(artifact=present, phase=phase, **status)
+    )
 
 
 def request(*wanted: str, **more: Any) -> AttachRequest:

@@ -31,9 +31,9 @@ from dagy.core.common.keys import Location
 from dagy.core.common.timestamp import timestamp
 from dagy.core.outcomes.facts import STEPS, JobKind, PodFact
 from dagy.core.outcomes.logs import LogReader, StepLog
-from dagy.core.package.plan import Key
 from dagy.core.package.queue import Limits
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy_builder import keys
 from dagy_builder.contract import Artifact, BuildRequest, Step, StepOutcome
 from dagy_builder.frames import framed
@@ -77,7 +77,7 @@ async def connect_operator(kubeconfig: str, admin: KubeApi) -> KubeApi:
 class Kubelet:
     """Makes pods for Jobs and lets their containers end; plays the builder's upload, too."""
 
-    def __init__(self, api: KubeApi, objects: ObjectStore, only: Key | None = None) -> None:
+    def __init__(self, api: KubeApi, objects: ObjectStore, only: NamespacedName | None = None) -> None:
         self._api, self._objects, self._only = api, objects, only
         # Packages that share a lock are copied from each other.
         self.lock = f"{LOCK}# {uuid.uuid4()}\n"
@@ -207,7 +207,7 @@ class Rig:
     objects: ObjectStore
     prefix: str
 
-    def alone(self, key: Key) -> Rig:
+    def alone(self, key: NamespacedName) -> Rig:
         """The same with a kubelet that serves this package only, so that many can be tested side by side."""
         return replace(self, kubelet=Kubelet(self.admin, self.objects, key))
 
@@ -235,11 +235,11 @@ class Rig:
         performer = Performer(cluster, store, slots, settings)
         return Reconciler(cluster, store, slots, performer, clock=lambda: datetime.now(UTC) + ahead, checks=checks)
 
-    async def package(self, key: Key) -> dict[str, Any] | None:
+    async def package(self, key: NamespacedName) -> dict[str, Any] | None:
         """The package now."""
         return await self.admin.get(deppackage_path(key.namespace, key.name))
 
-    async def settle(self, key: Key, look: Callable[[Key], Awaitable[Any]]) -> dict[str, Any]:
+    async def settle(self, key: NamespacedName, look: Callable[[NamespacedName], Awaitable[Any]]) -> dict[str, Any]:
         """Look and step until nothing changes any more; the package then."""
         for _ in range(40):
             await look(key)
@@ -270,9 +270,9 @@ async def open_rig(kubeconfig: str, objects: ObjectStore) -> AsyncIterator[Rig]:
         await admin.close()
 
 
-async def create(rig: Rig, **spec: Any) -> Key:
+async def create(rig: Rig, **spec: Any) -> NamespacedName:
     """A new package."""
-    key = Key(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
+    key = NamespacedName(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
     body = {
         "apiVersion": "dagy.io/v1",
         "kind": "DepPackage",

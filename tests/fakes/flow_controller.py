@@ -18,7 +18,7 @@ from dagy.adapters.settings.operator import Settings
 from dagy.controller.flows.operator import flow_reconciler
 from dagy.controller.flows.reconcile import FlowReconciler
 from dagy.core.common.slug import new_slug
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import BUCKET, connect, connect_operator
 
@@ -30,7 +30,7 @@ CODE = b"the flow's code, as far as S3 is concerned"
 class Package:
     """A DepPackage that was built."""
 
-    key: Key
+    key: NamespacedName
     slug: str
     sha256: str = ""
 
@@ -50,7 +50,7 @@ class FlowRig:
     objects: ObjectStore
     prefix: str
     namespace: str
-    woken: list[Key] = field(default_factory=list)
+    woken: list[NamespacedName] = field(default_factory=list)
 
     def reconciler(self, api: KubeApi | None = None) -> FlowReconciler:
         """A new operator process: it knows nothing."""
@@ -69,7 +69,7 @@ class FlowRig:
         namespace: str = "",
     ) -> Package:
         """A package with its claim, its status, and what lies beside its ZIP."""
-        package = Package(Key(namespace or self.namespace, f"p-{uuid.uuid4().hex[:6]}"), new_slug())
+        package = Package(NamespacedName(namespace or self.namespace, f"p-{uuid.uuid4().hex[:6]}"), new_slug())
         body = {
             "apiVersion": "dagy.io/v1",
             "kind": "DepPackage",
@@ -135,9 +135,9 @@ class FlowRig:
         self.objects.put(key, code, "application/zip")
         return {"uri": f"s3://{BUCKET}/{key}", "sha256": sha256, "sizeBytes": len(code)}
 
-    async def deploy(self, *packages: Package | str, name: str = "", **spec: Any) -> Key:
+    async def deploy(self, *packages: Package | str, name: str = "", **spec: Any) -> NamespacedName:
         """Create a FlowDeployment, or change the one of that name."""
-        key = Key(self.namespace, name or f"f-{uuid.uuid4().hex[:6]}")
+        key = NamespacedName(self.namespace, name or f"f-{uuid.uuid4().hex[:6]}")
         slugs = [p if isinstance(p, str) else p.slug for p in packages]
         spec = {"flowName": "daily_etl", "flowVersion": "1", "depPackageSlugs": slugs, **spec}
         if "artifact" not in spec:
@@ -147,18 +147,18 @@ class FlowRig:
             await self.admin.merge(flowdeployment_path(key.namespace, key.name), {"spec": spec})
         return key
 
-    async def annotate(self, key: Key, **annotations: str | None) -> None:
+    async def annotate(self, key: NamespacedName, **annotations: str | None) -> None:
         """Set annotations dagy.io/<name> of a deployment."""
         fields = {f"dagy.io/{name}": value for name, value in annotations.items()}
         await self.admin.merge(flowdeployment_path(key.namespace, key.name), {"metadata": {"annotations": fields}})
 
-    async def flow(self, key: Key) -> Json:
+    async def flow(self, key: NamespacedName) -> Json:
         """The deployment now."""
         found = await self.admin.get(flowdeployment_path(key.namespace, key.name))
         assert found
         return found
 
-    async def look(self, key: Key) -> Json:
+    async def look(self, key: NamespacedName) -> Json:
         """One pass of a new operator; the deployment then."""
         await self.reconciler().reconcile(key)
         return await self.flow(key)

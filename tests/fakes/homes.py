@@ -6,29 +6,33 @@ from typing import Any
 
 from dagy.core.common.keys import Location, PackageHome
 from dagy.core.common.slug import OwnedSlug, claim_in, owned
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 
 NAMESPACE_UID = "11111111-2222-3333-4444-555555555555"
 UID = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
-ML = Key("team-a", "ml")
+ML = NamespacedName("team-a", "ml")
 STEM = "0123456789abcdef-cp312-manylinux_2_28_x86_64"
 ZIP = f"{STEM}-fedcba9876543210.zip"
 
 
-def claim(slug: str, key: Key, namespace_uid: str | None = NAMESPACE_UID, version: int = 1) -> dict[str, Any]:
+def claim(
+    slug: str, key: NamespacedName, namespace_uid: str | None = NAMESPACE_UID, version: int = 1
+) -> dict[str, Any]:
     """A SlugClaim as the API server gives it."""
     bound = {"namespaceUid": namespace_uid} if namespace_uid else {}
     spec = {"slug": slug, "namespace": key.namespace, "name": key.name, **bound}
     return {"metadata": {"name": slug.lower(), "resourceVersion": str(version)}, "spec": spec}
 
 
-def owned_slug(slug: str, key: Key) -> OwnedSlug:
+def owned_slug(slug: str, key: NamespacedName) -> OwnedSlug:
     """A slug with the package whose it is."""
     found = owned(claim_in(claim(slug, key)), key, NAMESPACE_UID)
     assert found
     return found
 
 
-def home(slug: str = "A1B2C3D4", key: Key = ML, uid: str = UID, bucket: str = "b", prefix: str = "") -> PackageHome:
+def home(
+    slug: str = "A1B2C3D4", key: NamespacedName = ML, uid: str = UID, bucket: str = "b", prefix: str = ""
+) -> PackageHome:
     """A package's place in the bucket."""
     return PackageHome(Location(bucket, prefix), owned_slug(slug, key), uid)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from dagy.adapters.kube.api import deppackage_path
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from tests.fakes.controller import Rig, create
 
 CLAIMS = "/apis/dagy.io/v1/slugclaims"
 EXPORTED = {"finalizers": ["dagy.io/artifacts"]}
 
 
-async def completed(rig: Rig, **spec: Any) -> tuple[Rig, Key, dict[str, Any]]:
+async def completed(rig: Rig, **spec: Any) -> tuple[Rig, NamespacedName, dict[str, Any]]:
     key = await create(rig, **spec)
     rig = rig.alone(key)
     return rig, key, await rig.settle(key, rig.reconciler().reconcile)
@@ -24,12 +24,12 @@ def stored(rig: Rig, package: dict[str, Any]) -> set[str]:
     return set(rig.objects.list(f"{rig.prefix}/{metadata['namespace']}/{package['status']['slug']}/{metadata['uid']}/"))
 
 
-async def write_status(rig: Rig, key: Key, **status: Any) -> None:
+async def write_status(rig: Rig, key: NamespacedName, **status: Any) -> None:
     """As whoever has the right to `deppackages/status` can."""
     await rig.admin.merge(deppackage_path(key.namespace, key.name, "status"), {"status": status})
 
 
-async def apply_again(rig: Rig, key: Key, **metadata: Any) -> None:
+async def apply_again(rig: Rig, key: NamespacedName, **metadata: Any) -> None:
     body = {
         "apiVersion": "dagy.io/v1",
         "kind": "DepPackage",
@@ -39,7 +39,7 @@ async def apply_again(rig: Rig, key: Key, **metadata: Any) -> None:
     assert await rig.admin.create(deppackage_path(key.namespace, "").rstrip("/"), body)
 
 
-async def delete(rig: Rig, key: Key) -> None:
+async def delete(rig: Rig, key: NamespacedName) -> None:
     await rig.admin.delete(deppackage_path(key.namespace, key.name))
     await rig.reconciler().reconcile(key)
     await rig.kubelet.step()  # collects the pods

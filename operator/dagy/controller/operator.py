@@ -23,7 +23,7 @@ from dagy.controller.packages.slots import Slots
 from dagy.controller.packages.slugs import Slugs
 from dagy.controller.queue import WorkQueue
 from dagy.controller.reporting import report
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore, StorageError
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Operator:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._queue: WorkQueue[Key] = WorkQueue()
+        self._queue: WorkQueue[NamespacedName] = WorkQueue()
         self._last_resync = self._last_watching = time.monotonic()
         self._ready = False
         self._watchers: list[watch.Watcher] = []
@@ -77,7 +77,7 @@ class Operator:
             await runner.cleanup()
             await api.close()
 
-    async def _look(self, reconciler: Reconciler, key: Key) -> None:
+    async def _look(self, reconciler: Reconciler, key: NamespacedName) -> None:
         seconds = await reconciler.reconcile(key)
         if seconds is not None:
             self._queue.add_after(key, seconds)
@@ -85,12 +85,12 @@ class Operator:
     def _watch(self, reconciler: Reconciler, slots: Slots, flows: Flows, words: LastWords) -> None:
         loop = asyncio.get_running_loop()
 
-        def package_changed(key: Key, version: str, slug: str) -> None:
+        def package_changed(key: NamespacedName, version: str, slug: str) -> None:
             loop.call_soon_threadsafe(flows.package_changed, slug)
             if reconciler.written.get(key) != version:  # not the echo of our own write
                 loop.call_soon_threadsafe(self._queue.add, key)
 
-        def job_changed(key: Key, ended: bool, changed: Mapping[str, Any]) -> None:
+        def job_changed(key: NamespacedName, ended: bool, changed: Mapping[str, Any]) -> None:
             loop.call_soon_threadsafe(self._queue.add, key)
             loop.call_soon_threadsafe(words.heed, key, changed, ended)
             if ended:
@@ -156,5 +156,5 @@ class Operator:
         return None
 
 
-def _report(key: Key, error: Exception) -> None:
+def _report(key: NamespacedName, error: Exception) -> None:
     report(log, f"{key}", error)

@@ -17,19 +17,19 @@ from typing import Any
 
 import kopf
 
-from dagy.core.package.plan import Key
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 
 log = logging.getLogger(__name__)
 
 _LOGIN_LIFETIME = datetime.timedelta(minutes=10)  # tokens of service accounts change; reading them is cheap
 _RESTART_SECONDS = 2.0
 
-AnnouncePackage = Callable[[Key, str, str], None]
+AnnouncePackage = Callable[[NamespacedName, str, str], None]
 """Called with the package, its resourceVersion and its slug, as far as it has one."""
-AnnounceFlow = Callable[[Key, str], None]
+AnnounceFlow = Callable[[NamespacedName, str], None]
 """Called with the flow deployment and its resourceVersion; that is empty when one of its objects changed."""
-AnnounceJob = Callable[[Key, bool, Mapping[str, Any]], None]
+AnnounceJob = Callable[[NamespacedName, bool, Mapping[str, Any]], None]
 """Called with the package of a Job or pod, whether that has ended, so that its slot is free, and the object."""
 
 
@@ -79,7 +79,7 @@ def package_registry(announce: AnnouncePackage) -> kopf.OperatorRegistry:
     @kopf.on.event(names.GROUP, names.VERSION, names.DEPPACKAGE_PLURAL, registry=registry)
     async def package_changed(namespace: str | None, name: str | None, meta: kopf.Meta, **_: Any) -> None:
         slug = str((meta.get("labels") or {}).get(names.LABEL_SLUG, ""))
-        announce(Key(namespace or "", name or ""), str(meta.get("resourceVersion", "")), slug)
+        announce(NamespacedName(namespace or "", name or ""), str(meta.get("resourceVersion", "")), slug)
 
     return registry
 
@@ -91,10 +91,10 @@ def flow_registry(announce: AnnounceFlow) -> kopf.OperatorRegistry:
 
     @kopf.on.event(names.GROUP, names.VERSION, names.FLOWDEPLOYMENT_PLURAL, registry=registry)
     async def flow_changed(namespace: str | None, name: str | None, meta: kopf.Meta, **_: Any) -> None:
-        announce(Key(namespace or "", name or ""), str(meta.get("resourceVersion", "")))
+        announce(NamespacedName(namespace or "", name or ""), str(meta.get("resourceVersion", "")))
 
     async def object_changed(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
-        announce(Key(namespace or "", labels.get(names.LABEL_FLOW, "")), "")
+        announce(NamespacedName(namespace or "", labels.get(names.LABEL_FLOW, "")), "")
 
     ours = {names.LABEL_FLOW: kopf.PRESENT}
     kopf.on.event("batch", "v1", "jobs", labels=ours, registry=registry)(object_changed)
@@ -121,7 +121,7 @@ def job_registry(announce: AnnounceJob) -> kopf.OperatorRegistry:
         package = annotations.get(names.ANNOTATION_PACKAGE, "").split("/")
         if len(package) == 2:
             ended = event["type"] == "DELETED" or status.get("phase") in ("Succeeded", "Failed")
-            announce(Key(*package), ended, body)
+            announce(NamespacedName(*package), ended, body)
 
     ours = {names.LABEL_MANAGED_BY: names.MANAGED_BY}
     kopf.on.event("batch", "v1", "jobs", labels=ours, registry=registry)(job_changed)

@@ -1,9 +1,29 @@
 """What all API types share: camelCase on the wire, snake_case in Python, immutable, tolerant of unknown fields."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from typing_extensions import override
+
+
+@dataclass(frozen=True)
+class NamespacedName:
+    """Where an object is: its namespace and name (as `types.NamespacedName` of Kubernetes)."""
+
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Self:
+        """Of an object with this metadata."""
+        return cls(metadata["namespace"], metadata["name"])
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
 class ApiModel(BaseModel):

@@ -13,13 +13,13 @@ from typing_extensions import override
 from dagy.adapters.kube import outcome_follower as last_words
 from dagy.adapters.kube.api import KubeApi, KubeError
 from dagy.adapters.kube.outcome_follower import LastWords
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.frames import framed
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import Rig, create, run
 
-KEY = Key("team-a", "ml")
+KEY = NamespacedName("team-a", "ml")
 OUTCOME = StepOutcome(Step.UPLOAD, ok=True)
 UID = "uid-of-the-pod"
 LINE = f"{framed(OUTCOME.to_text(), UID)[0]}\n".encode()
@@ -54,9 +54,9 @@ class Logs(KubeApi):
             self.closed.append(pod)
 
 
-def heard(logs: Logs, *pods: str) -> tuple[LastWords, list[Key]]:
+def heard(logs: Logs, *pods: str) -> tuple[LastWords, list[NamespacedName]]:
     """What is known after all that can be heard was heard."""
-    keys: list[Key] = []
+    keys: list[NamespacedName] = []
 
     async def listen() -> LastWords:
         words = LastWords(logs, "builds", keys.append)

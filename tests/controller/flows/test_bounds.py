@@ -11,7 +11,7 @@ from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.kube.api import KubeError, flowdeployment_path, namespaced
 from dagy.core.flows.plan import flow_plan_of, stored_bytes
 from dagy.core.flows.revisions import revision_object
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy.model.flowstatus import PinnedPackage, Revision
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.dying_api import Api
@@ -129,7 +129,7 @@ def test_who_has_everything_in_a_namespace_holds_nothing_of_another(kubeconfig: 
 
 def test_a_spec_that_leaves_no_room_is_told(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: FlowRig) -> None:
-        taken, refused, key = 180.0, 240.0, Key("", "")
+        taken, refused, key = 180.0, 240.0, NamespacedName("", "")
         while refused - taken > 0.1:  # the largest that the API server takes, to half a kilobyte
             count = (taken + refused) / 2
             args = ["x" * 4096] * int(count) + ["x" * int(count % 1 * 4096)]

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from dagy.adapters.kube.api import deppackage_path, flowdeployment_path
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import NAMESPACE, Kubelet, Rig, create
 from tests.fakes.flow_controller import FlowRig, Package, flow_rig, ready
@@ -25,7 +25,7 @@ def run(kubeconfig: str, objects: ObjectStore, test: Callable[[Rig, FlowRig], Aw
     asyncio.run(whole())
 
 
-async def built(rig: Rig, **spec: object) -> tuple[Rig, Key, Package]:
+async def built(rig: Rig, **spec: object) -> tuple[Rig, NamespacedName, Package]:
     """A package that the operator built; the rig then serves it alone."""
     key = await create(rig, **spec)
     rig = rig.alone(key)
@@ -33,7 +33,7 @@ async def built(rig: Rig, **spec: object) -> tuple[Rig, Key, Package]:
     return rig, key, Package(key, done["status"]["slug"], done["status"]["artifact"]["sha256"])
 
 
-async def blocked(rig: Rig, key: Key) -> str:
+async def blocked(rig: Rig, key: NamespacedName) -> str:
     """What the condition DeletionBlocked says; empty when there is none."""
     package = await rig.package(key)
     conditions = package["status"]["conditions"] if package else []
@@ -126,5 +126,5 @@ def zips(objects: ObjectStore, rig: Rig) -> set[str]:
     }
 
 
-def _parts(key: Key) -> tuple[str, str]:
+def _parts(key: NamespacedName) -> tuple[str, str]:
     return key.namespace, key.name

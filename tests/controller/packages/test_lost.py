@@ -14,7 +14,7 @@ from dagy.adapters.packages.attach_lookup import AttachLookup
 from dagy.controller.packages.artifact_checks import ArtifactChecks
 from dagy.core.attach.pin import AttachRequest, Refusal, Wanted, pin
 from dagy.core.common.keys import Location, ObjectKey
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason
 from dagy_builder.storage.store import ObjectStore, StorageError
 from tests.controller.packages.test_truth import condition, status_of
@@ -49,7 +49,7 @@ def test_it_is_found_told_and_built_again(
     kubeconfig: str, objects: ObjectStore, policy: str, instead: bytes | None
 ) -> None:
     async def test(rig: Rig) -> None:
-        found: list[Key] = []
+        found: list[NamespacedName] = []
         checks = ArtifactChecks(rig.store, found.append)
         key, operator = await create(rig, buildPolicy=policy), rig.reconciler(checks=checks)
         path = deppackage_path(NAMESPACE, key.name)
@@ -109,7 +109,7 @@ def test_a_record_without_its_zip_is_not_adopted_after_status_was_erased(kubecon
 
 def test_a_store_that_is_away_has_lost_nothing(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Rig) -> None:
-        found: list[Key] = []
+        found: list[NamespacedName] = []
         away = Away(rig.objects, Location(BUCKET, rig.prefix))
         checks = ArtifactChecks(away, found.append)
         key, operator = await create(rig), rig.reconciler(checks=checks)
@@ -132,9 +132,9 @@ def test_a_store_that_is_away_has_lost_nothing(kubeconfig: str, objects: ObjectS
 def test_each_is_looked_for_once_in_a_round_and_who_is_gone_is_not(objects: ObjectStore, kubeconfig: str) -> None:
     async def test(rig: Rig) -> None:
         everything = asyncio.Event()
-        found: list[Key] = []
+        found: list[NamespacedName] = []
 
-        def announce(key: Key) -> None:
+        def announce(key: NamespacedName) -> None:
             found.append(key)
             if len(found) == 3:
                 everything.set()

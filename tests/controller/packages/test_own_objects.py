@@ -11,7 +11,7 @@ import pytest
 from dagy.adapters.kube.api import KubeError, deppackage_path, flowdeployment_path
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.core.common.keys import Location
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import BUCKET, NAMESPACE, Rig, run
 from tests.fakes.flow_controller import run as run_flows
@@ -56,7 +56,7 @@ def test_a_label_and_a_finalizer_delete_nothing_of_others(kubeconfig: str, objec
         _, _, victim = await completed(rig)
         code = f"{rig.prefix}/{NAMESPACE}/flows/etl/{'0' * 64}.zip"
         objects.put(code, b"code", "application/zip")
-        key = Key(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
+        key = NamespacedName(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
         await apply_again(rig, key, labels={"dagy.io/slug": label.format(slug=victim["status"]["slug"])}, **EXPORTED)
         before = stored(rig, victim)
         await delete(rig, key)
@@ -70,7 +70,7 @@ def test_a_label_and_a_finalizer_delete_nothing_of_others(kubeconfig: str, objec
 
 def test_finalizers_of_others_stay(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Rig) -> None:
-        key = Key(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
+        key = NamespacedName(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
         await apply_again(rig, key, finalizers=["example.com/theirs", "dagy.io/artifacts"])
         await delete(rig, key)
         left = await rig.package(key)
@@ -85,7 +85,7 @@ def test_one_who_was_late_reads_again(kubeconfig: str, objects: ObjectStore) -> 
     """The finalizer goes from the object as it was read, and from no other."""
 
     async def test(rig: Rig) -> None:
-        key = Key(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
+        key = NamespacedName(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
         await apply_again(rig, key, **EXPORTED)
         package = await rig.package(key)
         assert package

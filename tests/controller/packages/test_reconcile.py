@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dagy.adapters.kube.api import KubeError, deppackage_path, namespaced
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import BUILDS, NAMESPACE, YANKED, Rig, create, erase_status, run
@@ -38,7 +38,7 @@ def essence(package: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def claims(rig: Rig, key: Key) -> list[str]:
+async def claims(rig: Rig, key: NamespacedName) -> list[str]:
     items, _ = await rig.admin.list("/apis/dagy.io/v1/slugclaims", fieldSelector=f"spec.name={key.name}")
     return [item["spec"]["slug"] for item in items]
 
@@ -86,7 +86,7 @@ def test_a_crash_at_every_write_changes_nothing_in_the_end(
             rig.kubelet.lock = lock
         operators, crashed = [rig.reconciler(api)], []
 
-        async def look(key: Key) -> None:
+        async def look(key: NamespacedName) -> None:
             try:
                 await operators[-1].reconcile(key)
             except Crash:
@@ -117,7 +117,7 @@ def test_two_operators_at_once_are_harmless(kubeconfig: str, objects: ObjectStor
         rig = rig.alone(key)
         first, second = rig.reconciler(), rig.reconciler()
 
-        async def look(key: Key) -> None:
+        async def look(key: NamespacedName) -> None:
             outcomes = await asyncio.gather(first.reconcile(key), second.reconcile(key), return_exceptions=True)
             assert all(not isinstance(o, BaseException) or isinstance(o, KubeError) for o in outcomes), outcomes
 

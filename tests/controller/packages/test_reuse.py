@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from dagy.adapters.kube.api import deppackage_path
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import NAMESPACE, Rig, create, erase_status, run
 
 pytestmark = pytest.mark.apiserver
 
 
-async def completed(rig: Rig, key: Key | None = None, **spec: Any) -> tuple[Key, dict[str, Any]]:
+async def completed(rig: Rig, key: NamespacedName | None = None, **spec: Any) -> tuple[NamespacedName, dict[str, Any]]:
     """A package that is finished, and its status."""
     key = key or await create(rig, **spec)
     package = await rig.settle(key, rig.reconciler().reconcile)

@@ -11,8 +11,8 @@ from dagy.adapters.kube.api import KubeApi, KubeError
 from dagy.adapters.packages.cluster import Cluster
 from dagy.controller.packages.slots import Slots
 from dagy.core.outcomes.facts import JobKind
-from dagy.core.package.plan import Key
 from dagy.core.package.queue import Limits, Waiting
+from dagy.model.base import NamespacedName
 
 BUILD = JobKind.BUILD
 
@@ -37,7 +37,7 @@ class Desk:
     """Slots as the reconciler uses them."""
 
     def __init__(self, total: int, per_namespace: int) -> None:
-        self.cluster, self.woken = Counting(), list[Key]()
+        self.cluster, self.woken = Counting(), list[NamespacedName]()
         limits = {kind: Limits(total, per_namespace) for kind in JobKind}
         self.slots = Slots(self.cluster, limits, self.woken.append)
 

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from dagy.adapters.kube.api import KubeApi, KubeError, deppackage_path, namespaced
 from dagy.adapters.packages.cluster import NameTakenError
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import BUILDS, Rig, create, run
@@ -43,7 +43,7 @@ class Refusing(KubeApi):
         return sum(word in request for request in self.requests)
 
 
-async def look(operator: Any, key: Key) -> float | None:
+async def look(operator: Any, key: NamespacedName) -> float | None:
     """A pass; one that fails is the queue's to repeat."""
     try:
         found: float | None = await operator.reconcile(key)
@@ -52,7 +52,7 @@ async def look(operator: Any, key: Key) -> float | None:
     return found
 
 
-async def status_of(rig: Rig, key: Key) -> dict[str, Any]:
+async def status_of(rig: Rig, key: NamespacedName) -> dict[str, Any]:
     package = await rig.package(key)
     assert package
     return dict(package["status"])
@@ -216,7 +216,7 @@ def test_conflicts_that_do_not_end_are_met_more_and_more_slowly(kubeconfig: str,
     run(kubeconfig, objects, test)
 
 
-async def annotate(rig: Rig, key: Key, **requests: str) -> None:
+async def annotate(rig: Rig, key: NamespacedName, **requests: str) -> None:
     """Request something."""
     annotations = {f"dagy.io/{name}": value for name, value in requests.items()}
     await rig.admin.merge(deppackage_path(key.namespace, key.name), {"metadata": {"annotations": annotations}})

@@ -8,7 +8,7 @@ import pytest
 
 from dagy.adapters.kube.api import namespaced
 from dagy.core.outcomes.facts import JobKind
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import BUILDS, Rig, create, run
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.apiserver
 QUOTA = "exceeded quota: walls, requested: pods=1, used: pods=0, limited: pods=0"
 
 
-async def refuse_pods(rig: Rig, key: Key) -> dict[str, Any]:
+async def refuse_pods(rig: Rig, key: NamespacedName) -> dict[str, Any]:
     """The Event with which the Job controller tells that a quota keeps the pod from being made; the Job."""
     jobs, _ = await rig.admin.list(namespaced("jobs", BUILDS))
     (job,) = (job for job in jobs if job["metadata"]["annotations"]["dagy.io/package"] == str(key))

@@ -14,7 +14,7 @@ from dagy.core.common import keys
 from dagy.core.common.keys import FlowHome, Location, ObjectKey, PackageHome, Prefix
 from dagy.core.common.slug import OwnedSlug, chosen, claim_in, owned
 from dagy.core.outcomes.trusted_status import believed_status
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy.model.status import DepPackageStatus
 from dagy_builder.keys import BuildKeys, family, sidecar_key
 from tests.fakes.attachable import artifact
@@ -107,7 +107,7 @@ def test_nobody_else_makes_a_key() -> None:
         with pytest.raises(TypeError, match=r"Only dagy\.core\.keys makes keys"):
             kind("team-b/", Seal())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="says whose a slug is"):
-        OwnedSlug("A1B2C3D4", Key("team-a", "ml"), Seal())  # type: ignore[arg-type]
+        OwnedSlug("A1B2C3D4", NamespacedName("team-a", "ml"), Seal())  # type: ignore[arg-type]
     root = Path(__file__).parents[3] / "operator/dagy"
     makers = {path.name for path in root.rglob("*.py") if "_SEAL" in path.read_text()}
     assert makers == {"keys.py", "slug.py"}
@@ -172,7 +172,7 @@ def test_a_true_status_is_believed_whole() -> None:
     assert believed_status({"status": said.to_json()}, HOME) == said
 
 
-ML = Key("team-a", "ml")
+ML = NamespacedName("team-a", "ml")
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ ML = Key("team-a", "ml")
         (claim("A1B2C3D4", ML), True),
         (claim("A1B2C3D4", ML, None), True),
         (claim("A1B2C3D4", ML, "of-the-namespace-before"), False),
-        (claim("A1B2C3D4", Key("team-b", "ml")), False),
-        (claim("A1B2C3D4", Key("team-a", "nlp")), False),
+        (claim("A1B2C3D4", NamespacedName("team-b", "ml")), False),
+        (claim("A1B2C3D4", NamespacedName("team-a", "nlp")), False),
         ({**claim("A1B2C3D4", ML), "metadata": {"name": "another", "resourceVersion": "1"}}, False),
     ],
 )
@@ -203,7 +203,7 @@ def test_a_slug_is_its_claims(found: dict[str, object], mine: bool) -> None:
 def test_hints_choose_among_own_claims_only(hints: list[str], slug: str) -> None:
     """AAAAAAAA is the oldest and not bound yet: what is bound comes first, because binding makes a new version."""
     claims = [claim_in(claim("CCCCCCCC", ML, version=9)), claim_in(claim("BBBBBBBB", ML, version=5)),
-              claim_in(claim("AAAAAAAA", ML, None, version=1)), claim_in(claim("FFFFFFFF", Key("team-b", "ml")))]  # fmt: skip
+              claim_in(claim("AAAAAAAA", ML, None, version=1)), claim_in(claim("FFFFFFFF", NamespacedName("team-b", "ml")))]  # fmt: skip
     found = chosen([c for c in claims if c], ML, NAMESPACE_UID, hints)
     assert found
     assert found.slug == slug

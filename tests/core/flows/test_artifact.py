@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dagy.core.common.keys import FlowHome, FlowUpload, Location
 from dagy.core.flows.artifact import deletable
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 
 
 @given(
@@ -22,7 +22,7 @@ def test_nothing_that_is_used_or_somebody_elses_is_deleted(
         deployment, _, digit = name.partition("/")
         return FlowHome(Location("dagy"), "team-a").upload(deployment, digit * 64)
 
-    gone = set(deletable(map(upload, released), map(upload, used), living, Key("team-a", "a")))
+    gone = set(deletable(map(upload, released), map(upload, used), living, NamespacedName("team-a", "a")))
     assert gone <= {upload(r) for r in released}
     assert not gone & {upload(u) for u in used}
     assert all(u.deployment == "a" or u.deployment not in living for u in gone)

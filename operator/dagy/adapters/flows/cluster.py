@@ -25,8 +25,8 @@ from dagy.core.flows.revisions import (
     revisions_in,
     users_of,
 )
-from dagy.core.package.plan import Key
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy.model.flowstatus import Revision
 
 _FOREIGN_PAGES, _FOREIGN_ACCOUNTS = 16, 100
@@ -41,15 +41,15 @@ class FlowCluster:
         self._api, self._namespaces = api, namespaces
         self._events = EventRecorder(api, names.FLOWDEPLOYMENT_KIND)
 
-    async def deployment(self, key: Key) -> Json | None:
+    async def deployment(self, key: NamespacedName) -> Json | None:
         """The FlowDeployment as it is now."""
         return await self._api.get(flowdeployment_path(key.namespace, key.name))
 
-    async def deployment_keys(self, namespaces: tuple[str, ...]) -> list[Key]:
+    async def deployment_keys(self, namespaces: tuple[str, ...]) -> list[NamespacedName]:
         """All FlowDeployments, or those of some namespaces."""
         everywhere = [f"/apis/{names.API_VERSION}/{names.FLOWDEPLOYMENT_PLURAL}"]
         paths = [flowdeployment_path(namespace) for namespace in namespaces] or everywhere
-        return [key for path in paths for key in await self._api.list_metadata(path, Key.of)]
+        return [key for path in paths for key in await self._api.list_metadata(path, NamespacedName.of)]
 
     async def write_status(self, deployment: Json, status: Mapping[str, Any]) -> Json:
         """Replace the status. Raises KubeError 409 when the object has changed since it was read."""
@@ -74,25 +74,25 @@ class FlowCluster:
         """One Event for the deployment. Best effort: it never fails."""
         await self._events.record(deployment, warning=warning, reason=reason, message=message, now=now)
 
-    async def revisions(self, key: Key, uid: str) -> tuple[KeptRevision, ...]:
+    async def revisions(self, key: NamespacedName, uid: str) -> tuple[KeptRevision, ...]:
         """The deployment's revisions, newest first."""
         pages = self._revisions(key.namespace, f"{names.LABEL_FLOW}={key.name}")
         found = [kept async for page in pages for kept in revisions_in(page, uid)]
         return tuple(sorted(found, key=lambda kept: kept.number, reverse=True))
 
-    async def numbers(self, key: Key, uid: str) -> list[int]:
+    async def numbers(self, key: NamespacedName, uid: str) -> list[int]:
         """The numbers of its revisions, newest first."""
         path, selector = namespaced("controllerrevisions", key.namespace), f"{names.LABEL_FLOW}={key.name}"
         found = await self._api.list_metadata(path, number_in, labelSelector=selector)
         return sorted((one[1] for one in found if one and one[0] == uid), reverse=True)
 
-    async def revision(self, key: Key, uid: str, number: int) -> Revision | None:
+    async def revision(self, key: NamespacedName, uid: str, number: int) -> Revision | None:
         """The deployment's revision of that number: of many, the one that is needed, for each may be large."""
         path = namespaced("controllerrevisions", key.namespace, revision_name(key.name, uid, number))
         found = await self._api.get(path)
         return next((kept.revision for kept in revisions_in([found] if found else [], uid)), None)
 
-    async def present_revision(self, key: Key, uid: str) -> Revision | None:
+    async def present_revision(self, key: NamespacedName, uid: str) -> Revision | None:
         """The revision that runs are made from."""
         for number in await self.numbers(key, uid):
             found = await self.revision(key, uid, number)
@@ -177,7 +177,7 @@ class FlowCluster:
         answers = await asyncio.gather(*(may_get(self._api, namespace, one, owned.key) for one in accounts))
         return frozenset(account for account, allowed in zip(accounts, answers, strict=True) if allowed)
 
-    async def cron_job(self, key: Key) -> Json | None:
+    async def cron_job(self, key: NamespacedName) -> Json | None:
         """The CronJob of the deployment's name, whoever it belongs to."""
         return await self._api.get(namespaced("cronjobs", key.namespace, key.name))
 
@@ -188,7 +188,7 @@ class FlowCluster:
 
     async def end_schedule(self, deployment: Json, uid: str) -> None:
         """Delete the CronJob of that UID, and take over its Jobs: what would have no owner would be nobody's run."""
-        key, owner = Key.of(deployment["metadata"]), owner_reference(deployment)
+        key, owner = NamespacedName.of(deployment["metadata"]), owner_reference(deployment)
         path = namespaced("cronjobs", key.namespace, key.name)
         await self._api.merge(path, {"metadata": {"uid": uid}, "spec": {"suspend": True}})
         for job in await self._jobs(key):
@@ -197,7 +197,9 @@ class FlowCluster:
                 await self._take(namespaced("jobs", key.namespace, job["metadata"]["name"]), {"metadata": metadata})
         await self._api.delete(path, uid=uid)
 
-    async def runs(self, key: Key, uid: str, asked: str = "", cron_job: Json | None = None) -> tuple[RunFact, ...]:
+    async def runs(
+        self, key: NamespacedName, uid: str, asked: str = "", cron_job: Json | None = None
+    ) -> tuple[RunFact, ...]:
         """The deployment's runs, newest first; `asked` is the request that it carries, `cron_job` that of its name."""
         return runs_of(await self._jobs(key), uid, asked, cron_job)
 
@@ -215,7 +217,7 @@ class FlowCluster:
         """Delete a run's Job with its pods."""
         await self._api.delete(namespaced("jobs", namespace, name))
 
-    async def _jobs(self, key: Key) -> list[Json]:
+    async def _jobs(self, key: NamespacedName) -> list[Json]:
         path, selector = namespaced("jobs", key.namespace), f"{names.LABEL_FLOW}={key.name}"
         return (await self._api.list(path, labelSelector=selector))[0]
 

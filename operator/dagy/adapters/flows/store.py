@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from dagy.core.common.keys import FlowHome, FlowUpload, Location
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 
 
@@ -29,7 +29,7 @@ class FlowStore:
         found = await asyncio.to_thread(self._objects.head, upload.key.text)
         return found.size if found else None
 
-    async def uploads(self, key: Key) -> list[FlowUpload]:
+    async def uploads(self, key: NamespacedName) -> list[FlowUpload]:
         """Everything that was uploaded for a deployment."""
         home = self.home(key.namespace)
         listed = await asyncio.to_thread(lambda: list(self._objects.list(home.uploads(key.name).text)))
@@ -39,6 +39,6 @@ class FlowStore:
         """Delete these objects."""
         await asyncio.to_thread(self._objects.delete_all, [upload.key.text for upload in uploads])
 
-    async def delete_uploads(self, key: Key) -> None:
+    async def delete_uploads(self, key: NamespacedName) -> None:
         """Delete everything that was uploaded for a deployment, unfinished uploads included."""
         await asyncio.to_thread(self._objects.delete_prefix, self.home(key.namespace).uploads(key.name).text)

@@ -17,7 +17,7 @@ import aiohttp
 from dagy.adapters.kube.api import KubeApi, KubeError, namespaced
 from dagy.core.outcomes.facts import job_of, last_step_running
 from dagy.core.outcomes.step_outcomes import Complete, result_of
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.frames import FrameReader
 
@@ -32,14 +32,14 @@ _END_SECONDS = 5.0  # after which a log that has ended is not waited for any mor
 class LastWords:
     """Follows the logs of pods' last steps. For one event loop."""
 
-    def __init__(self, api: KubeApi, namespace: str, announce: Callable[[Key], None]) -> None:
+    def __init__(self, api: KubeApi, namespace: str, announce: Callable[[NamespacedName], None]) -> None:
         self._api, self._namespace, self._announce = api, namespace, announce
         self._listening: dict[str, asyncio.Task[None]] = {}
         self._sizes: dict[str, int] = {}
         self.said: dict[str, StepOutcome] = {}
         """The outcome that a Job's last step has told, by the Job's name, while the Job is there; the newest ones."""
 
-    def heed(self, key: Key, changed: Mapping[str, Any], ended: bool) -> None:
+    def heed(self, key: NamespacedName, changed: Mapping[str, Any], ended: bool) -> None:
         """A Job or a pod of that package has changed: listen to a pod's last step while it runs, forget Jobs that go.
 
         `ended`: the pod has, or the Job is gone.
@@ -85,7 +85,7 @@ class LastWords:
         while sum(self._sizes.values()) > _MOST_REMEMBERED_BYTES:
             self.forget(next(iter(self.said)))
 
-    async def _listen(self, key: Key, job: str, pod: str, step: Step, frames: FrameReader) -> None:
+    async def _listen(self, key: NamespacedName, job: str, pod: str, step: Step, frames: FrameReader) -> None:
         query: dict[str, Any] = {"container": str(step), "follow": "true"}
         path = namespaced("pods", self._namespace, pod, "log")
         try:

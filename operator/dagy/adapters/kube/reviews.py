@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagy.adapters.kube.api import Json, KubeApi
-from dagy.core.package.plan import Key
 from dagy.core.rest.client_certificate import CertifiedUser
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 
 SELF_ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -102,7 +102,7 @@ async def account_may_get(api: KubeApi, identity: PodIdentity, namespace: str, n
     return bool((await api.post(_ACCESS, review))["status"].get("allowed"))
 
 
-async def may_get(api: KubeApi, namespace: str, account: str, package: Key) -> bool:
+async def may_get(api: KubeApi, namespace: str, account: str, package: NamespacedName) -> bool:
     """Whether a service account may get a DepPackage, when no token of its own is at hand."""
     groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
     user = {"username": f"{_PREFIX}{namespace}:{account}", "groups": groups}

@@ -15,8 +15,8 @@ from dagy.core.attach.contents import MAX_FILES, MAX_LOCK_BYTES, ContentsError, 
 from dagy.core.attach.pin import AttachRequest, Candidate, Contents, Pinned, Refusal, Wanted, conflicts
 from dagy.core.attach.request import suppliers_in
 from dagy.core.common.keys import Location, ObjectKey, PackageHome
-from dagy.core.package.plan import Key
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy_builder.sizes import human_size
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class AttachLookup:
             return None
         return Candidate.from_object(PackageHome(self._location, owned, package["metadata"]["uid"]), package)
 
-    async def _is_agreed(self, wanted: Wanted, request: AttachRequest, key: Key) -> bool:
+    async def _is_agreed(self, wanted: Wanted, request: AttachRequest, key: NamespacedName) -> bool:
         """Whether both sides agree: the consumer names the supplier, whose rights let the consumer's account in."""
         if not request.accepts(wanted, key.namespace):
             namespace = await self._api.get(f"/api/v1/namespaces/{request.namespace}") or {}

@@ -9,8 +9,8 @@ from typing import Any
 from dagy.adapters.kube.api import KubeApi, KubeError, custom_path
 from dagy.core.common.keys import Location, PackageHome
 from dagy.core.common.slug import Claim, OwnedSlug, claim_in, is_slug, owned
-from dagy.core.package.plan import Key
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 
 
 class Claims:
@@ -39,13 +39,13 @@ class Claims:
     async def home_of(self, package: Mapping[str, Any], location: Location) -> PackageHome | None:
         """Where the package's objects lie, once its claim says that its slug is its own; None before that."""
         metadata = package["metadata"]
-        key = Key(metadata["namespace"], metadata["name"])
+        key = NamespacedName(metadata["namespace"], metadata["name"])
         slug = str((package.get("status") or {}).get("slug") or "")
         claim, uid = await asyncio.gather(self.claim(slug), self.namespace_uid(key.namespace))
         mine = owned(claim, key, uid)
         return PackageHome(location, mine, metadata["uid"]) if mine else None
 
-    async def of(self, key: Key) -> list[Claim]:
+    async def of(self, key: NamespacedName) -> list[Claim]:
         """All claims of that namespace and name, those of earlier namespaces of that name among them."""
         selector = f"spec.namespace={key.namespace},spec.name={key.name}"
         items, _ = await self._api.list(custom_path(names.SLUGCLAIM_PLURAL), fieldSelector=selector)
@@ -56,7 +56,7 @@ class Claims:
         path = custom_path(names.SLUGCLAIM_PLURAL)
         return len(await self._api.list_metadata(path, lambda _: None, fieldSelector=f"spec.namespace={namespace}"))
 
-    async def create(self, slug: str, key: Key, namespace_uid: str) -> Claim | None:
+    async def create(self, slug: str, key: NamespacedName, namespace_uid: str) -> Claim | None:
         """Claim the slug for ever. None when somebody has it; creation is atomic, so only one can win."""
         body = {
             "apiVersion": names.API_VERSION,

@@ -18,8 +18,9 @@ from dagy.core.common.failure import Failure
 from dagy.core.jobs.index_access import Found, IndexAccess, Unreadable, access_of, place_of, references_of
 from dagy.core.outcomes.facts import JobFact, JobKind, PodFact, jobs_of, occupied_slots
 from dagy.core.outcomes.logs import NOT_STARTED, POD_GONE, LogReader, StepLog
-from dagy.core.package.plan import BuildPlan, Key
+from dagy.core.package.plan import BuildPlan
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.redact import one_line
 
@@ -52,15 +53,15 @@ class Cluster:
         self.claims = Claims(api)
         """Whose a slug is."""
 
-    async def package(self, key: Key) -> Json | None:
+    async def package(self, key: NamespacedName) -> Json | None:
         """The DepPackage as it is now."""
         return await self._api.get(deppackage_path(key.namespace, key.name))
 
-    async def package_keys(self, namespaces: tuple[str, ...]) -> list[Key]:
+    async def package_keys(self, namespaces: tuple[str, ...]) -> list[NamespacedName]:
         """All DepPackages, or those of some namespaces."""
         everywhere = [f"/apis/{names.API_VERSION}/{names.DEPPACKAGE_PLURAL}"]
         paths = [deppackage_path(namespace, "").rstrip("/") for namespace in namespaces] or everywhere
-        return [key for path in paths for key in await self._api.list_metadata(path, Key.of)]
+        return [key for path in paths for key in await self._api.list_metadata(path, NamespacedName.of)]
 
     async def packages_with_lock(self, namespace: str, lock_hash: str) -> list[Json]:
         """The DepPackages of a namespace whose present lock is that one."""

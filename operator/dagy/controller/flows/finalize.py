@@ -14,8 +14,8 @@ from dagy.core.flows.artifact import deletable
 from dagy.core.flows.plan import flow_status_in
 from dagy.core.flows.reasons import FlowReason
 from dagy.core.flows.revisions import KeptRevision
-from dagy.core.package.plan import Key
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy.model.spec import DeletionPolicy
 from dagy.model.status import ConditionType
 from dagy_builder.storage.store import StorageError
@@ -26,7 +26,7 @@ _RETRY_SECONDS = 15.0
 class FlowCleaner:
     """Deletes what nobody uses any more. `wake` is called with each package that may be let go now."""
 
-    def __init__(self, cluster: FlowCluster, store: FlowStore, wake: Callable[[Key], None]) -> None:
+    def __init__(self, cluster: FlowCluster, store: FlowStore, wake: Callable[[NamespacedName], None]) -> None:
         self._cluster, self._store, self._wake = cluster, store, wake
 
     async def finalize(self, deployment: dict[str, Any], now: datetime) -> float | None:
@@ -34,7 +34,7 @@ class FlowCleaner:
         metadata = deployment["metadata"]
         if names.FINALIZER not in (metadata.get("finalizers") or []):
             return None
-        key = Key(metadata["namespace"], metadata["name"])
+        key = NamespacedName(metadata["namespace"], metadata["name"])
         for run in await self._cluster.runs(key, metadata["uid"]):
             if run.owned:
                 await self._cluster.delete_run(key.namespace, run.run.job_name)
@@ -54,7 +54,7 @@ class FlowCleaner:
     ) -> None:
         """Delete revisions and their code, unless what is `kept` or another deployment uses it. Raises StorageError."""
         metadata = deployment["metadata"]
-        key, old = Key(metadata["namespace"], metadata["name"]), tuple(revisions)
+        key, old = NamespacedName(metadata["namespace"], metadata["name"]), tuple(revisions)
         released = self._store.own(_uris(old), key.namespace)
         mine = [*_uris(kept), deployment["spec"]["artifact"]["uri"]]
         await self._store.delete(await self._unused(key, metadata["uid"], released, mine))
@@ -64,7 +64,7 @@ class FlowCleaner:
 
     async def _delete_code(self, deployment: dict[str, Any], kept: tuple[KeptRevision, ...]) -> None:
         metadata = deployment["metadata"]
-        key = Key(metadata["namespace"], metadata["name"])
+        key = NamespacedName(metadata["namespace"], metadata["name"])
         uris = [*_uris(kept), deployment["spec"]["artifact"]["uri"]]
         uploads = await self._store.uploads(key)
         unused = await self._unused(key, metadata["uid"], [*self._store.own(uris, key.namespace), *uploads], [])
@@ -73,13 +73,13 @@ class FlowCleaner:
         await self._store.delete(unused)
 
     async def _unused(
-        self, key: Key, uid: str, released: Iterable[FlowUpload], mine: Iterable[str]
+        self, key: NamespacedName, uid: str, released: Iterable[FlowUpload], mine: Iterable[str]
     ) -> list[FlowUpload]:
         living, used = await self._cluster.code_of_others(key.namespace, uid)
         return deletable(released, self._store.own([*mine, *used], key.namespace), living, key)
 
     def _wake_packages(self, revisions: Iterable[KeptRevision]) -> None:
-        for package in {Key(p.namespace, p.name) for kept in revisions for p in kept.revision.packages}:
+        for package in {NamespacedName(p.namespace, p.name) for kept in revisions for p in kept.revision.packages}:
             self._wake(package)
 
     async def _say_why(self, deployment: dict[str, Any], error: StorageError, now: datetime) -> None:

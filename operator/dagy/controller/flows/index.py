@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 
 
 class SlugIndex:
     """Slugs to deployments. Not thread-safe: for one event loop."""
 
     def __init__(self) -> None:
-        self._deployments: dict[str, set[Key]] = defaultdict(set)
-        self._slugs: dict[Key, frozenset[str]] = {}
+        self._deployments: dict[str, set[NamespacedName]] = defaultdict(set)
+        self._slugs: dict[NamespacedName, frozenset[str]] = {}
 
-    def set(self, deployment: Key, slugs: Iterable[str]) -> None:
+    def set(self, deployment: NamespacedName, slugs: Iterable[str]) -> None:
         """The deployment looks at exactly these slugs; at none, it is forgotten."""
         new = frozenset(slugs)
         for slug in self._slugs.pop(deployment, frozenset()) - new:
@@ -27,6 +27,6 @@ class SlugIndex:
         for slug in new:
             self._deployments[slug].add(deployment)
 
-    def deployments(self, slug: str) -> frozenset[Key]:
+    def deployments(self, slug: str) -> frozenset[NamespacedName]:
         """Who looks at that slug."""
         return frozenset(self._deployments.get(slug, ()))

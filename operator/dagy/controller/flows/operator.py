@@ -18,7 +18,7 @@ from dagy.controller.flows.observe import FlowObserver
 from dagy.controller.flows.reconcile import FlowReconciler
 from dagy.controller.queue import WorkQueue
 from dagy.controller.reporting import report
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def flow_reconciler(
     api: KubeApi,
     objects: ObjectStore,
     settings: Settings,
-    wake_package: Callable[[Key], None],
+    wake_package: Callable[[NamespacedName], None],
     clock: Callable[[], datetime],
 ) -> FlowReconciler:
     """The reconciler with everything that it speaks to."""
@@ -45,10 +45,10 @@ class Flows:
     """Everything that runs for FlowDeployments."""
 
     def __init__(
-        self, api: KubeApi, objects: ObjectStore, settings: Settings, wake_package: Callable[[Key], None]
+        self, api: KubeApi, objects: ObjectStore, settings: Settings, wake_package: Callable[[NamespacedName], None]
     ) -> None:
         self._settings, self._cluster = settings, FlowCluster(api, settings.namespaces)
-        self._queue: WorkQueue[Key] = WorkQueue()
+        self._queue: WorkQueue[NamespacedName] = WorkQueue()
         self._reconciler = flow_reconciler(api, objects, settings, wake_package, lambda: datetime.now(UTC))
 
     def start(self, group: asyncio.TaskGroup) -> None:
@@ -61,7 +61,7 @@ class Flows:
         """The watch of deployments, their CronJobs and runs; not started yet."""
         loop = asyncio.get_running_loop()
 
-        def changed(key: Key, version: str) -> None:
+        def changed(key: NamespacedName, version: str) -> None:
             if not version or self._reconciler.written.get(key) != version:  # not the echo of our own write
                 loop.call_soon_threadsafe(self._queue.add, key)
 
@@ -72,7 +72,7 @@ class Flows:
         for deployment in self._reconciler.index.deployments(slug):
             self._queue.add(deployment)
 
-    async def _look(self, key: Key) -> None:
+    async def _look(self, key: NamespacedName) -> None:
         seconds = await self._reconciler.reconcile(key)
         if seconds is not None:
             self._queue.add_after(key, seconds)
@@ -91,5 +91,5 @@ class Flows:
             await asyncio.sleep(self._settings.resync_seconds)
 
 
-def _report(key: Key, error: Exception) -> None:
+def _report(key: NamespacedName, error: Exception) -> None:
     report(log, f"Flow deployment {key}", error)

@@ -19,8 +19,8 @@ from dagy.core.flows.reasons import FlowReason, FlowRefusal
 from dagy.core.flows.revisions import revision_object
 from dagy.core.flows.states import FlowAction, FlowState, Seen, flow_actions, flow_state_of
 from dagy.core.flows.status import flow_status_of
-from dagy.core.package.plan import Key
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.status import ConditionType
 from dagy_builder.storage.store import StorageError
@@ -55,10 +55,10 @@ class FlowReconciler:
         self._clock = clock
         self.index = SlugIndex()
         """Which deployments a package's change concerns."""
-        self.written: dict[Key, str] = {}
+        self.written: dict[NamespacedName, str] = {}
         """resourceVersion of our own last write, by which its echo is known."""
 
-    async def reconcile(self, key: Key) -> float | None:
+    async def reconcile(self, key: NamespacedName) -> float | None:
         """Look at the deployment once; the seconds after which it must be looked at again, or None.
 
         Raises KubeError and StorageError: the queue then tries again. A conflict is no error: somebody wrote in

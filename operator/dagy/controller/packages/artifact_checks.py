@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.core.common.keys import ObjectKey, PackageHome
 from dagy.core.package import states
-from dagy.core.package.plan import Key
 from dagy.core.package.states import State
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import StorageError
 
 log = logging.getLogger(__name__)
@@ -28,14 +28,14 @@ class ArtifactChecks:
     """Of one process. `announce` is called with each package whose ZIP seems to be gone."""
 
     def __init__(
-        self, store: ArtifactStore, announce: Callable[[Key], None], round_seconds: float = _ROUND_SECONDS
+        self, store: ArtifactStore, announce: Callable[[NamespacedName], None], round_seconds: float = _ROUND_SECONDS
     ) -> None:
         self._store, self._announce, self._round = store, announce, round_seconds
-        self._expected: dict[Key, tuple[ObjectKey, int]] = {}
+        self._expected: dict[NamespacedName, tuple[ObjectKey, int]] = {}
         """Size in bytes of what must be there; whose turn it is comes first."""
-        self._suspected: set[Key] = set()
+        self._suspected: set[NamespacedName] = set()
 
-    def heed(self, key: Key, home: PackageHome | None, state: State) -> None:
+    def heed(self, key: NamespacedName, home: PackageHome | None, state: State) -> None:
         """Check the package from now on, if it is complete, else no more: what a look has found out is up to date."""
         self._suspected.discard(key)
         zipped = home.artifact_of(state.record.artifact.uri) if home and isinstance(state, states.Completed) else None
@@ -44,12 +44,12 @@ class ArtifactChecks:
         else:
             self._expected.pop(key, None)
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: NamespacedName) -> None:
         """The package is gone."""
         self._suspected.discard(key)
         self._expected.pop(key, None)
 
-    def suspects(self, key: Key) -> bool:
+    def suspects(self, key: NamespacedName) -> bool:
         """Whether the package's ZIP seems to be gone."""
         return key in self._suspected
 

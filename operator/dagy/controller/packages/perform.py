@@ -26,10 +26,11 @@ from dagy.core.outcomes.step_outcomes import Complete, Incomplete
 from dagy.core.outcomes.waiting_pods import lacks_pod, with_end
 from dagy.core.package import decide
 from dagy.core.package.observed import Missing, Observed, Record, Resolution
-from dagy.core.package.plan import BuildPlan, Key
+from dagy.core.package.plan import BuildPlan
 from dagy.core.package.queue import Waiting
 from dagy.core.package.reuse import Source
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason, Step
 from dagy_builder.storage.store import StorageError
 
@@ -284,7 +285,7 @@ class Performer:
         token = plan.requested.build or seen.handled.build
         for source in sources:
             owned = await self._cluster.claims.owner(source.slug)
-            if owned is None or owned.key != Key(plan.key.namespace, source.name):
+            if owned is None or owned.key != NamespacedName(plan.key.namespace, source.name):
                 continue
             theirs = PackageHome(self._store.location, owned, source.uid)
             record = await self._store.copy_artifact(_home(seen), theirs, plan, resolution, token)

@@ -24,11 +24,12 @@ from dagy.core.outcomes.facts import JobFact, JobKind
 from dagy.core.outcomes.trusted_status import believed_status
 from dagy.core.package import decide, states
 from dagy.core.package.observed import Observed
-from dagy.core.package.plan import BuildPlan, Key, plan_of
+from dagy.core.package.plan import BuildPlan, plan_of
 from dagy.core.package.states import State, state_of
 from dagy.core.package.status import Surroundings, forgotten, status_of
 from dagy.core.package.status_cache import artifact_of, status_in
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy.model.status import ConditionType, DepPackageStatus
 from dagy_builder.contract import Fault
 from dagy_builder.storage.store import StorageError
@@ -83,11 +84,11 @@ class Reconciler:
         self._slugs = slugs or Slugs(cluster.claims, store)
         self._checks = checks or ArtifactChecks(store, lambda _: None)
         self._clock = clock
-        self._conflicts: dict[Key, int] = {}
-        self.written: dict[Key, str] = {}
+        self._conflicts: dict[NamespacedName, int] = {}
+        self.written: dict[NamespacedName, str] = {}
         """resourceVersion of our own last write, by which its echo is known."""
 
-    async def reconcile(self, key: Key) -> float | None:
+    async def reconcile(self, key: NamespacedName) -> float | None:
         """Look at the package once; the seconds after which it must be looked at again, or None.
 
         Raises KubeError and StorageError: the queue then tries again. A conflict is no error: somebody wrote in
@@ -114,7 +115,7 @@ class Reconciler:
         self._conflicts.pop(key, None)
         return again
 
-    def _after_conflict(self, key: Key) -> float:
+    def _after_conflict(self, key: NamespacedName) -> float:
         """Soon at first, as another write rarely comes twice; then slower, should one always come."""
         count = self._conflicts[key] = self._conflicts.get(key, 0) + 1
         return float(min(_CONFLICT_SECONDS * 2 ** min(count - 1, 10), LONGEST_BACKOFF_SECONDS))

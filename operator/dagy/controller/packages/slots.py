@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from dagy.adapters.packages.cluster import Cluster
 from dagy.core.outcomes.facts import JobKind
-from dagy.core.package.plan import Key
 from dagy.core.package.queue import FairQueue, Limits, Waiting
+from dagy.model.base import NamespacedName
 
 _MORE = 10  # are woken than there are free slots, because not all of them will want theirs any more
 
@@ -20,7 +20,9 @@ class Slots:
     has been looked at once, so that the order of arrival is known.
     """
 
-    def __init__(self, cluster: Cluster, limits: Mapping[JobKind, Limits], wake: Callable[[Key], None]) -> None:
+    def __init__(
+        self, cluster: Cluster, limits: Mapping[JobKind, Limits], wake: Callable[[NamespacedName], None]
+    ) -> None:
         self._cluster, self._wake = cluster, wake
         self._queues = {kind: FairQueue(limits[kind]) for kind in JobKind}
         self._locks = {kind: asyncio.Lock() for kind in JobKind}
@@ -33,7 +35,7 @@ class Slots:
         self._open = True
         self.wake()
 
-    def leave(self, key: Key, *, keep: JobKind | None = None) -> None:
+    def leave(self, key: NamespacedName, *, keep: JobKind | None = None) -> None:
         """The package waits no more (but for `keep`)."""
         for kind, queue in self._queues.items():
             if kind is not keep:

@@ -11,8 +11,8 @@ from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
 from dagy.core.common.reasons import StateReason
 from dagy.core.common.slug import Claim, chosen, is_slug, new_slug, owned
-from dagy.core.package.plan import Key
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault
 
 _MANY = 10_000
@@ -59,7 +59,7 @@ class Slugs:
         """The package is gone."""
         self._namespaces.pop(package["metadata"]["uid"], None)
 
-    async def _present(self, key: Key, namespace_uid: str, hints: list[str]) -> Claim | None:
+    async def _present(self, key: NamespacedName, namespace_uid: str, hints: list[str]) -> Claim | None:
         """The claim that counts; one look where it is the one that a hint names, as it nearly always is."""
         named = next(filter(is_slug, hints), None)
         claim = await self._claims.claim(named) if named else None
@@ -67,7 +67,9 @@ class Slugs:
             return claim
         return chosen(await self._claims.of(key), key, namespace_uid, hints)
 
-    async def _made(self, package: Mapping[str, Any], key: Key, namespace_uid: str, wanted: str) -> Claim | Failure:
+    async def _made(
+        self, package: Mapping[str, Any], key: NamespacedName, namespace_uid: str, wanted: str
+    ) -> Claim | Failure:
         if not wanted:
             again = await self._lost(package, key, namespace_uid)
             if again:
@@ -82,7 +84,9 @@ class Slugs:
                 claim = chosen(await self._claims.of(key), key, namespace_uid, ())
         return claim
 
-    async def _lost(self, package: Mapping[str, Any], key: Key, namespace_uid: str) -> Claim | Failure | None:
+    async def _lost(
+        self, package: Mapping[str, Any], key: NamespacedName, namespace_uid: str
+    ) -> Claim | Failure | None:
         """The claim that somebody has deleted, made again; None when the package never had one.
 
         What status and label say is believed when S3 has objects that only this very package can have written there.
@@ -107,8 +111,8 @@ class Slugs:
         return PackageHome(self._store.location, mine, package["metadata"]["uid"])
 
 
-def _key(package: Mapping[str, Any]) -> Key:
-    return Key(package["metadata"]["namespace"], package["metadata"]["name"])
+def _key(package: Mapping[str, Any]) -> NamespacedName:
+    return NamespacedName(package["metadata"]["namespace"], package["metadata"]["name"])
 
 
 def _hints(package: Mapping[str, Any]) -> list[str]:

@@ -16,8 +16,8 @@ from dagy.core.attach.refusals import AttachReason, Refusal
 from dagy.core.attach.request import AttachRequest, Flow, ImageFact, Wanted, request_of_pod, wanted_packages
 from dagy.core.common.keys import PackageHome
 from dagy.core.outcomes.trusted_status import believed_status
-from dagy.core.package.plan import Key
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
 
 __all__ = [
@@ -57,7 +57,7 @@ class Candidate:
         return self.home.slug
 
     @property
-    def key(self) -> Key:
+    def key(self) -> NamespacedName:
         """The package."""
         return self.home.owned.key
 
@@ -80,7 +80,7 @@ class Pinned:
         return self.home.slug
 
     @property
-    def key(self) -> Key:
+    def key(self) -> NamespacedName:
         """The package."""
         return self.home.owned.key
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass
 from typing import Any
 
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 from dagy.model.slugclaim import SlugClaimSpec
 from dagy.model.spec import SLUG_PATTERN
 
@@ -43,7 +43,7 @@ class Claim:
     """What a SlugClaim says."""
 
     slug: str
-    key: Key
+    key: NamespacedName
     namespace_uid: str
     """UID of the namespace that the claim was made in; empty when it is not bound to one (yet)."""
     version: int
@@ -55,7 +55,7 @@ class OwnedSlug:
     """A slug, and the package whose it is by its claim."""
 
     slug: str
-    key: Key
+    key: NamespacedName
     seal: InitVar[_Seal]
 
     def __post_init__(self, seal: _Seal) -> None:
@@ -68,11 +68,11 @@ def claim_in(obj: Mapping[str, Any]) -> Claim | None:
     spec = SlugClaimSpec.model_validate(obj["spec"])
     if not is_slug(spec.slug) or obj["metadata"]["name"] != spec.slug.lower():
         return None
-    key = Key(spec.namespace, spec.name)
+    key = NamespacedName(spec.namespace, spec.name)
     return Claim(spec.slug, key, spec.namespace_uid or "", int(obj["metadata"]["resourceVersion"]))
 
 
-def owned(claim: Claim | None, key: Key, namespace_uid: str) -> OwnedSlug | None:
+def owned(claim: Claim | None, key: NamespacedName, namespace_uid: str) -> OwnedSlug | None:
     """The slug, when the claim is that package's: its namespace and name, and not those of an earlier namespace.
 
     A claim that is bound to no namespace was made before claims were, or was released by an administrator, and belongs
@@ -83,7 +83,7 @@ def owned(claim: Claim | None, key: Key, namespace_uid: str) -> OwnedSlug | None
     return OwnedSlug(claim.slug, key, _SEAL)
 
 
-def chosen(claims: Iterable[Claim], key: Key, namespace_uid: str, hints: Iterable[str]) -> Claim | None:
+def chosen(claims: Iterable[Claim], key: NamespacedName, namespace_uid: str, hints: Iterable[str]) -> Claim | None:
     """Which of a package's claims is the one that counts: the first that a hint names, else the oldest.
 
     Hints are texts of others (spec, status, label): they choose among the package's own claims and add none. Bound

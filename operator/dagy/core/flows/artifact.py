@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from dagy.core.common.keys import FlowUpload
 from dagy.core.flows.reasons import FlowReason, FlowRefusal
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 
 
 def foreign(uri: str, namespace: str) -> FlowRefusal:
@@ -27,7 +27,7 @@ def missing(uri: str, expected: int, found: int | None) -> FlowRefusal:
 
 
 def deletable(
-    released: Iterable[FlowUpload], in_use: Iterable[FlowUpload], living: Iterable[str], key: Key
+    released: Iterable[FlowUpload], in_use: Iterable[FlowUpload], living: Iterable[str], key: NamespacedName
 ) -> list[FlowUpload]:
     """Which of the released uploads may go: those that nobody uses and that no other living deployment uploaded.
 

@@ -10,8 +10,9 @@ from typing import Any
 from dagy.core.attach.pin import AttachRequest, Flow, ImageFact, Wanted
 from dagy.core.attach.request import image_fact
 from dagy.core.flows.revisions import KeptRevision
-from dagy.core.package.plan import Key, digest
+from dagy.core.package.plan import digest
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy.model.flowdeployment import FlowDeploymentSpec, FlowSource
 from dagy.model.flowstatus import FlowDeploymentStatus, PinnedPackage, Revision
 
@@ -32,7 +33,7 @@ class FlowSettings:
 class FlowPlan:
     """Everything that the object says."""
 
-    key: Key
+    key: NamespacedName
     uid: str
     generation: int
     spec: FlowDeploymentSpec
@@ -53,7 +54,7 @@ def flow_plan_of(deployment: Mapping[str, Any]) -> FlowPlan:
     source = source_of(spec)
     annotations = metadata.get("annotations") or {}
     return FlowPlan(
-        key=Key(metadata["namespace"], metadata["name"]),
+        key=NamespacedName(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
         spec=spec,

@@ -7,31 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
-
-from typing_extensions import override
+from typing import Any
 
 from dagy.core import requirements
 from dagy.model import constants as names
+from dagy.model.base import NamespacedName
 from dagy.model.spec import BuildOptions, BuildPolicy, DepPackageSpec, Index, Platform
 from dagy_builder.contract import BuildRequest
-
-
-@dataclass(frozen=True)
-class Key:
-    """A DepPackage's identity for people: its namespace and name."""
-
-    namespace: str
-    name: str
-
-    @classmethod
-    def of(cls, metadata: Mapping[str, Any]) -> Self:
-        """Of an object with this metadata."""
-        return cls(metadata["namespace"], metadata["name"])
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -48,7 +30,7 @@ class Tokens:
 class BuildPlan:
     """Everything that decides what is built for one package."""
 
-    key: Key
+    key: NamespacedName
     uid: str
     generation: int
     spec: DepPackageSpec
@@ -88,7 +70,7 @@ def plan_of(package: Mapping[str, Any]) -> BuildPlan:
     normalized = requirements.normalize(spec.dependencies, spec.python_version, architecture=platform.architecture)
     annotations = metadata.get("annotations") or {}
     return BuildPlan(
-        key=Key(metadata["namespace"], metadata["name"]),
+        key=NamespacedName(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
         spec=spec,

@@ -15,7 +15,7 @@ from heapq import merge
 from itertools import islice
 from operator import itemgetter
 
-from dagy.core.package.plan import Key
+from dagy.model.base import NamespacedName
 
 _MOST_REMEMBERED = 10_000
 
@@ -29,9 +29,9 @@ class Waiting:
     name: str
 
     @property
-    def key(self) -> Key:
+    def key(self) -> NamespacedName:
         """The package."""
-        return Key(self.namespace, self.name)
+        return NamespacedName(self.namespace, self.name)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class FairQueue:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lines: dict[str, list[Waiting]] = {}
-        self._arrivals: dict[Key, Waiting] = {}
+        self._arrivals: dict[NamespacedName, Waiting] = {}
         self._running: Mapping[str, int] = {}
         self._served: OrderedDict[str, int] = OrderedDict()
         self._turn = 0
@@ -64,7 +64,7 @@ class FairQueue:
     def __len__(self) -> int:
         return len(self._arrivals)
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: NamespacedName) -> bool:
         return key in self._arrivals
 
     def add(self, mine: Waiting) -> None:
@@ -75,7 +75,7 @@ class FairQueue:
         self._arrivals[mine.key] = mine
         insort(self._lines.setdefault(mine.namespace, []), mine)
 
-    def remove(self, key: Key) -> None:
+    def remove(self, key: NamespacedName) -> None:
         """Leave the line; who does not stand there may."""
         mine = self._arrivals.pop(key, None)
         if mine is None:
@@ -89,7 +89,7 @@ class FairQueue:
         """The namespace of each Job that runs now: what the order goes by from here on."""
         self._running = Counter(running)
 
-    def served(self, key: Key) -> None:
+    def served(self, key: NamespacedName) -> None:
         """A Job of the package was started: it leaves the line, and its namespace goes behind its equals."""
         self.remove(key)
         self._turn += 1
@@ -98,7 +98,7 @@ class FairQueue:
         if len(self._served) > _MOST_REMEMBERED:
             self._served.popitem(last=False)
 
-    def place(self, key: Key) -> int:
+    def place(self, key: NamespacedName) -> int:
         """The place of one who waits, from 1: how many turns there are until its own."""
         mine = self._arrivals[key]
         level, *behind = self._rank(mine.namespace, bisect_left(self._lines[mine.namespace], mine))
@@ -110,17 +110,17 @@ class FairQueue:
                 before += 1
         return before + 1
 
-    def is_turn(self, key: Key) -> bool:
+    def is_turn(self, key: NamespacedName) -> bool:
         """Whether a slot is free for the package, those before it considered."""
         mine = self._arrivals[key]
         level = self._running.get(mine.namespace, 0) + bisect_left(self._lines[mine.namespace], mine)
         return level < self._limits.per_namespace and self.place(key) <= self._free
 
-    def could_be_turn(self, key: Key) -> bool:
+    def could_be_turn(self, key: NamespacedName) -> bool:
         """Whether it may be the package's turn once all that runs has ended."""
         return self.place(key) <= self._limits.total
 
-    def next(self, more: int = 0) -> list[Key]:
+    def next(self, more: int = 0) -> list[NamespacedName]:
         """Those whose turn it is, in order, and so many `more` after them."""
         ranked = merge(*(self._ranked(namespace) for namespace in self._lines), key=itemgetter(0))
         first = islice(ranked, max(self._free, 0) + more)

@@ -11,9 +11,9 @@ from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.kube.api import Json, KubeApi, KubeError
 from dagy.core.flows.jobs import nothing_to_run, run_of
 from dagy.core.flows.rollback import rollback_patch, unknown_revision
-from dagy.core.package.plan import Key
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.reasons import ApiReason
+from dagy.model.base import NamespacedName
 from dagy.model.flowstatus import Revision
 from dagy.model.rest.deployments import (
     DeploymentPage,
@@ -94,7 +94,7 @@ async def run_deployment(
     """Run what is deployed, once, now. Repeating it with the same token gives the same run."""
     deployment = await DEPLOYMENTS.get(caller, namespace, name)
     DEPLOYMENTS.refuse_while_deleting(deployment)
-    cluster, key, uid = FlowCluster(caller), Key(namespace, name), deployment["metadata"]["uid"]
+    cluster, key, uid = FlowCluster(caller), NamespacedName(namespace, name), deployment["metadata"]["uid"]
     try:
         present = await cluster.present_revision(key, uid)
     except KubeError as error:
@@ -146,7 +146,7 @@ async def list_runs(caller: Caller, namespace: NamespacePath, name: DeploymentPa
 async def runs_of(caller: KubeApi, deployment: Json) -> list[RestRun]:
     """The deployment's runs, read with the caller's rights. Raises ProblemError (403)."""
     metadata = deployment["metadata"]
-    key = Key(metadata["namespace"], metadata["name"])
+    key = NamespacedName(metadata["namespace"], metadata["name"])
     cluster = FlowCluster(caller)
     try:
         scheduled = await cluster.cron_job(key) if deployment["spec"].get("schedule") else None
@@ -160,7 +160,7 @@ async def runs_of(caller: KubeApi, deployment: Json) -> list[RestRun]:
 async def _revision(caller: KubeApi, deployment: Json, number: int) -> Revision:
     """One of the deployment's revisions, read with the caller's rights. Raises ProblemError (403, 404)."""
     metadata, cluster = deployment["metadata"], FlowCluster(caller)
-    key = Key(metadata["namespace"], metadata["name"])
+    key = NamespacedName(metadata["namespace"], metadata["name"])
     try:
         found = await cluster.revision(key, metadata["uid"], number)
         if found is None:
@@ -171,7 +171,7 @@ async def _revision(caller: KubeApi, deployment: Json, number: int) -> Revision:
     return found
 
 
-def _may_not_see_revisions(error: KubeError, key: Key) -> Exception:
+def _may_not_see_revisions(error: KubeError, key: NamespacedName) -> Exception:
     return _may_not(error, f"see the revisions of deployment {key}", "get and list controllerrevisions")
 
 
