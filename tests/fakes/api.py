@@ -21,7 +21,7 @@ import yaml
 from dagy.adapters.kube.api import KubeApi
 from dagy.adapters.settings.api import ApiSettings
 from dagy.web.app import create_app
-from dagy.web.services import Services
+from dagy.web.serving.services import Services
 from tests.cluster.doctor import free_port
 from tests.cluster.layout import current_layout
 

@@ -12,9 +12,9 @@ from dagy.adapters.settings.operator import Settings
 from dagy.core.flows.jobs import cron_job, run_of
 from dagy.core.flows.plan import flow_plan_of
 from dagy.core.flows.revisions import revision_object
-from dagy.core.jobs.index_access import IndexAccess
 from dagy.core.jobs.manifests import JobInput, index_secret, input_config_map, job_manifest
 from dagy.core.outcomes.facts import JobKind
+from dagy.core.package.observed import IndexAccess
 from tests.fakes.flows import SETTINGS, deployment, kept
 from tests.fakes.worlds import SLUG, plan
 from tests.manifests.conftest import Account, Json

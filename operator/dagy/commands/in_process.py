@@ -108,8 +108,8 @@ def _quiet() -> None:
 async def _serve(listener: socket.socket, started: Future[Running]) -> None:
     from dagy.adapters.settings.api import ApiSettings
     from dagy.web.app import create_app
-    from dagy.web.services import Services
     from dagy.web.serving.in_process import ShortLivedServer
+    from dagy.web.serving.services import Services
 
     services = await Services.in_process(ApiSettings.from_environment(), os.environ.get("KUBECONFIG") or None)
     async with AsyncExitStack() as stack:

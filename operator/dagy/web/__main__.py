@@ -14,8 +14,8 @@ from dagy.adapters.settings.api import ApiSettings
 from dagy.adapters.settings.operator import wrong_settings
 from dagy.adapters.settings.tls import ApiTlsSettings
 from dagy.web.app import create_app
-from dagy.web.services import Services
 from dagy.web.serving import connections
+from dagy.web.serving.services import Services
 from dagy.web.tls.authorities import ApiAuthority
 from dagy.web.tls.certificate_keeper import CertificateKeeper
 from dagy.web.tls.client_certificates import ClientAuthorities

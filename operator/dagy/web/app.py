@@ -8,21 +8,21 @@ from typing import Any
 from fastapi import FastAPI
 
 from dagy.model.rest.base import Health
-from dagy.web import openapi, problems
+from dagy.web import openapi
 from dagy.web.attach import signing as artifacts
-from dagy.web.callers import Callers
 from dagy.web.flows import routes as deployments
 from dagy.web.flows import run_logs, uploads
 from dagy.web.packages import download as package_download
 from dagy.web.packages import logs as package_logs
 from dagy.web.packages import requests as package_requests
 from dagy.web.packages import routes as packages
-from dagy.web.parameters import problems as problem_answers
 from dagy.web.readiness import Readiness
-from dagy.web.services import Services
-from dagy.web.serving import api_gate
+from dagy.web.serving import api_gate, problems
+from dagy.web.serving.callers import Callers
 from dagy.web.serving.gate import Gate
 from dagy.web.serving.limits import Uncached
+from dagy.web.serving.parameters import problems as problem_answers
+from dagy.web.serving.services import Services
 
 _MODULES = (
     artifacts,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dagy.core.common import keys
 from dagy.core.common.keys import FlowHome, Location, ObjectKey, PackageHome, Prefix
 from dagy.core.common.slug import OwnedSlug, chosen, claim_in, owned
-from dagy.core.outcomes.trusted_status import believed_status
+from dagy.core.package.trusted_status import believed_status
 from dagy.model.base import NamespacedName
 from dagy.model.status import DepPackageStatus
 from dagy_builder.keys import BuildKeys, family, sidecar_key

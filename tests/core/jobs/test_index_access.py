@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from dagy.core.common.failure import Failure
-from dagy.core.jobs.index_access import Found, IndexAccess, Unreadable, access_of, references_of
+from dagy.core.jobs.index_access import Found, Unreadable, access_of, references_of
 from dagy.core.jobs.index_pod import secret_data
+from dagy.core.package.observed import IndexAccess
 from dagy.model import constants as names
 from dagy_builder.contract import Fault
 from tests.fakes.worlds import plan

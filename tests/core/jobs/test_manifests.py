@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
 
 from dagy.adapters.settings.operator import Settings
-from dagy.core.jobs.index_access import IndexAccess
+from dagy.core.common.resources import amount
 from dagy.core.jobs.index_pod import GATEWAY_URL, IndexSettings
 from dagy.core.jobs.manifests import (
     JobInput,
@@ -25,8 +25,8 @@ from dagy.core.jobs.manifests import (
     job_manifest,
     job_name,
 )
-from dagy.core.jobs.resources import amount
 from dagy.core.outcomes.facts import JobKind
+from dagy.core.package.observed import IndexAccess
 from dagy_builder.uv.packed_lock import LOCK_FILE, unpack
 from tests.fakes.worlds import SLUG, plan
 

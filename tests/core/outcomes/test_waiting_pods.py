@@ -51,7 +51,7 @@ def job(
 
 
 def after(seconds: float, fact: JobFact, asked: BuildPlan) -> JobFact:
-    return with_end(fact, asked, 300, START + timedelta(seconds=seconds))
+    return with_end(fact, asked.options, 300, START + timedelta(seconds=seconds))
 
 
 def fact_of(statuses: list[dict[str, Any]] | None, asked: BuildPlan, **more: Any) -> JobFact:

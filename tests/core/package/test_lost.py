@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from dagy.core.common.timestamp import timestamp
-from dagy.core.outcomes.trusted_status import believed_status
 from dagy.core.package import decide, states
 from dagy.core.package.lost import ONCE_IN, lost_of
 from dagy.core.package.observed import Missing, Observed, Record
 from dagy.core.package.states import state_of
+from dagy.core.package.trusted_status import believed_status
 from dagy.model.status import LostArtifact
 from tests.fakes.homes import home
 from tests.fakes.worlds import LOCK, OTHER, SLUG, START, World, artifact, package, plan

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from dagy.web.problems import ProblemError
+from dagy.web.serving.problems import ProblemError
 from dagy.web.serving.streams import EACH, SharedLooks, Streams
 from tests.fakes.api import Api, unique
 

@@ -15,9 +15,10 @@ from dagy.adapters.kube.events import EventRecorder
 from dagy.adapters.kube.finalizers import remove_finalizer
 from dagy.adapters.packages.claims import Claims
 from dagy.core.common.failure import Failure
-from dagy.core.jobs.index_access import Found, IndexAccess, Unreadable, access_of, place_of, references_of
+from dagy.core.jobs.index_access import Found, Unreadable, access_of, place_of, references_of
 from dagy.core.outcomes.facts import JobFact, JobKind, PodFact, jobs_of, occupied_slots
 from dagy.core.outcomes.logs import NOT_STARTED, POD_GONE, LogReader, StepLog
+from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName

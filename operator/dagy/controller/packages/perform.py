@@ -15,17 +15,17 @@ from dagy.controller.packages.observe import with_sources
 from dagy.controller.packages.slots import Slots
 from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
-from dagy.core.jobs.index_access import IndexAccess, references_of
+from dagy.core.common.resources import not_allowed
+from dagy.core.jobs.index_access import references_of
 from dagy.core.jobs.index_hosts import refused_host
 from dagy.core.jobs.manifests import JobInput, JobSettings, index_secret, input_config_map, input_files, job_manifest
-from dagy.core.jobs.resources import not_allowed
 from dagy.core.outcomes.facts import STEPS, JobFact, JobKind, PodFact
 from dagy.core.outcomes.logs import StepLog
 from dagy.core.outcomes.results import lock_in, log_text, rejection_in
 from dagy.core.outcomes.step_outcomes import Complete, Incomplete
 from dagy.core.outcomes.waiting_pods import lacks_pod, with_end
 from dagy.core.package import decide
-from dagy.core.package.observed import Missing, Observed, Record, Resolution
+from dagy.core.package.observed import IndexAccess, Missing, Observed, Record, Resolution
 from dagy.core.package.plan import BuildPlan
 from dagy.core.package.queue import Waiting
 from dagy.core.package.reuse import Source
@@ -134,7 +134,7 @@ class Performer:
             replace(job, not_created=await self._cluster.why_no_pod(job)) if lacks_pod(job, now) else job
             for job in seen.jobs
         ]
-        return replace(seen, jobs=tuple(with_end(job, plan, self._settings.start_seconds, now) for job in jobs))
+        return replace(seen, jobs=tuple(with_end(job, plan.options, self._settings.start_seconds, now) for job in jobs))
 
     async def _end(self, seen: Observed, job: JobFact, failure: Failure) -> Effect:
         """Stop a Job whose pod has not started: it has no log, and its slot is another's."""

@@ -21,13 +21,13 @@ from dagy.core.common.failure import Failure
 from dagy.core.common.reasons import StateReason
 from dagy.core.common.timestamp import timestamp
 from dagy.core.outcomes.facts import JobFact, JobKind
-from dagy.core.outcomes.trusted_status import believed_status
 from dagy.core.package import decide, states
 from dagy.core.package.observed import Observed
 from dagy.core.package.plan import BuildPlan, plan_of
 from dagy.core.package.states import State, state_of
 from dagy.core.package.status import Surroundings, forgotten, status_of
 from dagy.core.package.status_cache import artifact_of, status_in
+from dagy.core.package.trusted_status import believed_status
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.status import ConditionType, DepPackageStatus

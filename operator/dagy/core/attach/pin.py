@@ -15,7 +15,7 @@ from dagy.core.attach import refusals
 from dagy.core.attach.refusals import AttachReason, Refusal
 from dagy.core.attach.request import AttachRequest, Flow, ImageFact, Wanted, request_of_pod, wanted_packages
 from dagy.core.common.keys import PackageHome
-from dagy.core.outcomes.trusted_status import believed_status
+from dagy.core.package.trusted_status import believed_status
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase

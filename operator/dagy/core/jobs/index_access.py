@@ -11,12 +11,13 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from dagy.core.common.failure import Failure
 from dagy.core.common.reasons import StateReason
+from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan
 from dagy.model import constants as names
 from dagy.model.spec import CaBundle, Index
@@ -50,16 +51,6 @@ class References:
 
     def __bool__(self) -> bool:
         return bool(self.secrets or self.ca_bundle)
-
-
-@dataclass(frozen=True)
-class IndexAccess:
-    """What a Job gets to reach the package's own indexes."""
-
-    credentials: tuple[tuple[str, Mapping[str, str]], ...] = field(default=(), repr=False)
-    """Secret's name, and its keys with their values."""
-    certificates: str = ""
-    """PEM."""
 
 
 def references_of(plan: BuildPlan) -> References:

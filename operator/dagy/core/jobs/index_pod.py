@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dagy.core.jobs.index_access import IndexAccess, references_of
+from dagy.core.jobs.index_access import references_of
 from dagy.core.jobs.index_hosts import HostRules
 from dagy.core.jobs.pod_security import scratch_mounts, scratch_volumes
+from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan
 from dagy_builder.contract import GATEWAY_PORT, GATEWAY_VARIABLE, Step
 from dagy_builder.indexes.credentials import KEYS

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dagy.core.common.resources import bounded_resources, trusted_resources
 from dagy.core.jobs.build_pods import BuildPods, pod_fields
-from dagy.core.jobs.index_access import IndexAccess
 from dagy.core.jobs.index_pod import (
     ENVIRONMENT,
     GATEWAY,
@@ -36,9 +36,9 @@ from dagy.core.jobs.pod_security import (
     work_mounts,
     work_volumes,
 )
-from dagy.core.jobs.resources import bounded_resources, trusted_resources
 from dagy.core.jobs.s3_pod import S3Settings, s3_volumes, with_s3
 from dagy.core.outcomes.facts import STEPS, JobKind
+from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan, digest
 from dagy.model import constants as names
 from dagy.model.spec import SourceDistributions

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from dagy.core.common.failure import Failure
 from dagy.core.common.reasons import StateReason
+from dagy.core.common.resources import amount
 from dagy.core.common.timestamp import timestamp
-from dagy.core.jobs.resources import amount
 from dagy.core.outcomes.diagnosis import Progress, standing_of
 from dagy.core.outcomes.facts import JobFact
-from dagy.core.package.plan import BuildPlan
+from dagy.model.spec import BuildOptions
 from dagy_builder.contract import Fault
 
 _USUAL = timedelta(seconds=5)
@@ -39,9 +39,9 @@ def lacks_pod(job: JobFact, now: datetime) -> bool:
     return not job.pod and bool(job.waits_since) and is_waiting(job) and now - _time(job.waits_since) > _USUAL
 
 
-def with_end(job: JobFact, plan: BuildPlan, seconds: float, now: datetime) -> JobFact:
+def with_end(job: JobFact, options: BuildOptions, seconds: float, now: datetime) -> JobFact:
     """The Job as it is once its pod had `seconds` (or the package's time-out, when that is less) to start."""
-    allowed = timedelta(seconds=min(seconds, plan.options.timeout_seconds))
+    allowed = timedelta(seconds=min(seconds, options.timeout_seconds))
     if job.failure and not job.ended_at:
         return replace(job, ended_at=timestamp(_time(job.created_at) + allowed, micro=False))
     if not job.waits_since or not is_waiting(job):
@@ -49,10 +49,10 @@ def with_end(job: JobFact, plan: BuildPlan, seconds: float, now: datetime) -> Jo
     end = _time(job.waits_since) + allowed
     if now < end:
         return job
-    return replace(job, overdue=_why(job, plan, int(allowed.total_seconds())), ended_at=timestamp(end, micro=False))
+    return replace(job, overdue=_why(job, options, int(allowed.total_seconds())), ended_at=timestamp(end, micro=False))
 
 
-def _why(job: JobFact, plan: BuildPlan, seconds: int) -> Failure:
+def _why(job: JobFact, options: BuildOptions, seconds: int) -> Failure:
     pod = job.pod
     if pod is None:
         cause = job.not_created or "Kubernetes gives no cause"
@@ -61,7 +61,7 @@ def _why(job: JobFact, plan: BuildPlan, seconds: int) -> Failure:
     elif pod.unschedulable:
         cause, reason, what = pod.unschedulable, StateReason.POD_NOT_SCHEDULED, "was taken by no node"
         step = "Let the administrator make room."
-        if _lacking(cause) & _asked(plan):  # the scheduler tells only sometimes whether there could ever be enough
+        if _lacking(cause) & _asked(options):  # the scheduler tells only sometimes whether there could ever be enough
             step = _LOWER_OR_MAKE_ROOM
     else:
         standing = standing_of(job)
@@ -73,7 +73,7 @@ def _why(job: JobFact, plan: BuildPlan, seconds: int) -> Failure:
         )
     # Room may come by itself; what quotas refuse and nodes can't pull is tried until somebody has mended it.
     others = Fault.INFRASTRUCTURE if reason is StateReason.POD_NOT_SCHEDULED else Fault.ADMINISTRATOR
-    users = _package_asks_too_much(cause, plan)
+    users = _package_asks_too_much(cause, options)
     return Failure(
         reason,
         f"The pod of Job {job.name} {what} within {seconds} s: {' '.join(cause.split()).rstrip('.:')}. "
@@ -82,9 +82,9 @@ def _why(job: JobFact, plan: BuildPlan, seconds: int) -> Failure:
     )
 
 
-def _package_asks_too_much(cause: str, plan: BuildPlan) -> bool:
+def _package_asks_too_much(cause: str, options: BuildOptions) -> bool:
     """Whether the package itself asks for more than there can ever be, as far as Kubernetes' words tell."""
-    names = _asked(plan)
+    names = _asked(options)
     if _lacking(cause) & names and _ON_NO_NODE.search(cause):
         return True
     if set(_LIMIT_RANGE.findall(cause)) & names:
@@ -93,9 +93,9 @@ def _package_asks_too_much(cause: str, plan: BuildPlan) -> bool:
     return quota is not None and bool(_above(quota["requested"], quota["limited"]) & names)
 
 
-def _asked(plan: BuildPlan) -> set[str]:
+def _asked(options: BuildOptions) -> set[str]:
     """Names of the resources that the package itself sets."""
-    asked = plan.options.resources.to_json() if plan.options.resources else {}
+    asked = options.resources.to_json() if options.resources else {}
     return {name for part in asked.values() for name in part}
 
 

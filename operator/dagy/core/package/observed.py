@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
-from dagy.core.jobs.index_access import IndexAccess
 from dagy.core.outcomes.facts import JobFact
 from dagy.core.package.plan import Tokens
 from dagy.core.package.reuse import Source
@@ -44,6 +44,16 @@ class Missing:
     record: Record
     found_bytes: int | None = None
     """Size of the object that is there instead; None when there is none."""
+
+
+@dataclass(frozen=True)
+class IndexAccess:
+    """What a Job gets to reach the package's own indexes."""
+
+    credentials: tuple[tuple[str, Mapping[str, str]], ...] = field(default=(), repr=False)
+    """Secret's name, and its keys with their values."""
+    certificates: str = ""
+    """PEM."""
 
 
 @dataclass(frozen=True)

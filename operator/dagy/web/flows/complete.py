@@ -20,9 +20,9 @@ from dagy.model import constants as names
 from dagy.model.flowdeployment import FlowArtifact, FlowDeploymentSpec
 from dagy.model.rest.deployments import CompleteUploadRequest, DeploymentOptions, DeploymentResponse
 from dagy.model.rest.uploads import CompletedPart
-from dagy.web.problems import ProblemError
-from dagy.web.resources import DEPLOYMENTS
-from dagy.web.services import Services
+from dagy.web.serving.problems import ProblemError
+from dagy.web.serving.resources import DEPLOYMENTS
+from dagy.web.serving.services import Services
 from dagy_builder.sizes import human_size
 
 _R = ApiReason

@@ -27,10 +27,18 @@ from dagy.model.rest.deployments import (
 )
 from dagy.web.flows import complete
 from dagy.web.packages.requests import Token
-from dagy.web.parameters import CursorQuery, DeploymentPath, IfMatch, Limit, NamespacePath, NamespaceQuery, problems
-from dagy.web.problems import ProblemError
-from dagy.web.resources import DEPLOYMENTS
-from dagy.web.services import Caller, Provided
+from dagy.web.serving.parameters import (
+    CursorQuery,
+    DeploymentPath,
+    IfMatch,
+    Limit,
+    NamespacePath,
+    NamespaceQuery,
+    problems,
+)
+from dagy.web.serving.problems import ProblemError
+from dagy.web.serving.resources import DEPLOYMENTS
+from dagy.web.serving.services import Caller, Provided
 
 router = APIRouter(tags=["deployments"])
 _R = ApiReason

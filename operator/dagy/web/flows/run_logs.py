@@ -18,10 +18,10 @@ from dagy.model.flowstatus import RunPhase
 from dagy.model.rest.deployments import RestRun, RunDetail
 from dagy.model.rest.packages import NAME_PATTERN
 from dagy.web.flows.routes import runs_of
-from dagy.web.parameters import DeploymentPath, NamespacePath, problems
-from dagy.web.problems import ProblemError, translated
-from dagy.web.resources import DEPLOYMENTS
-from dagy.web.services import Caller, CallerName, Provided
+from dagy.web.serving.parameters import DeploymentPath, NamespacePath, problems
+from dagy.web.serving.problems import ProblemError, translated
+from dagy.web.serving.resources import DEPLOYMENTS
+from dagy.web.serving.services import Caller, CallerName, Provided
 
 router = APIRouter(tags=["deployments"])
 

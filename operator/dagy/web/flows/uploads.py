@@ -27,10 +27,10 @@ from dagy.model.rest.uploads import (
     UploadStart,
 )
 from dagy.web.flows import complete
-from dagy.web.parameters import problems
-from dagy.web.problems import ProblemError
-from dagy.web.resources import DEPLOYMENTS
-from dagy.web.services import Caller, Provided, Services
+from dagy.web.serving.parameters import problems
+from dagy.web.serving.problems import ProblemError
+from dagy.web.serving.resources import DEPLOYMENTS
+from dagy.web.serving.services import Caller, Provided, Services
 from dagy_builder.sizes import human_size
 
 router = APIRouter(tags=["uploads"])

@@ -11,14 +11,14 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.responses import Response
 
 from dagy.core.common.timestamp import timestamp
-from dagy.core.outcomes.trusted_status import believed_status
+from dagy.core.package.trusted_status import believed_status
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.reasons import ApiReason
 from dagy.model.rest.packages import DownloadResponse
-from dagy.web.parameters import NamePath, NamespacePath, problems
-from dagy.web.problems import ProblemError
-from dagy.web.resources import PACKAGES
-from dagy.web.services import Caller, Provided
+from dagy.web.serving.parameters import NamePath, NamespacePath, problems
+from dagy.web.serving.problems import ProblemError
+from dagy.web.serving.resources import PACKAGES
+from dagy.web.serving.services import Caller, Provided
 
 router = APIRouter(tags=["packages"])
 _R = ApiReason

@@ -16,16 +16,16 @@ from dagy.adapters.kube.api import Json, KubeApi, KubeError, namespaced
 from dagy.core.outcomes import logs
 from dagy.core.outcomes.facts import STEPS, JobFact, JobKind
 from dagy.core.outcomes.results import log_text
-from dagy.core.outcomes.trusted_status import believed_status
+from dagy.core.package.trusted_status import believed_status
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.reasons import ApiReason
 from dagy.model import constants as names
 from dagy.model.rest.packages import LogStep
 from dagy.model.status import DepPackageStatus, Phase
-from dagy.web.parameters import NamePath, NamespacePath, problems
-from dagy.web.problems import ProblemError, translated
-from dagy.web.resources import PACKAGES
-from dagy.web.services import Caller, CallerName, Provided, Services
+from dagy.web.serving.parameters import NamePath, NamespacePath, problems
+from dagy.web.serving.problems import ProblemError, translated
+from dagy.web.serving.resources import PACKAGES
+from dagy.web.serving.services import Caller, CallerName, Provided, Services
 
 router = APIRouter(tags=["packages"])
 T = TypeVar("T")

@@ -17,10 +17,10 @@ from dagy.core.rest.reasons import ApiReason
 from dagy.model import constants as names
 from dagy.model.rest.base import ProblemDetail
 from dagy.model.rest.packages import ParseRequest, ParseResponse, RequestResponse, Resolution
-from dagy.web.parameters import NamePath, NamespacePath, problems
-from dagy.web.problems import MAX_ERRORS, ProblemError
-from dagy.web.resources import PACKAGES
-from dagy.web.services import Caller, Provided, caller_of
+from dagy.web.serving.parameters import NamePath, NamespacePath, problems
+from dagy.web.serving.problems import MAX_ERRORS, ProblemError
+from dagy.web.serving.resources import PACKAGES
+from dagy.web.serving.services import Caller, Provided, caller_of
 
 router = APIRouter(tags=["packages"])
 

@@ -18,10 +18,10 @@ from dagy.core.rest.reasons import ApiReason
 from dagy.model.rest.packages import DepPackageBody, DepPackageCreate, DepPackagePage, DepPackageResponse
 from dagy.model.spec import SLUG_PATTERN, DepPackageSpec, PythonVersion
 from dagy.model.status import Phase
-from dagy.web.parameters import CursorQuery, IfMatch, Limit, NamePath, NamespacePath, NamespaceQuery, problems
-from dagy.web.problems import ProblemError
-from dagy.web.resources import PACKAGES
-from dagy.web.services import Caller, Provided, Services
+from dagy.web.serving.parameters import CursorQuery, IfMatch, Limit, NamePath, NamespacePath, NamespaceQuery, problems
+from dagy.web.serving.problems import ProblemError
+from dagy.web.serving.resources import PACKAGES
+from dagy.web.serving.services import Caller, Provided, Services
 
 router = APIRouter(tags=["packages"])
 

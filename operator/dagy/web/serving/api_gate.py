@@ -10,8 +10,8 @@ from starlette.types import Scope
 
 from dagy.core.common.json_text import TooMuchJsonError
 from dagy.core.rest.reasons import ApiReason
-from dagy.web.problems import ProblemError, problem_response, translated
 from dagy.web.serving.gate import Allowance, BodyTooLargeError, BodyTooSlowError, BusyError, TooManyRequestsError
+from dagy.web.serving.problems import ProblemError, problem_response, translated
 
 BYTES_IN_FLIGHT = 16 << 20
 _NO_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})

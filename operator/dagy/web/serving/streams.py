@@ -10,7 +10,7 @@ from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar, cast
 
 from dagy.core.rest.reasons import ApiReason
-from dagy.web.problems import ProblemError
+from dagy.web.serving.problems import ProblemError
 
 T = TypeVar("T")
 EACH, ALL = 4, 50

@@ -17,8 +17,8 @@ from dagy.adapters.kube import reviews
 from dagy.adapters.kube.api import KubeError
 from dagy.adapters.kube.reviews import PodIdentity
 from dagy.model import constants as names
-from dagy.web.problems import ProblemError, unauthenticated
-from dagy.web.services import Services, certified_user, token_in
+from dagy.web.serving.problems import ProblemError, unauthenticated
+from dagy.web.serving.services import Services, certified_user, token_in
 
 SIGN_PATH = "/artifacts:sign"
 """Where the caller is a pod, with a token that the cluster's other doors don't take."""

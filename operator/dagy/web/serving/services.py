@@ -21,11 +21,11 @@ from dagy.adapters.settings.api import ApiSettings
 from dagy.core.common.keys import PackageHome
 from dagy.core.rest.client_certificate import CertifiedUser, user_of
 from dagy.core.rest.reasons import ApiReason
-from dagy.web.flows.verification import Verifications
-from dagy.web.problems import ProblemError, unauthenticated
 from dagy.web.serving.connections import PEER_CERTIFICATE
 from dagy.web.serving.pools import Pool
+from dagy.web.serving.problems import ProblemError, unauthenticated
 from dagy.web.serving.streams import SharedLooks, Streams
+from dagy.web.serving.verification import Verifications
 
 MANAGER = "dagy-api"
 """Field manager of what the API writes."""

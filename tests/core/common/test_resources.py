@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy.core.jobs.resources import amount, bounded_resources, not_allowed, trusted_resources
+from dagy.core.common.resources import amount, bounded_resources, not_allowed, trusted_resources
 from dagy.model.spec import Resources
 from dagy_builder.contract import Fault
 

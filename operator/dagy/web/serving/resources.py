@@ -11,7 +11,7 @@ from dagy.adapters.kube.api import Json, KubeApi, KubeError, custom_path
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.reasons import ApiReason
 from dagy.model import constants as names
-from dagy.web.problems import ProblemError
+from dagy.web.serving.problems import ProblemError
 
 T = TypeVar("T")
 _TRIES = 5

@@ -13,10 +13,10 @@ from dagy.adapters.presigned import PresignedStore, Stored
 from dagy.core.common.keys import FlowHome, Location, ObjectKey
 from dagy.model.rest.deployments import CompleteUploadRequest
 from dagy.web.flows import complete
-from dagy.web.flows.verification import Verifications
-from dagy.web.problems import ProblemError
-from dagy.web.services import Services
 from dagy.web.serving.pools import Pool, PoolFullError
+from dagy.web.serving.problems import ProblemError
+from dagy.web.serving.services import Services
+from dagy.web.serving.verification import Verifications
 
 
 class Files:

@@ -10,8 +10,8 @@ from typing import Any, NoReturn, cast
 import pytest
 
 from dagy.adapters.kube.api import KubeError
-from dagy.web.callers import Callers
-from dagy.web.problems import ProblemError, unauthenticated
+from dagy.web.serving.callers import Callers
+from dagy.web.serving.problems import ProblemError, unauthenticated
 
 REFUSALS = [unauthenticated("No token of a pod."), KubeError(401, "Unauthorized", "No token.")]
 

@@ -9,7 +9,7 @@ from fastapi import Header, Path, Query
 from dagy.core.rest.reasons import API_CATALOGUE, ApiReason
 from dagy.model.rest.packages import NAME_PATTERN, NAMESPACE_PATTERN
 from dagy.model.rest.uploads import DEPLOYMENT_PATTERN
-from dagy.web.problems import MEDIA_TYPE
+from dagy.web.serving.problems import MEDIA_TYPE
 
 NamespacePath = Annotated[str, Path(pattern=NAMESPACE_PATTERN, max_length=63, description="Kubernetes namespace.")]
 NamePath = Annotated[str, Path(pattern=NAME_PATTERN, max_length=253, description="Kubernetes name.")]

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from dagy.adapters.presigned import PresignedStore, Stored
 from dagy.core.common.keys import ObjectKey
 from dagy.core.rest.reasons import ApiReason
-from dagy.web.problems import ProblemError
 from dagy.web.serving.pools import Pool
+from dagy.web.serving.problems import ProblemError
 
 _WAIT_SECONDS = 20.0
 """Shorter than clients wait for an answer."""
