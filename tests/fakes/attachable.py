@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from dagy.core.attach.pin import AttachRequest, Candidate, wanted_packages
+from dagy.core.attach.pin import (
+    Attachment,
+    AttachRequest,
+    Candidate,
+    Contents,
+    Refusal,
+    conflicts,
+    pin,
+    wanted_packages,
+)
 from dagy.model.base import NamespacedName
 from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
 from tests.fakes.homes import home
@@ -45,3 +55,15 @@ def request(*wanted: str, **more: Any) -> AttachRequest:
 
 
 ML, NLP = candidate(A, "ml", artifact(ONE)), candidate(B, "nlp", artifact(TWO))
+
+
+def planned(
+    request: AttachRequest,
+    packages: Mapping[str, Candidate],
+    contents: Mapping[str, Contents],
+    *,
+    only_current: bool = False,
+) -> Attachment | Refusal:
+    """As `AttachLookup.plan` does it, with packages and contents that are given."""
+    pinned = pin(request, packages, only_current=only_current)
+    return pinned if isinstance(pinned, Refusal) else conflicts(pinned.packages, contents) or pinned

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy.core.attach.pin import Attachment, AttachReason, AttachRequest, Candidate, Contents, Refusal, plan_attachment
+from dagy.core.attach.pin import Attachment, AttachReason, AttachRequest, Candidate, Contents, Refusal
 from dagy.core.attach.request import image_fact
 from dagy.model.status import Phase
-from tests.fakes.attachable import ML, NLP, OLD, ONE, TWO, A, B, artifact, candidate, request
+from tests.fakes.attachable import ML, NLP, OLD, ONE, TWO, A, B, artifact, candidate, planned, request
 
 EMPTY = {ONE: Contents({}, {}), TWO: Contents({}, {})}
 ALPINE = image_fact("main", "python:3.12-alpine")
@@ -77,7 +77,7 @@ REFUSED: list[tuple[AttachReason, AttachRequest, list[Candidate], dict[str, Cont
 def test_refused(
     reason: AttachReason, asked: AttachRequest, known: list[Candidate], contents: dict[str, Contents], sentence: str
 ) -> None:
-    found = plan_attachment(asked, {c.slug: c for c in known}, contents)
+    found = planned(asked, {c.slug: c for c in known}, contents)
     assert isinstance(found, Refusal)
     assert found.reason == reason
     assert sentence in found.message
@@ -87,8 +87,8 @@ def test_at_most_twenty() -> None:
     slugs = [f"PACKAG{i:02d}" for i in range(21)]
     known = {slug: candidate(slug, slug.lower(), artifact(f"{i:064x}")) for i, slug in enumerate(slugs)}
     contents = {c.status.artifact.sha256: Contents({}, {}) for c in known.values() if c.status.artifact}
-    assert isinstance(plan_attachment(request(*slugs[:20]), known, contents), Attachment)
-    refused = plan_attachment(request(*slugs), known, contents)
+    assert isinstance(planned(request(*slugs[:20]), known, contents), Attachment)
+    refused = planned(request(*slugs), known, contents)
     assert isinstance(refused, Refusal)
     assert refused.message == (
         "21 packages are asked for, and a pod takes at most 20. Put their dependencies into fewer packages."
@@ -96,7 +96,7 @@ def test_at_most_twenty() -> None:
 
 
 def test_one_package_needs_no_list_of_what_is_in_it() -> None:
-    found = plan_attachment(request(A), {A: ML}, {})
+    found = planned(request(A), {A: ML}, {})
     assert isinstance(found, Attachment)
     assert [p.pin for p in found.packages] == [f"{A}@{ONE}"]
     assert not found.warnings
@@ -104,39 +104,39 @@ def test_one_package_needs_no_list_of_what_is_in_it() -> None:
 
 def test_the_same_distribution_and_the_same_file_are_fine() -> None:
     same = Contents({"idna": "3.7"}, {"idna/__init__.py": "a"})
-    found = plan_attachment(request(B, A), {A: ML, B: NLP}, {ONE: same, TWO: same})
+    found = planned(request(B, A), {A: ML, B: NLP}, {ONE: same, TWO: same})
     assert isinstance(found, Attachment)
     assert [p.slug for p in found.packages] == [B, A], "the order of the annotation is the precedence"
 
 
 def test_the_last_good_artifact_is_used_while_a_package_is_built_anew() -> None:
     building = candidate(A, "ml", artifact(ONE), Phase.INSTALLING)
-    found = plan_attachment(request(A), {A: building}, {})
+    found = planned(request(A), {A: building}, {})
     assert isinstance(found, Attachment)
     assert found.warnings == (
         f"Package team-a/ml ({A}) is INSTALLING; its last good artifact, of 2026-11-21T12:00:00Z, is attached.",
     )
-    deployed = plan_attachment(request(A), {A: building}, {}, only_current=True)
+    deployed = planned(request(A), {A: building}, {}, only_current=True)
     assert isinstance(deployed, Refusal)
     assert deployed.reason == AttachReason.NOT_COMPLETED
-    pinned = plan_attachment(request(f"{A}@{ONE}"), {A: building}, {}, only_current=True)
+    pinned = planned(request(f"{A}@{ONE}"), {A: building}, {}, only_current=True)
     assert isinstance(pinned, Attachment), "what is pinned doesn't change with the package"
     assert not pinned.warnings
 
 
 def test_a_pinned_artifact_may_be_an_earlier_one() -> None:
     rebuilt = candidate(A, "ml", artifact(ONE), history=[artifact(OLD)])
-    found = plan_attachment(request(f"{A}@{OLD}"), {A: rebuilt}, {})
+    found = planned(request(f"{A}@{OLD}"), {A: rebuilt}, {})
     assert isinstance(found, Attachment)
     assert found.packages[0].artifact.sha256 == OLD
 
 
 def test_pure_python_runs_anywhere() -> None:
     pure = candidate(A, "ml", artifact(ONE, native=False))
-    found = plan_attachment(request(A, images=(ALPINE,), architecture="arm64"), {A: pure}, {})
+    found = planned(request(A, images=(ALPINE,), architecture="arm64"), {A: pure}, {})
     assert isinstance(found, Attachment)
     assert found.architecture is None
-    native = plan_attachment(request(A), {A: ML}, {})
+    native = planned(request(A), {A: ML}, {})
     assert isinstance(native, Attachment)
     assert native.architecture == "amd64"
 
@@ -157,4 +157,4 @@ def test_conflicts_are_found_in_any_order_and_only_real_ones(
         for key in "abcd"
     )
     for order in (slugs, slugs[::-1]):
-        assert isinstance(plan_attachment(request(*order), known, inside), Attachment) == agree
+        assert isinstance(planned(request(*order), known, inside), Attachment) == agree

@@ -16,11 +16,10 @@ from dagy.core.attach.pin import (
     AttachRequest,
     Contents,
     Refusal,
-    plan_attachment,
     request_of_pod,
 )
 from dagy.core.attach.pod import InitContainer, attach, is_attached, json_patch
-from tests.fakes.attachable import ML, ONE, TWO, A, B, artifact, candidate
+from tests.fakes.attachable import ML, ONE, TWO, A, B, artifact, candidate, planned
 
 HOW = InitContainer("dagy/operator:1", "IfNotPresent", "https://api.svc", "PEM", "100m", "2", "64Mi", "512Mi")
 PATHS = f"/dagy/packages/{A}:/dagy/packages/{B}"
@@ -41,7 +40,7 @@ def attached(original: dict[str, Any]) -> dict[str, Any] | Refusal:
     before = json.dumps(original)
     request = request_of_pod(original, "team-a")
     assert isinstance(request, AttachRequest)
-    what = plan_attachment(request, KNOWN, {ONE: Contents({}, {}), TWO: Contents({}, {})})
+    what = planned(request, KNOWN, {ONE: Contents({}, {}), TWO: Contents({}, {})})
     assert isinstance(what, Attachment)
     found = attach(original, request, what, HOW)
     assert json.dumps(original) == before, "the pod that was given is left alone"

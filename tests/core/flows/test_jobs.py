@@ -8,10 +8,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagy.core.attach.refusals import Refusal
 from dagy.core.flows.facts import RunFact, runs_of, surplus_runs
 from dagy.core.flows.jobs import nothing_to_run, run_name, run_of
 from dagy.core.flows.plan import flow_plan_of
-from dagy.core.flows.reasons import FlowRefusal
+from dagy.core.flows.reasons import FlowReason
 from dagy.model.flowstatus import Run, RunPhase
 from tests.fakes.flows import SETTINGS, SLUG, deployment, kept
 
@@ -44,7 +45,9 @@ def test_a_run_manifest_is_restricted_and_pinned() -> None:
 
 def test_nothing_to_run_before_something_is_deployed() -> None:
     refusal = nothing_to_run(deployment({"message": "No such package."}))
-    assert refusal == FlowRefusal("NotDeployed", "Flow deployment team-a/etl has nothing to run yet: No such package.")
+    assert refusal == Refusal(
+        FlowReason.NOT_DEPLOYED, "Flow deployment team-a/etl has nothing to run yet: No such package."
+    )
 
 
 def fact(number: int, phase: RunPhase, token: str = "", *, owned: bool = True) -> RunFact:

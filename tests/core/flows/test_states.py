@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from dagy.core.attach.pin import Candidate
-from dagy.core.attach.refusals import not_completed
+from dagy.core.attach.pin import AttachReason, AttachRequest, Candidate, Wanted, pin
+from dagy.core.attach.refusals import Refusal
 from dagy.core.flows import states as flow_states
 from dagy.core.flows.facts import holds
 from dagy.core.flows.plan import flow_plan_of
-from dagy.core.flows.reasons import FlowRefusal, used_by
-from dagy.core.flows.states import Deployed, Refused, Seen, flow_actions, flow_state_of, refused_by
+from dagy.core.flows.reasons import FlowReason, used_by
+from dagy.core.flows.states import Deployed, Refused, Seen, flow_actions, flow_state_of
 from dagy.core.flows.status import flow_status_of
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.status import Condition, DepPackageStatus, Phase
@@ -31,7 +31,8 @@ def under_way(phase: Phase, settled: str) -> Candidate:
     [(Phase.INSTALLING, "False", True), (Phase.FAILED, "True", False), (Phase.VALID, "True", False)],
 )
 def test_only_what_is_under_way_is_waited_for(phase: Phase, settled: str, waiting: bool) -> None:
-    refusal = refused_by(not_completed("team-a/ml", "wait", phase, ""), {SLUG: under_way(phase, settled)})
+    refusal = pin(AttachRequest("team-a", (Wanted(SLUG),)), {SLUG: under_way(phase, settled)})
+    assert isinstance(refusal, Refusal)
     assert refusal.waiting is waiting
 
 
@@ -45,7 +46,7 @@ def test_conditions() -> None:
     obj = deployment()
     plan = flow_plan_of(obj)
     assert conditions(obj, Seen(revisions=(kept(plan),), judged=attached()))[0] == {"Ready", "Settled"}
-    no = FlowRefusal("UnknownSlug", "No such package.")
+    no = Refusal(AttachReason.UNKNOWN_SLUG, "No such package.")
     newer = deployment(flowVersion="2")
     assert conditions(newer, Seen(revisions=(kept(plan),), judged=no)) == (
         {"Stalled", "Settled"}, "No such package. Revision 1 (version 1) stays deployed.",
@@ -57,7 +58,7 @@ def test_conditions() -> None:
 def test_every_state_has_actions() -> None:
     plan, obj = flow_plan_of(deployment(schedule="0 3 * * *")), deployment(schedule="0 3 * * *")
     seen = Seen(revisions=(kept(plan),), judged=attached())
-    for state in (Deployed(kept(plan)), Refused(FlowRefusal("X", "x"))):
+    for state in (Deployed(kept(plan)), Refused(Refusal(FlowReason.NAME_TAKEN, "x"))):
         (apply,) = flow_actions(plan, seen, state, obj, SETTINGS)
         assert isinstance(apply, flow_states.ApplyCronJob)
         found = {**apply.manifest, "extra": 1}

@@ -12,7 +12,7 @@ from dagy.adapters.packages.claims import Claims
 from dagy.adapters.packages.weighed_cache import WeighedCache
 from dagy.core.attach import refusals
 from dagy.core.attach.contents import MAX_FILES, MAX_LOCK_BYTES, ContentsError, FileComparison, versions_of_lock
-from dagy.core.attach.pin import AttachRequest, Candidate, Contents, Pinned, Refusal, Wanted, conflicts
+from dagy.core.attach.pin import Attachment, AttachRequest, Candidate, Contents, Pinned, Refusal, Wanted, conflicts, pin
 from dagy.core.attach.request import suppliers_in
 from dagy.core.common.keys import Location, ObjectKey, PackageHome
 from dagy.model import constants as names
@@ -41,10 +41,25 @@ class AttachLookup:
         self._small, self._large = asyncio.Lock(), asyncio.Lock()
         """One comparison of each kind at a time: they take memory, and those of ordinary size wait for no others."""
 
-    async def packages(self, request: AttachRequest) -> dict[str, Candidate]:
+    async def plan(
+        self, request: AttachRequest | Refusal, *, only_current: bool = False, compare: bool = True
+    ) -> Attachment | Refusal:
+        """Everything from the slugs to what is attached, in the one order for webhook, API and FlowDeployments.
+
+        `only_current` as of `pin`; without `compare` the packages' contents are not looked at, for what is attached
+        already. Raises KubeError, StorageError, and aiohttp's or OS errors.
+        """
+        if isinstance(request, Refusal):
+            return request
+        pinned = pin(request, await self._packages(request), only_current=only_current)
+        if isinstance(pinned, Refusal) or not compare:
+            return pinned
+        return await self.conflicts(pinned.packages) or pinned
+
+    async def _packages(self, request: AttachRequest) -> dict[str, Candidate]:
         """By slug: the packages that exist, and that the pod's namespace or service account may use.
 
-        Raises KubeError, and aiohttp's or OS errors. Of more packages than a pod may have, none is looked up.
+        Of more packages than a pod may have, none is looked up.
         """
         if len(request.wanted) > names.MAX_ATTACHED_PACKAGES:
             return {}
@@ -52,7 +67,7 @@ class AttachLookup:
         return {candidate.slug: candidate for candidate in found if candidate}
 
     async def conflicts(self, pinned: Sequence[Pinned]) -> Refusal | None:
-        """Why these can't be used together, by what is in them. Raises StorageError."""
+        """Why these can't be used together, by what is in them."""
         if len(pinned) < 2 or self._objects is None:
             return None
         found = await self._contents(pinned)

@@ -7,12 +7,13 @@ import asyncio
 from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.flows.store import FlowStore
 from dagy.adapters.packages.attach_lookup import AttachLookup
-from dagy.core.attach.pin import Attachment, Refusal, pin
+from dagy.core.attach.pin import Attachment
+from dagy.core.attach.refusals import Refusal
 from dagy.core.flows import artifact as flow_artifact
 from dagy.core.flows.plan import FlowPlan, is_deployed, request_for
-from dagy.core.flows.reasons import FlowReason, FlowRefusal
+from dagy.core.flows.reasons import FlowReason
 from dagy.core.flows.revisions import KeptRevision
-from dagy.core.flows.states import Seen, refused_by
+from dagy.core.flows.states import Seen
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy_builder.storage.store import StorageError
 
@@ -33,7 +34,7 @@ class FlowObserver:
         try:
             judged = await self._judge(plan, revisions[0] if revisions else None, refreshed)
         except StorageError as error:
-            judged = FlowRefusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
+            judged = Refusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
         return Seen(
             revisions=revisions,
             runs=runs,
@@ -43,21 +44,16 @@ class FlowObserver:
             handled_refresh=refreshed,
         )
 
-    async def _judge(self, plan: FlowPlan, present: KeptRevision | None, refreshed: str) -> Attachment | FlowRefusal:
+    async def _judge(self, plan: FlowPlan, present: KeptRevision | None, refreshed: str) -> Attachment | Refusal:
         deployed = present if is_deployed(plan, present, refreshed) else None
         if deployed is None:
             refusal = await self._judge_code(plan)
             if refusal:
                 return refusal
         request = request_for(plan, deployed.revision if deployed else None)
-        candidates = await self._lookup.packages(request)
-        pinned = pin(request, candidates, only_current=True)
-        if isinstance(pinned, Refusal):
-            return refused_by(pinned, candidates)
-        conflict = None if deployed else await self._lookup.conflicts(pinned.packages)
-        return refused_by(conflict, candidates) if conflict else pinned
+        return await self._lookup.plan(request, only_current=True, compare=deployed is None)
 
-    async def _judge_code(self, plan: FlowPlan) -> FlowRefusal | None:
+    async def _judge_code(self, plan: FlowPlan) -> Refusal | None:
         artifact = plan.source.artifact
         upload = self._store.home(plan.key.namespace).upload_of(artifact.uri)
         if upload is None:

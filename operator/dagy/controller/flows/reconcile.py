@@ -12,10 +12,11 @@ from dagy.adapters.kube.api import KubeError
 from dagy.controller.flows.finalize import FlowCleaner
 from dagy.controller.flows.index import SlugIndex
 from dagy.controller.flows.observe import FlowObserver
+from dagy.core.attach.refusals import Refusal
 from dagy.core.common.timestamp import timestamp
 from dagy.core.flows import states as flow_states
 from dagy.core.flows.plan import FlowPlan, FlowSettings, flow_plan_of, flow_status_in, wanted_of
-from dagy.core.flows.reasons import FlowReason, FlowRefusal
+from dagy.core.flows.reasons import FlowReason
 from dagy.core.flows.revisions import revision_object
 from dagy.core.flows.states import FlowAction, FlowState, Seen, flow_actions, flow_state_of
 from dagy.core.flows.status import flow_status_of
@@ -108,12 +109,12 @@ class FlowReconciler:
             return _RETRY_SECONDS if again else None
         return None
 
-    async def _act(self, this: FlowPass, seen: Seen, actions: tuple[FlowAction, ...]) -> FlowRefusal | None:
+    async def _act(self, this: FlowPass, seen: Seen, actions: tuple[FlowAction, ...]) -> Refusal | None:
         for action in actions:
             try:
                 await self._perform(this, seen, action)
             except StorageError as error:
-                return FlowRefusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
+                return Refusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
             except KubeError as error:
                 if error.status in (400, 403, 422) or error.too_large:
                     return _refused(error)
@@ -161,15 +162,15 @@ def _ready(status: FlowDeploymentStatus) -> str:
     return next((c.reason for c in status.conditions if c.type == ConditionType.READY), "")
 
 
-def _refused(error: KubeError) -> FlowRefusal:
+def _refused(error: KubeError) -> Refusal:
     if error.too_large:
-        return FlowRefusal(
+        return Refusal(
             FlowReason.API_SERVER_REFUSED,
             "The deployment is too large: the API server does not take what is to be kept of it "
             f"({str(error).rstrip('.')}). Shorten spec.env, spec.args or spec.command; long texts can be part of the "
             "flow's code, or of a ConfigMap that spec.env takes them from.",
         )
-    return FlowRefusal(
+    return Refusal(
         FlowReason.API_SERVER_REFUSED,
         f"The API server refused what the deployment needs: {str(error).rstrip('.')}. Correct the spec, or ask an "
         f"administrator about the quota or right that is named; it is tried again every {_RETRY_SECONDS:.0f} seconds.",

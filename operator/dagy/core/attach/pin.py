@@ -1,7 +1,7 @@
 """Which packages a pod gets, or why it gets none: the rules for webhook, API and FlowDeployments alike. Pure.
 
 `request_of_pod` or an `AttachRequest` of one's own says what is wanted, `packages` what the cluster knows of the slugs;
-`pin` chooses the artifacts, `conflicts` compares what is in them, and `plan_attachment` is the whole.
+`pin` chooses the artifacts, `conflicts` compares what is in them. `AttachLookup.plan` is the whole.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dagy.core.common.keys import PackageHome
 from dagy.core.package.trusted_status import believed_status
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
-from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
+from dagy.model.status import ArtifactStatus, ConditionType, DepPackageStatus, Phase
 
 __all__ = [
     "AttachReason",
@@ -33,7 +33,6 @@ __all__ = [
     "Wanted",
     "conflicts",
     "pin",
-    "plan_attachment",
     "request_of_pod",
     "wanted_packages",
 ]
@@ -126,29 +125,15 @@ class Attachment:
         return next((p.artifact.architecture for p in self.packages if p.native), None)
 
 
-def plan_attachment(
-    request: AttachRequest,
-    packages: Mapping[str, Candidate],
-    contents: Mapping[str, Contents],
-    *,
-    only_current: bool = False,
-) -> Attachment | Refusal:
-    """All rules at once. `packages` by slug: those that exist and that the pod may use; `contents` by SHA-256.
-
-    With `only_current` (a deployment by a person) a package must be COMPLETED now. Without (a pod, which may be a
-    replacement of one that ran for months) its last good artifact is used while it is built anew, with a warning.
-    `contents` is needed for more than one package only.
-    """
-    pinned = pin(request, packages, only_current=only_current)
-    if isinstance(pinned, Refusal):
-        return pinned
-    return conflicts(pinned.packages, contents) or pinned
-
-
 def pin(
     request: AttachRequest, packages: Mapping[str, Candidate], *, only_current: bool = False
 ) -> Attachment | Refusal:
-    """The artifacts, checked against the pod but not yet against each other's files."""
+    """The artifacts, checked against the pod but not yet against each other's files.
+
+    `packages` by slug: those that exist and that the pod may use. With `only_current` (a deployment by a person) a
+    package must be COMPLETED now. Without (a pod, which may be a replacement of one that ran for months) its last good
+    artifact is used while it is built anew, with a warning.
+    """
     if len(request.wanted) > names.MAX_ATTACHED_PACKAGES:
         return refusals.too_many(len(request.wanted))
     unknown = [wanted.slug for wanted in request.wanted if wanted.slug not in packages]
@@ -198,8 +183,14 @@ def _artifact(candidate: Candidate, wanted: Wanted, *, only_current: bool) -> Ar
         return refusals.artifact_gone(candidate.label, wanted.sha256, present.sha256 if present else None)
     if present is None or (only_current and status.phase != Phase.COMPLETED):
         wait = f"kubectl -n {candidate.key.namespace} wait --for=condition=Ready deppackage/{candidate.key.name}"
-        return refusals.not_completed(candidate.label, wait, status.phase or Phase.PENDING, status.message)
+        phase = status.phase or Phase.PENDING
+        return refusals.not_completed(candidate.label, wait, phase, status.message, waiting=_is_under_way(status))
     return present
+
+
+def _is_under_way(status: DepPackageStatus) -> bool:
+    settled = any(c.type == ConditionType.SETTLED and c.status == "True" for c in status.conditions)
+    return status.phase != Phase.COMPLETED and not settled
 
 
 def _stale(candidate: Candidate, artifact: ArtifactStatus) -> str:

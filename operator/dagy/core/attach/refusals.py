@@ -28,10 +28,15 @@ class AttachReason(StrEnum):
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why not: `message` says what is wrong, with which package, and what to do next."""
+    """Why something is not done: `message` says what, to what, why, and what to do next.
 
-    reason: AttachReason
+    `reason` is an AttachReason or a FlowReason. `waiting`: it resolves itself, because a package is under way or a
+    service is asked again.
+    """
+
+    reason: StrEnum
     message: str
+    waiting: bool = False
 
 
 def invalid_annotation(annotation: str, problem: str, form: str) -> Refusal:
@@ -60,13 +65,17 @@ def unknown_slugs(slugs: Sequence[str], namespace: str, service_account: str) ->
     )
 
 
-def not_completed(package: str, wait: str, phase: str, said: str) -> Refusal:
-    """A package without an artifact. `said` is its own status message, which names the next step when it failed."""
+def not_completed(package: str, wait: str, phase: str, said: str, *, waiting: bool) -> Refusal:
+    """A package without an artifact. `said` is its own status message, which names the next step when it failed.
+
+    `waiting`: it is under way, so that nobody has to do anything.
+    """
     because = f": {said.rstrip('.')}" if said else ""
     return Refusal(
         AttachReason.NOT_COMPLETED,
         f"Package {package} is {phase}, not COMPLETED, so there is nothing to attach{because}. Once it is ready, try "
         f"again: `{wait}`.",
+        waiting,
     )
 
 

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dagy.core.attach.refusals import Refusal
 from dagy.core.common.keys import FlowUpload
-from dagy.core.flows.reasons import FlowReason, FlowRefusal
+from dagy.core.flows.reasons import FlowReason
 from dagy.model.base import NamespacedName
 
 
-def foreign(uri: str, namespace: str) -> FlowRefusal:
+def foreign(uri: str, namespace: str) -> Refusal:
     """An artifact that this namespace may not use, or that is none."""
-    return FlowRefusal(
+    return Refusal(
         FlowReason.FOREIGN_ARTIFACT,
         f"spec.artifact.uri {uri} is not an upload of namespace {namespace}. Upload the flow's code with `dagy deploy` "
         "or the API, which gives the URI.",
     )
 
 
-def missing(uri: str, expected: int, found: int | None) -> FlowRefusal:
+def missing(uri: str, expected: int, found: int | None) -> Refusal:
     """An artifact that is not there, or another one than the spec speaks of. Sizes in bytes."""
     what = "does not exist" if found is None else f"has {found} bytes and not {expected} (spec.artifact.sizeBytes)"
-    return FlowRefusal(
-        FlowReason.ARTIFACT_NOT_FOUND, f"The flow's code {uri} {what}. Upload it again with `dagy deploy`."
-    )
+    return Refusal(FlowReason.ARTIFACT_NOT_FOUND, f"The flow's code {uri} {what}. Upload it again with `dagy deploy`.")
 
 
 def deletable(

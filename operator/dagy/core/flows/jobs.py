@@ -10,8 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from dagy.core.attach.refusals import Refusal
 from dagy.core.flows.plan import FlowPlan, FlowSettings, flow_status_in
-from dagy.core.flows.reasons import FlowReason, FlowRefusal
+from dagy.core.flows.reasons import FlowReason
 from dagy.core.flows.revisions import flow_labels, owner_reference
 from dagy.core.package.plan import digest
 from dagy.model import constants as names
@@ -27,11 +28,11 @@ def run_name(deployment: str, uid: str, token: str) -> str:
     return f"{deployment}-{digest([uid, token])[:10]}"
 
 
-def nothing_to_run(deployment: Mapping[str, Any]) -> FlowRefusal:
+def nothing_to_run(deployment: Mapping[str, Any]) -> Refusal:
     """Why a deployment without a revision can't be run."""
     metadata, message = deployment["metadata"], flow_status_in(deployment).message
     why = f": {message}" if message else "."
-    return FlowRefusal(
+    return Refusal(
         FlowReason.NOT_DEPLOYED,
         f"Flow deployment {metadata['namespace']}/{metadata['name']} has nothing to run yet{why}",
     )

@@ -6,7 +6,6 @@ Reasons are API: people automate on them, so they are added to, never renamed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from dagy.model import constants as names
@@ -28,18 +27,6 @@ class FlowReason(StrEnum):
     RUN_STARTED = "RunStarted"
     NOT_DEPLOYED = "NotDeployed"
     UNKNOWN_REVISION = "UnknownRevision"
-
-
-@dataclass(frozen=True)
-class FlowRefusal:
-    """Why something is not done: `message` says what, to what, why, and what to do next.
-
-    `waiting`: it resolves itself, because a package is under way or a service is asked again.
-    """
-
-    reason: str
-    message: str
-    waiting: bool = False
 
 
 def used_by(users: Sequence[str]) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dagy.core.flows.reasons import FlowReason, FlowRefusal
+from dagy.core.attach.refusals import Refusal
+from dagy.core.flows.reasons import FlowReason
 from dagy.model.flowdeployment import FlowSource
 from dagy.model.flowstatus import Revision
 
@@ -25,11 +26,11 @@ def rollback_patch(deployment: Mapping[str, Any], revision: Revision) -> dict[st
     return {"metadata": {"resourceVersion": deployment["metadata"]["resourceVersion"]}, "spec": spec}
 
 
-def unknown_revision(deployment: Mapping[str, Any], number: int, kept: Iterable[int]) -> FlowRefusal:
+def unknown_revision(deployment: Mapping[str, Any], number: int, kept: Iterable[int]) -> Refusal:
     """Why there is no way back to revision `number`. `kept`: the numbers of those that there are, newest first."""
     name = f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}"
     there_are = ", ".join(map(str, kept)) or "none"
-    return FlowRefusal(
+    return Refusal(
         FlowReason.UNKNOWN_REVISION,
         f"Flow deployment {name} keeps no revision {number}; kept are: {there_are}.",
     )

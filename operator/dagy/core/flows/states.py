@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
-from dagy.core.attach.pin import Attachment, Candidate
-from dagy.core.attach.refusals import AttachReason, Refusal
+from dagy.core.attach.pin import Attachment
+from dagy.core.attach.refusals import Refusal
 from dagy.core.flows.facts import RunFact, holds, is_owned, surplus_runs
 from dagy.core.flows.jobs import cron_job, run_of
 from dagy.core.flows.plan import FlowPlan, FlowSettings, is_deployed, revision_of
-from dagy.core.flows.reasons import FlowReason, FlowRefusal
+from dagy.core.flows.reasons import FlowReason
 from dagy.core.flows.revisions import KeptRevision, revision_name, surplus
 from dagy.model.flowstatus import PinnedPackage
-from dagy.model.status import ConditionType, Phase
 
 Json = dict[str, Any]
 
@@ -29,7 +28,7 @@ class Seen:
     """Newest first."""
     cron_job: Mapping[str, Any] | None = None
     """A CronJob of the deployment's name, whoever it belongs to."""
-    judged: Attachment | FlowRefusal = field(default_factory=lambda: Attachment(()))
+    judged: Attachment | Refusal = field(default_factory=lambda: Attachment(()))
     """What packages and the flow's code allow: for the present spec or, once it is deployed, for its revision."""
     handled_run: str = ""
     handled_refresh: str = ""
@@ -44,7 +43,7 @@ class Seen:
 class Refused:
     """The present spec cannot be deployed, or what is deployed lost something. An earlier revision stays in place."""
 
-    refusal: FlowRefusal
+    refusal: Refusal
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def flow_state_of(plan: FlowPlan, seen: Seen) -> FlowState:
     """Where the deployment stands."""
     if seen.cron_job and plan.spec.schedule and not is_owned(seen.cron_job, plan.uid):
         return Refused(_name_taken(plan))
-    if isinstance(seen.judged, FlowRefusal):
+    if isinstance(seen.judged, Refusal):
         return Refused(seen.judged)
     if seen.present and is_deployed(plan, seen.present, seen.handled_refresh):
         return Deployed(seen.present)
@@ -137,13 +136,6 @@ def flow_actions(
             return (*going_on, *_tidy(plan, seen))
         case _:
             assert_never(state)
-
-
-def refused_by(refusal: Refusal, candidates: Mapping[str, Candidate]) -> FlowRefusal:
-    """A refusal of the attaching rules; one for a package that is still under way is waited for."""
-    unfinished = [c for c in candidates.values() if c.status.phase != Phase.COMPLETED and not _settled(c)]
-    waiting = refusal.reason is AttachReason.NOT_COMPLETED and bool(unfinished)
-    return FlowRefusal(refusal.reason, refusal.message, waiting=waiting)
 
 
 def pinned_packages(attachment: Attachment) -> tuple[PinnedPackage, ...]:
@@ -198,22 +190,18 @@ def _tidy(plan: FlowPlan, seen: Seen) -> tuple[FlowAction, ...]:
     return (*tidy, ForgetRevisions(old)) if old else tuple(tidy)
 
 
-def _settled(candidate: Candidate) -> bool:
-    return any(c.type == ConditionType.SETTLED and c.status == "True" for c in candidate.status.conditions)
-
-
-def _name_taken(plan: FlowPlan) -> FlowRefusal:
-    return FlowRefusal(
+def _name_taken(plan: FlowPlan) -> Refusal:
+    return Refusal(
         FlowReason.NAME_TAKEN,
         f"A CronJob {plan.key} exists and does not belong to this deployment. Delete or rename it, or deploy under "
         "another name.",
     )
 
 
-def revision_taken(plan: FlowPlan, seen: Seen) -> FlowRefusal:
+def revision_taken(plan: FlowPlan, seen: Seen) -> Refusal:
     """Why the next revision can't be kept: what has its name is none of the deployment's revisions."""
     name = revision_name(plan.key.name, plan.uid, _next_number(seen))
-    return FlowRefusal(
+    return Refusal(
         FlowReason.NAME_TAKEN,
         f"ControllerRevision {plan.key.namespace}/{name} exists and is no revision of this deployment. Delete it; the "
         "deployment is tried again by itself.",

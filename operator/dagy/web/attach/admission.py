@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from dagy.adapters.kube.api import KubeError
 from dagy.adapters.packages.attach_lookup import AttachLookup
-from dagy.core.attach.pin import Attachment, AttachRequest, Refusal, pin, request_of_pod
+from dagy.core.attach.pin import AttachRequest, Refusal, request_of_pod
 from dagy.core.attach.pod import InitContainer, attach, is_attached, json_patch
 from dagy.core.attach.refusals import unexplained
 from dagy.core.attach.request import template_of
@@ -60,7 +60,7 @@ class Admission:
         request = request_of_pod(pod, asked["namespace"])
         if isinstance(request, AttachRequest) and not request.wanted and not request.flow:
             return {"allowed": True}
-        what = await self._plan(request)
+        what = await self._lookup.plan(request)
         if isinstance(what, Refusal):
             return self._denied(request, what)
         assert isinstance(request, AttachRequest)
@@ -77,18 +77,10 @@ class Admission:
     async def _workload(self, asked: Mapping[str, Any]) -> Json:
         template = template_of(asked.get("object") or {})
         request = request_of_pod(template, asked.get("namespace", ""))
-        what = await self._plan(request)
+        what = await self._lookup.plan(request)
         if isinstance(what, Refusal):
             return {"allowed": True, "warnings": [f"Pods will be refused: {self._told(request, what)}"]}
         return {"allowed": True, "warnings": list(what.warnings) if self._tell else []}
-
-    async def _plan(self, request: AttachRequest | Refusal) -> Attachment | Refusal:
-        if isinstance(request, Refusal):
-            return request
-        pinned = pin(request, await self._lookup.packages(request))
-        if isinstance(pinned, Refusal):
-            return pinned
-        return await self._lookup.conflicts(pinned.packages) or pinned
 
     def _denied(self, request: AttachRequest | Refusal, refusal: Refusal) -> Json:
         reason = str(refusal.reason) if self._tell else "Forbidden"

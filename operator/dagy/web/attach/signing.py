@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from dagy.adapters.authorities import added_authorities
 from dagy.adapters.kube.api import custom_path
 from dagy.adapters.kube.reviews import PodIdentity
-from dagy.core.attach.pin import AttachRequest, Refusal, Wanted, pin
+from dagy.core.attach.pin import AttachRequest, Refusal, Wanted
 from dagy.core.common.keys import FlowHome, ObjectKey
 from dagy.core.common.timestamp import timestamp
 from dagy.core.rest.reasons import ApiReason
@@ -65,7 +65,7 @@ class _Found:
 async def _packages(body: SignRequest, services: Services, pod: PodIdentity) -> list[_Found]:
     wanted = tuple(Wanted(one.slug, one.sha256) for one in body.artifacts)
     request = AttachRequest(pod.namespace, wanted, pod.service_account)
-    pinned = pin(request, await services.lookup.packages(request))
+    pinned = await services.lookup.plan(request, compare=False)
     if isinstance(pinned, Refusal):
         raise ProblemError(ApiReason.NOT_FOUND, pinned.message)
     places = [(p, p.home.artifact_of(p.artifact.uri)) for p in pinned.packages]

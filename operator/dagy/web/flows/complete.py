@@ -10,7 +10,7 @@ from fastapi import Response
 
 from dagy.adapters.kube.api import Json, KubeApi
 from dagy.adapters.presigned import PresignedStore, UploadGoneError, WrongPartsError
-from dagy.core.attach.pin import Refusal, pin
+from dagy.core.attach.pin import Refusal
 from dagy.core.common.keys import FlowUpload, ObjectKey
 from dagy.core.flows.plan import flow_plan_of, request_for
 from dagy.core.package.plan import digest
@@ -172,12 +172,6 @@ async def _check_packages(services: Services, flow: FlowUpload, spec: Json) -> N
     """Raise ProblemError (409) when the packages could not be attached, with the sentence that the pods would get."""
     metadata = {"namespace": flow.namespace, "name": flow.deployment, "uid": ""}
     request = request_for(flow_plan_of({"metadata": metadata, "spec": spec}), None)
-    pinned = pin(request, await services.lookup.packages(request), only_current=True)
-    if isinstance(pinned, Refusal):
-        refusal = pinned
-    else:
-        found = await services.lookup.conflicts(pinned.packages)
-        if found is None:
-            return
-        refusal = found
-    raise ProblemError(_R.NOT_DEPLOYABLE, refusal.message, code=refusal.reason)
+    planned = await services.lookup.plan(request, only_current=True)
+    if isinstance(planned, Refusal):
+        raise ProblemError(_R.NOT_DEPLOYABLE, planned.message, code=planned.reason)
