@@ -13,13 +13,11 @@ from dagy.core.requirements import (
     Skipped,
     SkipReason,
     Target,
-    add,
     merge,
     parse_dependency,
     read_requirements,
     resolve,
 )
-from dagy.core.requirements.merge import ALREADY_IN_LIST, LIST_IS_FULL
 from dagy.core.requirements.report import as_json, has_findings, summary
 
 TARGET = Target("3.12")
@@ -37,23 +35,8 @@ def texts(dependencies: tuple[Dependency, ...]) -> list[str]:
     return [str(one) for one in dependencies]
 
 
-@pytest.mark.parametrize("text", ["scikit-learn", "Scikit_Learn==1.4", "scikit.learn[a2a]", "scikit-learn>=1"])
-def test_a_single_addition_of_what_is_there_is_blocked(text: str) -> None:
-    existing = deps("numpy", "scikit-learn>=1")
-    result = add(existing, parse_dependency(text))
-    assert result.dependencies == existing
-    assert result.blocked == ALREADY_IN_LIST == "Package is already in the list."
-
-
-def test_a_single_addition_goes_to_the_end() -> None:
-    result = add(deps("numpy"), parse_dependency("Flask>=3"))
-    assert (texts(result.dependencies), result.blocked) == (["numpy", "flask>=3"], None)
-
-
-def test_the_two_hundred_and_first_is_blocked() -> None:
+def test_what_is_above_two_hundred_is_counted() -> None:
     full = deps(*(f"package-{n}" for n in range(200)))
-    assert add(full[:199], full[199]).blocked is None
-    assert add(full, parse_dependency("numpy")).blocked == LIST_IS_FULL
     merged = imported(full, "numpy\nflask\n")
     assert summary(merged)["tooMany"] == 2
     assert has_findings(merged)

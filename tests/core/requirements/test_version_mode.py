@@ -7,10 +7,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from dagy.core.requirements import (
-    RECOMMENDED_MODE,
     VersionMode,
     caution,
-    mode_of_locks,
     parse_dependency,
     recognize,
     version_spec,
@@ -51,14 +49,6 @@ def test_specifiers_as_in_the_guide(version: str, mode: VersionMode, spec: str) 
     assert version_spec(Version(version), mode) == spec
 
 
-def test_locks_as_in_the_guide() -> None:
-    assert mode_of_locks(lock_major=False, lock_minor=False) is VersionMode.EXACT
-    assert mode_of_locks(lock_major=True, lock_minor=False) is VersionMode.MAJOR_RANGE
-    assert mode_of_locks(lock_major=True, lock_minor=True) is VersionMode.MINOR_RANGE
-    assert mode_of_locks(lock_major=False, lock_minor=True) is VersionMode.MINOR_RANGE, "minor implies major"
-    assert RECOMMENDED_MODE is VersionMode.MINOR_RANGE
-
-
 def in_table(mode: VersionMode, version: Version, candidate: Version) -> bool:
     """What docs/requirements.md says a mode admits, without any specifier."""
     if mode is VersionMode.EXACT:
@@ -90,8 +80,6 @@ def test_a_modes_specifier_is_recognized_and_written_again(version: Version, mod
     assert recognized.mode is mode
     if recognized.version is not None:
         assert version_spec(recognized.version, mode) == spec
-        locks = mode_of_locks(lock_major=recognized.lock_major, lock_minor=recognized.lock_minor)
-        assert locks is mode
 
 
 @pytest.mark.parametrize(

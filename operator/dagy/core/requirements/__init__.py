@@ -5,7 +5,7 @@ from dagy.core.requirements.dependency_list import Dropped, LineError, Normalize
 from dagy.core.requirements.errors import ErrorCode, RequirementError
 from dagy.core.requirements.logical_lines import UnusableFileError, decode
 from dagy.core.requirements.manifest import ManifestError, requirements_in, to_manifest
-from dagy.core.requirements.merge import Addition, Choice, Merge, add, merge, resolve
+from dagy.core.requirements.merge import Choice, Merge, merge, resolve
 from dagy.core.requirements.redaction import redact
 from dagy.core.requirements.requirements_file import (
     Conflict,
@@ -19,18 +19,14 @@ from dagy.core.requirements.requirements_file import (
 )
 from dagy.core.requirements.target import Target
 from dagy.core.requirements.version_mode import (
-    RECOMMENDED_MODE,
     Recognized,
     VersionMode,
     caution,
-    mode_of_locks,
     recognize,
     version_spec,
 )
 
 __all__ = [
-    "RECOMMENDED_MODE",
-    "Addition",
     "Choice",
     "Conflict",
     "Dependency",
@@ -51,11 +47,9 @@ __all__ = [
     "Target",
     "UnusableFileError",
     "VersionMode",
-    "add",
     "caution",
     "decode",
     "merge",
-    "mode_of_locks",
     "normalize",
     "parse_dependency",
     "read_requirements",

@@ -1,4 +1,4 @@
-"""Adding to a list of dependencies: one by one, or a whole file with the conflicts that somebody has to settle."""
+"""Adding a whole file to a list of dependencies, with the conflicts that somebody has to settle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dagy.core.requirements.dependency import Dependency
 from dagy.core.requirements.requirements_file import Conflict, Kept, Outcome, RequirementsFile, Skipped, SkipReason
 from dagy.model.constants import MAX_DEPENDENCIES
 
-ALREADY_IN_LIST = "Package is already in the list."
 LIST_IS_FULL = (
     f"A package holds at most {MAX_DEPENDENCIES} dependencies. "
     "`dagy requirements reduce` leaves out of a longer list what others in it bring; `dagy requirements split` makes "
@@ -23,15 +22,6 @@ class Choice(StrEnum):
 
     KEEP_EXISTING = "keep-existing"
     USE_INCOMING = "use-incoming"
-
-
-@dataclass(frozen=True)
-class Addition:
-    """The list after an attempt to add one dependency."""
-
-    dependencies: tuple[Dependency, ...]
-    blocked: str | None = None
-    """Why it wasn't added, for people; None when it was."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +40,6 @@ class Merge:
     def conflicts(self) -> tuple[Conflict, ...]:
         """What differs from the list, in the order of the file; at most one for each name."""
         return tuple(one for one in self.outcomes if isinstance(one, Conflict))
-
-
-def add(existing: Sequence[Dependency], dependency: Dependency) -> Addition:
-    """Add one dependency at the end, unless the list has its name already, or is full."""
-    unchanged = tuple(existing)
-    if any(one.normalized_name == dependency.normalized_name for one in unchanged):
-        return Addition(unchanged, ALREADY_IN_LIST)
-    if len(unchanged) >= MAX_DEPENDENCIES:
-        return Addition(unchanged, LIST_IS_FULL)
-    return Addition((*unchanged, dependency))
 
 
 def merge(existing: Sequence[Dependency], file: RequirementsFile) -> Merge:

@@ -22,10 +22,6 @@ class VersionMode(StrEnum):
     CUSTOM = "custom"
 
 
-RECOMMENDED_MODE = VersionMode.MINOR_RANGE
-"""Lets security and bug fixes in and keeps changes of the API out."""
-
-
 @dataclass(frozen=True)
 class Recognized:
     """A specifier as the version selector shows it."""
@@ -33,23 +29,6 @@ class Recognized:
     mode: VersionMode
     version: Version | None = None
     """The pinned version, or the lower bound of a range; None for any and custom."""
-
-    @property
-    def lock_major(self) -> bool:
-        """Whether the selector's lock on the major version is closed."""
-        return self.mode in {VersionMode.MINOR_RANGE, VersionMode.MAJOR_RANGE}
-
-    @property
-    def lock_minor(self) -> bool:
-        """Whether the selector's lock on the minor version is closed."""
-        return self.mode is VersionMode.MINOR_RANGE
-
-
-def mode_of_locks(*, lock_major: bool, lock_minor: bool) -> VersionMode:
-    """The mode that two locks stand for. A locked minor implies a locked major; no lock at all is an exact pin."""
-    if lock_minor:
-        return VersionMode.MINOR_RANGE
-    return VersionMode.MAJOR_RANGE if lock_major else VersionMode.EXACT
 
 
 def version_spec(version: Version, mode: VersionMode) -> str:

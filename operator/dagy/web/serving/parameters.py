@@ -20,7 +20,6 @@ NamespaceQuery = Annotated[
         pattern=NAMESPACE_PATTERN, max_length=63, description="Kubernetes namespace; all that you may list when absent."
     ),
 ]
-TargetNamespace = Annotated[str, Query(pattern=NAMESPACE_PATTERN, max_length=63, description="Kubernetes namespace.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many items a page has at most.")]
 CursorQuery = Annotated[str, Query(max_length=8192, description="`next_cursor` of the page before.")]
 IfMatch = Annotated[
