@@ -22,7 +22,9 @@ from typing import Any
 from unittest import mock
 
 from dagy.adapters.kube.api import KubeApi, deppackage_path
-from dagy.core.common.slug import new_slug
+from dagy.adapters.packages.claims import Claims
+from dagy.core.common.keys import Location, PackageHome
+from dagy.core.common.slug import new_slug, owned
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
@@ -103,33 +105,38 @@ async def _finished(admin: KubeApi) -> dict[str, Any]:
 
 
 async def _populate(admin: KubeApi, model: dict[str, Any], count: int, say: Callable[[str], None]) -> None:
-    """As many copies of the model, each with a slug of its own, as are missing. The API server's CPU is the limit."""
-    limit, done = asyncio.Semaphore(AT_ONCE), 0
-    old_slug, status_text = model["status"]["slug"], json.dumps(model["status"])
+    """As many copies of the model as are missing, each with slug, claim and ZIP of its own."""
+    limit, done, claims, objects = asyncio.Semaphore(AT_ONCE), 0, Claims(admin), ObjectStore(BUCKET)
+    location, namespace_uid = Location(BUCKET), await claims.namespace_uid(NAMESPACE)
+    first = await claims.home_of(model, location)
+    assert first
+    artifact = first.artifact_of(model["status"]["artifact"]["uri"])
+    assert artifact
+    content = objects.get(artifact.text)
+    assert content
     kind = {key: model[key] for key in ("apiVersion", "kind", "spec")}
 
     async def one(number: int) -> None:
         nonlocal done
-        slug, name = new_slug(), f"p{number}"
+        slug, key = new_slug(), NamespacedName(NAMESPACE, f"p{number}")
         metadata = {
-            "name": name,
+            "name": key.name,
             "namespace": NAMESPACE,
             "labels": {names.LABEL_SLUG: slug},
             "finalizers": [names.FINALIZER],
         }
-        claim = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.SLUGCLAIM_KIND,
-            "metadata": {"name": slug.lower()},
-            "spec": {"slug": slug, "namespace": NAMESPACE, "name": name},
-        }
         async with limit:
-            await admin.create(f"/apis/{names.API_VERSION}/{names.SLUGCLAIM_PLURAL}", claim)
+            claim = await claims.create(slug, key, namespace_uid)
             made = await admin.create(deppackage_path(NAMESPACE, "").rstrip("/"), {**kind, "metadata": metadata})
-            assert made, f"a package named {name} is there already"
+            mine = owned(claim, key, namespace_uid)
+            assert made, f"a package named {key} is there already"
+            assert mine, f"the slug {slug} is there already"
+            home = PackageHome(location, mine, made["metadata"]["uid"])
+            await asyncio.to_thread(objects.put, first.moved(artifact, home).text, content, "application/zip")
+            status = json.dumps(model["status"]).replace(first.folder.text, home.folder.text).replace(first.slug, slug)
             # A PUT costs the API server a quarter less than a patch.
-            made["status"] = json.loads(status_text.replace(old_slug, slug))
-            await admin.replace(deppackage_path(NAMESPACE, name, "status"), made)
+            made["status"] = json.loads(status)
+            await admin.replace(deppackage_path(NAMESPACE, key.name, "status"), made)
         done += 1
         if done % 1000 == 0:
             say(f"scale: {done} of {count} packages made")
@@ -144,6 +151,8 @@ def _restart(kubeconfig: Path, count: int) -> list[list[str]]:
         settled = time.perf_counter() - started
         status = Path(f"/proc/{process.pid}/status").read_text()
         cpu = sum(map(int, Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+        if jobs := json.loads(_kubectl(kubeconfig, "get", "jobs", "-A", "-o", "json"))["items"]:
+            raise CannotRunError(f"the operator takes {len(jobs)} of them for unfinished")
     memory = {
         line.split(":")[0]: int(line.split()[1]) // 1024
         for line in status.splitlines()
@@ -194,6 +203,6 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None
         time.sleep(0.1)  # between two polls
 
 
-def _kubectl(kubeconfig: Path, *arguments: str) -> None:
+def _kubectl(kubeconfig: Path, *arguments: str) -> bytes:
     program = str(current_layout().bin / "kubectl")
-    subprocess.run([program, f"--kubeconfig={kubeconfig}", *arguments], check=True, capture_output=True)
+    return subprocess.run([program, f"--kubeconfig={kubeconfig}", *arguments], check=True, capture_output=True).stdout
