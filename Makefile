@@ -17,7 +17,7 @@ python := .venv/bin/python
 cluster := $(python) -m tests.cluster
 pytest := $(python) -m pytest
 
-.PHONY: help up use node images down clean sync binaries generate lint test test-unit test-apiserver test-e2e test-cluster bench
+.PHONY: help up use run-operator node images down clean sync binaries generate lint test test-unit test-apiserver test-e2e test-cluster bench
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -33,6 +33,9 @@ images: bootstrap-own ## Build the images
 
 use: ## Start the Python of a finished package with its files on the path: PACKAGE=name, and CODE='...' if you like
 	@$(python) -m tests.cluster.use $(PACKAGE) $(if $(CODE),'$(CODE)')
+
+run-operator: bootstrap-own ## Run the operator of this working tree here, instead of the one in the cluster, until Ctrl-C
+	@$(python) -m tests.cluster.run_operator $(ARGS)
 
 down: ## Stop what `make up` started; binaries and caches stay
 	@test ! -x $(python) || $(cluster) down
