@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dagy.core.common.failure import Failure
-from dagy.core.common.reasons import CATALOGUE, StateReason, reasons_table
+from dagy.core.common.reasons import CATALOGUE, StateReason
 from dagy.core.outcomes import pod_failures
 from dagy.core.outcomes.facts import PodFact
 from dagy_builder.contract import Fault, Reason, Step
 
+REASONS = Path(__file__).parents[3] / "docs/reasons.md"
+
 
 def test_every_reason_has_its_row() -> None:
     assert {*StateReason, *Reason} == set(CATALOGUE)
-    rows = reasons_table().splitlines()
+    rows = [row for row in REASONS.read_text().splitlines() if row.startswith("|")]
     assert len(rows) == 2 + len(CATALOGUE)
     assert {row.count("|") for row in rows} == {7}
 

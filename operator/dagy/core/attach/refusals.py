@@ -187,7 +187,7 @@ def unexplained(slugs: Sequence[str]) -> str:
     )
 
 
-_MEANINGS = {
+MEANINGS = {
     AttachReason.INVALID_ANNOTATION: "An annotation can't be read.",
     AttachReason.TOO_MANY_PACKAGES: f"More than {names.MAX_ATTACHED_PACKAGES} packages.",
     AttachReason.UNKNOWN_SLUG: "There is no such package, or none that the pod's service account may get.",
@@ -201,9 +201,3 @@ _MEANINGS = {
     AttachReason.CONTENTS_UNKNOWN: "An artifact has no record of its contents, so that nothing can be compared.",
     AttachReason.PATH_TAKEN: "The pod mounts a volume of its own where packages go.",
 }
-
-
-def attach_reasons_table() -> str:
-    """The reasons as a Markdown table."""
-    rows = [f"| `{reason}` | {_MEANINGS[reason]} |" for reason in AttachReason]
-    return "\n".join(["| Reason | Meaning |", "|---|---|", *rows]) + "\n"

@@ -275,19 +275,3 @@ CATALOGUE: dict[StrEnum, Entry] = {
     Reason.PREVIOUS_STEP_ENDED: Entry(Phase.FAILED, "The step before ended without a result.", _INFRA),
     Reason.INTERNAL_ERROR: Entry(Phase.FAILED, "An error in this product.", _INFRA, "Report it with the build's log."),
 }
-
-
-def _again(entry: Entry) -> str:
-    if entry.looked_at_again:
-        return "yes, every 15 seconds"
-    return {_USER: "no", _ADMIN: "yes, until it is mended", _INFRA: "yes"}[entry.fault or _INFRA]
-
-
-def reasons_table() -> str:
-    """The catalogue as a Markdown table."""
-    rows = ["| Reason | Phase | Meaning | Whose fault | Tried again | What to do |", "|---|---|---|---|---|---|"]
-    for reason, entry in CATALOGUE.items():
-        fault = {None: "", _USER: "yours", _ADMIN: "the administrator's", _INFRA: "the infrastructure's"}[entry.fault]
-        again = "" if entry.fault is None else _again(entry)
-        rows.append(f"| `{reason}` | {entry.phase or ''} | {entry.meaning} | {fault} | {again} | {entry.next_step} |")
-    return "\n".join(rows) + "\n"

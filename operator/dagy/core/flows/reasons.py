@@ -52,9 +52,3 @@ MEANINGS: dict[FlowReason, str] = {
     FlowReason.NOT_DEPLOYED: "A run was asked of the API, and no revision is deployed yet.",
     FlowReason.UNKNOWN_REVISION: "A rollback was asked for to a revision that is not kept.",
 }
-
-
-def flow_reasons_table() -> str:
-    """The reasons as a Markdown table."""
-    rows = [f"| `{reason}` | {meaning} |" for reason, meaning in MEANINGS.items()]
-    return "\n".join(["| Reason | Meaning |", "|---|---|", *rows]) + "\n"

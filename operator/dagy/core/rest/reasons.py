@@ -122,10 +122,3 @@ API_CATALOGUE: dict[ApiReason, ApiEntry] = {
     ),
     _R.INTERNAL_ERROR: ApiEntry(_S.INTERNAL_SERVER_ERROR, "Internal error", "An error in this product; report it."),
 }
-
-
-def api_reasons_table() -> str:
-    """The catalogue as a Markdown table."""
-    rows = ["| Code | Status | Meaning |", "|---|---|---|"]
-    rows += [f"| `{reason}` | {int(entry.status)} | {entry.meaning} |" for reason, entry in API_CATALOGUE.items()]
-    return "\n".join(rows) + "\n"
