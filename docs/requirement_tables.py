@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from dagy.core.requirements.dependency import parse_dependency
 from dagy.core.requirements.errors import ErrorCode, RequirementError
-from dagy.core.requirements.requirements_file import Kept, Malformed, Skipped, read_requirements
+from dagy.core.requirements.files.requirements_file import Kept, Malformed, Skipped, read_requirements
 from dagy.core.requirements.target import Target, for_target
 from dagy.core.requirements.version_mode import VersionMode, caution, recognize, version_spec
 

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from dagy.commands.requirements.commands import Python
-from dagy.core.requirements import Target, merge, parse_dependency, read_requirements
-from dagy.core.requirements.report import as_json
+from dagy.core.requirements import Target, parse_dependency
+from dagy.core.requirements.files import merge, read_requirements
+from dagy.core.requirements.files.report import as_json
 from dagy.model.constants import PYTHON_VERSIONS
 from dagy.model.spec import DepPackageSpec
 from tests.fakes import local_commands as local

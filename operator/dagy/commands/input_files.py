@@ -7,21 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dagy.core.requirements import (
-    Dependency,
+from dagy.core.requirements import Dependency, Target, normalize, parse_dependency, redact
+from dagy.core.requirements.files import (
     Malformed,
     ManifestError,
     RequirementsFile,
-    Target,
     UnusableFileError,
     decode,
-    normalize,
-    parse_dependency,
     read_requirements,
-    redact,
     requirements_in,
 )
-from dagy.core.requirements.logical_lines import MAX_BYTES
+from dagy.core.requirements.files.logical_lines import MAX_BYTES
 
 STANDARD_INPUT = Path("-")
 _MANIFEST_ENDINGS = {".yaml", ".yml", ".json"}

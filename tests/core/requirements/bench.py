@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dagy.core.requirements import Target, merge, normalize, parse_dependency, read_requirements
+from dagy.core.requirements import Target, normalize, parse_dependency
+from dagy.core.requirements.files import merge, read_requirements
 
 PINS = [f"Package_{n}=={n % 9}.{n % 7}.1" for n in range(200)]
 RANGES = [f"package-{n}[extra]>={n % 9}.1,<{n % 9 + 1}; python_version >= '3.8'" for n in range(200)]

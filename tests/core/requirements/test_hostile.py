@@ -7,20 +7,10 @@ from typing import TypeVar
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagy.core.requirements import (
-    Malformed,
-    RequirementError,
-    Target,
-    UnusableFileError,
-    decode,
-    merge,
-    normalize,
-    parse_dependency,
-    read_requirements,
-    redact,
-)
-from dagy.core.requirements.logical_lines import MAX_BYTES, logical_lines
-from dagy.core.requirements.report import as_json
+from dagy.core.requirements import RequirementError, Target, normalize, parse_dependency, redact
+from dagy.core.requirements.files import Malformed, UnusableFileError, decode, merge, read_requirements
+from dagy.core.requirements.files.logical_lines import MAX_BYTES, logical_lines
+from dagy.core.requirements.files.report import as_json
 from dagy.model.constants import PYTHON_VERSIONS
 
 T = TypeVar("T")

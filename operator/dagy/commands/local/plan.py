@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from dagy.commands.input_files import InputError, is_manifest, read_file, read_manifest, shown
 from dagy.core.package.plan import BuildPlan, plan_of
-from dagy.core.requirements import ManifestError, Merge, Target, merge, to_manifest
-from dagy.core.requirements.merge import LIST_IS_FULL
-from dagy.core.requirements.report import has_findings
+from dagy.core.requirements import Target
+from dagy.core.requirements.files import ManifestError, Merge, merge, to_manifest
+from dagy.core.requirements.files.merge import LIST_IS_FULL
+from dagy.core.requirements.files.report import has_findings
 from dagy.model.constants import MAX_DEPENDENCIES
 
 _NAME = "local"

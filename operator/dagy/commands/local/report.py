@@ -17,9 +17,9 @@ from dagy.commands.problem_lines import headline, numbered
 from dagy.core.common.failure import Failure
 from dagy.core.package.malformed import malformed
 from dagy.core.package.plan import BuildPlan
-from dagy.core.requirements import Malformed, Merge
-from dagy.core.requirements.merge import LIST_IS_FULL
-from dagy.core.requirements.report import as_json as check_as_json
+from dagy.core.requirements.files import Malformed, Merge
+from dagy.core.requirements.files.merge import LIST_IS_FULL
+from dagy.core.requirements.files.report import as_json as check_as_json
 from dagy.model.status import Phase
 from dagy_builder.contract import Reason
 from dagy_builder.redact import one_line

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from dagy.commands.problem_lines import headline
-from dagy.core.requirements.merge import LIST_IS_FULL
+from dagy.core.requirements.files.merge import LIST_IS_FULL
 from dagy.model.rest.packages import DepPackageResponse, ParsedLine, ParseResponse, RestArtifact
 from dagy.model.status import ConditionType
 from dagy_builder.sizes import human_size

@@ -11,8 +11,9 @@ from dagy.commands import terminal
 from dagy.commands.input_files import InputError, read_file, read_list, shown
 from dagy.commands.options import ALL_OPTIONS
 from dagy.commands.requirements.text import as_text
-from dagy.core.requirements import ManifestError, Target, merge, to_manifest
-from dagy.core.requirements.report import as_json, has_findings
+from dagy.core.requirements import Target
+from dagy.core.requirements.files import ManifestError, merge, to_manifest
+from dagy.core.requirements.files.report import as_json, has_findings
 
 CLEAN, FINDINGS, UNUSABLE = 0, 1, 2
 

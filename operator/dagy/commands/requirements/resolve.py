@@ -17,10 +17,11 @@ from dagy.commands.requirements.commands import CLEAN, FINDINGS, UNUSABLE, File,
 from dagy.commands.requirements.text import as_text
 from dagy.commands.step_display import StepDisplay
 from dagy.core.outcomes.diagnosis import failure_of
-from dagy.core.requirements import Dependency, ManifestError, Target, merge, to_manifest
+from dagy.core.requirements import Dependency, Target
+from dagy.core.requirements.files import ManifestError, merge, to_manifest
+from dagy.core.requirements.files.report import summary
 from dagy.core.requirements.reduction import Resolved, SplitError, lost, needed
 from dagy.core.requirements.reduction import split as split_lists
-from dagy.core.requirements.report import summary
 from dagy_builder.contract import BuildRequest
 
 Files = Annotated[list[Path], Parameter(help="One requirements.txt or several.", allow_leading_hyphen=True)]

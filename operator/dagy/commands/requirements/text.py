@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from dagy.core.requirements import Conflict, Kept, Malformed, Merge, Outcome, Skipped, SkipReason
-from dagy.core.requirements.merge import LIST_IS_FULL
-from dagy.core.requirements.report import summary
+from dagy.core.requirements.files import Conflict, Kept, Malformed, Merge, Outcome, Skipped, SkipReason
+from dagy.core.requirements.files.merge import LIST_IS_FULL
+from dagy.core.requirements.files.report import summary
 
 _SILENT = {SkipReason.BLANK, SkipReason.COMMENT, SkipReason.SAME_VERSION}
 

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Query
 from packaging.utils import canonicalize_name
 
 from dagy.core import requirements
-from dagy.core.requirements.report import as_json
+from dagy.core.requirements import files
+from dagy.core.requirements.files.report import as_json
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.reasons import ApiReason
 from dagy.model import constants as names
@@ -25,8 +26,8 @@ from dagy.web.serving.services import Caller, Provided, caller_of
 router = APIRouter(tags=["packages"])
 
 _CHOICES = {
-    Resolution.KEEP: requirements.Choice.KEEP_EXISTING,
-    Resolution.USE: requirements.Choice.USE_INCOMING,
+    Resolution.KEEP: files.Choice.KEEP_EXISTING,
+    Resolution.USE: files.Choice.USE_INCOMING,
 }
 _REQUESTS = {
     "validate": (names.REQUEST_VALIDATE, "Resolve the requirements again."),
@@ -52,7 +53,7 @@ async def parse_requirements(services: Provided, body: ParseRequest) -> ParseRes
 def _parsed(body: ParseRequest) -> ParseResponse:
     target = requirements.Target(body.python_version, body.architecture)
     existing = _existing(body)
-    merged = requirements.merge(existing, requirements.read_requirements(body.text, target))
+    merged = files.merge(existing, files.read_requirements(body.text, target))
     report = as_json(merged, body.python_version, _choices(body))
     return ParseResponse.model_validate(_snake(report))
 
@@ -73,7 +74,7 @@ def _existing(body: ParseRequest) -> list[requirements.Dependency]:
     return parsed
 
 
-def _choices(body: ParseRequest) -> dict[str, requirements.Choice] | requirements.Choice:
+def _choices(body: ParseRequest) -> dict[str, files.Choice] | files.Choice:
     if isinstance(body.resolutions, Resolution):
         return _CHOICES[body.resolutions]
     return {canonicalize_name(name): _CHOICES[choice] for name, choice in body.resolutions.items()}

@@ -3,7 +3,8 @@
 import pytest
 
 from dagy.core.requirements import ErrorCode as E
-from dagy.core.requirements import Kept, Malformed, Skipped, SkipReason, Target, read_requirements
+from dagy.core.requirements import Target
+from dagy.core.requirements.files import Kept, Malformed, Skipped, SkipReason, read_requirements
 
 S = SkipReason
 WHEEL = "https://host/foo-1.0-py3-none-any.whl"

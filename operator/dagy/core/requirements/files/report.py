@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagy.core.requirements.dependency import Dependency
-from dagy.core.requirements.merge import Choice, Merge, excess, resolve
-from dagy.core.requirements.requirements_file import Conflict, Kept, Malformed, Outcome, Skipped
+from dagy.core.requirements.files.merge import Choice, Merge, excess, resolve
+from dagy.core.requirements.files.requirements_file import Conflict, Kept, Malformed, Outcome, Skipped
 from dagy.core.requirements.version_mode import recognize
 
 

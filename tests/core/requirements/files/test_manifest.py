@@ -2,7 +2,8 @@
 
 import pytest
 
-from dagy.core.requirements import ManifestError, parse_dependency, requirements_in, to_manifest
+from dagy.core.requirements import parse_dependency
+from dagy.core.requirements.files import ManifestError, requirements_in, to_manifest
 from dagy.model.spec import DepPackageSpec
 
 NUMPY = parse_dependency("NumPy>=2")

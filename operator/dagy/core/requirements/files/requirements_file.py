@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from dagy.core.requirements.dependency import Dependency, parse_dependency
 from dagy.core.requirements.errors import ErrorCode, RequirementError
-from dagy.core.requirements.foreign_files import foreign_file
-from dagy.core.requirements.logical_lines import LogicalLine, logical_lines
+from dagy.core.requirements.files.foreign import foreign_file
+from dagy.core.requirements.files.logical_lines import LogicalLine, logical_lines
 from dagy.core.requirements.redaction import redact
 from dagy.core.requirements.target import Target, for_target, why_not_needed
 

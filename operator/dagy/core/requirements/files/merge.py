@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dagy.core.requirements.dependency import Dependency
-from dagy.core.requirements.requirements_file import Conflict, Kept, Outcome, RequirementsFile, Skipped, SkipReason
+from dagy.core.requirements.files.requirements_file import (
+    Conflict,
+    Kept,
+    Outcome,
+    RequirementsFile,
+    Skipped,
+    SkipReason,
+)
 from dagy.model.constants import MAX_DEPENDENCIES
 
 LIST_IS_FULL = (

@@ -4,21 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy.core.requirements import (
+from dagy.core.requirements import Dependency, Target, parse_dependency
+from dagy.core.requirements.files import (
     Choice,
     Conflict,
-    Dependency,
     Kept,
     Merge,
     Skipped,
     SkipReason,
-    Target,
     merge,
-    parse_dependency,
     read_requirements,
     resolve,
 )
-from dagy.core.requirements.report import as_json, has_findings, summary
+from dagy.core.requirements.files.report import as_json, has_findings, summary
 
 TARGET = Target("3.12")
 

@@ -6,21 +6,12 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from dagy.core.requirements import (
-    Kept,
-    Malformed,
-    RequirementsFile,
-    Skipped,
-    Target,
-    decode,
-    merge,
-    normalize,
-    read_requirements,
-)
-from dagy.core.requirements.report import as_json
+from dagy.core.requirements import Target, normalize
+from dagy.core.requirements.files import Kept, Malformed, RequirementsFile, Skipped, decode, merge, read_requirements
+from dagy.core.requirements.files.report import as_json
 from dagy.model.constants import PYTHON_VERSIONS
 
-FILES = Path(__file__).parent / "files"
+FILES = Path(__file__).parent
 
 # For Python 3.12: the number of the last line, and how often each outcome occurs.
 OUTCOMES = {

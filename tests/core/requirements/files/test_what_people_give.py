@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from dagy.core.requirements import (
+from dagy.core.requirements import RequirementError, Target, parse_dependency, redact
+from dagy.core.requirements.files import (
     Malformed,
     ManifestError,
-    RequirementError,
     Skipped,
-    Target,
     UnusableFileError,
     decode,
-    parse_dependency,
     read_requirements,
-    redact,
     requirements_in,
 )
 from dagy_builder.redact import redact as redact_output

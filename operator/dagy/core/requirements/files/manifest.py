@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagy.core.requirements.dependency import Dependency
-from dagy.core.requirements.foreign_files import foreign_document
-from dagy.core.requirements.merge import LIST_IS_FULL, excess
+from dagy.core.requirements.files.foreign import foreign_document
+from dagy.core.requirements.files.merge import LIST_IS_FULL, excess
 from dagy.model.constants import API_VERSION, DEPPACKAGE_KIND
 
 # A DNS subdomain (RFC 1123), which is what the API server asks of a name.
