@@ -23,7 +23,7 @@ from dagy.attach import download
 from dagy.attach.failure import AttachError, UnavailableError
 from dagy.attach.fetch import Fetcher
 from dagy.attach.http import Client
-from dagy.attach.order import Item, Order
+from dagy.attach.spec import AttachItem, AttachSpec
 from tests.cluster import pki
 
 
@@ -44,7 +44,7 @@ class World:
     asked: list[tuple[str | None, dict[str, Any]]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
-    def item(self, slug: str, content: dict[str, bytes], limit: int = 1 << 20) -> Item:
+    def item(self, slug: str, content: dict[str, bytes], limit: int = 1 << 20) -> AttachItem:
         """Put a ZIP into the store."""
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
@@ -53,13 +53,15 @@ class World:
         data = file.getvalue()
         sha256 = hashlib.sha256(data).hexdigest()
         self.objects[sha256] = data
-        return Item(slug, sha256, len(data), limit)
+        return AttachItem(slug, sha256, len(data), limit)
 
-    def order(self, *items: Item) -> Order:
-        return Order.from_text(Order(self.api, items, "team-a", "etl").to_text())
+    def order(self, *items: AttachItem) -> AttachSpec:
+        return AttachSpec.from_text(AttachSpec(self.api, items, "team-a", "etl").to_text())
 
-    def fetch(self, root: Path, *items: Item, patience: float = 10.0) -> None:
-        Fetcher(self.order(*items), Client(self.authority), lambda: "token", self.lines.append, patience).fetch(root)
+    def fetch(self, root: Path, *items: AttachItem, deadline_seconds: float = 10.0) -> None:
+        Fetcher(self.order(*items), Client(self.authority), lambda: "token", self.lines.append, deadline_seconds).fetch(
+            root
+        )
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -196,11 +198,11 @@ def test_what_stays_away_is_told(world: World, root: Path) -> None:
     item = world.item("A1B2C3D4", {"a.py": b"a"})
     world.store_answers = [503] * 99
     with pytest.raises(UnavailableError, match=r"The store at 127.0.0.1:\d+ answers 503") as caught:
-        world.fetch(root, item, patience=0.5)
+        world.fetch(root, item, deadline_seconds=0.5)
     assert caught.value.exit_code == 75
     world.api = "https://127.0.0.1:1"
     with pytest.raises(UnavailableError, match=r"The API at 127.0.0.1:1 does not answer"):
-        world.fetch(root, item, patience=0.1)
+        world.fetch(root, item, deadline_seconds=0.1)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +223,7 @@ def test_a_zip_that_is_gone_is_no_store_that_is_away(
     else:
         world.objects[item.sha256] = instead
     with pytest.raises(AttachError, match=says) as error:
-        world.fetch(root, item, patience=600)
+        world.fetch(root, item, deadline_seconds=600)
     assert not isinstance(error.value, UnavailableError)
 
 
@@ -241,7 +243,7 @@ def test_the_apis_own_sentence_is_told(world: World, root: Path) -> None:
 def test_only_the_announced_authority_is_trusted(world: World, root: Path) -> None:
     world.authority = pki.new_authority("somebody else").pem.decode()
     with pytest.raises(UnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
-        world.fetch(root, world.item("A1B2C3D4", {"a.py": b"a"}), patience=0.1)
+        world.fetch(root, world.item("A1B2C3D4", {"a.py": b"a"}), deadline_seconds=0.1)
 
 
 @pytest.mark.parametrize("answer", [b"[]", b'{"artifacts": [{}]}', b'{"artifacts": []}', b"{"])

@@ -8,9 +8,9 @@ from typing import Any
 from dagy.core.attach.pin import (
     Attachment,
     AttachRequest,
-    Candidate,
     Contents,
     Refusal,
+    ResolvedPackage,
     conflicts,
     pin,
     wanted_packages,
@@ -40,9 +40,9 @@ def candidate(
     present: ArtifactStatus | None = None,
     phase: Phase | None = Phase.COMPLETED,
     **status: Any,
-) -> Candidate:
+) -> ResolvedPackage:
     """A package of namespace team-a."""
-    return Candidate(
+    return ResolvedPackage(
         home(slug, NamespacedName("team-a", name)), DepPackageStatus(artifact=present, phase=phase, **status)
     )
 
@@ -59,7 +59,7 @@ ML, NLP = candidate(A, "ml", artifact(ONE)), candidate(B, "nlp", artifact(TWO))
 
 def planned(
     request: AttachRequest,
-    packages: Mapping[str, Candidate],
+    packages: Mapping[str, ResolvedPackage],
     contents: Mapping[str, Contents],
     *,
     only_current: bool = False,

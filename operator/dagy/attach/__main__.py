@@ -1,4 +1,4 @@
-"""The init container: `python -m dagy.attach`, told by DAGY_ATTACH (an `Order`) and DAGY_API_CA.
+"""The init container: `python -m dagy.attach`, told by DAGY_ATTACH (an `AttachSpec`) and DAGY_API_CA.
 
 Exit codes after BSD's sysexits.h: 65 when it can't be done, 75 when something was away for too long. The last line of
 the log and the termination message say what happened and what to do.
@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from dagy.attach.failure import AttachError
-from dagy.attach.fetch import PATIENCE_SECONDS, Fetcher
+from dagy.attach.fetch import DEADLINE_SECONDS, Fetcher
 from dagy.attach.http import Client
-from dagy.attach.order import AUTHORITY_VARIABLE, ORDER_VARIABLE, ROOT, TOKEN_FILE, TOKEN_FOLDER, Order
+from dagy.attach.spec import AUTHORITY_VARIABLE, ROOT, SPEC_VARIABLE, TOKEN_FILE, TOKEN_FOLDER, AttachSpec
 
 _TERMINATION_LOG = Path("/dev/termination-log")
 _FAULT = 70  # EX_SOFTWARE
@@ -26,15 +26,15 @@ def main() -> int:
     started = time.monotonic()
     os.umask(0o022)  # whatever user the workload runs as, it can read
     try:
-        order = Order.from_text(os.environ[ORDER_VARIABLE])
+        spec = AttachSpec.from_text(os.environ[SPEC_VARIABLE])
         client = Client(os.environ.get(AUTHORITY_VARIABLE, ""))
-        Fetcher(order, client, _token, _log, PATIENCE_SECONDS).fetch(Path(ROOT))
+        Fetcher(spec, client, _token, _log, DEADLINE_SECONDS).fetch(Path(ROOT))
     except AttachError as error:
         return _fail(str(error), error.exit_code)
     except Exception as error:
         return _fail(f"Attaching failed unexpectedly: {type(error).__name__}: {error}", _FAULT)
     # The CPU time counts Python's start, too. Far less than the time: the node is busy, or the container is throttled.
-    _log(f"{len(order.items)} attached in {time.monotonic() - started:.2f} s ({time.process_time():.2f} s of CPU)")
+    _log(f"{len(spec.items)} attached in {time.monotonic() - started:.2f} s ({time.process_time():.2f} s of CPU)")
     return 0
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dagy.attach.failure import AttachError
-from dagy.attach.order import Item
+from dagy.attach.spec import AttachItem
 
 _PART_BYTES = 8 << 20
 _CONNECTIONS = 4
@@ -23,7 +23,7 @@ ReadRange = Callable[[memoryview, int], None]
 
 
 @contextmanager
-def downloaded(item: Item, read_range: ReadRange, scratch: Path) -> Iterator[BinaryIO]:
+def downloaded(item: AttachItem, read_range: ReadRange, scratch: Path) -> Iterator[BinaryIO]:
     """A file of the item's bytes while the block runs, and exactly those: raises AttachError when their hash differs.
 
     The file has no name, so nothing of it is left, however this process ends. Its blocks are reserved first: writing

@@ -13,29 +13,31 @@ from dagy.attach.download import downloaded
 from dagy.attach.extract import extract
 from dagy.attach.failure import AttachError, UnavailableError
 from dagy.attach.http import Client, ExpiredError, GoneError
-from dagy.attach.order import SIGN_PATH, Item, Order
+from dagy.attach.spec import SIGN_PATH, AttachItem, AttachSpec
 
 T = TypeVar("T")
 _AT_ONCE = 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
-PATIENCE_SECONDS = 120.0
+DEADLINE_SECONDS = 120.0
 """How long the infrastructure may be away before the container fails; the kubelet then starts it again, if it may."""
 
 Log = Callable[[str], None]
 
 
 class Fetcher:
-    """One pod's order. `token`: reads the service account token, which the kubelet replaces now and then."""
+    """What one pod gets. `token`: reads the service account token, which the kubelet replaces now and then."""
 
-    def __init__(self, order: Order, client: Client, token: Callable[[], str], log: Log, patience: float) -> None:
-        self._order, self._client, self._token, self._log = order, client, token, log
-        self._deadline = time.monotonic() + patience
+    def __init__(
+        self, spec: AttachSpec, client: Client, token: Callable[[], str], log: Log, deadline_seconds: float
+    ) -> None:
+        self._spec, self._client, self._token, self._log = spec, client, token, log
+        self._deadline = time.monotonic() + deadline_seconds
         self._lock = threading.Lock()
         self._urls: Mapping[str, str] = {}
 
     def fetch(self, root: Path) -> None:
         """Bring what isn't there yet. Raises AttachError, of which UnavailableError is worth starting again."""
-        missing = [item for item in self._order.items if not item.folder(root).exists()]
+        missing = [item for item in self._spec.items if not item.folder(root).exists()]
         if not missing:
             return
         self._sign(used="")
@@ -49,11 +51,11 @@ class Fetcher:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _bring(self, item: Item, root: Path) -> None:
+    def _bring(self, item: AttachItem, root: Path) -> None:
         started = time.monotonic()
 
         def read_range(into: memoryview, start: int) -> None:
-            self._patiently(lambda: self._read(item, into, start))
+            self._with_retries(lambda: self._read(item, into, start))
 
         with downloaded(item, read_range, root) as data:
             fetched = time.monotonic()
@@ -64,7 +66,7 @@ class Fetcher:
             f"{count} files extracted in {done - fetched:.2f} s"
         )
 
-    def _read(self, item: Item, into: memoryview, start: int) -> None:
+    def _read(self, item: AttachItem, into: memoryview, start: int) -> None:
         url = self._urls[item.sha256]
         try:
             self._client.read_range(url, into, start, item.size_bytes)
@@ -79,19 +81,19 @@ class Fetcher:
         with self._lock:
             if used and used not in self._urls.values():
                 return
-            url = self._order.api_url.rstrip("/") + SIGN_PATH
-            answer = self._patiently(lambda: self._client.ask_api(url, self._token(), self._order.sign_request()))
+            url = self._spec.api_url.rstrip("/") + SIGN_PATH
+            answer = self._with_retries(lambda: self._client.ask_api(url, self._token(), self._spec.sign_request()))
             try:
                 self._urls = {str(one["sha256"]): str(one["url"]) for one in answer["artifacts"]}
                 self._client.added_authorities = str(answer.get("certificate_authorities") or "")
             except (KeyError, TypeError, AttributeError) as error:
                 raise AttachError("The API's answer has no URLs; it is of another release than this image.") from error
-            for item in self._order.items:
+            for item in self._spec.items:
                 if item.sha256 not in self._urls:
                     raise AttachError(f"The API's answer has no URL for {item.label}.")
 
-    def _patiently(self, call: Callable[[], T]) -> T:
-        """Repeat the call with growing pauses while the infrastructure is away and patience lasts."""
+    def _with_retries(self, call: Callable[[], T]) -> T:
+        """Repeat the call with growing pauses while the infrastructure is away, until the deadline."""
         pause = _FIRST_PAUSE
         while True:
             try:

@@ -12,7 +12,7 @@ from dagy.adapters.kube.api import deppackage_path
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.adapters.packages.attach_lookup import AttachLookup
 from dagy.controller.packages.artifact_checks import ArtifactChecks
-from dagy.core.attach.pin import AttachRequest, Refusal, Wanted
+from dagy.core.attach.pin import AttachRequest, PackageRef, Refusal
 from dagy.core.common.keys import Location, ObjectKey
 from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason
@@ -37,7 +37,7 @@ def key_in_s3(status: dict[str, Any]) -> str:
 
 async def attached(rig: Rig, slug: str, sha256: str | None = None) -> str:
     """What a pod that asks for it is told."""
-    request = AttachRequest(NAMESPACE, (Wanted(slug, sha256),))
+    request = AttachRequest(NAMESPACE, (PackageRef(slug, sha256),))
     lookup = AttachLookup(rig.admin, Location(BUCKET, rig.prefix), rig.objects)
     found = await lookup.plan(request, compare=False)
     return found.message if isinstance(found, Refusal) else "attached"

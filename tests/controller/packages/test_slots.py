@@ -11,7 +11,7 @@ from dagy.adapters.kube.api import KubeApi, KubeError
 from dagy.adapters.packages.cluster import Cluster
 from dagy.controller.packages.slots import Slots
 from dagy.core.outcomes.facts import JobKind
-from dagy.core.package.queue import Limits, Waiting
+from dagy.core.package.queue import Limits, QueueEntry
 from dagy.model.base import NamespacedName
 
 BUILD = JobKind.BUILD
@@ -41,7 +41,7 @@ class Desk:
         limits = {kind: Limits(total, per_namespace) for kind in JobKind}
         self.slots = Slots(self.cluster, limits, self.woken.append)
 
-    async def look(self, mine: Waiting, create: Callable[[], Awaitable[None]] | None = None) -> int:
+    async def look(self, mine: QueueEntry, create: Callable[[], Awaitable[None]] | None = None) -> int:
         """One look at a package: 0 when its Job was started."""
 
         async def run() -> None:
@@ -50,8 +50,8 @@ class Desk:
         return self.slots.stand_in_line(BUILD, mine) or await self.slots.start(BUILD, mine, create or run)
 
 
-def one(namespace: str, number: int) -> Waiting:
-    return Waiting(f"2026-11-21T12:00:00.{number:06d}Z", namespace, f"p{number}")
+def one(namespace: str, number: int) -> QueueEntry:
+    return QueueEntry(f"2026-11-21T12:00:00.{number:06d}Z", namespace, f"p{number}")
 
 
 def test_ten_thousand_looks_ask_the_cluster_a_few_times() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy.core.attach.pin import Attachment, AttachReason, AttachRequest, Candidate, Contents, Refusal
+from dagy.core.attach.pin import Attachment, AttachReason, AttachRequest, Contents, Refusal, ResolvedPackage
 from dagy.core.attach.request import image_fact
 from dagy.model.status import Phase
 from tests.fakes.attachable import ML, NLP, OLD, ONE, TWO, A, B, artifact, candidate, planned, request
@@ -14,7 +14,7 @@ from tests.fakes.attachable import ML, NLP, OLD, ONE, TWO, A, B, artifact, candi
 EMPTY = {ONE: Contents({}, {}), TWO: Contents({}, {})}
 ALPINE = image_fact("main", "python:3.12-alpine")
 
-REFUSED: list[tuple[AttachReason, AttachRequest, list[Candidate], dict[str, Contents], str]] = [
+REFUSED: list[tuple[AttachReason, AttachRequest, list[ResolvedPackage], dict[str, Contents], str]] = [
     (
         AttachReason.UNKNOWN_SLUG, request(A, B), [NLP], EMPTY,
         f"No package that namespace team-a may use has the slug {A}. Check it with `kubectl get deppackages -A`; one of another "
@@ -75,7 +75,11 @@ REFUSED: list[tuple[AttachReason, AttachRequest, list[Candidate], dict[str, Cont
     ("reason", "asked", "known", "contents", "sentence"), REFUSED, ids=[f"{r[0]}-{i}" for i, r in enumerate(REFUSED)]
 )
 def test_refused(
-    reason: AttachReason, asked: AttachRequest, known: list[Candidate], contents: dict[str, Contents], sentence: str
+    reason: AttachReason,
+    asked: AttachRequest,
+    known: list[ResolvedPackage],
+    contents: dict[str, Contents],
+    sentence: str,
 ) -> None:
     found = planned(asked, {c.slug: c for c in known}, contents)
     assert isinstance(found, Refusal)

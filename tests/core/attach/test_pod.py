@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy.attach.order import Order
+from dagy.attach.spec import AttachSpec
 from dagy.core.attach.pin import (
     Attachment,
     AttachReason,
@@ -77,7 +77,7 @@ def test_restricted_and_small() -> None:
     assert volumes["dagy-attach"]["emptyDir"]["sizeLimit"] == "65Mi"
     (main,) = changed["spec"]["containers"]
     assert main["volumeMounts"] == [{"name": "dagy-attach", "mountPath": "/dagy", "readOnly": True}]
-    order = Order.from_text(init["env"][0]["value"])
+    order = AttachSpec.from_text(init["env"][0]["value"])
     assert [(i.slug, i.sha256, i.size_bytes, i.uncompressed_bytes) for i in order.items] == [
         (A, ONE, 10, 20),
         (B, TWO, 10, 20),
@@ -128,7 +128,7 @@ def test_variables_keep_their_order() -> None:
 def test_the_flows_code_is_brought_too() -> None:
     flow = {"deployment": "etl", "sha256": "f" * 64, "sizeBytes": 7}
     changed = ok(pod(annotations={"dagy.io/flow-artifact": json.dumps(flow)}))
-    order = Order.from_text(changed["spec"]["initContainers"][0]["env"][0]["value"])
+    order = AttachSpec.from_text(changed["spec"]["initContainers"][0]["env"][0]["value"])
     assert (order.namespace, order.deployment) == ("team-a", "etl")
     assert order.items[-1].slug == ""
     assert order.items[-1].size_bytes == 7

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy.core.attach.pin import AttachReason, AttachRequest, ImageFact, Refusal, Wanted, request_of_pod
+from dagy.core.attach.pin import AttachReason, AttachRequest, ImageFact, PackageRef, Refusal, request_of_pod
 from dagy.core.attach.request import image_fact
 from tests.fakes.attachable import ONE, TWO, A, B
 
@@ -58,7 +58,7 @@ def test_a_pod_is_read() -> None:
         "team-a",
     )
     assert isinstance(read, AttachRequest)
-    assert read.wanted == (Wanted(A), Wanted(B, ONE))
+    assert read.wanted == (PackageRef(A), PackageRef(B, ONE))
     assert (read.namespace, read.service_account, read.architecture) == ("team-a", "flows", "arm64")
     assert read.images == (ImageFact("python:3.11", "3.12", "annotation dagy.io/python-version says that the pod has"),)
     assert read.flow
@@ -110,14 +110,16 @@ def test_any_annotation_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("wanted", "annotation", "accepted"),
     [
-        (Wanted("A1B2C3D4"), "", False),
-        (Wanted("A1B2C3D4"), "team-c", False),
-        (Wanted("A1B2C3D4"), "team-c, team-b", True),
-        (Wanted("A1B2C3D4", "a" * 64), "", True),
+        (PackageRef("A1B2C3D4"), "", False),
+        (PackageRef("A1B2C3D4"), "team-c", False),
+        (PackageRef("A1B2C3D4"), "team-c, team-b", True),
+        (PackageRef("A1B2C3D4", "a" * 64), "", True),
     ],
     ids=["not named", "another one named", "named", "the very bytes"],
 )
-def test_packages_of_others_are_taken_where_the_pod_says_so(wanted: Wanted, annotation: str, accepted: bool) -> None:
+def test_packages_of_others_are_taken_where_the_pod_says_so(
+    wanted: PackageRef, annotation: str, accepted: bool
+) -> None:
     pod = {"metadata": {"annotations": {"dagy.io/dep-packages": "A1B2C3D4", "dagy.io/packages-from": annotation}}}
     request = request_of_pod(pod, "team-a")
     assert not isinstance(request, Refusal)

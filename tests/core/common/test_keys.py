@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dagy.core.common import keys
 from dagy.core.common.keys import FlowHome, Location, ObjectKey, PackageHome, Prefix
 from dagy.core.common.slug import OwnedSlug, chosen, claim_in, owned
-from dagy.core.package.trusted_status import believed_status
+from dagy.core.package.trusted_status import trusted_status
 from dagy.model.base import NamespacedName
 from dagy.model.status import DepPackageStatus
 from dagy_builder.keys import BuildKeys, family, sidecar_key
@@ -104,7 +104,7 @@ def test_nobody_else_makes_a_key() -> None:
         pass
 
     for kind in (ObjectKey, Prefix):
-        with pytest.raises(TypeError, match=r"Only dagy\.core\.keys makes keys"):
+        with pytest.raises(TypeError, match=r"Only dagy\.core\.common\.keys makes keys"):
             kind("team-b/", Seal())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="says whose a slug is"):
         OwnedSlug("A1B2C3D4", NamespacedName("team-a", "ml"), Seal())  # type: ignore[arg-type]
@@ -156,7 +156,7 @@ def test_a_status_that_points_elsewhere_is_not_believed(field: str) -> None:
     theirs = f"s3://b/x/team-b/B1B2C3D4/{OTHER_UID}/{ZIP}"
     said = {"artifact": status(), "history": [status(**{field: theirs})], "slug": "B1B2C3D4", "specHash": "1",
             "s3Uri": theirs, "build": {"logUri": theirs}, "validation": {"specHash": "1", "time": "x", "logUri": theirs}}  # fmt: skip
-    found = believed_status({"status": said}, HOME)
+    found = trusted_status({"status": said}, HOME)
     assert theirs not in found.model_dump_json()
     assert (found.slug, found.history, found.spec_hash) == ("A1B2C3D4", [], None)
     assert found.artifact
@@ -169,7 +169,7 @@ def test_a_true_status_is_believed_whole() -> None:
         {"slug": "A1B2C3D4", "specHash": "1", "artifact": status(), "history": [status()], "s3Uri": OWN + ZIP,
          "build": {"logUri": log}, "validation": {"specHash": "1", "time": "x", "logUri": log}}
     )  # fmt: skip
-    assert believed_status({"status": said.to_json()}, HOME) == said
+    assert trusted_status({"status": said.to_json()}, HOME) == said
 
 
 ML = NamespacedName("team-a", "ml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -76,3 +77,18 @@ def test_what_is_not_allowed_is_said_before_any_job(asked: dict[str, Any], words
 )
 def test_what_is_allowed(asked: Resources | None) -> None:
     assert not_allowed(asked, MAXIMA) is None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "number"),
+    [("2", 2), ("500m", "0.5"), (".5", "0.5"), ("1.", 1), ("1e3", 1000), ("1E3", 1000), ("1E", 10**18), ("2Ki", 2048),
+     ("250000u", "0.25"), ("3G", 3 * 10**9), ("-1", -1)],
+)  # fmt: skip
+def test_quantities_as_kubernetes_reads_them(quantity: str, number: int | str) -> None:
+    assert amount(quantity) == Decimal(number)
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.5.2", "1 Gi", "Gi", "1e", "1e9999999", "٣", "1KI"])
+def test_what_is_no_quantity(text: str) -> None:
+    with pytest.raises(ValueError, match="is no quantity"):
+        amount(text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dagy.core.attach.pin import AttachReason, AttachRequest, Candidate, Wanted, pin
+from dagy.core.attach.pin import AttachReason, AttachRequest, PackageRef, ResolvedPackage, pin
 from dagy.core.attach.refusals import Refusal
 from dagy.core.flows import states as flow_states
 from dagy.core.flows.facts import holds
@@ -21,9 +21,9 @@ from tests.fakes.flows import NOW, SETTINGS, SLUG, attached, deployment, kept
 from tests.fakes.homes import home
 
 
-def under_way(phase: Phase, settled: str) -> Candidate:
+def under_way(phase: Phase, settled: str) -> ResolvedPackage:
     condition = Condition(type="Settled", status=settled, reason="X", last_transition_time="2026-11-21T12:00:00Z")  # type: ignore[arg-type]
-    return Candidate(home(SLUG), DepPackageStatus(phase=phase, conditions=[condition]))
+    return ResolvedPackage(home(SLUG), DepPackageStatus(phase=phase, conditions=[condition]))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def under_way(phase: Phase, settled: str) -> Candidate:
     [(Phase.INSTALLING, "False", True), (Phase.FAILED, "True", False), (Phase.VALID, "True", False)],
 )
 def test_only_what_is_under_way_is_waited_for(phase: Phase, settled: str, waiting: bool) -> None:
-    refusal = pin(AttachRequest("team-a", (Wanted(SLUG),)), {SLUG: under_way(phase, settled)})
+    refusal = pin(AttachRequest("team-a", (PackageRef(SLUG),)), {SLUG: under_way(phase, settled)})
     assert isinstance(refusal, Refusal)
     assert refusal.waiting is waiting
 

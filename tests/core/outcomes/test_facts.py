@@ -9,7 +9,7 @@ import pytest
 from dagy.core.common.failure import Failure
 from dagy.core.outcomes.diagnosis import Progress, Success, standing_of
 from dagy.core.outcomes.facts import JobFact, last_step_running
-from dagy.core.outcomes.step_outcomes import Complete, outcome_in
+from dagy.core.outcomes.step_outcomes import Complete, parse_outcome
 from dagy_builder.contract import Fault, Step
 from tests.fakes.reported import ended, fact, running, waiting
 from tests.fakes.worlds import outcome
@@ -21,7 +21,7 @@ REFUSED = outcome(Step.UPLOAD, reason="UploadRefused", fault=Fault.ADMINISTRATOR
 
 
 def heard(statuses: Statuses | None, said: str, kind: str, job: str = "j", **more: Any) -> JobFact:
-    outcome = outcome_in(said)
+    outcome = parse_outcome(said)
     return fact(statuses, kind=kind, said={job: outcome} if outcome else {}, **more)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dagy.core.outcomes.diagnosis import failure_of
 from dagy.core.outcomes.logs import LineFilter, without_result
 from dagy.core.outcomes.results import rejection_in, warnings_in
-from dagy.core.outcomes.step_outcomes import Complete, outcome_in
+from dagy.core.outcomes.step_outcomes import Complete, parse_outcome
 from dagy_builder.redact import log_line, one_line, redact
 
 JSON = st.recursive(
@@ -35,7 +35,7 @@ def told(**fields: Any) -> str:
 
 @given(OUTCOMES | JSON)
 def test_whatever_is_told_becomes_a_failure_that_can_be_shown(given_: Any) -> None:
-    outcome = outcome_in(json.dumps(given_))
+    outcome = parse_outcome(json.dumps(given_))
     if outcome is None:
         return
     failure = failure_of(outcome)
@@ -50,7 +50,7 @@ def test_whatever_is_told_becomes_a_failure_that_can_be_shown(given_: Any) -> No
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "1", '"x"', "{", "[" * 100_000, '{"step": "sweep", "ok": true}'])
 def test_what_is_no_outcome(text: str) -> None:
-    assert outcome_in(text) is None
+    assert parse_outcome(text) is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_is_no_outcome(text: str) -> None:
     ],
 )
 def test_what_is_shown_of_a_message(message: str, shown: str) -> None:
-    outcome = outcome_in(told(message=message, problems=[{"message": message, "hint": 1}, {"hint": "alone"}, 7]))
+    outcome = parse_outcome(told(message=message, problems=[{"message": message, "hint": 1}, {"hint": "alone"}, 7]))
     assert outcome
     assert outcome.message == shown
     assert outcome.problems == [{"message": shown}]
@@ -75,7 +75,7 @@ def test_what_is_shown_of_a_message(message: str, shown: str) -> None:
 
 @pytest.mark.parametrize("reason", ["Out Of Memory", "reason", "", "A" * 65, 7, "Ünder", "A\n"])
 def test_a_reason_that_no_condition_can_carry(reason: object) -> None:
-    outcome = outcome_in(told(reason=reason))
+    outcome = parse_outcome(told(reason=reason))
     assert outcome
     assert outcome.reason == "InternalError"
 

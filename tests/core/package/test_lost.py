@@ -12,7 +12,7 @@ from dagy.core.package import decide, states
 from dagy.core.package.lost import ONCE_IN, lost_of
 from dagy.core.package.observed import Missing, Observed, Record
 from dagy.core.package.states import state_of
-from dagy.core.package.trusted_status import believed_status
+from dagy.core.package.trusted_status import trusted_status
 from dagy.model.status import LostArtifact
 from tests.fakes.homes import home
 from tests.fakes.worlds import LOCK, OTHER, SLUG, START, World, artifact, package, plan
@@ -138,4 +138,4 @@ def test_an_object_of_another_size_is_told_as_such() -> None:
 def test_what_strangers_say_is_lost_is_not_repeated() -> None:
     foreign = LostArtifact(uri="s3://other/x.zip", sha256="", lock_hash="", size_bytes=1, noticed_at="", rebuild=True)
     told = {"status": {"lost": foreign.to_json()}}
-    assert believed_status(told, home()).lost is None
+    assert trusted_status(told, home()).lost is None

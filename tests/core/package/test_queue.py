@@ -11,23 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from dagy.core.package.queue import FairQueue, Limits, Waiting, limits_of
+from dagy.core.package.queue import FairQueue, Limits, QueueEntry, limits_of
 
 NAMESPACES = ["x", "y", "z"]
 
 
-def one(namespace: str, number: int) -> Waiting:
-    return Waiting(f"2026-11-21T12:00:00.{number:06d}Z", namespace, f"p{number}")
+def one(namespace: str, number: int) -> QueueEntry:
+    return QueueEntry(f"2026-11-21T12:00:00.{number:06d}Z", namespace, f"p{number}")
 
 
-def queue_of(limits: Limits, *waiting: Waiting) -> FairQueue:
+def queue_of(limits: Limits, *waiting: QueueEntry) -> FairQueue:
     queue = FairQueue(limits)
     for each in waiting:
         queue.add(each)
     return queue
 
 
-def served(queue: FairQueue, running: list[str], limits: Limits) -> list[Waiting]:
+def served(queue: FairQueue, running: list[str], limits: Limits) -> list[QueueEntry]:
     """Who is started one after the other, each of whom ends before the next one starts when there is no room."""
     order: list[Any] = []
     while len(queue):
@@ -96,11 +96,11 @@ waiting = st.builds(one, st.sampled_from(NAMESPACES), st.integers(0, 60))
     per_namespace=st.integers(1, 5),
 )
 def test_the_order_is_total_the_limits_hold_and_nobody_overtakes_its_neighbours(
-    waits: set[Waiting], running: list[str], history: list[str], total: int, per_namespace: int
+    waits: set[QueueEntry], running: list[str], history: list[str], total: int, per_namespace: int
 ) -> None:
     queue = queue_of(Limits(total, per_namespace), *waits)
     for number, namespace in enumerate(history):
-        gone = Waiting("2026", namespace, f"gone-{number}")
+        gone = QueueEntry("2026", namespace, f"gone-{number}")
         queue.add(gone)
         queue.served(gone.key)
     queue.count(running)
@@ -121,7 +121,7 @@ def test_the_order_is_total_the_limits_hold_and_nobody_overtakes_its_neighbours(
 
 @settings(deadline=None)
 @given(waits=st.sets(waiting, min_size=1, max_size=25), total=st.integers(1, 4), seed=st.integers(0, 99))
-def test_nobody_starves(waits: set[Waiting], total: int, seed: int) -> None:
+def test_nobody_starves(waits: set[QueueEntry], total: int, seed: int) -> None:
     """Whoever else keeps coming: one waits for a turn of each namespace, for each of one's own that came before."""
     newcomers = random.Random(seed)
     queue, number, running, turns = queue_of(Limits(total, total), *waits), 1_000, [], Counter[Any]()
@@ -141,13 +141,13 @@ def test_nobody_starves(waits: set[Waiting], total: int, seed: int) -> None:
     assert all(turns[key] <= len(NAMESPACES) * (before[key] + 1 + total) for key in turns)
 
 
-class Counted(Waiting):
+class Counted(QueueEntry):
     """Counts how often two who wait are compared."""
 
     compared = 0
 
     @override
-    def __lt__(self, other: Waiting) -> bool:
+    def __lt__(self, other: QueueEntry) -> bool:
         Counted.compared += 1
         return (self.arrived, self.namespace, self.name) < (other.arrived, other.namespace, other.name)
 

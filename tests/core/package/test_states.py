@@ -202,5 +202,5 @@ def test_what_could_not_be_asked_is_not_remembered_as_known() -> None:
     before = DepPackageStatus(spec_hash="an earlier one", lock_hash="2" * 64)
     after = status_of(PLAN, seen, state_of(PLAN, seen, START), Surroundings(START, before))
     assert after.phase == "PENDING"
-    assert resolution_in(after, PLAN) is Look.ASK
+    assert resolution_in(after, PLAN) is Look.UNKNOWN
     assert (after.spec_hash, after.lock_hash) == (before.spec_hash, before.lock_hash), "what was known stays known"

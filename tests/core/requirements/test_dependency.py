@@ -68,10 +68,12 @@ def test_printing_loses_nothing_that_packaging_reads(text: str, version: str) ->
     dependency = parsed(text)
     if dependency is not None:
         given_, printed = Requirement(text), Requirement(str(dependency))
+        admitted = given_.specifier.contains(version, prereleases=True)
+        # Not given_ == printed: packaging 26.3 compares sets in the order of their texts, in which "0-RC.3" and "0rc3" differ.
+        assert set(given_.specifier) == set(printed.specifier)
+        given_.specifier = printed.specifier
         assert given_ == printed
-        assert given_.specifier.contains(version, prereleases=True) == printed.specifier.contains(
-            version, prereleases=True
-        )
+        assert admitted == printed.specifier.contains(version, prereleases=True)
 
 
 @given(names)

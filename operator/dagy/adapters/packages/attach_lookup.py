@@ -12,7 +12,17 @@ from dagy.adapters.packages.claims import Claims
 from dagy.adapters.packages.weighed_cache import WeighedCache
 from dagy.core.attach import refusals
 from dagy.core.attach.contents import MAX_FILES, MAX_LOCK_BYTES, ContentsError, FileComparison, versions_of_lock
-from dagy.core.attach.pin import Attachment, AttachRequest, Candidate, Contents, Pinned, Refusal, Wanted, conflicts, pin
+from dagy.core.attach.pin import (
+    Attachment,
+    AttachRequest,
+    Contents,
+    PackageRef,
+    Pinned,
+    Refusal,
+    ResolvedPackage,
+    conflicts,
+    pin,
+)
 from dagy.core.attach.request import suppliers_in
 from dagy.core.common.keys import Location, ObjectKey, PackageHome
 from dagy.model import constants as names
@@ -56,7 +66,7 @@ class AttachLookup:
             return pinned
         return await self.conflicts(pinned.packages) or pinned
 
-    async def _packages(self, request: AttachRequest) -> dict[str, Candidate]:
+    async def _packages(self, request: AttachRequest) -> dict[str, ResolvedPackage]:
         """By slug: the packages that exist, and that the pod's namespace or service account may use.
 
         Of more packages than a pod may have, none is looked up.
@@ -95,7 +105,7 @@ class AttachLookup:
                 self._compared.put(key, found, _weight_of(found))
         return found
 
-    async def _package(self, wanted: Wanted, request: AttachRequest) -> Candidate | None:
+    async def _package(self, wanted: PackageRef, request: AttachRequest) -> ResolvedPackage | None:
         owned = await self._claims.owner(wanted.slug)
         if owned is None:
             return None
@@ -106,9 +116,9 @@ class AttachLookup:
         # A claim outlives its package, and one that was beaten by another is never used.
         if package is None or (package.get("status") or {}).get("slug") != wanted.slug:
             return None
-        return Candidate.from_object(PackageHome(self._location, owned, package["metadata"]["uid"]), package)
+        return ResolvedPackage.from_object(PackageHome(self._location, owned, package["metadata"]["uid"]), package)
 
-    async def _is_agreed(self, wanted: Wanted, request: AttachRequest, key: NamespacedName) -> bool:
+    async def _is_agreed(self, wanted: PackageRef, request: AttachRequest, key: NamespacedName) -> bool:
         """Whether both sides agree: the consumer names the supplier, whose rights let the consumer's account in."""
         if not request.accepts(wanted, key.namespace):
             namespace = await self._api.get(f"/api/v1/namespaces/{request.namespace}") or {}

@@ -108,7 +108,7 @@ class Cluster:
 
     async def occupied_slots(self, kind: JobKind) -> list[str]:
         """The package namespaces of all that takes a slot of that kind, pods that outlive their Jobs included."""
-        selector = {names.LABEL_STEP: str(kind)}
+        selector = {names.LABEL_JOB_KIND: str(kind)}
         return occupied_slots(*await asyncio.gather(self._ours("jobs", selector), self._ours("pods", selector)))
 
     async def _ours(self, resource: str, selector: Mapping[str, str]) -> list[Json]:

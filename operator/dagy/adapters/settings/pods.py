@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from dagy.core.jobs.build_pods import BuildPods
 from dagy.core.jobs.manifests import QUEUE_LABEL
-from dagy.core.jobs.pod_security import without_identity
+from dagy.core.jobs.pod_security import skip_workload_identity
 from dagy.model import constants as names
 
 _PART = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -20,7 +20,7 @@ _KEY = re.compile(rf"({_DOMAIN}/)?{_PART}")
 _VALUE = re.compile(rf"({_PART})?")
 _NAME = re.compile(_DOMAIN)
 _OWN_DOMAINS = {names.GROUP, "batch.kubernetes.io"}
-_OWN = {names.LABEL_MANAGED_BY, QUEUE_LABEL, "job-name", "controller-uid", *without_identity(())}
+_OWN = {names.LABEL_MANAGED_BY, QUEUE_LABEL, "job-name", "controller-uid", *skip_workload_identity(())}
 
 
 def _json(text: Any) -> Any:

@@ -27,7 +27,7 @@ from dagy.core.outcomes.waiting_pods import lacks_pod, with_end
 from dagy.core.package import decide
 from dagy.core.package.observed import IndexAccess, Missing, Observed, Record, Resolution
 from dagy.core.package.plan import BuildPlan
-from dagy.core.package.queue import Waiting
+from dagy.core.package.queue import QueueEntry
 from dagy.core.package.reuse import Source
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
@@ -149,7 +149,7 @@ class Performer:
         if action.cancelled:  # it never runs, and so needs nothing
             await self._cluster.create_job(manifest)
             return Effect(await self._look_again(plan, seen))
-        mine = Waiting(arrived, plan.key.namespace, plan.key.name)
+        mine = QueueEntry(arrived, plan.key.namespace, plan.key.name)
         refused = not_allowed(plan.options.resources, self._settings.maxima)
         if refused:
             return Effect(replace(seen, not_allowed=refused))

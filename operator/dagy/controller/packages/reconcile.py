@@ -27,7 +27,7 @@ from dagy.core.package.plan import BuildPlan, plan_of
 from dagy.core.package.states import State, state_of
 from dagy.core.package.status import Surroundings, forgotten, status_of
 from dagy.core.package.status_cache import artifact_of, status_in
-from dagy.core.package.trusted_status import believed_status
+from dagy.core.package.trusted_status import trusted_status
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.status import ConditionType, DepPackageStatus
@@ -126,7 +126,7 @@ class Reconciler:
         if isinstance(home, Failure):
             await self._write(this, states.Failed(home))
             return None
-        this.status = believed_status(package, home)
+        this.status = trusted_status(package, home)
         await self._ensure_metadata(this, home.slug)
         if this.status.build and this.status.spec_hash == this.plan.spec_hash:
             this.position = this.status.build.queue_position

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from dagy.adapters.packages.cluster import Cluster
 from dagy.core.outcomes.facts import JobKind
-from dagy.core.package.queue import FairQueue, Limits, Waiting
+from dagy.core.package.queue import FairQueue, Limits, QueueEntry
 from dagy.model.base import NamespacedName
 
 _MORE = 10  # are woken than there are free slots, because not all of them will want theirs any more
@@ -41,7 +41,7 @@ class Slots:
             if kind is not keep:
                 queue.remove(key)
 
-    def stand_in_line(self, kind: JobKind, mine: Waiting) -> int:
+    def stand_in_line(self, kind: JobKind, mine: QueueEntry) -> int:
         """Wait for a slot: 0 when it is worth asking for one (`start`), else the place in the queue, from 1.
 
         Takes no request, so that thousands who wait cost next to nothing.
@@ -52,7 +52,7 @@ class Slots:
             return 0
         return queue.place(mine.key)
 
-    async def start(self, kind: JobKind, mine: Waiting, create: Callable[[], Awaitable[None]]) -> int:
+    async def start(self, kind: JobKind, mine: QueueEntry, create: Callable[[], Awaitable[None]]) -> int:
         """Call `create` if it is this package's turn and return 0; else its place in the queue, from 1.
 
         One at a time, so `create` makes the Job and nothing more.

@@ -13,9 +13,9 @@ from typing import Any, Self
 
 from dagy.core.attach import refusals
 from dagy.core.attach.refusals import AttachReason, Refusal
-from dagy.core.attach.request import AttachRequest, Flow, ImageFact, Wanted, request_of_pod, wanted_packages
+from dagy.core.attach.request import AttachRequest, Flow, ImageFact, PackageRef, request_of_pod, wanted_packages
 from dagy.core.common.keys import PackageHome
-from dagy.core.package.trusted_status import believed_status
+from dagy.core.package.trusted_status import trusted_status
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.status import ArtifactStatus, ConditionType, DepPackageStatus, Phase
@@ -24,13 +24,13 @@ __all__ = [
     "AttachReason",
     "AttachRequest",
     "Attachment",
-    "Candidate",
     "Contents",
     "Flow",
     "ImageFact",
+    "PackageRef",
     "Pinned",
     "Refusal",
-    "Wanted",
+    "ResolvedPackage",
     "conflicts",
     "pin",
     "request_of_pod",
@@ -39,7 +39,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ResolvedPackage:
     """What the cluster knows of a slug that the pod may use."""
 
     home: PackageHome
@@ -48,7 +48,7 @@ class Candidate:
     @classmethod
     def from_object(cls, home: PackageHome, package: Mapping[str, Any]) -> Self:
         """From a DepPackage as the API server gives it."""
-        return cls(home, believed_status(package, home))
+        return cls(home, trusted_status(package, home))
 
     @property
     def slug(self) -> str:
@@ -126,7 +126,7 @@ class Attachment:
 
 
 def pin(
-    request: AttachRequest, packages: Mapping[str, Candidate], *, only_current: bool = False
+    request: AttachRequest, packages: Mapping[str, ResolvedPackage], *, only_current: bool = False
 ) -> Attachment | Refusal:
     """The artifacts, checked against the pod but not yet against each other's files.
 
@@ -149,7 +149,7 @@ def pin(
         pinned.append(Pinned(candidate.home, found))
         if wanted.sha256 is None and candidate.status.phase != Phase.COMPLETED:
             warnings.append(_stale(candidate, found))
-    return _misfit(request, pinned) or Attachment(tuple(pinned), tuple(warnings), request.flow)
+    return _incompatible_with_pod(request, pinned) or Attachment(tuple(pinned), tuple(warnings), request.flow)
 
 
 def conflicts(pinned: Sequence[Pinned], contents: Mapping[str, Contents]) -> Refusal | None:
@@ -171,7 +171,7 @@ def conflicts(pinned: Sequence[Pinned], contents: Mapping[str, Contents]) -> Ref
     return None
 
 
-def _artifact(candidate: Candidate, wanted: Wanted, *, only_current: bool) -> ArtifactStatus | Refusal:
+def _artifact(candidate: ResolvedPackage, wanted: PackageRef, *, only_current: bool) -> ArtifactStatus | Refusal:
     status = candidate.status
     present = status.artifact
     if wanted.sha256 is not None:
@@ -193,14 +193,14 @@ def _is_under_way(status: DepPackageStatus) -> bool:
     return status.phase != Phase.COMPLETED and not settled
 
 
-def _stale(candidate: Candidate, artifact: ArtifactStatus) -> str:
+def _stale(candidate: ResolvedPackage, artifact: ArtifactStatus) -> str:
     return (
         f"Package {candidate.label} is {candidate.status.phase or Phase.PENDING}; its last good artifact, of "
         f"{artifact.built_at}, is attached."
     )
 
 
-def _misfit(request: AttachRequest, pinned: Sequence[Pinned]) -> Refusal | None:
+def _incompatible_with_pod(request: AttachRequest, pinned: Sequence[Pinned]) -> Refusal | None:
     """Whether a package is not for the pod's Python, CPU or C library, or the packages are not for one Python."""
     for package in pinned:
         artifact = package.artifact
@@ -213,10 +213,10 @@ def _misfit(request: AttachRequest, pinned: Sequence[Pinned]) -> Refusal | None:
                 return refusals.without_glibc(package.label, image.image)
         if request.architecture and package.native and artifact.architecture != request.architecture:
             return refusals.architecture_differs(package.label, artifact.architecture, request.architecture)
-    return _disagreement(pinned)
+    return _incompatible_packages(pinned)
 
 
-def _disagreement(pinned: Sequence[Pinned]) -> Refusal | None:
+def _incompatible_packages(pinned: Sequence[Pinned]) -> Refusal | None:
     for first, second in combinations(pinned, 2):
         one, other = first.artifact, second.artifact
         if one.python_version != other.python_version:

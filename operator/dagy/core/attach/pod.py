@@ -9,13 +9,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from dagy.attach import order
+from dagy.attach.spec import (
+    AUTHORITY_VARIABLE,
+    FLOW,
+    PACKAGES,
+    ROOT,
+    SPEC_VARIABLE,
+    TOKEN_FILE,
+    TOKEN_FOLDER,
+    AttachItem,
+    AttachSpec,
+)
 from dagy.core.attach import refusals
 from dagy.core.attach.pin import Attachment
 from dagy.core.attach.refusals import Refusal
 from dagy.core.attach.request import AttachRequest
+from dagy.core.common.resources import amount
 from dagy.model import constants as names
 
 Manifest = dict[str, Any]
@@ -55,7 +67,12 @@ def is_attached(pod: Mapping[str, Any]) -> bool:
 
 
 def attach(
-    pod: Mapping[str, Any], request: AttachRequest, what: Attachment, how: InitContainer, *, say_whose: bool = True
+    pod: Mapping[str, Any],
+    request: AttachRequest,
+    attachment: Attachment,
+    settings: InitContainer,
+    *,
+    say_whose: bool = True,
 ) -> Manifest | Refusal:
     """The pod with the packages attached, or why it can't have them. `say_whose`: note the packages' full names."""
     taken = _taken(pod["spec"])
@@ -63,17 +80,17 @@ def attach(
         return taken
     spec, metadata = dict(pod["spec"]), dict(pod["metadata"])
     annotations = dict(metadata.get("annotations") or {})
-    wanted = _order(request, what, how)
-    paths = ([order.FLOW] if what.flow else []) + [f"{order.PACKAGES}/{p.slug}" for p in what.packages]
+    attach_spec = _attach_spec(request, attachment, settings)
+    paths = ([FLOW] if attachment.flow else []) + [f"{PACKAGES}/{p.slug}" for p in attachment.packages]
     tail = annotations.get(names.ATTACH_PYTHONPATH, "").strip()
-    megabytes = _volume_megabytes(wanted, what)
-    init = _init_container(spec, wanted, how, megabytes if request.in_memory else 0)
+    megabytes = _volume_megabytes(attach_spec, attachment)
+    init = _init_container(spec, attach_spec, settings, megabytes if request.in_memory else 0)
     spec["containers"] = [_equipped(container, paths, tail) for container in spec["containers"]]
     spec["initContainers"] = [init, *(_equipped(c, paths, tail) for c in spec.get("initContainers") or ())]
     spec["volumes"] = [*(spec.get("volumes") or ()), *_volumes(megabytes, in_memory=request.in_memory)]
-    if what.architecture and not request.architecture:
-        spec["nodeSelector"] = {**(spec.get("nodeSelector") or {}), _ARCHITECTURE: what.architecture}
-    annotations[names.ATTACHED] = _summary(what, say_whose=say_whose)
+    if attachment.architecture and not request.architecture:
+        spec["nodeSelector"] = {**(spec.get("nodeSelector") or {}), _ARCHITECTURE: attachment.architecture}
+    annotations[names.ATTACHED] = _summary(attachment, say_whose=say_whose)
     return {**pod, "metadata": {**metadata, "annotations": annotations}, "spec": spec}
 
 
@@ -87,19 +104,23 @@ def json_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Mani
     ]
 
 
-def _order(request: AttachRequest, what: Attachment, how: InitContainer) -> order.Order:
+def _attach_spec(request: AttachRequest, attachment: Attachment, settings: InitContainer) -> AttachSpec:
     items = [
-        order.Item(p.slug, p.artifact.sha256, p.artifact.size_bytes, p.artifact.uncompressed_bytes)
-        for p in what.packages
+        AttachItem(p.slug, p.artifact.sha256, p.artifact.size_bytes, p.artifact.uncompressed_bytes)
+        for p in attachment.packages
     ]
-    flow = what.flow
+    flow = attachment.flow
     if flow:
         limit = max(_FLOW_LEAST, _FLOW_GROWTH * flow.size_bytes)
-        items.append(order.Item("", flow.sha256, flow.size_bytes, limit))
-    return order.Order(how.api_url, tuple(items), request.namespace if flow else "", flow.deployment if flow else "")
+        items.append(AttachItem("", flow.sha256, flow.size_bytes, limit))
+    return AttachSpec(
+        settings.api_url, tuple(items), request.namespace if flow else "", flow.deployment if flow else ""
+    )
 
 
-def _init_container(spec: Mapping[str, Any], wanted: order.Order, how: InitContainer, in_memory: int) -> Manifest:
+def _init_container(
+    spec: Mapping[str, Any], attach_spec: AttachSpec, settings: InitContainer, in_memory: int
+) -> Manifest:
     security: Manifest = {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -111,24 +132,24 @@ def _init_container(spec: Mapping[str, Any], wanted: order.Order, how: InitConta
         security |= {"runAsUser": _NON_ROOT, "runAsGroup": _NON_ROOT}
     return {
         "name": names.ATTACH_CONTAINER,
-        "image": how.image,
-        "imagePullPolicy": how.pull_policy,
+        "image": settings.image,
+        "imagePullPolicy": settings.pull_policy,
         "args": ["dagy.attach"],
         "env": [
-            {"name": order.ORDER_VARIABLE, "value": _literal(wanted.to_text())},
-            {"name": order.AUTHORITY_VARIABLE, "value": how.authority},
+            {"name": SPEC_VARIABLE, "value": _literal(attach_spec.to_text())},
+            {"name": AUTHORITY_VARIABLE, "value": settings.authority},
         ],
         "volumeMounts": [
-            {"name": _VOLUME, "mountPath": order.ROOT},
-            {"name": _TOKEN_VOLUME, "mountPath": order.TOKEN_FOLDER, "readOnly": True},
+            {"name": _VOLUME, "mountPath": ROOT},
+            {"name": _TOKEN_VOLUME, "mountPath": TOKEN_FOLDER, "readOnly": True},
         ],
-        "resources": _resources(spec, how, in_memory),
+        "resources": _resources(spec, settings, in_memory),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": security,
     }
 
 
-def _resources(spec: Mapping[str, Any], how: InitContainer, in_memory: int) -> Manifest:
+def _resources(spec: Mapping[str, Any], settings: InitContainer, in_memory: int) -> Manifest:
     """What it may use; `in_memory`: size in MiB of a volume that lies in memory, and counts as the container's.
 
     A pod whose containers all get exactly what they may use (quality of service Guaranteed) stays one.
@@ -140,20 +161,19 @@ def _resources(spec: Mapping[str, Any], how: InitContainer, in_memory: int) -> M
     if own and all(_is_guaranteed(resources) for resources in own):  # none: the API server says so better
         limits = {kind: own[0]["limits"][kind] for kind in ("cpu", "memory")}
         return {"requests": limits, "limits": limits}
-    reserved = max([how.cpu_request, *((r.get("requests") or {}).get("cpu", "0") for r in own)], key=_millicores)
-    limits = {"memory": f"{in_memory + _WORK_MEGABYTES}Mi" if in_memory else how.memory_limit}
+    reserved = max([settings.cpu_request, *((r.get("requests") or {}).get("cpu", "0") for r in own)], key=_cpus)
+    limits = {"memory": f"{in_memory + _WORK_MEGABYTES}Mi" if in_memory else settings.memory_limit}
     if any("cpu" in (resources.get("limits") or {}) for resources in own):
-        limits["cpu"] = max(how.cpu_limit, reserved, key=_millicores)
-    return {"requests": {"cpu": reserved, "memory": how.memory_request}, "limits": limits}
+        limits["cpu"] = max(settings.cpu_limit, reserved, key=_cpus)
+    return {"requests": {"cpu": reserved, "memory": settings.memory_request}, "limits": limits}
 
 
-def _millicores(quantity: Any) -> float:
-    """A Kubernetes quantity of CPU, such as "500m", 2 or "1.5"; 0 for one that the API server will refuse."""
-    text = str(quantity)
+def _cpus(quantity: Any) -> Decimal:
+    """A quantity of CPU; 0 for one that the API server will refuse."""
     try:
-        return float(text.removesuffix("m")) * (1 if text.endswith("m") else 1000)
+        return amount(str(quantity))
     except ValueError:
-        return 0
+        return Decimal(0)
 
 
 def _is_guaranteed(resources: Mapping[str, Any]) -> bool:
@@ -161,16 +181,16 @@ def _is_guaranteed(resources: Mapping[str, Any]) -> bool:
     return all(kind in limits and requests.get(kind, limits[kind]) == limits[kind] for kind in ("cpu", "memory"))
 
 
-def _volume_megabytes(wanted: order.Order, what: Attachment) -> int:
+def _volume_megabytes(attach_spec: AttachSpec, attachment: Attachment) -> int:
     # Each file takes whole blocks; folders are fewer than files.
-    size = sum(item.uncompressed_bytes + item.size_bytes for item in wanted.items) + _SPARE_BYTES
-    size += sum(2 * _BLOCK * package.artifact.file_count for package in what.packages)
+    size = sum(item.uncompressed_bytes + item.size_bytes for item in attach_spec.items) + _SPARE_BYTES
+    size += sum(2 * _BLOCK * package.artifact.file_count for package in attachment.packages)
     return -(-size >> 20)
 
 
 def _volumes(megabytes: int, *, in_memory: bool) -> list[Manifest]:
     medium = {"medium": "Memory"} if in_memory else {}
-    token = {"audience": names.API_AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": order.TOKEN_FILE}
+    token = {"audience": names.API_AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": TOKEN_FILE}
     return [
         {"name": _VOLUME, "emptyDir": {**medium, "sizeLimit": f"{megabytes}Mi"}},
         {"name": _TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}},
@@ -179,7 +199,7 @@ def _volumes(megabytes: int, *, in_memory: bool) -> list[Manifest]:
 
 def _equipped(container: Mapping[str, Any], paths: Sequence[str], tail: str) -> Manifest:
     """The container with the volume, read-only, and PYTHONPATH, which keeps what it was."""
-    mount = {"name": _VOLUME, "mountPath": order.ROOT, "readOnly": True}
+    mount = {"name": _VOLUME, "mountPath": ROOT, "readOnly": True}
     mounts = [*(container.get("volumeMounts") or ()), mount]
     return {**container, "volumeMounts": mounts, "env": _environment(container, paths, tail)}
 
@@ -214,14 +234,18 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _summary(what: Attachment, *, say_whose: bool) -> str:
+def _summary(attachment: Attachment, *, say_whose: bool) -> str:
     packages = [
         {"slug": p.slug}
         | ({"namespace": p.key.namespace, "name": p.key.name} if say_whose else {})
         | {"sha256": p.artifact.sha256}
-        for p in what.packages
+        for p in attachment.packages
     ]
-    flow = {"flow": {"deployment": what.flow.deployment, "sha256": what.flow.sha256}} if what.flow else {}
+    flow = (
+        {"flow": {"deployment": attachment.flow.deployment, "sha256": attachment.flow.sha256}}
+        if attachment.flow
+        else {}
+    )
     return json.dumps({"packages": packages, **flow}, separators=(",", ":"))
 
 
@@ -229,6 +253,6 @@ def _taken(spec: Mapping[str, Any]) -> Refusal | None:
     for container in [*spec["containers"], *(spec.get("initContainers") or ())]:
         for mount in container.get("volumeMounts") or ():
             path = str(mount.get("mountPath", "")).rstrip("/")
-            if path == order.ROOT or path.startswith(f"{order.ROOT}/"):
-                return refusals.path_taken(container.get("name", ""), path, order.ROOT)
+            if path == ROOT or path.startswith(f"{ROOT}/"):
+                return refusals.path_taken(container.get("name", ""), path, ROOT)
     return None

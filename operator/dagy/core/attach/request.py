@@ -25,7 +25,7 @@ _ARCHITECTURE = "kubernetes.io/arch"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PackageRef:
     """One package of the annotation; with `sha256` (hex) exactly that artifact."""
 
     slug: str
@@ -56,7 +56,7 @@ class AttachRequest:
     """What is asked for, and what it has to fit."""
 
     namespace: str
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[PackageRef, ...]
     service_account: str = "default"
     images: tuple[ImageFact, ...] = field(default=())
     architecture: str | None = None
@@ -66,14 +66,14 @@ class AttachRequest:
     suppliers: frozenset[str] = frozenset()
     """Other namespaces whose packages are meant as well. Else a slug's first taker could put code into others' pods."""
 
-    def accepts(self, wanted: Wanted, namespace: str) -> bool:
+    def accepts(self, wanted: PackageRef, namespace: str) -> bool:
         """Whether the pod itself says that it takes this package from there: by name, or by the very bytes."""
         return namespace == self.namespace or wanted.sha256 is not None or namespace in self.suppliers
 
 
-def wanted_packages(text: str) -> tuple[Wanted, ...] | Refusal:
+def wanted_packages(text: str) -> tuple[PackageRef, ...] | Refusal:
     """Read the annotation's value; blanks around slugs and an empty value are fine."""
-    wanted: list[Wanted] = []
+    wanted: list[PackageRef] = []
     for entry in (part.strip() for part in text.split(",")) if text.strip() else ():
         slug, pinned, sha256 = entry.partition("@")
         if not is_slug(slug):
@@ -83,7 +83,7 @@ def wanted_packages(text: str) -> tuple[Wanted, ...] | Refusal:
             return refusals.invalid_annotation(names.ATTACH_PACKAGES, f"{_shown(entry)} is pinned to no SHA-256", _FORM)
         if any(slug == other.slug for other in wanted):
             return refusals.invalid_annotation(names.ATTACH_PACKAGES, f"{slug} is named twice", "Name it once.")
-        wanted.append(Wanted(slug, sha256 or None))
+        wanted.append(PackageRef(slug, sha256 or None))
     return tuple(wanted)
 
 

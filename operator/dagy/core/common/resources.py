@@ -12,19 +12,11 @@ from dagy.core.common.reasons import StateReason
 from dagy.model.spec import Resources
 from dagy_builder.contract import Fault
 
-_FACTORS = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    "k": Decimal(1000),
-    "M": Decimal(1000) ** 2,
-    "G": Decimal(1000) ** 3,
-    "T": Decimal(1000) ** 4,
-    "Ki": Decimal(1024),
-    "Mi": Decimal(1024) ** 2,
-    "Gi": Decimal(1024) ** 3,
-    "Ti": Decimal(1024) ** 4,
-}
-_QUANTITY = re.compile(r"([0-9.]+)([A-Za-z]*)")
+_SUFFIXES = ("n", "u", "m", "", "k", "M", "G", "T", "P", "E")
+_DECIMAL = {suffix: Decimal(1000) ** power for power, suffix in enumerate(_SUFFIXES, -3)}
+_BINARY = {f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)}
+_FACTORS = _DECIMAL | _BINARY
+_QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?)([A-Za-z]*)")
 
 
 def trusted_resources(asked: Resources | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,6 +75,7 @@ def bounded_resources(
 def amount(quantity: str) -> Decimal:
     """A quantity of Kubernetes' (resource.Quantity) as a number. Raises ValueError."""
     match = _QUANTITY.fullmatch(quantity)
-    if match is None or match[2] not in _FACTORS:
+    factor = _FACTORS.get(match[2]) if match else None
+    if match is None or factor is None:
         raise ValueError(f"{quantity!r} is no quantity: write it as in Kubernetes, for example 500m or 2Gi.")
-    return Decimal(match[1]) * _FACTORS[match[2]]
+    return Decimal(match[1]) * factor

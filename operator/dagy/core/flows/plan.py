@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dagy.core.attach.pin import AttachRequest, Flow, ImageFact, Wanted
+from dagy.core.attach.pin import AttachRequest, Flow, ImageFact, PackageRef
 from dagy.core.attach.request import image_fact
 from dagy.core.flows.revisions import KeptRevision
 from dagy.core.package.plan import digest
@@ -85,16 +85,16 @@ def source_of(spec: FlowDeploymentSpec) -> FlowSource:
     return FlowSource.model_validate(spec.model_dump(include=set(FlowSource.model_fields)))
 
 
-def wanted_of(source: FlowSource) -> tuple[Wanted, ...]:
+def wanted_of(source: FlowSource) -> tuple[PackageRef, ...]:
     """The packages that the spec asks for, in order of precedence."""
     parts = [reference.partition("@") for reference in source.dep_package_slugs]
-    return tuple(Wanted(slug, sha256 or None) for slug, _, sha256 in parts)
+    return tuple(PackageRef(slug, sha256 or None) for slug, _, sha256 in parts)
 
 
 def request_for(plan: FlowPlan, revision: Revision | None) -> AttachRequest:
     """What is to be attached: to a new revision as the spec asks, or to a kept one with its pins."""
     source = revision.spec if revision else plan.source
-    pins = tuple(Wanted(p.slug, p.sha256) for p in revision.packages) if revision else wanted_of(source)
+    pins = tuple(PackageRef(p.slug, p.sha256) for p in revision.packages) if revision else wanted_of(source)
     return AttachRequest(
         namespace=plan.key.namespace,
         wanted=pins,

@@ -32,7 +32,7 @@ from dagy.core.jobs.pod_security import (
     container_security,
     scratch_mounts,
     scratch_volumes,
-    without_identity,
+    skip_workload_identity,
     work_mounts,
     work_volumes,
 )
@@ -118,7 +118,7 @@ def labels_of(plan: BuildPlan, which: JobInput) -> dict[str, str]:
         names.LABEL_MANAGED_BY: names.MANAGED_BY,
         names.LABEL_PACKAGE_UID: plan.uid,
         names.LABEL_SLUG: which.slug,
-        names.LABEL_STEP: which.kind,
+        names.LABEL_JOB_KIND: which.kind,
         names.LABEL_INPUT_HASH: which.input_hash,
         names.LABEL_ATTEMPT: str(which.attempt),
     }
@@ -144,7 +144,7 @@ def job_manifest(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Man
             "backoffLimit": 0,
             "suspend": which.cancelled,
             "template": {
-                "metadata": {"labels": labels, "annotations": {**annotations, **without_identity(unidentified)}},
+                "metadata": {"labels": labels, "annotations": {**annotations, **skip_workload_identity(unidentified)}},
                 "spec": _pod_spec(plan, which, settings),
             },
         },

@@ -43,7 +43,7 @@ def container_security(step: Step) -> Manifest:
     }
 
 
-def without_identity(containers: Iterable[str]) -> dict[str, str]:
+def skip_workload_identity(containers: Iterable[str]) -> dict[str, str]:
     """Annotations of a pod: the clouds' webhooks give no token of the workload identity to these containers."""
     names = list(containers)
     return {

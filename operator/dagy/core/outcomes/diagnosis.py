@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dagy.core.common.failure import Failure
 from dagy.core.outcomes import pod_failures
 from dagy.core.outcomes.facts import STEPS, ContainerFact, JobFact, PodFact
-from dagy.core.outcomes.step_outcomes import outcome_in
+from dagy.core.outcomes.step_outcomes import parse_outcome
 from dagy_builder.contract import ExitCode, Fault, Problem, Reason, Step, StepOutcome
 
 
@@ -112,7 +112,7 @@ def failure_of(outcome: StepOutcome) -> Failure:
 
 def _outcome(container: ContainerFact) -> StepOutcome | None:
     """The step's own report, or None when it wrote none (killed) or something else did (hostile)."""
-    outcome = container.outcome or outcome_in(container.message)
+    outcome = container.outcome or parse_outcome(container.message)
     return outcome if outcome and outcome.step == container.step else None
 
 

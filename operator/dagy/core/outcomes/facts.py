@@ -141,12 +141,12 @@ def jobs_of(
 
 
 def _ours(job: Json) -> bool:
-    return _label(job, names.LABEL_STEP) in tuple(JobKind) and _label(job, names.LABEL_ATTEMPT).isdigit()
+    return _label(job, names.LABEL_JOB_KIND) in tuple(JobKind) and _label(job, names.LABEL_ATTEMPT).isdigit()
 
 
 def last_step_running(pod: Json) -> Step | None:
     """The step with which the pod's work ends, when its container runs."""
-    kind = _label(pod, names.LABEL_STEP)
+    kind = _label(pod, names.LABEL_JOB_KIND)
     if kind not in tuple(JobKind):
         return None
     container = _pod(pod, JobKind(kind)).container(STEPS[JobKind(kind)][-1])
@@ -183,7 +183,7 @@ def _job(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFac
         (c for c in status.get("conditions") or [] if c["type"] in ("Complete", "Failed") and c["status"] == "True"), {}
     )
     annotations = job["metadata"].get("annotations") or {}
-    kind = JobKind(_label(job, names.LABEL_STEP))
+    kind = JobKind(_label(job, names.LABEL_JOB_KIND))
     found = _pod(pod, kind) if pod else None
     return JobFact(
         name=job["metadata"]["name"],

@@ -44,13 +44,13 @@ def result_of(frames: FrameReader, step: Step) -> Result:
     text = frames.text()
     if text is None:
         return Incomplete(frames.flaw())
-    outcome = outcome_in(text)
+    outcome = parse_outcome(text)
     if outcome is None or outcome.step != step:
         return Incomplete(f"what the log ends with is no outcome of {step}")
     return Complete(outcome)
 
 
-def outcome_in(text: str) -> StepOutcome | None:
+def parse_outcome(text: str) -> StepOutcome | None:
     """The outcome; None when the text holds none."""
     try:
         outcome = StepOutcome.from_json(json.loads(text))

@@ -21,7 +21,7 @@ _MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, order=True)
-class Waiting:
+class QueueEntry:
     """A package that waits for a slot; ordered by arrival, an RFC 3339 time with microseconds."""
 
     arrived: str
@@ -55,8 +55,8 @@ class FairQueue:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lines: dict[str, list[Waiting]] = {}
-        self._arrivals: dict[NamespacedName, Waiting] = {}
+        self._lines: dict[str, list[QueueEntry]] = {}
+        self._arrivals: dict[NamespacedName, QueueEntry] = {}
         self._running: Mapping[str, int] = {}
         self._served: OrderedDict[str, int] = OrderedDict()
         self._turn = 0
@@ -67,7 +67,7 @@ class FairQueue:
     def __contains__(self, key: NamespacedName) -> bool:
         return key in self._arrivals
 
-    def add(self, mine: Waiting) -> None:
+    def add(self, mine: QueueEntry) -> None:
         """Stand in line, at the place of the arrival."""
         if self._arrivals.get(mine.key) == mine:
             return
@@ -130,7 +130,7 @@ class FairQueue:
     def _free(self) -> int:
         return self._limits.total - sum(self._running.values())
 
-    def _ranked(self, namespace: str) -> Iterator[tuple[tuple[int, int, str, str], Waiting]]:
+    def _ranked(self, namespace: str) -> Iterator[tuple[tuple[int, int, str, str], QueueEntry]]:
         for index, one in enumerate(self._lines[namespace]):
             yield self._rank(namespace, index), one
 

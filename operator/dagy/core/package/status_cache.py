@@ -21,7 +21,7 @@ from dagy_builder.contract import Artifact, Fault, Problem
 class Look(Enum):
     """The answer of a function below when status cannot tell."""
 
-    ASK = "ask S3"
+    UNKNOWN = "ask S3"
 
 
 def status_in(package: Mapping[str, Any]) -> DepPackageStatus:
@@ -45,7 +45,7 @@ def handled_tokens(status: DepPackageStatus) -> Tokens:
 def resolution_in(status: DepPackageStatus, plan: BuildPlan) -> Resolution | Look | None:
     """The lock of the present spec; None when there is known to be none."""
     if status.spec_hash != plan.spec_hash:
-        return Look.ASK
+        return Look.UNKNOWN
     if not status.lock_hash:
         return None
     warnings = tuple(status.validation.warnings) if status.validation else ()
@@ -60,10 +60,10 @@ def record_in(status: DepPackageStatus, plan: BuildPlan, resolution: Resolution)
         source = Source(origin.name, origin.slug) if origin else None
         return Record(artifact_of(kept), status.last_handled_build or "", source)
     if any(old.lock_hash == resolution.lock_hash for old in status.history):
-        return Look.ASK
+        return Look.UNKNOWN
     if status.spec_hash == plan.spec_hash and status.lock_hash == resolution.lock_hash:
         return None
-    return Look.ASK
+    return Look.UNKNOWN
 
 
 def rejection_in(status: DepPackageStatus, plan: BuildPlan) -> Failure | None:

@@ -10,7 +10,7 @@ from dagy.core.package.status_cache import status_in
 from dagy.model.status import ArtifactStatus, DepPackageStatus
 
 
-def believed_status(package: Mapping[str, Any], home: PackageHome) -> DepPackageStatus:
+def trusted_status(package: Mapping[str, Any], home: PackageHome) -> DepPackageStatus:
     """The package's status without what it says of objects that are not the package's.
 
     A status that says such things remembers nothing of the spec either, so that S3 is asked again for all of it.

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from dagy.adapters.authorities import added_authorities
 from dagy.adapters.kube.api import custom_path
 from dagy.adapters.kube.reviews import PodIdentity
-from dagy.core.attach.pin import AttachRequest, Refusal, Wanted
+from dagy.core.attach.pin import AttachRequest, PackageRef, Refusal
 from dagy.core.common.keys import FlowHome, ObjectKey
 from dagy.core.common.timestamp import timestamp
 from dagy.core.rest.reasons import ApiReason
@@ -63,7 +63,7 @@ class _Found:
 
 
 async def _packages(body: SignRequest, services: Services, pod: PodIdentity) -> list[_Found]:
-    wanted = tuple(Wanted(one.slug, one.sha256) for one in body.artifacts)
+    wanted = tuple(PackageRef(one.slug, one.sha256) for one in body.artifacts)
     request = AttachRequest(pod.namespace, wanted, pod.service_account)
     pinned = await services.lookup.plan(request, compare=False)
     if isinstance(pinned, Refusal):

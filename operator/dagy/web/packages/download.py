@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.responses import Response
 
 from dagy.core.common.timestamp import timestamp
-from dagy.core.package.trusted_status import believed_status
+from dagy.core.package.trusted_status import trusted_status
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.reasons import ApiReason
 from dagy.model.rest.packages import DownloadResponse
@@ -44,7 +44,7 @@ async def download_package(
     """The usable ZIP, from S3 directly."""
     found, files = await PACKAGES.get(caller, namespace, name), services.storage()
     package, home = rest_view.package_response(found), await services.home_of(found)
-    artifact = believed_status(found, home).artifact if home else None
+    artifact = trusted_status(found, home).artifact if home else None
     key = home.artifact_of(artifact.uri) if home and artifact else None
     if artifact is None or key is None:
         raise ProblemError(

@@ -16,7 +16,7 @@ from dagy.adapters.kube.api import Json, KubeApi, KubeError, namespaced
 from dagy.core.outcomes import logs
 from dagy.core.outcomes.facts import STEPS, JobFact, JobKind
 from dagy.core.outcomes.results import log_text
-from dagy.core.package.trusted_status import believed_status
+from dagy.core.package.trusted_status import trusted_status
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.reasons import ApiReason
 from dagy.model import constants as names
@@ -187,7 +187,7 @@ class _Source:
                 return
 
     async def _is_live(self, job: JobFact) -> bool:
-        selector = {names.LABEL_INPUT_HASH: job.input_hash, names.LABEL_STEP: job.kind}
+        selector = {names.LABEL_INPUT_HASH: job.input_hash, names.LABEL_JOB_KIND: job.kind}
         like = await self._services.looks.look(job.name, lambda: self._builds.jobs(selector))
         return any(other.name == job.name and other.live for other in like)
 
@@ -197,7 +197,7 @@ class _Source:
         files, home = self._services.storage(), await self._services.home_of(package)
         if home is None:
             return None
-        key = home.key_of((job.log_uri if job else "") or logs.kept_log(believed_status(package, home), self._kind))
+        key = home.key_of((job.log_uri if job else "") or logs.kept_log(trusted_status(package, home), self._kind))
         return await asyncio.to_thread(files.text, key) if key else None
 
 

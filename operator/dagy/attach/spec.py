@@ -13,13 +13,13 @@ PACKAGES = f"{ROOT}/packages"
 FLOW = f"{ROOT}/flow"
 TOKEN_FOLDER = "/var/run/secrets/dagy.io"  # noqa: S105 a folder, no token
 TOKEN_FILE = "token"  # noqa: S105
-ORDER_VARIABLE = "DAGY_ATTACH"
+SPEC_VARIABLE = "DAGY_ATTACH"
 AUTHORITY_VARIABLE = "DAGY_API_CA"
 SIGN_PATH = "/artifacts:sign"
 
 
 @dataclasses.dataclass(frozen=True)
-class Item:
+class AttachItem:
     """One ZIP to bring. `slug` is empty for the flow's own code."""
 
     slug: str
@@ -49,11 +49,11 @@ class Item:
 
 
 @dataclasses.dataclass(frozen=True)
-class Order:
+class AttachSpec:
     """Everything that a pod needs. No credential is part of it."""
 
     api_url: str
-    items: tuple[Item, ...]
+    items: tuple[AttachItem, ...]
     namespace: str = ""
     """Namespace of the flow's deployment."""
     deployment: str = ""
@@ -67,7 +67,7 @@ class Order:
     def from_text(cls, text: str) -> Self:
         """Read what `to_text` wrote. Raises ValueError, TypeError or KeyError for anything else."""
         data: dict[str, Any] = json.loads(text)
-        return cls(**{**data, "items": tuple(Item(**item) for item in data["items"])})
+        return cls(**{**data, "items": tuple(AttachItem(**item) for item in data["items"])})
 
     def sign_request(self) -> Mapping[str, Any]:
         """The body of the API's request for URLs."""
