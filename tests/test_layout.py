@@ -26,3 +26,11 @@ def test_modules_and_functions_stay_readable(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno
             assert node.end_lineno - node.lineno < 50, f"{node.name} is too long to be read at once"
+
+
+PACKAGES = sorted({path.parent for path in SOURCES if not path.is_relative_to(ROOT / "tests")})
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_folder_is_seen_at_one_look(folder: Path) -> None:
+    assert len(list(folder.glob("*.py"))) <= 14, "give what belongs together a package of its own"

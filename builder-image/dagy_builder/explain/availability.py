@@ -78,11 +78,11 @@ def availability(
         found = Availability(Obstacle.NO_RELEASE, left_out=_left_out(wanted, versions))
     elif not live:
         found = _withdrawn(offered, target, sources)
-    elif any(_fits(file, target, sources) for file in live):
+    elif any(fits(file, target, sources) for file in live):
         found = Availability(None)
     else:
         found = replace(_why_none_fits(live, target, sources), works_with=_works_with(live, target, sources))
-    newest = _newest(files, lambda file: _fits(file, target, sources) and not excludes(file.requires_python, target))
+    newest = _newest(files, lambda file: fits(file, target, sources) and not excludes(file.requires_python, target))
     latest = _newest(files, lambda file: not excludes(file.requires_python, target))
     known = frozenset(str(version) for version in versions)
     return replace(
@@ -98,7 +98,7 @@ def _withdrawn(offered: Sequence[IndexFile], target: Target, sources: bool) -> A
         str(version),
         only_one=len({file.version for file in offered}) == 1,
         reason=next((file.withdrawn for file in release if file.withdrawn), ""),
-        when_pinned=any(_fits(file, target, sources) for file in release),
+        when_pinned=any(fits(file, target, sources) for file in release),
     )
 
 
@@ -158,7 +158,8 @@ def _pins(wanted: SpecifierSet, version: Version) -> bool:
     return any(clause.operator in ("==", "===") and clause.version == str(version) for clause in wanted)
 
 
-def _fits(file: IndexFile, target: Target, sources: bool) -> bool:
+def fits(file: IndexFile, target: Target, sources: bool) -> bool:
+    """Whether the file can be installed for the target; `sources`: a source distribution may be."""
     if _is_older(target, file.requires_python):
         return False
     return sources if file.tags is None else not file.tags.isdisjoint(target.tag_set)
@@ -175,7 +176,7 @@ def _works_with(live: Sequence[IndexFile], target: Target, sources: bool) -> tup
     return tuple(
         other.python_version
         for other in others
-        if any(_fits(file, other, sources) and not excludes(file.requires_python, other) for file in live)
+        if any(fits(file, other, sources) and not excludes(file.requires_python, other) for file in live)
     )
 
 

@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from dagy_builder.contract import Reason
-from dagy_builder.explain.availability import excludes
+from dagy_builder.explain.availability import excludes, fits
 from dagy_builder.explain.search import Resolver, Search
 from dagy_builder.indexes.page import IndexFile
 from dagy_builder.requirement import Asked
@@ -26,6 +26,7 @@ from dagy_builder.target import Target
 from dagy_builder.uv.lock import LockedPackage
 
 _OLD = timedelta(days=550)
+_FAR = timedelta(days=1100)
 _MOST = 20
 _SECONDS = 5.0
 _FOR_WANT_OF_WHEELS = (Reason.NO_WHEEL, Reason.PYTHON_INCOMPATIBLE)
@@ -78,7 +79,7 @@ def _told(
 ) -> str | None:
     asked, newest = chosen.asked, _newest_wanted(chosen.asked, files, target)
     uploaded = f" of {chosen.uploaded:%Y-%m}" if chosen.uploaded else ""
-    if newest is not None and newest > chosen.version:
+    if newest is not None and newest > chosen.version and not _is_near(chosen, newest, files, target):
         exact = Requirement(str(asked.requirement))
         exact.specifier = SpecifierSet(f"=={newest}")
         pinned = Asked(str(exact), exact)
@@ -92,6 +93,16 @@ def _told(
             f"ask for {asked.name}=={chosen.version}."
         )
     return None
+
+
+def _is_near(chosen: _Chosen, newest: Version, files: Sequence[IndexFile], target: Target) -> bool:
+    """Whether other requirements hold it back, most likely: the newest release has a wheel, and is hardly newer.
+
+    Only a resolver knows for certain, and takes longer for it than for many a whole list.
+    """
+    wheels = [file for file in files if file.version == newest and fits(file, target, sources=False)]
+    times = [file.uploaded for file in wheels if file.uploaded]
+    return chosen.uploaded is not None and bool(times) and chosen.uploaded > min(times) - _FAR
 
 
 def _newest_wanted(asked: Asked, files: Sequence[IndexFile], target: Target) -> Version | None:
