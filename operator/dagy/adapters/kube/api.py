@@ -11,9 +11,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from typing import Any, TypeVar, cast
 
 import aiohttp
-from kubernetes.aio import client, config
+from kubernetes.aio import client
 
 from dagy.adapters.kube.answers import Json, KubeError, kube_error, slim
+from dagy.adapters.kube.configuration import configuration_of, without_identity
 from dagy.adapters.kube.paths import GROUP_PATHS, custom_path, deppackage_path, flowdeployment_path, namespaced
 from dagy.model import constants as names
 
@@ -53,7 +54,7 @@ class KubeApi:
 
         `manager`: whose the fields are that are written.
         """
-        return cls(client.ApiClient(await _configuration(kubeconfig)), manager=manager)
+        return cls(client.ApiClient(await configuration_of(kubeconfig)), manager=manager)
 
     @classmethod
     async def connect_without_identity(cls, manager: str, kubeconfig: str | None = None) -> KubeApi:
@@ -62,7 +63,7 @@ class KubeApi:
         The certificate and the token of this process are left out: a request must never be made with more rights than
         its caller's.
         """
-        configuration = _without_identity(await _configuration(kubeconfig))
+        configuration = without_identity(await configuration_of(kubeconfig))
         return cls(client.ApiClient(configuration), token="", manager=manager)
 
     @property
@@ -272,26 +273,3 @@ class KubeApi:
         except KubeError as error:
             if error.status != 404:
                 raise
-
-
-async def _configuration(kubeconfig: str | None) -> client.Configuration:
-    configuration = client.Configuration()
-    if kubeconfig:
-        await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
-        return configuration
-    try:
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except config.ConfigException:
-        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    return configuration
-
-
-def _without_identity(whole: client.Configuration) -> client.Configuration:
-    """Where the server is and whom to trust, copied by name, so that nothing else can come along."""
-    bare = client.Configuration()
-    for setting in ("host", "ssl_ca_cert", "ca_cert_data", "verify_ssl", "disable_strict_ssl_verification",
-                    "tls_server_name", "proxy", "proxy_headers"):  # fmt: skip
-        setattr(bare, setting, getattr(whole, setting))
-    # Callers share the connections, and must not share a cookie that some proxy before the API server hands out.
-    bare.client_session_kwargs = {"cookie_jar": aiohttp.DummyCookieJar()}
-    return bare

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagy.adapters.kube.api import KubeApi, KubeError, custom_path
+from dagy.adapters.kube.shared_reads import SharedReads
 from dagy.core.common.keys import Location, PackageHome
 from dagy.core.common.slug import Claim, OwnedSlug, claim_in, is_slug, owned
 from dagy.model import constants as names
@@ -18,9 +19,10 @@ class Claims:
 
     def __init__(self, api: KubeApi) -> None:
         self._api = api
+        self.namespace_uid = SharedReads(self._namespace_uid)
+        """UID of the namespace as it is now; empty when there is none. The packages of one ask all at once."""
 
-    async def namespace_uid(self, namespace: str) -> str:
-        """UID of the namespace as it is now; empty when there is none."""
+    async def _namespace_uid(self, namespace: str) -> str:
         found = await self._api.get(f"/api/v1/namespaces/{namespace}")
         return str(found["metadata"]["uid"]) if found else ""
 

@@ -1,0 +1,35 @@
+"""One request for all who ask for the same thing while another is under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class SharedReads(Generic[K, V]):
+    """What somebody gets was asked for after they came, so it is as new as by a request of their own."""
+
+    def __init__(self, read: Callable[[K], Awaitable[V]]) -> None:
+        self._read = read
+        self._running: dict[K, asyncio.Task[V]] = {}
+        self._next: dict[K, asyncio.Task[V]] = {}
+
+    async def __call__(self, key: K) -> V:
+        """The answer. Raises what `read` raises, to each of those who share it."""
+        if key not in self._next:
+            self._next[key] = asyncio.create_task(self._after(self._running.get(key), key))
+        return await asyncio.shield(self._next[key])
+
+    async def _after(self, earlier: asyncio.Task[V] | None, key: K) -> V:
+        if earlier:
+            await asyncio.wait([earlier])
+        mine = self._running[key] = self._next.pop(key)
+        try:
+            return await self._read(key)
+        finally:
+            if self._running.get(key) is mine:
+                del self._running[key]
