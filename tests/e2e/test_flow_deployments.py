@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from mypy_boto3_s3.client import S3Client
 
-from dagy.core.flows.revisions import revisions_in
-from dagy.core.flows.rollback import rollback_patch
+from dagy.core.flows.revisions import revisions_in, rollback_patch
 from tests.e2e.artifacts import keys_below
 from tests.e2e.kube import Json, Kube, KubectlError, condition, package
 

@@ -19,8 +19,7 @@ from dagy.web.packages import routes as packages
 from dagy.web.readiness import Readiness
 from dagy.web.serving import api_gate, problems
 from dagy.web.serving.callers import Callers
-from dagy.web.serving.gate import Gate
-from dagy.web.serving.limits import Uncached
+from dagy.web.serving.gate import Gate, Uncached
 from dagy.web.serving.parameters import problems as problem_answers
 from dagy.web.serving.services import Services
 

@@ -8,7 +8,7 @@ import pytest
 
 from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.kube.api import flowdeployment_path
-from dagy.core.flows.rollback import rollback_patch, unknown_revision
+from dagy.core.flows.revisions import rollback_patch, unknown_revision
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.flow_controller import CODE, FlowRig, annotations_of, run
 

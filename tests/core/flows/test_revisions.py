@@ -12,8 +12,16 @@ from hypothesis import strategies as st
 
 from dagy.core.flows import states as flow_states
 from dagy.core.flows.plan import flow_plan_of, flow_status_in, request_for, revision_of, stored_bytes
-from dagy.core.flows.revisions import Pin, counted, number_in, pins_in, revision_object, revisions_in, surplus
-from dagy.core.flows.rollback import rollback_patch
+from dagy.core.flows.revisions import (
+    Pin,
+    counted,
+    number_in,
+    pins_in,
+    revision_object,
+    revisions_in,
+    rollback_patch,
+    surplus,
+)
 from dagy.core.flows.states import Seen, ToDeploy, flow_state_of, pinned_packages
 from dagy.core.flows.status import HISTORY_BYTES, flow_status_of
 from dagy.model.flowdeployment import FlowDeploymentSpec, FlowSource

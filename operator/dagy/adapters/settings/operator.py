@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dagy.adapters.settings.pods import BuildPodSettings
 from dagy.core.common.keys import Location
 from dagy.core.flows.plan import FlowSettings
+from dagy.core.jobs.build_pods import S3Settings
 from dagy.core.jobs.index_hosts import HostRules
 from dagy.core.jobs.index_pod import IndexSettings
 from dagy.core.jobs.manifests import JobSettings
-from dagy.core.jobs.s3_pod import S3Settings
 from dagy.core.outcomes.facts import JobKind
 from dagy.core.package.queue import Limits, limits_of
 

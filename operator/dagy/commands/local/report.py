@@ -15,8 +15,7 @@ from dagy.commands.local.plan import Given
 from dagy.commands.local.steps import LocalResult
 from dagy.commands.problem_lines import headline, numbered
 from dagy.core.common.failure import Failure
-from dagy.core.package.malformed import malformed
-from dagy.core.package.plan import BuildPlan
+from dagy.core.package.plan import BuildPlan, malformed_failure
 from dagy.core.requirements.files import Malformed, Merge
 from dagy.core.requirements.files.merge import LIST_IS_FULL
 from dagy.core.requirements.files.report import as_json as check_as_json
@@ -52,7 +51,7 @@ class Report:
     def failure(self) -> Failure | None:
         """Why it failed, in the words in which the operator would put it."""
         if self.result is None:
-            return malformed(self.plan)
+            return malformed_failure(self.plan)
         if self.result.last.ok:
             return None
         from dagy.core.outcomes.diagnosis import failure_of

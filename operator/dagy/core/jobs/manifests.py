@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dagy.core.common.resources import bounded_resources, trusted_resources
-from dagy.core.jobs.build_pods import BuildPods, pod_fields
+from dagy.core.jobs.build_pods import BuildPods, S3Settings, pod_fields, s3_volumes, with_s3
 from dagy.core.jobs.index_pod import (
     ENVIRONMENT,
     GATEWAY,
@@ -36,7 +36,6 @@ from dagy.core.jobs.pod_security import (
     work_mounts,
     work_volumes,
 )
-from dagy.core.jobs.s3_pod import S3Settings, s3_volumes, with_s3
 from dagy.core.outcomes.facts import STEPS, JobKind
 from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan, digest

@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from dagy.core import requirements
+from dagy.core.common.failure import Failure
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.spec import BuildOptions, BuildPolicy, DepPackageSpec, Index, Platform
-from dagy_builder.contract import BuildRequest
+from dagy_builder.contract import BuildRequest, Fault, Problem, Reason
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,13 @@ def _index_identity(index: Index) -> dict[str, Any]:
 def digest(value: Any) -> str:
     """SHA-256 (hex) of a JSON-ready value in canonical form."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def malformed_failure(plan: BuildPlan) -> Failure:
+    """The failure of a plan whose list holds entries that are no requirements (`normalized.errors`)."""
+    errors = plan.normalized.errors
+    problems = tuple(Problem(message=e.message, requirement=e.text, hint=e.hint) for e in errors)
+    first = f"{errors[0].message} {errors[0].hint or ''}".strip()
+    others = len(errors) - 1
+    more = f" {others} more cannot be read; see status.validation.errors." if others else ""
+    return Failure(Reason.MALFORMED_REQUIREMENT, first + more, Fault.USER, problems)

@@ -13,12 +13,10 @@ from dagy.core.common.failure import Failure
 from dagy.core.outcomes.diagnosis import Progress, Success, standing_of
 from dagy.core.outcomes.facts import JobFact, JobKind
 from dagy.core.package import reuse
-from dagy.core.package.attempts import has_failed, in_a_row, latest, verdict_of
+from dagy.core.package.attempts import has_failed, in_a_row, latest, retry_at, verdict_of
 from dagy.core.package.lost import failure_of_loss, is_news, open_loss
-from dagy.core.package.malformed import malformed
 from dagy.core.package.observed import Observed, Record, Resolution
-from dagy.core.package.plan import BuildPlan, Tokens, digest
-from dagy.core.package.retry import retry_at
+from dagy.core.package.plan import BuildPlan, Tokens, digest, malformed_failure
 from dagy.core.package.reuse import Source
 from dagy_builder.contract import Fault
 
@@ -175,7 +173,7 @@ def build_hash(plan: BuildPlan, lock_hash: str, handled: Tokens) -> str:
 def state_of(plan: BuildPlan, seen: Observed, now: datetime) -> State:
     """Where the package stands."""
     if plan.normalized.errors:
-        return Invalid(malformed(plan))
+        return Invalid(malformed_failure(plan))
     if seen.blocked:
         return Blocked(seen.blocked)
     resolution = seen.resolution

@@ -7,12 +7,11 @@ from typing import Self
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import Specifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 from typing_extensions import override
 
-from dagy.core.requirements import specifiers
 from dagy.core.requirements.admission import check_length, check_text
 from dagy.core.requirements.direct_url import check_url
 from dagy.core.requirements.errors import ErrorCode, RequirementError
@@ -43,7 +42,7 @@ class Dependency:
     @property
     def version_spec(self) -> str:
         """The canonical text of the specifiers, e.g. ">=2.31.0,<2.32.0"; empty means any version."""
-        return specifiers.text_of(self.specifier)
+        return text_of(self.specifier)
 
     def without_marker(self) -> Self:
         """The same dependency, wanted everywhere."""
@@ -77,7 +76,7 @@ def parse_dependency(text: str) -> Dependency:
         name=parsed.name,
         normalized_name=canonicalize_name(parsed.name),
         extras=tuple(sorted({canonicalize_name(extra) for extra in parsed.extras})),
-        specifier=specifiers.canonical(parsed.specifier),
+        specifier=canonical(parsed.specifier),
         url=url,
         marker=parsed.marker,
     )
@@ -107,6 +106,31 @@ def _check_versions(specifier: SpecifierSet, text: str) -> None:
         raise RequirementError(
             ErrorCode.UNSATISFIABLE,
             text,
-            f'No version can satisfy "{specifiers.text_of(specifier)}".',
+            f'No version can satisfy "{text_of(specifier)}".',
             "Widen the range, or keep one of the bounds.",
         )
+
+
+# As people write them: from the lower bound to the upper one, then the exceptions.
+_ORDER = {"===": 0, "==": 1, "~=": 2, ">=": 3, ">": 4, "<": 5, "<=": 6, "!=": 7}
+
+
+def canonical(specifier: SpecifierSet) -> SpecifierSet:
+    """The same set with normalized versions and without repetitions."""
+    return SpecifierSet(text_of(specifier)) if specifier else specifier
+
+
+def text_of(specifier: SpecifierSet) -> str:
+    """The set as text, e.g. ">=2.31.0,<2.32.0": lower bound, upper bound, exclusions.
+
+    Versions are normalized (PEP 440), but keep their number of parts. The versions of "===" must be versions, too.
+    """
+    return ",".join(text for *_, text in sorted({_sort_key(one) for one in specifier}))
+
+
+def _sort_key(one: Specifier) -> tuple[int, Version, str]:
+    wildcard = ".*" if one.version.endswith(".*") else ""
+    version = Version(one.version.removesuffix(".*"))
+    # "===" compares texts (PEP 440), so its text stays.
+    text = str(one) if one.operator == "===" else f"{one.operator}{version}{wildcard}"
+    return _ORDER[one.operator], version, text

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Response
 from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.kube.api import Json, KubeApi, KubeError
 from dagy.core.flows.jobs import nothing_to_run, run_of
-from dagy.core.flows.rollback import rollback_patch, unknown_revision
+from dagy.core.flows.revisions import rollback_patch, unknown_revision
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.reasons import ApiReason
 from dagy.model.base import NamespacedName
