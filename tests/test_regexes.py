@@ -31,7 +31,7 @@ _BOUNDED = {
         ],
         "uv's account of one package, read in that package's own Job, which its deadline ends",
     ),
-    "dagy_builder.archive.archive_rules": "its texts are the first lines of scripts",
+    "dagy_builder.archive.rules": "its texts are the first lines of scripts",
 }
 """Modules whose texts are short, or nobody's but their author's: they are not tried."""
 

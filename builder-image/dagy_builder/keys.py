@@ -12,8 +12,9 @@ import json
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from dagy_builder.platforms import MACHINES
+
 _HASH_DIGITS = 16  # 64 bits: enough to tell apart the builds below one package's prefix
-_PLATFORM_CPU = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 class Described(Protocol):
@@ -43,7 +44,7 @@ class Described(Protocol):
 def target_name(python_version: str, architecture: str, glibc: str) -> str:
     """The target as one word, made like a wheel's tags (PEP 425, PEP 600): "cp312-manylinux_2_28_x86_64"."""
     interpreter = "cp" + python_version.replace(".", "")
-    return f"{interpreter}-manylinux_{glibc.replace('.', '_')}_{_PLATFORM_CPU[architecture]}"
+    return f"{interpreter}-manylinux_{glibc.replace('.', '_')}_{MACHINES[architecture]}"
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ _SOURCE_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedRequirement:
     """A requirement as the user gave it, and parsed."""
 
     text: str
@@ -43,20 +43,20 @@ class Asked:
         """The normalized name (PEP 503)."""
         return canonicalize_name(self.requirement.name)
 
-    def without_version(self) -> Asked:
+    def without_version(self) -> ParsedRequirement:
         """The same package with the same extras and marker, in any version."""
         relaxed = Requirement(str(self.requirement))
         relaxed.specifier = SpecifierSet()
-        return Asked(str(relaxed), relaxed)
+        return ParsedRequirement(str(relaxed), relaxed)
 
 
-def parse_requirements(texts: Iterable[str]) -> list[Asked]:
+def parse_requirements(texts: Iterable[str]) -> list[ParsedRequirement]:
     """The requirements, parsed (PEP 508). Raises StepError with a Problem for each one that may not reach uv."""
-    parsed: list[Asked] = []
+    parsed: list[ParsedRequirement] = []
     problems: list[Problem] = []
     for text in texts:
         try:
-            parsed.append(Asked(text, parse_requirement(text)))
+            parsed.append(ParsedRequirement(text, parse_requirement(text)))
         except ValueError as error:
             shown = _shown(text)
             problems.append(Problem(message=f"{shown!r}: {error}", requirement=shown, why=str(error)))
@@ -128,6 +128,6 @@ def _check_file(name: str, url: str) -> None:
         raise ValueError(f"its URL leads to a file of {named}. Write {named} @ ..., or correct the URL.")
 
 
-def requirements_file(requirements: Iterable[Asked]) -> str:
+def requirements_file(requirements: Iterable[ParsedRequirement]) -> str:
     """The requirements in one order, one a line, so that the order in which they were given changes nothing."""
     return "".join(f"{line}\n" for line in sorted({str(asked.requirement) for asked in requirements}))

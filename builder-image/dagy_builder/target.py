@@ -12,11 +12,8 @@ from packaging import tags
 from dagy_builder import keys
 from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
+from dagy_builder.platforms import MACHINES
 
-PYTHON_VERSIONS = ("3.10", "3.11", "3.12", "3.13")
-"""Python versions that packages can be for."""
-
-_CPU = {"amd64": "x86_64", "arm64": "aarch64"}
 # The glibc versions that this uv knows as --python-platform.
 _GLIBC_MINORS = (17, 28, *range(31, 41))
 # Names that PEP 600 keeps as aliases of older manylinux policies.
@@ -37,7 +34,7 @@ class Target:
         """The request's target. Raises StepError when this builder doesn't know it."""
         minors = [f"2.{minor}" for minor in _GLIBC_MINORS]
         for what, value, known in (
-            ("CPU architecture", request.architecture, list(_CPU)),
+            ("CPU architecture", request.architecture, list(MACHINES)),
             ("glibc version", request.glibc, minors),
         ):
             if value not in known:
@@ -55,7 +52,7 @@ class Target:
     @property
     def cpu(self) -> str:
         """The CPU as wheels' tags call it."""
-        return _CPU[self.architecture]
+        return MACHINES[self.architecture]
 
     @property
     def name(self) -> str:

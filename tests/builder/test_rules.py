@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagy_builder import keys
-from dagy_builder.archive import archive_rules as content
+from dagy_builder.archive import rules
+from dagy_builder.archive.records import fingerprint, rewritten_record
 from dagy_builder.contract import BuildRequest, Problem, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError, exit_code_of
 from dagy_builder.limits import Limits
@@ -133,19 +134,19 @@ def test_limits_come_from_the_environment() -> None:
     ],
 )
 def test_portable_scripts(before: bytes, after: bytes) -> None:
-    assert content.portable_script(before) == after
-    assert content.portable_script(after) == after
+    assert rules.portable_script(before) == after
+    assert rules.portable_script(after) == after
 
 
 def test_record_follows_what_is_left_out() -> None:
     record = b"bin/x,sha256=old,3\na/__pycache__/b.pyc,,\na-1.dist-info/INSTALLER,sha256=q,2\na.py,sha256=z,1\na-1.dist-info/RECORD,,\n"
-    new = content.rewritten_record(record, {"bin/x": content.fingerprint(b"hello")}, "3.12").decode().splitlines()
+    new = rewritten_record(record, {"bin/x": fingerprint(b"hello")}, "3.12").decode().splitlines()
     assert new == [
         "bin/x,sha256=LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ,5",
         "a.py,sha256=z,1",
         "a-1.dist-info/RECORD,,",
     ]
-    assert content.rewritten_record(b"\xff\xfe", {}, "3.12") == b"\xff\xfe"
+    assert rewritten_record(b"\xff\xfe", {}, "3.12") == b"\xff\xfe"
 
 
 @pytest.mark.parametrize(
@@ -162,4 +163,4 @@ def test_record_follows_what_is_left_out() -> None:
     ],
 )
 def test_what_is_left_out(path: str, out: bool) -> None:
-    assert content.is_left_out(path, "3.12") is out
+    assert rules.is_left_out(path, "3.12") is out

@@ -14,8 +14,8 @@ from dagy.commands.requirements.commands import Python
 from dagy.core.requirements import Target, parse_dependency
 from dagy.core.requirements.files import merge, read_requirements
 from dagy.core.requirements.files.report import as_json
-from dagy.model.constants import PYTHON_VERSIONS
 from dagy.model.spec import DepPackageSpec
+from dagy_builder.platforms import PYTHON_VERSIONS
 from tests.fakes import local_commands as local
 
 GOOD = "# ours\nNumPy>=2\npywin32; sys_platform == 'win32'\n"

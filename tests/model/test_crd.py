@@ -15,6 +15,7 @@ from dagy.model.__main__ import render
 from dagy.model.base import ApiModel
 from dagy.model.crd import crd_files, structural_schema
 from dagy.model.spec import DepPackageSpec
+from dagy_builder.platforms import PYTHON_VERSIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,7 +55,7 @@ def test_what_a_structural_schema_cannot_say_is_refused() -> None:
 
 
 def test_python_versions_are_the_same_everywhere() -> None:
-    assert structural_schema(DepPackageSpec)["properties"]["pythonVersion"]["enum"] == list(names.PYTHON_VERSIONS)
+    assert structural_schema(DepPackageSpec)["properties"]["pythonVersion"]["enum"] == list(PYTHON_VERSIONS)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "manifests/samples").glob("*.yaml")), ids=lambda p: p.name)

@@ -13,10 +13,17 @@ from pathlib import Path
 
 import deflate
 
-from dagy_builder.archive import archive_rules as content
+from dagy_builder.archive import rules
 from dagy_builder.archive.native import Linked, link_warnings, linked
-from dagy_builder.archive.records import overlap_warnings, overlaps, owners, recorded_hashes
-from dagy_builder.archive.standard_library import shadow_warnings, shadowed_module
+from dagy_builder.archive.records import (
+    Fingerprint,
+    fingerprint,
+    overlap_warnings,
+    overlaps,
+    owners,
+    recorded_hashes,
+    rewritten_record,
+)
 from dagy_builder.archive.tree import TreeFile, TreeReader, scan
 from dagy_builder.archive.zipwriter import DEFLATED, STORED, Member, ZipWriter
 from dagy_builder.contract import BuildRequest, Fault, Reason
@@ -75,8 +82,8 @@ def package(
     ZIP, for somebody who already reads it.
     """
     scanned = scan(tree, limits, may_link=not runs_package_code(request))
-    files = [file for file in scanned if not content.is_left_out(file.path, request.python_version)]
-    if not any(content.is_record(file.path) for file in files):
+    files = [file for file in scanned if not rules.is_left_out(file.path, request.python_version)]
+    if not any(rules.is_record(file.path) for file in files):
         raise StepError(Reason.TREE_REFUSED, "Nothing is installed, so there is nothing to package. Add a dependency.")
     out.mkdir(parents=True, exist_ok=True)
     root_fd = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
@@ -104,7 +111,7 @@ def package(
         size_bytes=written.zip.size,
         uncompressed_bytes=written.uncompressed_bytes,
         file_count=len(files),
-        package_count=sum(content.is_record(file.path) for file in files),
+        package_count=sum(rules.is_record(file.path) for file in files),
         zip_importable=not written.native and (can_read_zip64 or not written.zip.is_zip64),
         warnings=tuple(warnings),
     )
@@ -115,7 +122,7 @@ def package(
 def _write_sbom(request: BuildRequest, lock_text: str, root_fd: int, files: Sequence[TreeFile], out: Path) -> None:
     from dagy_builder.archive.sbom import METADATA_BYTES, SBOM, sbom  # 60 ms, for whoever uploads
 
-    described = [file for file in files if content.is_metadata(file.path) and file.size <= METADATA_BYTES]
+    described = [file for file in files if rules.is_metadata(file.path) and file.size <= METADATA_BYTES]
     with TreeReader(root_fd) as reader:
         (out / SBOM).write_bytes(sbom(lock_text, request, [bytes(reader.read(file)) for file in described]))
 
@@ -176,7 +183,7 @@ def _packed(request: BuildRequest, files: Sequence[TreeFile], root_fd: int, leve
         if file.path in records:
             return records[file.path], None
         if file.path in scripts:
-            return content.portable_script(reader.read(file)), None
+            return rules.portable_script(reader.read(file)), None
         return reader.read(file), recorded.get(file.path)
 
     return _in_parallel(pack, files)
@@ -195,41 +202,41 @@ def _pack(file: TreeFile, data: bytes, recorded: str | None, level: int) -> _Pac
     member = Member(file.path, file.executable, method, deflate.crc32(data), len(data), stored)
     mode = "0755" if file.executable else "0644"
     line = f"{mode} {digest} {file.path}\n"
-    native = content.is_native(file.path, data)
+    native = rules.is_native(file.path, data)
     return _Packed(member, line, native, linked(file.path, data) if native else None)
 
 
 def _records(reader: TreeReader, files: Iterable[TreeFile]) -> Iterator[tuple[str, bytes]]:
-    return ((file.path, reader.read(file)) for file in files if content.is_record(file.path))
+    return ((file.path, reader.read(file)) for file in files if rules.is_record(file.path))
 
 
 def _warnings(scanned: Sequence[TreeFile], root_fd: int, python_version: str) -> list[str]:
     """What is to be told about the tree: modules that Python has itself, and files that two distributions bring."""
-    shadowing = [file.path for file in scanned if shadowed_module(file.path, python_version)]
+    shadowing = [file.path for file in scanned if rules.shadowed_module(file.path, python_version)]
     with TreeReader(root_fd) as reader:
         whose = owners(_records(reader, scanned)) if shadowing else {}
         overlapping = overlaps(_records(reader, scanned), python_version)
-    return [*shadow_warnings(shadowing, whose, python_version), *overlap_warnings(overlapping)]
+    return [*rules.shadow_warnings(shadowing, whose, python_version), *overlap_warnings(overlapping)]
 
 
-def _python_scripts(reader: TreeReader, files: Iterable[TreeFile]) -> dict[str, content.Fingerprint]:
+def _python_scripts(reader: TreeReader, files: Iterable[TreeFile]) -> dict[str, Fingerprint]:
     """The scripts that are started by a Python, with what RECORD says of them once they are portable.
 
     Of other programs, which may be large, only the beginning is read.
     """
     found = {}
     for file in files:
-        if content.is_script(file.path):
-            head = reader.head(file, content.SCRIPT_HEAD_BYTES)
-            if content.portable_script(head) != head:
-                found[file.path] = content.fingerprint(content.portable_script(reader.read(file)))
+        if rules.is_script(file.path):
+            head = reader.head(file, rules.SCRIPT_HEAD_BYTES)
+            if rules.portable_script(head) != head:
+                found[file.path] = fingerprint(rules.portable_script(reader.read(file)))
     return found
 
 
 def _rewritten_records(
-    reader: TreeReader, files: Iterable[TreeFile], scripts: Mapping[str, content.Fingerprint], python_version: str
+    reader: TreeReader, files: Iterable[TreeFile], scripts: Mapping[str, Fingerprint], python_version: str
 ) -> dict[str, bytes]:
-    return {path: content.rewritten_record(data, scripts, python_version) for path, data in _records(reader, files)}
+    return {path: rewritten_record(data, scripts, python_version) for path, data in _records(reader, files)}
 
 
 def _in_parallel(

@@ -1,20 +1,32 @@
 """What the RECORDs of an installed tree (PEP 376) say together: whose a file is, and what is of two distributions.
 
+It is read here alone, and rewritten to match what goes into the ZIP.
+
 An installer writes wheels side by side, so of two that bring one path any may be the last to write it. The order here
 decides instead: of distributions in the order of their normalized names, the last one wins. Pure.
 """
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
+import io
+import posixpath
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from dagy_builder.archive import archive_rules as content
+from packaging.utils import canonicalize_name
+
+from dagy_builder.archive.rules import is_left_out
 
 _MOST_WARNINGS, _MOST_PATHS = 5, 3
 
 Record = tuple[str, bytes]
 """Path and content of a RECORD."""
+Fingerprint = tuple[str, str]
+"""Hash and size of a file, as a RECORD has them."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,7 @@ def recorded_hashes(records: Iterable[Record]) -> dict[str, str]:
     """Each path's SHA-256 (hex), as the distribution says that wins it."""
     found: dict[str, str] = {}
     for _, data in _in_order(records):
-        found |= content.recorded_hashes(data)
+        found |= _hashes_in(data)
     return found
 
 
@@ -38,15 +50,15 @@ def overlaps(records: Iterable[Record], python_version: str) -> list[Overlap]:
     first: dict[str, tuple[str, str]] = {}
     shared: dict[str, dict[str, str]] = {}
     for record, data in _in_order(records):
-        name = content.distribution_of(record)
-        for path, digest in content.recorded_hashes(data).items():
+        name = _distribution_of(record)
+        for path, digest in _hashes_in(data).items():
             other, others = first.setdefault(path, (name, digest))
             if other != name:
                 shared.setdefault(path, {other: others})[name] = digest
     return [
         Overlap(path, tuple(sorted(brought)))
         for path, brought in sorted(shared.items())
-        if len(set(brought.values())) > 1 and not content.is_left_out(path, python_version)
+        if len(set(brought.values())) > 1 and not is_left_out(path, python_version)
     ]
 
 
@@ -71,7 +83,7 @@ def _warning(names: tuple[str, ...], paths: list[str]) -> str:
 
 
 def _in_order(records: Iterable[Record]) -> list[Record]:
-    return sorted(records, key=lambda record: (content.distribution_of(record[0]), record[0]))
+    return sorted(records, key=lambda record: (_distribution_of(record[0]), record[0]))
 
 
 def winners(found: Iterable[Overlap]) -> list[str]:
@@ -83,5 +95,55 @@ def owners(records: Iterable[Record]) -> Mapping[str, str]:
     """Whose each path is: the normalized name of the distribution that wins it."""
     found: dict[str, str] = {}
     for record, data in _in_order(records):
-        found |= content.owned_paths(record, data)
+        name = _distribution_of(record)
+        found |= {posixpath.normpath(row[0]): name for row in _rows(data) or () if row}
     return found
+
+
+def fingerprint(content: bytes) -> Fingerprint:
+    """What a RECORD says of a file with this content."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return f"sha256={digest}", str(len(content))
+
+
+def rewritten_record(content: bytes, rewritten: Mapping[str, Fingerprint], python_version: str) -> bytes:
+    """RECORD without the files that are left out, and with other hashes for those in `rewritten`.
+
+    What is no readable RECORD stays as it is: it is data of the package, and nothing depends on it.
+    """
+    rows = _rows(content)
+    if rows is None:
+        return content
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        path = posixpath.normpath(row[0]) if row else ""
+        if not row or is_left_out(path, python_version):
+            continue
+        writer.writerow([row[0], *rewritten[path]] if path in rewritten else row)
+    return text.getvalue().encode()
+
+
+def _distribution_of(record: str) -> str:
+    """The normalized name of the distribution whose RECORD has this path."""
+    return canonicalize_name(record.partition("/")[0].removesuffix(".dist-info").rpartition("-")[0])
+
+
+def _hashes_in(content: bytes) -> dict[str, str]:
+    """Paths and SHA-256 (hex) of the files that a RECORD lists with one."""
+    found: dict[str, str] = {}
+    for path, algorithm, digest in (
+        (row[0], *row[1].partition("=")[::2]) for row in _rows(content) or () if len(row) > 1
+    ):
+        if algorithm == "sha256":
+            with suppress(ValueError):
+                found[posixpath.normpath(path)] = base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
+    return found
+
+
+def _rows(content: bytes) -> list[list[str]] | None:
+    """Path, hash and size of each file, as text; None for what is no readable RECORD."""
+    try:
+        return list(csv.reader(io.StringIO(content.decode()), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return None

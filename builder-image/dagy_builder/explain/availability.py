@@ -1,21 +1,34 @@
-"""What an index has of a package, measured against a wish and a target: does a file fit, and if not, why. Pure."""
+"""What an index has of a package, measured against a wish and a target: does a file fit, and if not, why. Pure.
+
+The second half says tags of wheels (PEP 425, 600, 656) in words.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import groupby
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.version import Version
 
-from dagy_builder.explain.wheel_tags import platforms_of, pythons_of
 from dagy_builder.indexes.page import IndexFile
-from dagy_builder.target import PYTHON_VERSIONS, Target
+from dagy_builder.platforms import PYTHON_VERSIONS
+from dagy_builder.target import Target
+
+_CPYTHON = re.compile(r"(?:cp|py)(\d)(\d+)")
+_OTHER = {"pp": "PyPy", "graalpy": "GraalPy", "jy": "Jython", "ip": "IronPython"}
+_GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_(\w+)")
+_MUSL = re.compile(r"musllinux_(\d+)_(\d+)_(\w+)")
+_ALIASES = {"manylinux1": "manylinux_2_5", "manylinux2010": "manylinux_2_12", "manylinux2014": "manylinux_2_17"}
+_WINDOWS = {"win32": "Windows (32 bits)", "win_amd64": "Windows", "win_arm64": "Windows on ARM"}
+_MAC_CPUS = {"arm64": "arm64", "x86_64": "x86_64", "universal2": "arm64 and x86_64", "intel": "x86_64"}
 
 
-class Obstacle(StrEnum):
+class Unavailability(StrEnum):
     """Why no file of the wanted releases can be taken."""
 
     NO_RELEASE = "no release matches"
@@ -27,10 +40,10 @@ class Obstacle(StrEnum):
 
 
 @dataclass(frozen=True)
-class Availability:
-    """The answer. Without an obstacle, there is a file that fits."""
+class IndexMatch:
+    """The answer. Where nothing is unavailable, there is a file that fits."""
 
-    obstacle: Obstacle | None
+    unavailable: Unavailability | None
     version: str | None = None
     """The newest release that is wanted; the following is about it."""
     only_one: bool = False
@@ -65,21 +78,21 @@ class Availability:
     """The index that was asked, where there are several: the first one that knows the name."""
 
 
-def availability(
+def match_files(
     files: Sequence[IndexFile], wanted: SpecifierSet, target: Target, *, sources: bool = False
-) -> Availability:
-    """Measure the files of one package. `sources` says whether source distributions may be built."""
+) -> IndexMatch:
+    """Match a package's files with a wish and a target. `sources`: whether source distributions may be built."""
     versions = {file.version for file in files}
     # Pre-releases count where nothing else matches, for `packaging` as for uv.
     matching = set(wanted.filter(versions))
     offered = [file for file in files if file.version in matching]
     live = [file for file in offered if file.withdrawn is None or _pins(wanted, file.version)]
     if not matching:
-        found = Availability(Obstacle.NO_RELEASE, left_out=_left_out(wanted, versions))
+        found = IndexMatch(Unavailability.NO_RELEASE, left_out=_left_out(wanted, versions))
     elif not live:
         found = _withdrawn(offered, target, sources)
     elif any(fits(file, target, sources) for file in live):
-        found = Availability(None)
+        found = IndexMatch(None)
     else:
         found = replace(_why_none_fits(live, target, sources), works_with=_works_with(live, target, sources))
     newest = _newest(files, lambda file: fits(file, target, sources) and not excludes(file.requires_python, target))
@@ -90,11 +103,11 @@ def availability(
     )
 
 
-def _withdrawn(offered: Sequence[IndexFile], target: Target, sources: bool) -> Availability:
+def _withdrawn(offered: Sequence[IndexFile], target: Target, sources: bool) -> IndexMatch:
     version = max(file.version for file in offered)
     release = [file for file in offered if file.version == version]
-    return Availability(
-        Obstacle.WITHDRAWN,
+    return IndexMatch(
+        Unavailability.WITHDRAWN,
         str(version),
         only_one=len({file.version for file in offered}) == 1,
         reason=next((file.withdrawn for file in release if file.withdrawn), ""),
@@ -124,7 +137,7 @@ def _only_on(files: Sequence[IndexFile], target: Target) -> str:
     return platforms_of(tags, target.cpu) if elsewhere else ""
 
 
-def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> Availability:
+def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> IndexMatch:
     """What is wrong with the newest release; with the newest one that has wheels, if any has."""
     versions = {file.version for file in live}
     with_wheels = {file.version for file in live if file.tags is not None}
@@ -134,11 +147,11 @@ def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> 
     excluded = " or ".join(asked)
     wheels: set[Tag] = set().union(*(file.tags for file in release if file.tags is not None))
     source = any(file.tags is None for file in release)
-    told = Availability(
-        Obstacle.SOURCE_ONLY, str(version), len(versions) == 1, requires_python=excluded, has_source=source
+    told = IndexMatch(
+        Unavailability.SOURCE_ONLY, str(version), len(versions) == 1, requires_python=excluded, has_source=source
     )
     if sources and source:
-        return replace(told, obstacle=Obstacle.PYTHON)
+        return replace(told, unavailable=Unavailability.PYTHON)
     if not wheels:
         return told
     languages = {(tag.interpreter, tag.abi) for tag in target.tag_set}
@@ -147,10 +160,10 @@ def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> 
     here = {tag for tag in wheels if tag.platform in machines}
     too_new = any(_is_older(target, file.requires_python) for file in release)
     if for_python and not too_new:
-        return replace(told, obstacle=Obstacle.PLATFORM, platforms=platforms_of(for_python, target.cpu))
+        return replace(told, unavailable=Unavailability.PLATFORM, platforms=platforms_of(for_python, target.cpu))
     elsewhere = "" if here else platforms_of(wheels, target.cpu)
     pythons = "" if for_python else pythons_of(here or wheels)
-    return replace(told, obstacle=Obstacle.PYTHON, pythons=pythons, platforms=elsewhere)
+    return replace(told, unavailable=Unavailability.PYTHON, pythons=pythons, platforms=elsewhere)
 
 
 def _pins(wanted: SpecifierSet, version: Version) -> bool:
@@ -195,3 +208,68 @@ def _is_older(target: Target, requires: SpecifierSet | None) -> bool:
         and Version(clause.version.removesuffix(".*")).release[:2] > own.release
         for clause in requires or ()
     )
+
+
+def pythons_of(tags: Iterable[Tag]) -> str:
+    """The Python versions that wheels with these tags are for, e.g. "Python 3.7 to 3.10"."""
+    minors: set[tuple[int, int]] = set()
+    others: set[str] = set()
+    for tag in tags:
+        match = _CPYTHON.fullmatch(tag.interpreter)
+        if match and tag.abi == "abi3":
+            others.add(f"{match[1]}.{match[2]} and newer")
+        elif match and re.fullmatch(r"cp\d+t", tag.abi):
+            others.add(f"{match[1]}.{match[2]} without the GIL")
+        elif match and (tag.abi == "none" or re.fullmatch(rf"cp{match[1]}{match[2]}[mu]*", tag.abi)):
+            minors.add((int(match[1]), int(match[2])))
+        elif tag.abi == "none" or not tag.interpreter.startswith(("py", "cp")):
+            others.add(_other(tag.interpreter))
+        else:
+            others.add(f"{_other(tag.interpreter.replace('cp', 'py'))} with the ABI {tag.abi}")
+    return "Python " + ", ".join([*_ranges(minors), *sorted(others)])
+
+
+def platforms_of(tags: Iterable[Tag], cpu: str) -> str:
+    """The platforms of these tags, e.g. "Windows, macOS (arm64)"; `cpu` is the target's, whose Linux comes first."""
+    platforms = {tag.platform for tag in tags}
+    words: list[str] = []
+    for expression, library in ((_GLIBC, "glibc"), (_MUSL, "musl")):
+        oldest: dict[str, tuple[int, int]] = {}
+        for match in filter(None, (expression.fullmatch(_modern(platform)) for platform in platforms)):
+            version = (int(match[1]), int(match[2]))
+            oldest[match[3]] = min(version, oldest.get(match[3], version))
+        for machine in sorted(oldest, key=lambda one: (one != cpu, one)):
+            words.append(f"{machine} Linux with {library} {'{}.{}'.format(*oldest[machine])} or newer")
+    return ", ".join([*words, *sorted({word for platform in platforms if (word := _platform(platform))})])
+
+
+def _ranges(minors: Iterable[tuple[int, int]]) -> list[str]:
+    """["2.7", "3.7 to 3.10"]."""
+    # Neighbours have the same distance to their position.
+    numbered = enumerate(sorted(minors))
+    runs = [[pair for _, pair in run] for _, run in groupby(numbered, key=lambda one: (one[1][0], one[1][1] - one[0]))]
+    return ["{}.{}".format(*run[0]) if len(run) == 1 else "{}.{} to {}.{}".format(*run[0], *run[-1]) for run in runs]
+
+
+def _other(interpreter: str) -> str:
+    """Words for "pp310" or "py2"."""
+    match = re.fullmatch(r"([a-z]+)(\d)(\d*)", interpreter)
+    if match is None:
+        return interpreter
+    version = f"{match[2]}.{match[3]}" if match[3] else match[2]
+    return version if match[1] == "py" else f"{_OTHER.get(match[1], match[1])} {version}"
+
+
+def _modern(platform: str) -> str:
+    """The name that PEP 600 gives to the same platform."""
+    policy, _, machine = platform.partition("_")
+    return f"{_ALIASES[policy]}_{machine}" if policy in _ALIASES else platform
+
+
+def _platform(platform: str) -> str | None:
+    """Words for what is no Linux of PEP 600 or 656; None for one that is."""
+    if _GLIBC.fullmatch(_modern(platform)) or _MUSL.fullmatch(platform):
+        return None
+    if match := re.fullmatch(r"macosx_\d+_\d+_(\w+)", platform):
+        return f"macOS ({_MAC_CPUS.get(match[1], match[1])})"
+    return _WINDOWS.get(platform, platform)

@@ -15,7 +15,7 @@ from dagy_builder.contract import Problem, Reason
 from dagy_builder.explain.availability import excludes
 from dagy_builder.explain.hints import PUBLISHED_AS, WHEELS_OF
 from dagy_builder.indexes.page import IndexFile
-from dagy_builder.requirement import Asked
+from dagy_builder.requirement import ParsedRequirement
 from dagy_builder.target import Target
 
 _BACKEND_FAILED = re.compile(
@@ -61,10 +61,10 @@ class FailedBuild:
 
     name: str
     version: str
-    roots: tuple[Asked, ...]
+    roots: tuple[ParsedRequirement, ...]
 
 
-def failed_build(output: str, requirements: Sequence[Asked]) -> FailedBuild | None:
+def failed_build(output: str, requirements: Sequence[ParsedRequirement]) -> FailedBuild | None:
     """The build that uv's output is about, if it is about one."""
     match = _BACKEND_FAILED.search(output)
     if match is None:

@@ -9,17 +9,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 from dagy_builder.contract import Problem, Reason
-from dagy_builder.explain.availability import Availability, Obstacle
+from dagy_builder.explain.availability import IndexMatch, Unavailability
 from dagy_builder.explain.derivation import Edge, Facts, name_of
-from dagy_builder.requirement import Asked
+from dagy_builder.requirement import ParsedRequirement
 
 _REASONS = {
-    Obstacle.NO_RELEASE: Reason.NO_MATCHING_VERSION,
-    Obstacle.WITHDRAWN: Reason.NO_MATCHING_VERSION,
-    Obstacle.SOURCE_ONLY: Reason.NO_WHEEL,
-    Obstacle.PLATFORM: Reason.NO_WHEEL,
-    Obstacle.NO_WHEEL: Reason.NO_WHEEL,
-    Obstacle.PYTHON: Reason.PYTHON_INCOMPATIBLE,
+    Unavailability.NO_RELEASE: Reason.NO_MATCHING_VERSION,
+    Unavailability.WITHDRAWN: Reason.NO_MATCHING_VERSION,
+    Unavailability.SOURCE_ONLY: Reason.NO_WHEEL,
+    Unavailability.PLATFORM: Reason.NO_WHEEL,
+    Unavailability.NO_WHEEL: Reason.NO_WHEEL,
+    Unavailability.PYTHON: Reason.PYTHON_INCOMPATIBLE,
 }
 
 
@@ -28,13 +28,13 @@ class Diagnosis:
     """What one derivation is about."""
 
     reason: Reason
-    roots: tuple[Asked, ...]
+    roots: tuple[ParsedRequirement, ...]
     """The user's requirements that take part; leaving them out solves this problem."""
     subject: str
     """The package that is the obstacle."""
     facts: Facts
-    available: Availability | None = None
-    """Why no file of the subject fits, when that is the failure: from uv's words, or `measured` on the index."""
+    index_match: IndexMatch | None = None
+    """Why no file of the subject fits, when that is the failure: in uv's words, or `confirmed_by` the index."""
 
     @property
     def is_direct(self) -> bool:
@@ -42,14 +42,13 @@ class Diagnosis:
         return any(root.name == self.subject for root in self.roots)
 
     @property
-    def root(self) -> Asked:
+    def root(self) -> ParsedRequirement:
         """The requirement that the problem is told of: the subject's own, if it has one."""
         return next((root for root in self.roots if root.name == self.subject), self.roots[0])
 
-    def measured(self, available: Availability) -> Diagnosis:
-        """The same with what the index really has, which must be an obstacle."""
-        assert available.obstacle is not None
-        return replace(self, reason=_REASONS[available.obstacle], available=available)
+    def confirmed_by(self, index_match: IndexMatch) -> Diagnosis:
+        """The same with what the index really has, which must not be available."""
+        return replace(self, reason=_reason_of(index_match), index_match=index_match)
 
     def wanted(self) -> SpecifierSet:
         """Which versions of the subject are asked for, as far as uv says it."""
@@ -63,7 +62,12 @@ class Diagnosis:
         return wanted
 
 
-def diagnoses(facts: Facts, requirements: Sequence[Asked]) -> list[Diagnosis]:
+def _reason_of(index_match: IndexMatch) -> Reason:
+    assert index_match.unavailable is not None
+    return _REASONS[index_match.unavailable]
+
+
+def diagnoses(facts: Facts, requirements: Sequence[ParsedRequirement]) -> list[Diagnosis]:
     """What may be wrong, the likeliest first; the last one is always possible. Empty when no requirement is named.
 
     uv tells which releases there are also where that is not the point, so what it says of a package is to be checked.
@@ -82,8 +86,8 @@ def diagnoses(facts: Facts, requirements: Sequence[Asked]) -> list[Diagnosis]:
     if facts.not_found:
         return [Diagnosis(Reason.PACKAGE_NOT_FOUND, roots, facts.not_found[0], facts)]
     found = [
-        Diagnosis(_REASONS[obstacle], roots, subject, facts, available)
-        for subject, obstacle, available in _suspects(facts)
+        Diagnosis(_reason_of(index_match), roots, subject, facts, index_match)
+        for subject, index_match in _suspects(facts)
     ]
     if facts.broken:
         found.append(Diagnosis(Reason.RESOLUTION_FAILED, roots, name_of(facts.broken[0]), facts))
@@ -92,23 +96,23 @@ def diagnoses(facts: Facts, requirements: Sequence[Asked]) -> list[Diagnosis]:
     return found
 
 
-def _suspects(facts: Facts) -> Iterator[tuple[str, Obstacle, Availability]]:
+def _suspects(facts: Facts) -> Iterator[tuple[str, IndexMatch]]:
     """Packages of which uv says that there is nothing that fits, with what it says."""
     tags = dict(facts.found_tags)
     for term, wanted in facts.python:
-        yield name_of(term), Obstacle.PYTHON, Availability(Obstacle.PYTHON, requires_python=wanted)
+        yield name_of(term), IndexMatch(Unavailability.PYTHON, requires_python=wanted)
     for term, kind in facts.without_wheel:
         known = tags.get(name_of(term), "")
         if kind == "platform":
-            yield name_of(term), Obstacle.PLATFORM, Availability(Obstacle.PLATFORM, platforms=known)
+            yield name_of(term), IndexMatch(Unavailability.PLATFORM, platforms=known)
         elif kind:
-            yield name_of(term), Obstacle.PYTHON, Availability(Obstacle.PYTHON, pythons=known)
+            yield name_of(term), IndexMatch(Unavailability.PYTHON, pythons=known)
         else:
-            yield name_of(term), Obstacle.NO_WHEEL, Availability(Obstacle.NO_WHEEL)
+            yield name_of(term), IndexMatch(Unavailability.NO_WHEEL)
     for term, reason in facts.yanked:
-        yield name_of(term), Obstacle.WITHDRAWN, Availability(Obstacle.WITHDRAWN, reason=reason)
+        yield name_of(term), IndexMatch(Unavailability.WITHDRAWN, reason=reason)
     for term in (*facts.missing, *facts.available):
-        yield name_of(term), Obstacle.NO_RELEASE, Availability(Obstacle.NO_RELEASE)
+        yield name_of(term), IndexMatch(Unavailability.NO_RELEASE)
 
 
 def _specifier(dependency: str) -> SpecifierSet:
@@ -133,20 +137,20 @@ def problem(
     )
 
 
-def through(diagnosis: Diagnosis, message: str) -> str:
+def with_dependency_path(diagnosis: Diagnosis, message: str) -> str:
     """The message, led in by who brings the subject when the user doesn't ask for it himself."""
-    return message if diagnosis.is_direct else f"{needs(diagnosis)}. {message}"
+    return message if diagnosis.is_direct else f"{dependency_path(diagnosis)}. {message}"
 
 
-def needs(diagnosis: Diagnosis) -> str:
+def dependency_path(diagnosis: Diagnosis) -> str:
     """How the user's requirement comes to the subject: "a needs b, b needs c>=2"."""
     chain = chain_to(diagnosis.subject, {r.name for r in diagnosis.roots}, diagnosis.facts.edges)
     if not chain:
         return f"{diagnosis.root.text} needs {diagnosis.subject}"
-    return ", ".join(f"{shown(edge.dependent, diagnosis)} needs {edge.dependency}" for edge in chain)
+    return ", ".join(f"{in_words_of_user(edge.dependent, diagnosis)} needs {edge.dependency}" for edge in chain)
 
 
-def shown(term: str, diagnosis: Diagnosis) -> str:
+def in_words_of_user(term: str, diagnosis: Diagnosis) -> str:
     """A term of uv's, in the user's words where it stands for all that one requirement of the user allows."""
     name = name_of(term)
     terms = {edge.dependent for edge in diagnosis.facts.edges if name_of(edge.dependent) == name}

@@ -2,7 +2,7 @@
 
 uv stops at the first contradiction. So what it names is left out and uv is asked again, until the rest can be resolved
 or the time is up. A list with two problems often has many, so what can't be had even alone is then looked for at once.
-Decisions are in `diagnosis` and `explain`; here is the loop.
+Decisions are in `diagnosis`, words in `sentences`; here is the loop.
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dagy_builder.contract import Problem, Reason
-from dagy_builder.explain.availability import availability
+from dagy_builder.explain.availability import match_files
 from dagy_builder.explain.build_failure import failed_build, problem_with_build
 from dagy_builder.explain.derivation import is_derivation, read_derivation
 from dagy_builder.explain.diagnosis import Diagnosis, diagnoses
-from dagy_builder.explain.direct_urls import direct_problem, url_dependency
-from dagy_builder.explain.files import sources_would_help
 from dagy_builder.explain.hints import ALLOW_SOURCES, is_final, near_names
-from dagy_builder.explain.index_failure import failure_of, first_sentence
-from dagy_builder.explain.sentences import problem_of, relieved, summary_of
+from dagy_builder.explain.sentences import problem_of, summary_of, with_tested_alternative
+from dagy_builder.explain.unavailable import sources_would_help
+from dagy_builder.explain.uv_errors import (
+    direct_url_problem,
+    environment_failure,
+    first_sentence,
+    url_dependency_problem,
+)
 from dagy_builder.failure import StepError
 from dagy_builder.indexes.page import IndexFile
-from dagy_builder.requirement import Asked
+from dagy_builder.requirement import ParsedRequirement
 from dagy_builder.target import Target
 
 _MAX_ROUNDS = 40
@@ -41,13 +45,15 @@ class Resolver(Protocol):
     def builds_sources(self) -> bool:
         """Whether source distributions may be built."""
 
-    def failure_without(self, requirements: Sequence[Asked], deadline: float) -> str | None:
+    def failure_without(self, requirements: Sequence[ParsedRequirement], deadline: float) -> str | None:
         """What uv says to these requirements; None when they can be resolved, or in time nothing came out."""
 
     def newest(self, name: str, deadline: float) -> str | None:
         """The newest version of a package that fits the target."""
 
-    def version_within(self, asked: Asked, others: Sequence[Asked], deadline: float) -> str | None:
+    def version_within(
+        self, asked: ParsedRequirement, others: Sequence[ParsedRequirement], deadline: float
+    ) -> str | None:
         """The version that `asked` gets when it is resolved with the others; None when it can't be."""
 
     def files(self, name: str, deadline: float) -> Sequence[IndexFile] | None:
@@ -61,7 +67,7 @@ class Resolver(Protocol):
 class _Found:
     reason: Reason
     problem: Problem
-    culprits: Sequence[Asked] = ()
+    culprits: Sequence[ParsedRequirement] = ()
     relaxable: bool = False
     """Whether another version of a culprit may help that nothing was said of yet."""
     besides: str = ""
@@ -80,7 +86,9 @@ def seconds_to_explain(environment: Mapping[str, str] = os.environ) -> float:
     raise StepError(Reason.INTERNAL_ERROR, "DAGY_EXPLAIN_SECONDS is no number of seconds from 0 to 3600. Correct it.")
 
 
-def why_not(requirements: Sequence[Asked], output: str, resolver: Resolver, target: Target) -> StepError:
+def explain_failure(
+    requirements: Sequence[ParsedRequirement], output: str, resolver: Resolver, target: Target
+) -> StepError:
     """The failure with every problem that is found in bounded time; `output` is uv's text on all requirements."""
     return Search(requirements, resolver, target, time.monotonic() + seconds_to_explain()).failure(output)
 
@@ -89,14 +97,14 @@ def why_not(requirements: Sequence[Asked], output: str, resolver: Resolver, targ
 class Search:
     """The search for what is wrong with `requirements`, until `deadline`."""
 
-    requirements: Sequence[Asked]
+    requirements: Sequence[ParsedRequirement]
     resolver: Resolver
     target: Target
     deadline: float
 
     def first(self, output: str) -> tuple[Reason, Problem]:
         """The first problem alone, which `output` of uv is about."""
-        found = self._judged(output, self.requirements)
+        found = self._diagnose(output, self.requirements)
         return found.reason, found.problem
 
     def failure(self, output: str) -> StepError:
@@ -106,7 +114,7 @@ class Search:
         for round_ in range(_MAX_ROUNDS):
             if failure := _not_about_requirements(said, left, any_found=bool(found)):
                 return failure
-            found.append(self._judged(said, left))
+            found.append(self._diagnose(said, left))
             culprits = found[-1].culprits
             left = [requirement for requirement in left if requirement not in culprits]
             if round_ == 1:
@@ -123,28 +131,28 @@ class Search:
         all_found = time.monotonic() < self.deadline and round_ < _MAX_ROUNDS - 1  # what helps is looked for afterwards
         # What can't be had by itself excludes nothing else.
         found = [one for one in found if not any(set(cause.culprits) < set(one.culprits) for cause in hidden)] + hidden
-        problems = [self._with_relief(one, left) for one in found]
+        problems = [self._with_tested_alternative(one, left) for one in found]
         summary = summary_of(problems, all_found=all_found)
         return StepError(found[0].reason, summary, problems=problems, raw="\n\n".join(raw))
 
-    def _alone(self, left: Sequence[Asked]) -> list[tuple[_Found, str]]:
+    def _alone(self, left: Sequence[ParsedRequirement]) -> list[tuple[_Found, str]]:
         """What is wrong with single requirements of which the index has nothing that fits, and uv's words."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return [one for one in pool.map(self._wrong_alone, left) if one is not None]
 
-    def _wrong_alone(self, asked: Asked) -> tuple[_Found, str] | None:
+    def _wrong_alone(self, asked: ParsedRequirement) -> tuple[_Found, str] | None:
         files = None if asked.requirement.url else self.resolver.files(asked.name, self.deadline)
         if files is None:
             return None
         sources = self.resolver.builds_sources
-        if availability(files, asked.requirement.specifier, self.target, sources=sources).obstacle is None:
+        if match_files(files, asked.requirement.specifier, self.target, sources=sources).unavailable is None:
             return None
         said = self.resolver.failure_without([asked], self.deadline)
         if said is None or _not_about_requirements(said, [asked], any_found=True):
             return None
-        return self._judged(said, [asked]), said
+        return self._diagnose(said, [asked]), said
 
-    def _hidden(self, found: Sequence[_Found], left: Sequence[Asked], raw: list[str]) -> list[_Found]:
+    def _hidden(self, found: Sequence[_Found], left: Sequence[ParsedRequirement], raw: list[str]) -> list[_Found]:
         """What else is wrong with requirements that were left out together, because they exclude each other.
 
         `left` can be resolved. It is grown by one of them after the other, and what stands in the way of those that
@@ -159,7 +167,7 @@ class Search:
             if said is None:
                 kept.append(culprit)
             while said and not _not_about_requirements(said, rest, any_found=False):
-                judged = self._judged(said, [*rest, culprit])
+                judged = self._diagnose(said, [*rest, culprit])
                 names = frozenset(asked.text for asked in judged.culprits)
                 if names and names not in known:
                     known.add(names)
@@ -172,9 +180,9 @@ class Search:
                 said = self.resolver.failure_without([*rest, culprit], self.deadline)
         return hidden
 
-    def _judged(self, said: str, left: Sequence[Asked]) -> _Found:
+    def _diagnose(self, said: str, left: Sequence[ParsedRequirement]) -> _Found:
         """What uv's answer is about, and which requirements to leave out of the next round."""
-        if direct := direct_problem(said, left):
+        if direct := direct_url_problem(said, left):
             reason, problem, culprit = direct
             return _Found(reason, problem, [culprit])
         if build := failed_build(said, left):
@@ -184,36 +192,37 @@ class Search:
         possible = diagnoses(read_derivation(said), left) if is_derivation(said) else []
         if not possible:
             return _Found(Reason.RESOLUTION_FAILED, _unexplained(said))
-        diagnosis = self._checked(possible)
+        diagnosis = self._confirmed_by_index(possible)
         listed: list[str] = []
         if diagnosis.reason is Reason.PACKAGE_NOT_FOUND and diagnosis.is_direct:
             listed = near_names(diagnosis.subject, dict.fromkeys(one.name for one in self.requirements))
         problem = problem_of(diagnosis, self.target, listed=listed)
         relaxable = diagnosis.reason is Reason.UNSATISFIABLE_REQUIREMENTS or not diagnosis.is_direct
-        sources = diagnosis.available is not None and sources_would_help(diagnosis.available)
+        sources = diagnosis.index_match is not None and sources_would_help(diagnosis.index_match)
         return _Found(diagnosis.reason, problem, diagnosis.roots, relaxable, ALLOW_SOURCES if sources else "")
 
-    def _checked(self, possible: Sequence[Diagnosis]) -> Diagnosis:
+    def _confirmed_by_index(self, possible: Sequence[Diagnosis]) -> Diagnosis:
         """The first diagnosis that the index confirms, with what the index says; else the one that needs no index."""
         for diagnosis in possible:
-            told = diagnosis.available
-            if told is None:
+            in_uvs_words = diagnosis.index_match
+            if in_uvs_words is None:
                 return diagnosis
             files = self.resolver.files(diagnosis.subject, self.deadline)
             if not files:
                 newest = self.resolver.newest(diagnosis.subject, self.deadline)
-                return replace(diagnosis, available=replace(told, newest=newest))
+                return replace(diagnosis, index_match=replace(in_uvs_words, newest=newest))
             sources = self.resolver.builds_sources
-            measured = availability(files, diagnosis.wanted(), self.target, sources=sources)
-            if measured.obstacle is not None:
-                return diagnosis.measured(replace(measured, index=self.resolver.index_before_others(diagnosis.subject)))
+            index_match = match_files(files, diagnosis.wanted(), self.target, sources=sources)
+            if index_match.unavailable is not None:
+                index = self.resolver.index_before_others(diagnosis.subject)
+                return diagnosis.confirmed_by(replace(index_match, index=index))
         return possible[0]
 
-    def _with_relief(self, found: _Found, others: Sequence[Asked]) -> Problem:
+    def _with_tested_alternative(self, found: _Found, others: Sequence[ParsedRequirement]) -> Problem:
         """The problem, with the changes of one requirement that solve it; each was tried with all that is right."""
         if not found.relaxable:
             return found.problem
-        helping: list[tuple[Asked, str]] = []
+        helping: list[tuple[ParsedRequirement, str]] = []
         for culprit in found.culprits:
             if not culprit.requirement.specifier:
                 continue
@@ -221,19 +230,19 @@ class Search:
             version = self.resolver.version_within(culprit.without_version(), rest, self.deadline)
             if version is not None and (is_final(version) or culprit.requirement.specifier.prereleases):
                 helping.append((culprit, version))
-        return relieved(found.problem, helping, found.besides)
+        return with_tested_alternative(found.problem, helping, found.besides)
 
 
-def _not_about_requirements(said: str, left: Sequence[Asked], *, any_found: bool) -> StepError | None:
+def _not_about_requirements(said: str, left: Sequence[ParsedRequirement], *, any_found: bool) -> StepError | None:
     """An index that is away or shut makes everything else a guess; later it only ends the search."""
-    if direct_problem(said, left) or failed_build(said, left):
+    if direct_url_problem(said, left) or failed_build(said, left):
         return None
-    failure = failure_of(said)
+    failure = environment_failure(said)
     return failure if failure and (not any_found or failure.reason is Reason.INDEX_UNREACHABLE) else None
 
 
 def _unexplained(output: str) -> Problem:
-    if problem := url_dependency(output):
+    if problem := url_dependency_problem(output):
         return problem
     message = f"uv can't resolve the requirements: {first_sentence(output)}"
     return Problem(message=message, why=message)

@@ -8,11 +8,17 @@ from itertools import groupby
 
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.explain.derivation import Facts, name_of
-from dagy_builder.explain.diagnosis import Diagnosis, from_roots, needs, problem, shown, through
-from dagy_builder.explain.files import problem_with_files
-from dagy_builder.explain.hints import ANOTHER_FILE, PUBLISHED_AS, distance, is_downgrade, minor_range
-from dagy_builder.explain.leftovers import leftover_hint
-from dagy_builder.requirement import Asked
+from dagy_builder.explain.diagnosis import (
+    Diagnosis,
+    dependency_path,
+    from_roots,
+    in_words_of_user,
+    problem,
+    with_dependency_path,
+)
+from dagy_builder.explain.hints import ANOTHER_FILE, PUBLISHED_AS, distance, is_downgrade, leftover_hint, minor_range
+from dagy_builder.explain.unavailable import problem_with_files
+from dagy_builder.requirement import ParsedRequirement
 from dagy_builder.target import Target
 
 SUMMARY_LENGTH = 1000
@@ -38,15 +44,15 @@ def _problem_of(diagnosis: Diagnosis, target: Target, listed: Sequence[str]) -> 
         return _not_found(diagnosis, listed)
     if diagnosis.reason is Reason.RESOLUTION_FAILED:
         return _broken(diagnosis)
-    if diagnosis.available is not None:
-        return problem_with_files(diagnosis, diagnosis.available, target)
+    if diagnosis.index_match is not None:
+        return problem_with_files(diagnosis, diagnosis.index_match, target)
     return _conflict(diagnosis)
 
 
 def _not_found(diagnosis: Diagnosis, listed: Sequence[str]) -> Problem:
     name = diagnosis.subject
     if not diagnosis.is_direct:
-        message = f"{needs(diagnosis)}, which is not in the package index."
+        message = f"{dependency_path(diagnosis)}, which is not in the package index."
         hint = f"Ask for another version of {diagnosis.root.name}, or name the index that has {name} in spec.index"
         return problem(diagnosis, message, hint, wanted=name)
     message = f"{name} is not in the package index."
@@ -62,7 +68,7 @@ def _not_found(diagnosis: Diagnosis, listed: Sequence[str]) -> Problem:
 def _broken(diagnosis: Diagnosis) -> Problem:
     term = next(term for term in diagnosis.facts.broken if name_of(term) == diagnosis.subject)
     message = f"The file of {term} in the package index can't be read."
-    return problem(diagnosis, through(diagnosis, message), ANOTHER_FILE, wanted=term)
+    return problem(diagnosis, with_dependency_path(diagnosis, message), ANOTHER_FILE, wanted=term)
 
 
 def _conflict(diagnosis: Diagnosis) -> Problem:
@@ -71,7 +77,7 @@ def _conflict(diagnosis: Diagnosis) -> Problem:
     edges = from_roots(diagnosis.facts.edges, [root.name for root in roots])
     because = [
         f"{dependent} needs {' and '.join(edge.dependency for edge in same)}"
-        for dependent, same in groupby(edges, key=lambda edge: shown(edge.dependent, diagnosis))
+        for dependent, same in groupby(edges, key=lambda edge: in_words_of_user(edge.dependent, diagnosis))
     ]
     because += _obstacles(diagnosis.facts, {root.name for root in roots})
     if len(because) > _MAX_STEPS:
@@ -96,7 +102,9 @@ def _obstacles(facts: Facts, roots: set[str]) -> list[str]:
     return told
 
 
-def relieved(found: Problem, helping: Sequence[tuple[Asked, str]], besides: str = "") -> Problem:
+def with_tested_alternative(
+    found: Problem, helping: Sequence[tuple[ParsedRequirement, str]], besides: str = ""
+) -> Problem:
     """The problem with a hint that names what was tried and works: a requirement, and the version it then gets.
 
     The smallest change comes first. `besides` is another way, which was not tried: it comes first where the others are

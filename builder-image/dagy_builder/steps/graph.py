@@ -39,9 +39,9 @@ def graph(request: BuildRequest, uv: Uv, log: Log) -> tuple[Node, ...]:
         requirements_file(requirements), log, output="requirements.txt", extra=("--annotation-style=split",)
     )
     if answer.code != 0:
-        from dagy_builder.explain.search import why_not  # 20 ms, for failures alone
+        from dagy_builder.explain.search import explain_failure  # 20 ms, for failures alone
 
-        raise why_not(requirements, answer.output, compiler, target)
+        raise explain_failure(requirements, answer.output, compiler, target)
     return read_graph(text)
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from dagy_builder.archive.records import overlaps, winners
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.explain.build_failure import failed_build, problem_with_build
-from dagy_builder.explain.index_failure import failure_of, first_sentence
-from dagy_builder.explain.malformed_wheel import malformed_wheel
+from dagy_builder.explain.uv_errors import environment_failure, first_sentence, malformed_wheel
 from dagy_builder.failure import StepError
 from dagy_builder.requirement import parse_requirements
 from dagy_builder.steps import shared_cache
@@ -84,7 +83,7 @@ def _why_not(output: str, request: BuildRequest, target: Target) -> StepError:
         _, problem = problem_with_build(build, output, (), target)
         return StepError(Reason.INSTALL_FAILED, problem.message, problems=[problem], raw=output)
     return (
-        failure_of(output)
+        environment_failure(output)
         or malformed_wheel(output)
         or StepError(Reason.INSTALL_FAILED, f"The packages can't be installed: {first_sentence(output)}", raw=output)
     )

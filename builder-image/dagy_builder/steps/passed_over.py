@@ -21,7 +21,7 @@ from dagy_builder.contract import Reason
 from dagy_builder.explain.availability import excludes, fits
 from dagy_builder.explain.search import Resolver, Search
 from dagy_builder.indexes.page import IndexFile
-from dagy_builder.requirement import Asked
+from dagy_builder.requirement import ParsedRequirement
 from dagy_builder.target import Target
 from dagy_builder.uv.lock import LockedPackage
 
@@ -34,13 +34,17 @@ _FOR_WANT_OF_WHEELS = (Reason.NO_WHEEL, Reason.PYTHON_INCOMPATIBLE)
 
 @dataclass(frozen=True)
 class _Chosen:
-    asked: Asked
+    asked: ParsedRequirement
     version: Version
     uploaded: datetime | None
 
 
 def warnings_of_passed_over(
-    requirements: Sequence[Asked], locked: Sequence[LockedPackage], resolver: Resolver, target: Target, now: datetime
+    requirements: Sequence[ParsedRequirement],
+    locked: Sequence[LockedPackage],
+    resolver: Resolver,
+    target: Target,
+    now: datetime,
 ) -> tuple[str, ...]:
     """A sentence for each requirement whose newest release was passed over because there is no wheel of it.
 
@@ -56,7 +60,9 @@ def warnings_of_passed_over(
     return tuple(sentence for sentence in told if sentence)
 
 
-def _odd(requirements: Sequence[Asked], locked: Sequence[LockedPackage], now: datetime) -> Iterator[_Chosen]:
+def _odd(
+    requirements: Sequence[ParsedRequirement], locked: Sequence[LockedPackage], now: datetime
+) -> Iterator[_Chosen]:
     by_name = {package.name: package for package in locked}
     for asked in requirements:
         package = by_name.get(asked.name)
@@ -70,7 +76,7 @@ def _odd(requirements: Sequence[Asked], locked: Sequence[LockedPackage], now: da
             yield _Chosen(asked, version, package.uploaded)
 
 
-def _is_pinned(asked: Asked) -> bool:
+def _is_pinned(asked: ParsedRequirement) -> bool:
     return any(c.operator in ("==", "===") and "*" not in c.version for c in asked.requirement.specifier)
 
 
@@ -82,7 +88,7 @@ def _told(
     if newest is not None and newest > chosen.version and not _is_near(chosen, newest, files, target):
         exact = Requirement(str(asked.requirement))
         exact.specifier = SpecifierSet(f"=={newest}")
-        pinned = Asked(str(exact), exact)
+        pinned = ParsedRequirement(str(exact), exact)
         said = resolver.failure_without([pinned], deadline)
         reason, problem = Search([pinned], resolver, target, deadline).first(said) if said else (None, None)
         if problem and reason in _FOR_WANT_OF_WHEELS:
@@ -105,7 +111,7 @@ def _is_near(chosen: _Chosen, newest: Version, files: Sequence[IndexFile], targe
     return chosen.uploaded is not None and bool(times) and chosen.uploaded > min(times) - _FAR
 
 
-def _newest_wanted(asked: Asked, files: Sequence[IndexFile], target: Target) -> Version | None:
+def _newest_wanted(asked: ParsedRequirement, files: Sequence[IndexFile], target: Target) -> Version | None:
     """The newest final release that the requirement allows and its authors have for this Python, wheels or not."""
     there = {
         file.version

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from dagy_builder.contract import BuildRequest, Problem, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.indexes.page import IndexFile, uploaded_before
-from dagy_builder.requirement import Asked, check_url, parse_requirements, requirements_file
+from dagy_builder.requirement import ParsedRequirement, check_url, parse_requirements, requirements_file
 from dagy_builder.target import Target
 from dagy_builder.uv.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.uv.lock import Lock, LockError, WrongWheelError, canonical_lock
@@ -57,9 +57,9 @@ def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
     answer, text = compiler.run(lines, log)
     if answer.code != 0:
         # Here, because half of this module's import time would be spent for failures.
-        from dagy_builder.explain.search import why_not
+        from dagy_builder.explain.search import explain_failure
 
-        raise why_not(requirements, answer.output, compiler, target)
+        raise explain_failure(requirements, answer.output, compiler, target)
     try:
         lock = canonical_lock(text, target, _origins(lines, compiler))
     except LockError as error:
@@ -70,7 +70,7 @@ def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
     return Resolution(lock, (*warnings_in(answer.output), *_passed_over(requirements, lock, compiler)))
 
 
-def _passed_over(requirements: Sequence[Asked], lock: Lock, compiler: Compiler) -> tuple[str, ...]:
+def _passed_over(requirements: Sequence[ParsedRequirement], lock: Lock, compiler: Compiler) -> tuple[str, ...]:
     if compiler.builds_sources:
         return ()
     from dagy_builder.steps.passed_over import warnings_of_passed_over
@@ -162,7 +162,7 @@ class Compiler:
             answer = self.uv.run(arguments, log, Path(folder), with_stdout=False, seconds=seconds)
             return answer, self.uv.public(target.read_text()) if target.exists() else ""
 
-    def failure_without(self, requirements: Sequence[Asked], deadline: float) -> str | None:
+    def failure_without(self, requirements: Sequence[ParsedRequirement], deadline: float) -> str | None:
         """What uv says to fewer requirements; None when those can be resolved, or nothing came out in time."""
         if (seconds := deadline - time.monotonic()) <= 0:
             return None
@@ -173,7 +173,9 @@ class Compiler:
         """The newest version of a package that fits the target, whatever it depends on."""
         return self._version_of(name, f"{name}\n", deadline, extra=("--no-deps",))
 
-    def version_within(self, asked: Asked, others: Sequence[Asked], deadline: float) -> str | None:
+    def version_within(
+        self, asked: ParsedRequirement, others: Sequence[ParsedRequirement], deadline: float
+    ) -> str | None:
         """The version that `asked` gets when it is resolved with the others; None when it can't be."""
         return self._version_of(asked.name, requirements_file([asked, *others]), deadline)
 

@@ -1,4 +1,4 @@
-"""Every name that more than one place must agree on: API group, labels, annotations, finalizer, Python versions.
+"""Every name that more than one place must agree on: API group, labels, annotations, finalizer.
 
 Nothing else in the project spells these strings; tests/model/test_names.py sees to it.
 """
@@ -14,7 +14,6 @@ SLUGCLAIM_PLURAL = "slugclaims"
 FLOWDEPLOYMENT_KIND = "FlowDeployment"
 FLOWDEPLOYMENT_PLURAL = "flowdeployments"
 
-PYTHON_VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 MAX_DEPENDENCIES = 200
 MAX_REQUIREMENT_LENGTH = 512
 MAX_ATTACHED_PACKAGES = 20

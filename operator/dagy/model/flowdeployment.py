@@ -7,7 +7,8 @@ from pydantic import Field
 
 from dagy.model.base import ApiModel, cel
 from dagy.model.constants import MAX_ATTACHED_PACKAGES
-from dagy.model.spec import DeletionPolicy, PythonVersion, Resources
+from dagy.model.spec import DeletionPolicy, Resources
+from dagy_builder.platforms import PythonVersion
 
 SHA256_PATTERN = "^[0-9a-f]{64}$"
 PACKAGE_REFERENCE_PATTERN = "^[A-Z0-9]{8}(@[0-9a-f]{64})?$"

@@ -1,16 +1,16 @@
 """DepPackage's spec: what the user declares. The operator never writes it."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
 from dagy.model.base import ApiModel, cel
 from dagy.model.constants import MAX_DEPENDENCIES, MAX_REQUIREMENT_LENGTH
+from dagy_builder.platforms import Architecture, PythonVersion
 
 SLUG_PATTERN = "^[A-Z0-9]{8}$"
 
-PythonVersion = Literal["3.10", "3.11", "3.12", "3.13"]
 Requirement = Annotated[str, Field(min_length=1, max_length=MAX_REQUIREMENT_LENGTH)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$", max_length=20)]
 Url = Annotated[
@@ -58,7 +58,7 @@ class DeletionPolicy(StrEnum):
 class Platform(ApiModel):
     """Where the package will be imported."""
 
-    architecture: Literal["amd64", "arm64"] = "amd64"
+    architecture: Architecture = "amd64"
     """CPU architecture of the nodes that run the flows."""
     glibc: Annotated[str, Field(pattern=r"^2\.[0-9]{1,2}$", max_length=5)] = "2.28"
     """Oldest glibc among the images that run the flows (the manylinux baseline, PEP 600); 2.28 suits Debian 10, RHEL 8, Ubuntu 18.10 and later."""  # noqa: E501

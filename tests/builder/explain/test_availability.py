@@ -17,19 +17,13 @@ from packaging.tags import parse_tag
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
-from dagy.model.constants import PYTHON_VERSIONS as OFFERED
-from dagy_builder.explain.availability import Obstacle, availability
-from dagy_builder.explain.wheel_tags import platforms_of, pythons_of
+from dagy_builder.explain.availability import Unavailability, match_files, platforms_of, pythons_of
 from dagy_builder.indexes.client import IndexClient
 from dagy_builder.indexes.page import IndexFile, files_of, uploaded_before
-from dagy_builder.target import PYTHON_VERSIONS, Target
+from dagy_builder.target import Target
 from tests.fakes.index import Index
 
 TARGET = Target("3.12", "amd64", "2.28")
-
-
-def test_the_builder_knows_the_pythons_that_packages_can_have() -> None:
-    assert PYTHON_VERSIONS == OFFERED
 
 
 def _file(name: str, requires: str | None = None, withdrawn: str | None = None) -> IndexFile:
@@ -42,21 +36,21 @@ def _file(name: str, requires: str | None = None, withdrawn: str | None = None) 
 MEASURED = [
     ("any wheel", [_file("1-py3-none-any.whl")], "", None, None),
     ("an upper bound, of which uv takes no notice", [_file("1-py3-none-any.whl", "<3.11")], "", None, None),
-    ("a lower bound", [_file("1-py3-none-any.whl", ">=3.13")], "", Obstacle.PYTHON, ("3.13",)),
+    ("a lower bound", [_file("1-py3-none-any.whl", ">=3.13")], "", Unavailability.PYTHON, ("3.13",)),
     ("a lower bound with a hole", [_file("1-py3-none-any.whl", ">=3.6,!=3.12.1")], "", None, None),
     ("one that is of another patch release", [_file("1-py3-none-any.whl", ">=3.12.4")], "", None, None),
-    ("for just one Python", [_file("1-py3-none-any.whl", "==3.13.*")], "", Obstacle.PYTHON, ("3.13",)),
+    ("for just one Python", [_file("1-py3-none-any.whl", "==3.13.*")], "", Unavailability.PYTHON, ("3.13",)),
     ("abi3 of an older one", [_file("1-cp38-abi3-manylinux2014_x86_64.whl")], "", None, None),
-    ("abi3 of a newer one", [_file("1-cp313-abi3-manylinux2014_x86_64.whl")], "", Obstacle.PYTHON, ("3.13",)),
-    ("another ABI", [_file("1-cp311-cp311-linux_x86_64.whl")], "", Obstacle.PYTHON, ("3.11",)),
-    ("another platform", [_file("1-cp312-cp312-win_amd64.whl")], "", Obstacle.PLATFORM, ()),
-    ("both", [_file("1-cp311-cp311-win_amd64.whl")], "", Obstacle.PYTHON, ()),
-    ("a source distribution", [_file("1")], "", Obstacle.SOURCE_ONLY, ()),
-    ("none that matches", [_file("1-py3-none-any.whl")], ">1", Obstacle.NO_RELEASE, ()),
-    ("a withdrawn one", [_file("1-py3-none-any.whl", None, "bad")], "", Obstacle.WITHDRAWN, ()),
+    ("abi3 of a newer one", [_file("1-cp313-abi3-manylinux2014_x86_64.whl")], "", Unavailability.PYTHON, ("3.13",)),
+    ("another ABI", [_file("1-cp311-cp311-linux_x86_64.whl")], "", Unavailability.PYTHON, ("3.11",)),
+    ("another platform", [_file("1-cp312-cp312-win_amd64.whl")], "", Unavailability.PLATFORM, ()),
+    ("both", [_file("1-cp311-cp311-win_amd64.whl")], "", Unavailability.PYTHON, ()),
+    ("a source distribution", [_file("1")], "", Unavailability.SOURCE_ONLY, ()),
+    ("none that matches", [_file("1-py3-none-any.whl")], ">1", Unavailability.NO_RELEASE, ()),
+    ("a withdrawn one", [_file("1-py3-none-any.whl", None, "bad")], "", Unavailability.WITHDRAWN, ()),
     ("a withdrawn one by its version", [_file("1-py3-none-any.whl", None, "bad")], "==1", None, None),
     ("a pre-release and nothing else", [_file("1rc1-py3-none-any.whl")], "", None, None),
-    ("nothing", [], "", Obstacle.NO_RELEASE, ()),
+    ("nothing", [], "", Unavailability.NO_RELEASE, ()),
     (
         "an older one that fits",
         [_file("2-cp313-cp313-linux_x86_64.whl"), _file("1-py3-none-any.whl")],
@@ -67,27 +61,29 @@ MEASURED = [
 ]
 
 
-@pytest.mark.parametrize(("what", "files", "wanted", "obstacle", "works"), MEASURED, ids=[row[0] for row in MEASURED])
+@pytest.mark.parametrize(
+    ("what", "files", "wanted", "unavailable", "works"), MEASURED, ids=[row[0] for row in MEASURED]
+)
 def test_measured(
-    what: str, files: list[IndexFile], wanted: str, obstacle: Obstacle | None, works: tuple[str, ...] | None
+    what: str, files: list[IndexFile], wanted: str, unavailable: Unavailability | None, works: tuple[str, ...] | None
 ) -> None:
-    found = availability(files, SpecifierSet(wanted), TARGET)
-    assert found.obstacle is obstacle
+    found = match_files(files, SpecifierSet(wanted), TARGET)
+    assert found.unavailable is unavailable
     if works is not None:
         assert found.works_with == works
 
 
 def test_sources_fit_where_they_may_be_built() -> None:
     files = [_file("1", ">=3.13"), _file("0.9")]
-    found = availability(files, SpecifierSet(), TARGET, sources=True)
-    assert (found.obstacle, found.newest) == (None, "0.9")
-    assert availability(files, SpecifierSet(">=1"), TARGET, sources=True).obstacle is Obstacle.PYTHON
+    found = match_files(files, SpecifierSet(), TARGET, sources=True)
+    assert (found.unavailable, found.newest) == (None, "0.9")
+    assert match_files(files, SpecifierSet(">=1"), TARGET, sources=True).unavailable is Unavailability.PYTHON
 
 
 def test_the_newest_is_one_that_says_it_fits() -> None:
     """Nobody is sent to a release that doesn't want the target's Python, though uv would take it."""
     files = [_file("3-py3-none-any.whl", "<3.11"), _file("2-py3-none-any.whl"), _file("1-py3-none-any.whl")]
-    assert availability(files, SpecifierSet("==9"), TARGET).newest == "2"
+    assert match_files(files, SpecifierSet("==9"), TARGET).newest == "2"
 
 
 WORDS = [

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.explain.derivation import is_derivation, read_derivation
 from dagy_builder.explain.diagnosis import Diagnosis, diagnoses
-from dagy_builder.explain.direct_urls import url_dependency
 from dagy_builder.explain.sentences import problem_of
+from dagy_builder.explain.uv_errors import url_dependency_problem
 from dagy_builder.requirement import parse_requirements
 from dagy_builder.steps.resolve import Compiler
 from dagy_builder.target import Target
@@ -34,8 +34,8 @@ def told_by_uv(output: str, *requirements: str, newest: str | None = None) -> Di
     found = diagnoses(read_derivation(output), parse_requirements(requirements))
     if not found:
         return None
-    available = found[0].available
-    return replace(found[0], available=available and replace(available, newest=newest))
+    index_match = found[0].index_match
+    return replace(found[0], index_match=index_match and replace(index_match, newest=newest))
 
 
 SENTENCES = [
@@ -122,7 +122,7 @@ def compiler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compiler]:
 
 
 def test_a_url_dependency_is_told_without_the_url() -> None:
-    problem = url_dependency(MESSAGES["url-dep"])
+    problem = url_dependency_problem(MESSAGES["url-dep"])
     assert problem is not None
     assert "url-dep==1.0 wants beta from a URL" in problem.message
     assert "EXPANDED" not in problem.message

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import pytest
 
 from dagy_builder.contract import BuildRequest, Fault, Reason, StepOutcome
-from dagy_builder.explain.search import why_not
+from dagy_builder.explain.search import explain_failure
 from dagy_builder.indexes.client import IndexClient
-from dagy_builder.requirement import Asked, parse_requirements
+from dagy_builder.requirement import ParsedRequirement, parse_requirements
 from dagy_builder.steps import pipeline
 from dagy_builder.steps.resolve import Compiler
 from dagy_builder.target import Target
@@ -102,7 +102,7 @@ def test_an_index_that_only_uv_can_read(index: Index) -> None:
         compiler = Compiler.of(request, Target.of(request), uv)
         compiler.__dict__["_index"] = client
         asked = parse_requirements(["sdistonly"])
-        failure = why_not(asked, compiler.run("sdistonly\n")[0].output, compiler, compiler.target)
+        failure = explain_failure(asked, compiler.run("sdistonly\n")[0].output, compiler, compiler.target)
     assert failure.reason is Reason.NO_WHEEL
     assert "sdistonly has no wheel for Python 3.12" in failure.message
     assert "source code only" not in failure.message
@@ -149,7 +149,7 @@ def test_a_whole_list_of_problems_takes_no_round_each(index: Index, monkeypatch:
     whole: list[int] = []
     asked_alone = Compiler.failure_without
 
-    def counted(self: Compiler, requirements: Sequence[Asked], deadline: float) -> str | None:
+    def counted(self: Compiler, requirements: Sequence[ParsedRequirement], deadline: float) -> str | None:
         whole.append(len(requirements))
         return asked_alone(self, requirements, deadline)
 

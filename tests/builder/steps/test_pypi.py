@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dagy_builder.archive import archive_rules as content
+from dagy_builder.archive import rules
 from dagy_builder.contract import BuildRequest, StepOutcome
 from dagy_builder.steps import pipeline
 from dagy_builder.steps.folders import packed_in
@@ -45,13 +45,13 @@ def test_the_zip_holds_what_uv_installs(tmp_path: Path, python: str) -> None:
     expected = {
         path.relative_to(plain).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in plain.rglob("*")
-        if path.is_file() and not content.is_left_out(path.relative_to(plain).as_posix(), python)
+        if path.is_file() and not rules.is_left_out(path.relative_to(plain).as_posix(), python)
     }
     with zipfile.ZipFile(packed_in(tmp_path) / "artifact.zip") as archive:
         found = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
     assert found.keys() == expected.keys()
     changed = {name for name in found if found[name] != expected[name]}
-    assert all(content.is_record(name) or content.is_script(name) for name in changed), changed
+    assert all(rules.is_record(name) or rules.is_script(name) for name in changed), changed
     tag = f"cpython-{python.replace('.', '')}-"
     assert any(tag in name for name in found if name.endswith(".so"))
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagy.core.requirements import ErrorCode, normalize
-from dagy.model.constants import PYTHON_VERSIONS
+from dagy_builder.platforms import PYTHON_VERSIONS
 
 
 def test_the_last_occurrence_wins_and_the_others_are_reported() -> None:

@@ -11,7 +11,7 @@ from dagy.core.requirements import RequirementError, Target, normalize, parse_de
 from dagy.core.requirements.files import Malformed, UnusableFileError, decode, merge, read_requirements
 from dagy.core.requirements.files.logical_lines import MAX_BYTES, logical_lines
 from dagy.core.requirements.files.report import as_json
-from dagy.model.constants import PYTHON_VERSIONS
+from dagy_builder.platforms import PYTHON_VERSIONS
 
 T = TypeVar("T")
 R = TypeVar("R")

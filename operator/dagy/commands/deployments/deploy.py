@@ -18,7 +18,7 @@ from dagy.commands.deployments.flow_name import flow_name_of
 from dagy.commands.options import DEFAULT, Api, Timeout
 from dagy.deploy import deploy_with
 from dagy.model.rest.deployments import DeploymentResponse
-from dagy.model.spec import PythonVersion
+from dagy_builder.platforms import PythonVersion
 
 _SHORT_HASH = 12
 _ANY = "default"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -15,6 +15,7 @@ from dagy.commands.local.report import Report, as_json, failure_text, findings_j
 from dagy.commands.local.steps import BuilderMissingError, build_here, resolve_here
 from dagy.commands.requirements.text import as_text
 from dagy.commands.step_display import StepDisplay
+from dagy_builder.platforms import PythonVersion
 
 DONE, FAILED, UNUSABLE = 0, 1, 2
 
@@ -26,7 +27,7 @@ File = Annotated[
     ),
 ]
 Python = Annotated[
-    Literal["3.10", "3.11", "3.12", "3.13"] | None,
+    PythonVersion | None,
     Parameter(name="--python", help="Python version of the flows; may be left out where a manifest says it."),
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the whole result as JSON.")]

@@ -15,8 +15,8 @@ from dagy.commands.options import ALL_OPTIONS, DEFAULT, AllNamespaces, Api, Foll
 from dagy.commands.packages.text import HEADINGS, ended, page, row
 from dagy.commands.packages.wait import wait_for
 from dagy.model.rest.packages import RequestResponse
-from dagy.model.spec import PythonVersion
 from dagy.model.status import Phase
+from dagy_builder.platforms import PythonVersion
 
 app = App(name="packages", default_parameter=ALL_OPTIONS)
 # Their help stands here, because a command that isn't run isn't imported.

@@ -26,7 +26,8 @@ from dagy.model.rest.packages import (
     ParseResponse,
     Resolution,
 )
-from dagy.model.spec import BuildPolicy, PythonVersion
+from dagy.model.spec import BuildPolicy
+from dagy_builder.platforms import PythonVersion
 
 _TAKEN = "AlreadyExists"
 _File = Annotated[

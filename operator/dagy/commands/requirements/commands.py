@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
@@ -14,12 +14,11 @@ from dagy.commands.requirements.text import as_text
 from dagy.core.requirements import Target
 from dagy.core.requirements.files import ManifestError, merge, to_manifest
 from dagy.core.requirements.files.report import as_json, has_findings
+from dagy_builder.platforms import PythonVersion
 
 CLEAN, FINDINGS, UNUSABLE = 0, 1, 2
 
-Python = Annotated[
-    Literal["3.10", "3.11", "3.12", "3.13"], Parameter(name="--python", help="Python version of the flows.")
-]
+Python = Annotated[PythonVersion, Parameter(name="--python", help="Python version of the flows.")]
 File = Annotated[Path, Parameter(help='A requirements.txt; "-" reads standard input.', allow_leading_hyphen=True)]
 
 app = App(

@@ -12,6 +12,7 @@ from dagy.core.attach import refusals
 from dagy.core.attach.refusals import Refusal
 from dagy.core.common.slug import is_slug
 from dagy.model import constants as names
+from dagy_builder.platforms import PYTHON_VERSIONS
 
 _FORM = "Write slugs (8 characters of A-Z and 0-9) separated by commas, each optionally pinned as SLUG@sha256."
 _FLOW_FORM = 'Write {"deployment": "...", "sha256": "...", "sizeBytes": 1}, as the templates of a FlowDeployment do.'
@@ -155,8 +156,8 @@ def _images(stated: str, spec: Mapping[str, Any]) -> tuple[ImageFact, ...] | Ref
     told = tuple(image_fact(c.get("name", ""), c.get("image", "")) for c in spec.get("containers") or ())
     if not stated:
         return told
-    if stated not in names.PYTHON_VERSIONS:
-        known = ", ".join(names.PYTHON_VERSIONS)
+    if stated not in PYTHON_VERSIONS:
+        known = ", ".join(PYTHON_VERSIONS)
         return refusals.invalid_annotation(
             names.ATTACH_PYTHON_VERSION, f"{_shown(stated)} is none of {known}", "Name the Python of the pod's images."
         )

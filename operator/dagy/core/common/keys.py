@@ -19,11 +19,13 @@ from typing import Any
 from dagy.core.common.slug import OwnedSlug
 from dagy_builder.keys import BuildKeys, Described, family, sidecar_key
 from dagy_builder.keys import uri as uri_of
+from dagy_builder.platforms import MACHINES
 
 LOG_NAME = "build.log"
 _LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"  # RFC 1123
 _UID = "[A-Za-z0-9-]{1,64}"
-_STEM = r"[0-9a-f]{16}-cp3[0-9]{1,2}-manylinux_2_[0-9]{1,2}_(?:x86_64|aarch64)"
+_MACHINE = "|".join(MACHINES.values())
+_STEM = rf"[0-9a-f]{{16}}-cp3[0-9]{{1,2}}-manylinux_2_[0-9]{{1,2}}_(?:{_MACHINE})"
 _ZIP = rf"{_STEM}-[0-9a-f]{{16}}\.zip"
 _BESIDE = rf"{_STEM}-[0-9a-f]{{16}}\.(?:pylock\.toml|contents\.txt\.gz|sbom\.cdx\.json|build\.log|build\.json)"
 _RECORD = rf"{_STEM}(?:-fast|-small)?\.build\.json"

@@ -15,6 +15,7 @@ from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.flowdeployment import FlowDeploymentSpec, FlowSource
 from dagy.model.flowstatus import FlowDeploymentStatus, PinnedPackage, Revision
+from dagy_builder.platforms import PYTHON_VERSIONS
 
 PYTHON_PLACEHOLDER = "{python}"
 
@@ -122,7 +123,7 @@ def revision_of(
     python = source.python_version or (packages[0].python_version if packages else None)
     image = source.image
     if image is None:
-        python = python or names.PYTHON_VERSIONS[-1]
+        python = python or PYTHON_VERSIONS[-1]
         image = settings.image.replace(PYTHON_PLACEHOLDER, python)
     return Revision(
         revision=number,

@@ -9,12 +9,10 @@ from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 
 from dagy.core.requirements.dependency import Dependency
 from dagy.core.requirements.errors import ErrorCode, RequirementError
-from dagy.model.constants import PYTHON_VERSIONS
+from dagy_builder.platforms import MACHINES, PYTHON_VERSIONS
 
 PATCH_RELEASES = 40
 """More than any minor version of Python has had."""
-
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,8 @@ class Target:
     def __post_init__(self) -> None:
         if self.python_version not in PYTHON_VERSIONS:
             raise ValueError(f"Python {self.python_version} is not supported; choose {', '.join(PYTHON_VERSIONS)}")
-        if self.architecture not in _MACHINES:
-            raise ValueError(f"{self.architecture} is not supported; choose {', '.join(_MACHINES)}")
+        if self.architecture not in MACHINES:
+            raise ValueError(f"{self.architecture} is not supported; choose {', '.join(MACHINES)}")
 
 
 def for_target(dependency: Dependency, target: Target) -> Dependency | None:
@@ -74,7 +72,7 @@ def _environment(target: Target, patch: int) -> dict[str, str]:
         "implementation_name": "cpython",
         "implementation_version": full_version,
         "os_name": "posix",
-        "platform_machine": _MACHINES[target.architecture],
+        "platform_machine": MACHINES[target.architecture],
         # Unknown before the flow runs, so empty, as uv has it for a target that isn't the machine it runs on.
         "platform_release": "",
         "platform_version": "",

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from dagy.model.rest.base import RestModel
-from dagy.model.spec import PythonVersion
+from dagy_builder.platforms import Architecture, PythonVersion
 
 
 class Resolution(StrEnum):
@@ -34,7 +34,7 @@ class ParseRequest(RestModel):
     """The file's text, of at most 5,000 lines."""
     python_version: PythonVersion
     """Python version that environment markers are evaluated for."""
-    architecture: Literal["amd64", "arm64"] = "amd64"
+    architecture: Architecture = "amd64"
     """CPU architecture that environment markers are evaluated for."""
     existing: Annotated[list[Annotated[str, Field(max_length=512)]], Field(max_length=1000)] = []
     """Requirements that the package has already."""

@@ -16,12 +16,13 @@ from dagy.core.rest import view as rest_view
 from dagy.core.rest.edit import Cursor, Filter
 from dagy.core.rest.reasons import ApiReason
 from dagy.model.rest.packages import DepPackageBody, DepPackageCreate, DepPackagePage, DepPackageResponse
-from dagy.model.spec import SLUG_PATTERN, DepPackageSpec, PythonVersion
+from dagy.model.spec import SLUG_PATTERN, DepPackageSpec
 from dagy.model.status import Phase
 from dagy.web.serving.parameters import CursorQuery, IfMatch, Limit, NamePath, NamespacePath, NamespaceQuery, problems
 from dagy.web.serving.problems import ProblemError
 from dagy.web.serving.resources import PACKAGES
 from dagy.web.serving.services import Caller, Provided, Services
+from dagy_builder.platforms import PythonVersion
 
 router = APIRouter(tags=["packages"])
 

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from dagy.core.requirements import Target, normalize
 from dagy.core.requirements.files import Kept, Malformed, RequirementsFile, Skipped, decode, merge, read_requirements
 from dagy.core.requirements.files.report import as_json
-from dagy.model.constants import PYTHON_VERSIONS
+from dagy_builder.platforms import PYTHON_VERSIONS
 
 FILES = Path(__file__).parent
 

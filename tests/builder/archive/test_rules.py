@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from dagy_builder.archive.pack import PackageSummary, package
-from dagy_builder.archive.standard_library import BACKPORTS, SINCE, STANDARD_LIBRARY, shadow_warnings, shadowed_module
+from dagy_builder.archive.rules import BACKPORTS, shadow_warnings, shadowed_module
 from dagy_builder.contract import BuildRequest
 from dagy_builder.limits import Limits
+from dagy_builder.platforms import SINCE, STANDARD_LIBRARY
 
 OTHER_SYSTEMS = {"_msi", "_overlapped", "_scproxy", "_winapi", "_wmi", "msvcrt", "nt", "winreg", "winsound"}
 # What Python imports before it can say anything, and what nearly every program imports.

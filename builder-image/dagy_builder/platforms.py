@@ -1,13 +1,21 @@
-"""Which top-level names are Python's own, and what of a package would take their place. Pure.
+"""What packages can be for: the one place for Python versions, the modules that each brings, and CPUs.
 
-A folder on PYTHONPATH comes before the standard library, site-packages after it. So a ZIP holds nothing that would be
-imported in place of a module of the target's standard library: wherever it is unpacked, imports find what they would
-find in a virtual environment, and a package with an `encodings` of its own can't stop every interpreter.
+Standard library only. `interpreters.py` and the Dockerfile beside it repeat the versions; a test compares them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+PythonVersion = Literal["3.10", "3.11", "3.12", "3.13"]
+"""Minor version of CPython."""
+PYTHON_VERSIONS: tuple[PythonVersion, ...] = get_args(PythonVersion)
+
+Architecture = Literal["amd64", "arm64"]
+"""CPU in the words of Go, and so of Kubernetes."""
+MACHINES: Mapping[str, str] = {"amd64": "x86_64", "arm64": "aarch64"}
+"""The same CPUs in the words of Linux, and so of wheels' tags (PEP 600) and environment markers (PEP 508)."""
 
 
 def _names(text: str) -> frozenset[str]:
@@ -94,68 +102,3 @@ SINCE: Mapping[str, str] = {
     "tomllib": "3.11",
 }
 """The version that brought a module, where that was not there from the start of Python 3."""
-
-BACKPORTS: Mapping[str, str] = {
-    "argparse": "argparse",
-    "asyncio": "asyncio",
-    "configparser": "configparser",
-    "contextvars": "contextvars",
-    "dataclasses": "dataclasses",
-    "enum34": "enum",
-    "futures": "concurrent",
-    "importlib": "importlib",
-    "ipaddress": "ipaddress",
-    "multiprocessing": "multiprocessing",
-    "pathlib": "pathlib",
-    "selectors34": "selectors",
-    "statistics": "statistics",
-    "typing": "typing",
-    "uuid": "uuid",
-    "wsgiref": "wsgiref",
-}
-"""Distributions (normalized names) that only bring a module to Pythons that are older than it, and that module."""
-
-_IMPORTABLE = (".py", ".so")  # compiled Python is in no ZIP of ours
-_MOST_WARNINGS = 5
-
-
-def shadowed_module(path: str, python_version: str) -> str | None:
-    """The module of the standard library in whose place Python would import this file of a tree, or None.
-
-    A folder without an __init__ doesn't: it is a namespace package's, and modules win over those. So a file of data
-    stays where its package looks for it.
-    """
-    top, _, rest = path.partition("/")
-    if rest and not ("/" not in rest and rest.startswith("__init__.")):
-        return None
-    name = top if rest else top.partition(".")[0]
-    return name if path.endswith(_IMPORTABLE) and name in STANDARD_LIBRARY[python_version] else None
-
-
-def shadow_warnings(paths: Iterable[str], owners: Mapping[str, str], python_version: str) -> list[str]:
-    """What is to be told about files that would shadow the standard library; `owners`: path to distribution."""
-    found: dict[str, set[str]] = {}
-    for path in paths:
-        module = shadowed_module(path, python_version)
-        if module:
-            found.setdefault(owners.get(path, ""), set()).add(module)
-    told = [_warning(owner, sorted(modules), python_version) for owner, modules in sorted(found.items())]
-    if len(told) > _MOST_WARNINGS:
-        more = len(told) - _MOST_WARNINGS
-        told[_MOST_WARNINGS:] = [
-            f"{more} more bring modules of Python's own standard library: the build's log has all."
-        ]
-    return told
-
-
-def _warning(owner: str, modules: list[str], python_version: str) -> str:
-    names = ", ".join(modules[:5]) + (f" and {len(modules) - 5} more" if len(modules) > 5 else "")
-    if BACKPORTS.get(owner) in modules:
-        return (
-            f"{owner} is for Pythons that lack {names}, and Python {python_version} has it: Python's own is imported. "
-            f"It does no harm; remove {owner} from the list unless another package asks for it."
-        )
-    return (
-        f"{owner or 'A package'} brings {names}, which Python {python_version} has in its standard library: Python's "
-        "own is imported, as in a virtual environment, and the package's never. Leave it out if it is there for that."
-    )
