@@ -7,7 +7,7 @@ import hashlib
 
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.frames import FrameReader, framed
-from dagy_builder.uv.packed_lock import pack
+from dagy_builder.packed_lock import pack
 
 
 def lock_of(distributions: int) -> str:

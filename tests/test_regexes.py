@@ -22,18 +22,18 @@ _LINEAR = 2.6
 """Twice the text may take this many times the steps: more than 2, because a text of no length takes some as well."""
 
 _BOUNDED = {
-    "dagy.core.requirements.redaction": "its texts have at most 512 characters",
+    **dict.fromkeys(
+        [f"dagy_builder.redact.{name}" for name in ("_LOGIN_IN_REQUIREMENT", "_QUERY_IN_REQUIREMENT")],
+        "its texts have at most 512 characters",
+    ),
     "dagy.client.http.transport": "its texts are the caller's own log records, a URL each",
     **dict.fromkeys(
-        [
-            f"dagy_builder.{name}"
-            for name in ("build_failure", "derivation", "direct", "index_failure", "malformed_wheel")
-        ],
+        [f"dagy_builder.{name}" for name in ("explain.build_failure", "explain.derivation", "explain.uv_errors")],
         "uv's account of one package, read in that package's own Job, which its deadline ends",
     ),
     "dagy_builder.archive.rules": "its texts are the first lines of scripts",
 }
-"""Modules whose texts are short, or nobody's but their author's: they are not tried."""
+"""Modules and patterns whose texts are short, or nobody's but their author's: they are not tried."""
 
 
 def modules() -> Iterator[ModuleType]:
@@ -61,7 +61,7 @@ def _uses() -> Iterator[tuple[str, str, re.Pattern[Any]]]:
         if module.__name__ in _BOUNDED:
             continue
         for name, value in vars(module).items():
-            if isinstance(value, re.Pattern):
+            if isinstance(value, re.Pattern) and f"{module.__name__}.{name}" not in _BOUNDED:
                 for method in called.get(name, {"search"}):
                     yield f"{module.__name__}.{name}", method, value
         yield from _literals(module, tree)

@@ -17,13 +17,12 @@ from typing import Any
 
 from dagy_builder.contract import LAST_STEPS, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError, exit_code_of
+from dagy_builder.packed_lock import LOCK_FILE, unpack
 from dagy_builder.steps import pipeline
 from dagy_builder.steps.handover import Handover
-from dagy_builder.steps.isolation import await_isolation
+from dagy_builder.steps.isolation import await_isolation, end_all_others, hide_from_package_code
 from dagy_builder.steps.outcome import result_lines, write_termination_log
-from dagy_builder.steps.processes import end_all_others, hide_from_package_code
 from dagy_builder.trust import trust_added_authorities
-from dagy_builder.uv.packed_lock import LOCK_FILE, unpack
 from dagy_builder.uv.runner import open_uv
 
 # Containers may run as different users of one group.
@@ -53,21 +52,21 @@ def main(arguments: list[str] | None = None) -> int:
             trust_added_authorities(Path(scratch), None if given.step is Step.UPLOAD else given.input)
             outcome = _run(given.step, given.input, given.work)
     except _Terminated:
-        _say(f"{given.step}: stopped by SIGTERM")
+        _log(f"{given.step}: stopped by SIGTERM")
         return 128 + signal.SIGTERM
     write_termination_log(outcome)
     if given.step in LAST_STEPS:
-        _say("\n".join(result_lines(outcome)))
+        _log("\n".join(result_lines(outcome)))
     return exit_code_of(outcome)
 
 
 def _run(step: Step, input_dir: Path, work: Path) -> StepOutcome:
     if step is Step.RESOLVE:
         try:
-            _say(_versions())
+            _log(_versions())
             request = _request(input_dir)
             await_isolation(request)
-            return pipeline.resolve(request, _say)
+            return pipeline.resolve(request, _log)
         except StepError as failure:
             return failure.outcome(step, 0.0)
         finally:
@@ -75,33 +74,33 @@ def _run(step: Step, input_dir: Path, work: Path) -> StepOutcome:
             end_all_others()
     handover = Handover(work)
     if step is Step.UPLOAD:  # nobody waits for it, and it has no folder to write to
-        return _told(step, lambda: _upload(input_dir, work, handover))
+        return _run_step(step, lambda: _upload(input_dir, work, handover))
     with handover.running(step) as tick:
-        outcome = _told(step, lambda: _build_step(step, input_dir, work, handover, tick))
+        outcome = _run_step(step, lambda: _build_step(step, input_dir, work, handover, tick))
         # Before the next step begins, or daemons of a package's build could change what it reads.
         end_all_others()
         handover.leave(outcome)
     return outcome
 
 
-def _told(step: Step, work: Callable[[], StepOutcome]) -> StepOutcome:
+def _run_step(step: Step, work: Callable[[], StepOutcome]) -> StepOutcome:
     try:
         return work()
     except StepError as failure:
-        _say(f"{step}: {failure.message}")
+        _log(f"{step}: {failure.message}")
         return failure.outcome(step, 0.0)
 
 
 def _build_step(step: Step, input_dir: Path, work: Path, handover: Handover, tick: Callable[[], None]) -> StepOutcome:
     request, lock = _request(input_dir), _lock(input_dir)
     if step is Step.INSTALL:
-        _say(_versions())
+        _log(_versions())
         await_isolation(request)
-        return pipeline.install(request, lock, work, _say)
+        return pipeline.install(request, lock, work, _log)
     import dagy_builder.archive.sbom  # noqa: F401 here, because there is nothing else to do yet
 
     installed = _wait(step, Step.INSTALL, handover)
-    return _with_seconds(pipeline.package(request, work, _say, tick=tick, lock_text=lock), installed)
+    return _with_seconds(pipeline.package(request, work, _log, tick=tick, lock_text=lock), installed)
 
 
 def _upload(input_dir: Path, work: Path, handover: Handover) -> StepOutcome:
@@ -110,7 +109,7 @@ def _upload(input_dir: Path, work: Path, handover: Handover) -> StepOutcome:
         request,
         lock,
         work,
-        _say,
+        _log,
         built_with=lambda: _built_with(_wait(Step.UPLOAD, Step.PACKAGE, handover)),
         store=pipeline.open_store(request),
         ticks=handover.follow(Step.PACKAGE),
@@ -156,10 +155,10 @@ def _bad_input(path: Path, error: Exception) -> StepError:
 
 def _with_seconds(packaged: StepOutcome, installed: StepOutcome) -> StepOutcome:
     """The outcome of `package` with the time that `install` says it took: `upload` sees nothing of `install` itself."""
-    told: object = installed.seconds
-    if not packaged.ok or not isinstance(told, int | float) or not 0 <= told < _MOST_SECONDS:
+    seconds: object = installed.seconds
+    if not packaged.ok or not isinstance(seconds, int | float) or not 0 <= seconds < _MOST_SECONDS:
         return packaged
-    return replace(packaged, result={**(packaged.result or {}), "installSeconds": float(told)})
+    return replace(packaged, result={**(packaged.result or {}), "installSeconds": float(seconds)})
 
 
 def _built_with(packaged: StepOutcome) -> Mapping[str, Any]:
@@ -188,7 +187,7 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise _Terminated
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, flush=True)
 
 

@@ -12,8 +12,11 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Self
+from pathlib import PurePath
+from typing import Any, Self, TypeVar
 
+PYPI = "https://pypi.org/simple"
+"""The index where a request names none."""
 TERMINATION_MESSAGE_LIMIT = 4096
 RESULT_PREFIX = "dagy-result: "
 """What the lines of a result in a log begin with."""
@@ -43,6 +46,13 @@ class Step(StrEnum):
 
 LAST_STEPS = (Step.RESOLVE, Step.UPLOAD)
 """With which a validation and a build end."""
+
+_P = TypeVar("_P", bound=PurePath)
+
+
+def step_folder(work: _P, step: Step) -> _P:
+    """Where `step` writes below the folder of one build, and nobody else. In a pod it is a volume."""
+    return work / step
 
 
 class Fault(StrEnum):
@@ -148,6 +158,21 @@ class BuildRequest(_Json):
     bucket: str = ""
     key_prefix: str = ""
     """Where this package's objects live in the bucket: ends with a slash, or is empty."""
+
+    @property
+    def indexes(self) -> list[str]:
+        """URLs of the indexes in the order in which they are asked; the first one that knows a name wins."""
+        return [*self.extra_index_urls, self.default_index]
+
+    @property
+    def default_index(self) -> str:
+        """URL of the index that is asked last, and for what no other one is named."""
+        return self.index_url or PYPI
+
+    @property
+    def runs_package_code(self) -> bool:
+        """Whether source distributions may be built, which runs whatever their authors wrote."""
+        return self.source_distributions == "Allow"
 
 
 @dataclasses.dataclass(frozen=True)

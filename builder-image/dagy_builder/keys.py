@@ -79,10 +79,10 @@ class BuildKeys:
 
 def sidecar_key(artifact: str, name: str) -> str:
     """Where a file that belongs to a ZIP lies, e.g. its pylock.toml: beside it."""
-    return f"{family(artifact)}{name}"
+    return f"{artifact_prefix(artifact)}{name}"
 
 
-def family(artifact: str) -> str:
+def artifact_prefix(artifact: str) -> str:
     """What the names of a ZIP and of all that lies beside it begin with, and no other names do."""
     return artifact.removesuffix("zip")
 

@@ -1,12 +1,17 @@
 """What must not be shown of text that others wrote: secrets, escape sequences, and characters that deceive the reader.
 
 The one place for it, in the steps and in the operator. Everything here takes time in proportion to the text, whatever
-it holds: strangers choose it.
+it holds, because strangers choose it; but for `redact_requirement`, which looks at a short text only.
 """
 
 from __future__ import annotations
 
+import base64
 import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+MASK = "****"
 
 LINE_CHARACTERS = 10_000
 """What is shown of a line of a log."""
@@ -33,6 +38,13 @@ _SECRET_PARAMETER = re.compile(
     r"(?i)([?&;](?:[\w.-]{0,64}(?:token|secret|password|passwd|signature|credential|api[_-]?key)[\w.-]{0,64})=)"
     r"[^&\s'\"`<>]+"
 )
+REQUIREMENT_CHARACTERS = 512
+"""No requirement is longer."""
+_LOGIN_IN_REQUIREMENT = re.compile(r"(?<![^\s=,;@(])[^\s/:@]+:(?!//)[^\s@]+@")
+# Queries hold the tokens of presigned and shared URLs.
+_QUERY_IN_REQUIREMENT = re.compile(r"(:/?/?[^\s?]*)\?\S*")
+# Shorter values can't be told from ordinary text.
+_SHORTEST_MASKED = 6
 
 
 def redact(text: str) -> str:
@@ -40,9 +52,45 @@ def redact(text: str) -> str:
     text = _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n").replace("\t", _TAB)
     text = _CONTROLS.sub("", text)
     if "@" in text:
-        text = _WORD.sub(lambda found: without_userinfo(found[0], "****"), text)
-        text = _USERINFO_WITHOUT_SCHEME.sub("****@", text)
-    return _SECRET_PARAMETER.sub(r"\1****", text) if "=" in text else text
+        text = _WORD.sub(lambda found: _without_userinfo(found[0]), text)
+        text = _USERINFO_WITHOUT_SCHEME.sub(f"{MASK}@", text)
+    return _SECRET_PARAMETER.sub(rf"\1{MASK}", text) if "=" in text else text
+
+
+def redact_requirement(text: str) -> str:
+    """What may be shown of a text that should be a requirement: one printable line, nothing secret of its URLs.
+
+    Masks too much rather than too little (user names, passwords and whole queries), because nobody can tell what was
+    meant by a malformed text. A text that is longer than `REQUIREMENT_CHARACTERS` keeps its beginning.
+    """
+    if len(text) > REQUIREMENT_CHARACTERS:
+        # A cut could fall between a password and the "@" that gives it away, so nothing after a ":" is shown.
+        text = f"{text[:60].partition(':')[0]}…"
+    if ":" in text:
+        text = _without_userinfo(text)
+        text = _LOGIN_IN_REQUIREMENT.sub(f"{MASK}@", text)
+        text = _QUERY_IN_REQUIREMENT.sub(rf"\1?{MASK}", text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text
+
+
+def spellings(*secrets: str) -> tuple[str, ...]:
+    """The secrets, percent-encoded and in base64 as well, the longest first; very short ones are left out."""
+    found: set[str] = set()
+    for secret in secrets:
+        raw = secret.encode()
+        packed = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
+        found |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+        found |= packed | {text.rstrip("=") for text in packed}
+    return tuple(sorted((text for text in found if len(text) >= _SHORTEST_MASKED), key=len, reverse=True))
+
+
+def without_values(text: str, values: Iterable[str]) -> str:
+    """The text with the mask for each of the values, which are known secrets in all their `spellings`."""
+    for value in values:
+        text = text.replace(value, MASK)
+    return text
 
 
 def one_line(text: str, most: int) -> str:
@@ -67,8 +115,8 @@ def log_line(line: str) -> str:
     return redact(line[:LINE_CHARACTERS]).replace("\n", " ") + ("…" if len(line) > LINE_CHARACTERS else "")
 
 
-def without_userinfo(text: str, mask: str) -> str:
-    """The text with `mask` for the user information of the URLs in it.
+def _without_userinfo(text: str) -> str:
+    """The text with the mask for the user information of the URLs in it.
 
     It ends at the last "@" before the host, which ends at the first "/" (RFC 3986): a path may hold an "@". Where no
     host is there, the "/" may be part of a password, and all is masked up to the last "@".
@@ -80,11 +128,11 @@ def without_userinfo(text: str, mask: str) -> str:
         authority = text[start : end.start() if end else len(text)]
         userinfo, _, host = authority.rpartition("@")
         if _HOST.fullmatch(host):
-            parts.append(text[at:start] + (f"{mask}@" if userinfo else "") + host)
+            parts.append(text[at:start] + (f"{MASK}@" if userinfo else "") + host)
             at = start + len(authority)
             continue
         last = text.rfind("@", start)
         if last < 0:
             break
-        return "".join([*parts, text[at:start], mask, text[last:]])
+        return "".join([*parts, text[at:start], MASK, text[last:]])
     return "".join([*parts, text[at:]])

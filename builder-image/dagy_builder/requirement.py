@@ -2,7 +2,8 @@
 
 uv expands `${NAME}` in a requirements file, follows option lines (`-r`, `--index-url`), and takes local paths and
 version-control URLs; each of these would hand the builder's environment or files to whoever wrote the requirement.
-So uv gets only what was parsed and printed again.
+So uv gets only what was parsed and printed again. What people write is read by `dagy.core.requirements`, with hints;
+here is what must hold of a request, whoever made it.
 """
 
 from __future__ import annotations
@@ -10,25 +11,26 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import (
+    InvalidSdistFilename,
     InvalidWheelFilename,
     canonicalize_name,
+    parse_sdist_filename,
     parse_wheel_filename,
 )
 
 from dagy_builder.contract import Problem, Reason
 from dagy_builder.failure import StepError
-from dagy_builder.indexes.url import why_unclear
-from dagy_builder.redact import redact
+from dagy_builder.redact import REQUIREMENT_CHARACTERS, one_line
+from dagy_builder.url import why_unclear
 
-MAX_LENGTH = 512
+ARCHIVES = (".whl", ".tar.gz", ".zip", ".tgz", ".tar.bz2", ".tar.xz")
+"""Endings by which the resolver tells a package's file."""
 _SHOWN = 80
-_SOURCE_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def parse_requirements(texts: Iterable[str]) -> list[ParsedRequirement]:
         try:
             parsed.append(ParsedRequirement(text, parse_requirement(text)))
         except ValueError as error:
-            shown = _shown(text)
+            shown = one_line(text, _SHOWN)
             problems.append(Problem(message=f"{shown!r}: {error}", requirement=shown, why=str(error)))
     if problems:
         count = "One requirement is" if len(problems) == 1 else f"{len(problems)} requirements are"
@@ -67,16 +69,10 @@ def parse_requirements(texts: Iterable[str]) -> list[ParsedRequirement]:
     return parsed
 
 
-def _shown(text: str) -> str:
-    """The text as it may stand in a message: without credentials, short, in one line."""
-    text = redact(text.replace("\n", " ").replace("\r", " "))
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-
-
 def parse_requirement(text: str) -> Requirement:
     """One requirement. Raises ValueError with the reason, a sentence that says what to write instead."""
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"longer than {MAX_LENGTH} characters. Shorten it.")
+    if len(text) > REQUIREMENT_CHARACTERS:
+        raise ValueError(f"longer than {REQUIREMENT_CHARACTERS} characters. Shorten it.")
     if any(unicodedata.category(c).startswith("C") or c in "\u2028\u2029" for c in text):
         raise ValueError("it contains a control character or a line break. Write one requirement in one line.")
     if "$" in text:
@@ -117,17 +113,24 @@ def check_url(url: str, schemes: Sequence[str] = ("https", "http")) -> None:
 
 
 def _check_file(name: str, url: str) -> None:
-    file = unquote(PurePosixPath(urlsplit(url).path).name)
-    if file.endswith(_SOURCE_SUFFIXES):
-        return
+    path, package = unquote(urlsplit(url).path), package_of(url)
+    if not path.endswith(ARCHIVES) or (path.endswith(".whl") and package is None):
+        raise ValueError("its URL doesn't end in the name of a wheel. Write name @ https://host/file.whl.")
+    if package not in (None, canonicalize_name(name)):
+        raise ValueError(f"its URL leads to a file of {package}. Write {package} @ ..., or correct the URL.")
+
+
+def package_of(url: str) -> str | None:
+    """The normalized name of the package whose file a URL points to, or None when the file name doesn't tell."""
+    filename = unquote(url.partition("#")[0].partition("?")[0].rpartition("/")[2])
     try:
-        named = parse_wheel_filename(file)[0]
-    except InvalidWheelFilename:
-        raise ValueError("its URL doesn't end in the name of a wheel. Write name @ https://host/file.whl.") from None
-    if named != canonicalize_name(name):
-        raise ValueError(f"its URL leads to a file of {named}. Write {named} @ ..., or correct the URL.")
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)[0]
+        return parse_sdist_filename(filename)[0]
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
 
 
 def requirements_file(requirements: Iterable[ParsedRequirement]) -> str:
     """The requirements in one order, one a line, so that the order in which they were given changes nothing."""
-    return "".join(f"{line}\n" for line in sorted({str(asked.requirement) for asked in requirements}))
+    return "".join(f"{line}\n" for line in sorted({str(one.requirement) for one in requirements}))

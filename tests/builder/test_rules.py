@@ -14,8 +14,8 @@ from dagy_builder.archive import rules
 from dagy_builder.archive.records import fingerprint, rewritten_record
 from dagy_builder.contract import BuildRequest, Problem, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError, exit_code_of
-from dagy_builder.limits import Limits
 from dagy_builder.redact import redact
+from dagy_builder.sizes import Limits
 from dagy_builder.steps.outcome import clipped
 from dagy_builder.target import Target
 
@@ -44,7 +44,9 @@ def test_each_attempt_of_each_build_has_a_zip_of_its_own() -> None:
         for lock, python, compression, token, attempt in builds
     ]
     assert len(set(named)) == len(builds)
-    assert not [(one, other) for one in named for other in named if one != other and other.startswith(keys.family(one))]
+    assert not [
+        (one, other) for one in named for other in named if one != other and other.startswith(keys.artifact_prefix(one))
+    ]
 
 
 def test_target_tags_are_the_best_first() -> None:

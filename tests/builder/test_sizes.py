@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from dagy.core.package.summary import completed_message
-from dagy_builder.limits import Limits
-from dagy_builder.sizes import human_size
+from dagy_builder.sizes import Limits, human_size
 from tests.fakes.worlds import artifact
 
 ROOT = Path(__file__).parents[2]

@@ -37,9 +37,9 @@ from dagy.model.base import NamespacedName
 from dagy_builder import keys
 from dagy_builder.contract import Artifact, BuildRequest, Step, StepOutcome
 from dagy_builder.frames import framed
+from dagy_builder.packed_lock import LOCK_FILE, pack, unpack
 from dagy_builder.steps.outcome import clipped
 from dagy_builder.storage.store import ObjectStore
-from dagy_builder.uv.packed_lock import LOCK_FILE, pack, unpack
 
 BUILDS, NAMESPACE, BUCKET = "dagy-builds", "team-a", "dagy"
 YANKED = '`idna==3.0` is yanked (reason: "broken")'

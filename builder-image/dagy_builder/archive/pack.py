@@ -28,10 +28,7 @@ from dagy_builder.archive.tree import TreeFile, TreeReader, scan
 from dagy_builder.archive.zipwriter import DEFLATED, STORED, Member, ZipWriter
 from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
-from dagy_builder.limits import Limits, too_large
-from dagy_builder.sizes import human_size
-from dagy_builder.steps import shared_cache
-from dagy_builder.uv.runner import runs_package_code
+from dagy_builder.sizes import Limits, human_size, too_large
 
 ARTIFACT, CONTENTS, SUMMARY = "artifact.zip", "contents.txt.gz", "package.json"
 # libdeflate's levels, chosen by measurement (docs/decisions/2026-11-21-deflate.md).
@@ -75,13 +72,14 @@ def package(
     tick: Callable[[], None] = lambda: None,
     *,
     lock_text: str = "",
+    check_records: bool = False,
 ) -> PackageSummary:
     """Write the ZIP, its contents' list and its summary; the bill of materials as well where the lock is given.
 
     Raises StepError for a tree that is refused or too large. `tick` is called now and then when there is more of the
-    ZIP, for somebody who already reads it.
+    ZIP, for somebody who already reads it. `check_records`: each file must have the hash that its RECORD says.
     """
-    scanned = scan(tree, limits, may_link=not runs_package_code(request))
+    scanned = scan(tree, limits, may_link=not request.runs_package_code)
     files = [file for file in scanned if not rules.is_left_out(file.path, request.python_version)]
     if not any(rules.is_record(file.path) for file in files):
         raise StepError(Reason.TREE_REFUSED, "Nothing is installed, so there is nothing to package. Add a dependency.")
@@ -90,9 +88,9 @@ def package(
     try:
         level = _LEVELS.get(request.compression, _LEVELS["fast"])
         warnings = _warnings(scanned, root_fd, request.python_version)
-        packed = _packed(request, files, root_fd, level)
+        packed = _packed(request, files, root_fd, level, check_records=check_records)
         written = _write_zip(packed, out / ARTIFACT, limits.compressed_bytes, tick)
-        if runs_package_code(request):  # wheels of an index have been looked at by their authors
+        if request.runs_package_code:  # wheels of an index have been looked at by their authors
             warnings += link_warnings(written.linked, (file.path for file in files), request.glibc)
         if lock_text:
             _write_sbom(request, lock_text, root_fd, files, out)
@@ -167,12 +165,14 @@ def _write_zip(batches: Iterable[list[_Packed]], target: Path, limit: int, tick:
     return written
 
 
-def _packed(request: BuildRequest, files: Sequence[TreeFile], root_fd: int, level: int) -> Iterator[list[_Packed]]:
-    """All files in their order, in batches; checked against their RECORDs where they come from a shared cache."""
+def _packed(
+    request: BuildRequest, files: Sequence[TreeFile], root_fd: int, level: int, *, check_records: bool
+) -> Iterator[list[_Packed]]:
+    """All files in their order, in batches."""
     with TreeReader(root_fd) as reader:
         scripts = _python_scripts(reader, files)
         records = _rewritten_records(reader, files, scripts, request.python_version)
-        recorded = recorded_hashes(_records(reader, files)) if shared_cache.must_be_checked(request) else {}
+        recorded = recorded_hashes(_records(reader, files)) if check_records else {}
 
     def pack(batch: Sequence[TreeFile]) -> list[_Packed]:
         with TreeReader(root_fd) as reader:

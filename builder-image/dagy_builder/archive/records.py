@@ -1,6 +1,4 @@
-"""What the RECORDs of an installed tree (PEP 376) say together: whose a file is, and what is of two distributions.
-
-It is read here alone, and rewritten to match what goes into the ZIP.
+"""RECORDs of an installed tree (PEP 376): whose a file is, what two distributions bring, and the ZIP's RECORDs.
 
 An installer writes wheels side by side, so of two that bring one path any may be the last to write it. The order here
 decides instead: of distributions in the order of their normalized names, the last one wins. Pure.
@@ -132,12 +130,11 @@ def _distribution_of(record: str) -> str:
 def _hashes_in(content: bytes) -> dict[str, str]:
     """Paths and SHA-256 (hex) of the files that a RECORD lists with one."""
     found: dict[str, str] = {}
-    for path, algorithm, digest in (
-        (row[0], *row[1].partition("=")[::2]) for row in _rows(content) or () if len(row) > 1
-    ):
+    for row in _rows(content) or ():
+        algorithm, _, digest = row[1].partition("=") if len(row) > 1 else ("", "", "")
         if algorithm == "sha256":
             with suppress(ValueError):
-                found[posixpath.normpath(path)] = base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
+                found[posixpath.normpath(row[0])] = base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
     return found
 
 

@@ -16,8 +16,7 @@ from typing import Self
 
 from dagy_builder.contract import Reason
 from dagy_builder.failure import StepError
-from dagy_builder.limits import Limits, too_large
-from dagy_builder.sizes import human_size
+from dagy_builder.sizes import Limits, human_size, too_large
 
 _STARTUP_MODULES = ("sitecustomize", "usercustomize")
 _MAX_PATH_BYTES = 1024

@@ -147,23 +147,23 @@ def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> 
     excluded = " or ".join(asked)
     wheels: set[Tag] = set().union(*(file.tags for file in release if file.tags is not None))
     source = any(file.tags is None for file in release)
-    told = IndexMatch(
+    found = IndexMatch(
         Unavailability.SOURCE_ONLY, str(version), len(versions) == 1, requires_python=excluded, has_source=source
     )
     if sources and source:
-        return replace(told, unavailable=Unavailability.PYTHON)
+        return replace(found, unavailable=Unavailability.PYTHON)
     if not wheels:
-        return told
+        return found
     languages = {(tag.interpreter, tag.abi) for tag in target.tag_set}
     machines = {tag.platform for tag in target.tag_set}
     for_python = {tag for tag in wheels if (tag.interpreter, tag.abi) in languages}
     here = {tag for tag in wheels if tag.platform in machines}
     too_new = any(_is_older(target, file.requires_python) for file in release)
     if for_python and not too_new:
-        return replace(told, unavailable=Unavailability.PLATFORM, platforms=platforms_of(for_python, target.cpu))
+        return replace(found, unavailable=Unavailability.PLATFORM, platforms=platforms_of(for_python, target.cpu))
     elsewhere = "" if here else platforms_of(wheels, target.cpu)
     pythons = "" if for_python else pythons_of(here or wheels)
-    return replace(told, unavailable=Unavailability.PYTHON, pythons=pythons, platforms=elsewhere)
+    return replace(found, unavailable=Unavailability.PYTHON, pythons=pythons, platforms=elsewhere)
 
 
 def _pins(wanted: SpecifierSet, version: Version) -> bool:

@@ -99,10 +99,10 @@ def problem_with_build(
         hint = f"Ask for a version for Python {target.python_version}, or set pythonVersion to one that is {required}."
     else:
         message, hint = _without_help(failed, output, message)
-    told = Problem(
+    problem = Problem(
         message=f"{message} {hint}", requirement=root.text if root else None, wanted=release, why=message, hint=hint
     )
-    return Reason.PYTHON_INCOMPATIBLE if required else Reason.RESOLUTION_FAILED, told
+    return Reason.PYTHON_INCOMPATIBLE if required else Reason.RESOLUTION_FAILED, problem
 
 
 def _without_help(failed: FailedBuild, output: str, message: str) -> tuple[str, str]:

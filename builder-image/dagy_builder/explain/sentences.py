@@ -94,12 +94,12 @@ def _conflict(diagnosis: Diagnosis) -> Problem:
 
 def _obstacles(facts: Facts, roots: set[str]) -> list[str]:
     """What keeps requirements apart beside what packages need: releases that one would need, and can't have."""
-    told = [f"{name} is not in the package index" for name in facts.not_found]
-    told += [f"{term} has no wheel that fits" for term, _ in facts.without_wheel]
-    told += [f"{term} needs Python {wanted}" for term, wanted in facts.python]
-    told += [f"{term} was withdrawn" for term, _ in facts.yanked]
-    told += [f"there is no {term}" for term in facts.missing if name_of(term) not in roots]
-    return told
+    obstacles = [f"{name} is not in the package index" for name in facts.not_found]
+    obstacles += [f"{term} has no wheel that fits" for term, _ in facts.without_wheel]
+    obstacles += [f"{term} needs Python {wanted}" for term, wanted in facts.python]
+    obstacles += [f"{term} was withdrawn" for term, _ in facts.yanked]
+    obstacles += [f"there is no {term}" for term in facts.missing if name_of(term) not in roots]
+    return obstacles
 
 
 def with_tested_alternative(
@@ -135,10 +135,10 @@ def summary_of(problems: Sequence[Problem], *, all_found: bool = True) -> str:
     """
     if len(problems) == 1:
         return f"{problems[0].message}{'' if all_found else ' There may be more: the time to look was over.'}"
-    told = [f" {number}. {one.message}" for number, one in enumerate(problems, 1)]
+    sentences = [f" {number}. {one.message}" for number, one in enumerate(problems, 1)]
     text = f"{len(problems)} problems{'' if all_found else ', and perhaps more, as the search had to end'}:"
-    for number, sentence in enumerate(told):
-        more = len(told) - number - 1
+    for number, sentence in enumerate(sentences):
+        more = len(sentences) - number - 1
         if number and len(text) + len(sentence) + len(_more(more)) > SUMMARY_LENGTH:
             return text + _more(more + 1)
         text += sentence

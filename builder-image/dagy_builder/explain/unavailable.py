@@ -45,7 +45,7 @@ def _needs_python(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Pr
         f"{_who(diagnosis, found)} needs Python {required}, but this package is for Python {target.python_version}."
     )
     hints = _others(diagnosis, found, target)
-    return _told(diagnosis, found, message, hints, f"needs Python {required}")
+    return _with_hints(diagnosis, found, message, hints, f"needs Python {required}")
 
 
 def _no_wheel(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
@@ -66,7 +66,7 @@ def _no_wheel(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Proble
             hints.append("set spec.platform.glibc to the newer one if your workers have it")
         if sources_would_help(found):
             hints.append(ALLOW_SOURCES)
-    return _told(diagnosis, found, message, hints, f"has wheels for {there}" if there else "")
+    return _with_hints(diagnosis, found, message, hints, f"has wheels for {there}" if there else "")
 
 
 def _source_only(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
@@ -79,10 +79,12 @@ def _source_only(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Pro
         hints = others
     else:
         hints = [*_siblings(diagnosis), ALLOW_SOURCES, *others]
-    return _told(diagnosis, found, message, hints, "is source code")
+    return _with_hints(diagnosis, found, message, hints, "is source code")
 
 
-def _told(diagnosis: Diagnosis, found: IndexMatch, message: str, hints: Sequence[str], of_version: str) -> Problem:
+def _with_hints(
+    diagnosis: Diagnosis, found: IndexMatch, message: str, hints: Sequence[str], of_version: str
+) -> Problem:
     another = "Ask for another version" + ("" if diagnosis.is_direct else f" of {diagnosis.root.name}")
     hint = ", or ".join(hints) or another
     return problem(
@@ -136,10 +138,10 @@ def _leave_out(name: str, platforms: str) -> str:
 
 
 def _exists(found: IndexMatch, of_version: str) -> str | None:
-    told = [f"{found.version} {of_version}"] if found.version and of_version else []
+    facts = [f"{found.version} {of_version}"] if found.version and of_version else []
     if found.newest:
-        told.append(f"the newest that fits is {found.newest}")
-    return "; ".join(told) or of_version or None
+        facts.append(f"the newest that fits is {found.newest}")
+    return "; ".join(facts) or of_version or None
 
 
 def no_release(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:

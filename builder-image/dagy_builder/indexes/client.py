@@ -11,7 +11,7 @@ from urllib3.response import BaseHTTPResponse
 
 from dagy_builder.indexes.page import IndexFile, files_of
 from dagy_builder.indexes.upstream import Upstream, UpstreamError
-from dagy_builder.indexes.url import IndexUrl
+from dagy_builder.url import IndexUrl
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 # The largest pages of PyPI have some 10 MB.

@@ -6,16 +6,12 @@ import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
-from dagy_builder.indexes.url import IndexUrl
+from dagy_builder.redact import spellings
+from dagy_builder.url import IndexUrl
 
 KEYS = ("url", "username", "password", "token")
 TOKEN_USERNAME = "__token__"  # noqa: S105 what PyPI, and most indexes after it, call the user of a token
-MASK = "****"
-
-# Shorter values can't be told from ordinary text.
-_SHORTEST_MASKED = 6
 
 
 @dataclass(frozen=True)
@@ -41,24 +37,6 @@ class Credential:
     def secret_values(self) -> tuple[str, ...]:
         """What must never be shown: the password, plain and as it appears in URLs and headers."""
         return spellings(self.password, f"{self.username}:{self.password}")
-
-
-def spellings(*values: str) -> tuple[str, ...]:
-    """The values, percent-encoded and in base64 as well, the longest first; very short ones are left out."""
-    found: set[str] = set()
-    for value in values:
-        raw = value.encode()
-        packed = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
-        found |= {value, quote(value), quote(value, safe=""), quote_plus(value)}
-        found |= packed | {text.rstrip("=") for text in packed}
-    return tuple(sorted((text for text in found if len(text) >= _SHORTEST_MASKED), key=len, reverse=True))
-
-
-def masked(text: str, values: Iterable[str]) -> str:
-    """The text with each of the values replaced."""
-    for value in values:
-        text = text.replace(value, MASK)
-    return text
 
 
 def credential_of(source: str, fields: Mapping[str, str]) -> Credential:

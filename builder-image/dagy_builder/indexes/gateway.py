@@ -30,12 +30,11 @@ from dagy_builder.indexes.credentials import Credential, read_credentials
 from dagy_builder.indexes.page import with_other_links
 from dagy_builder.indexes.route import FAILURES_PATH, Route
 from dagy_builder.indexes.upstream import Upstream, UpstreamError, cause_of
-from dagy_builder.indexes.url import IndexUrl
+from dagy_builder.packed_lock import LOCK_FILE, unpack
 from dagy_builder.redact import redact
 from dagy_builder.requirement import parse_requirement
 from dagy_builder.trust import trust_added_authorities
-from dagy_builder.uv.packed_lock import LOCK_FILE, unpack
-from dagy_builder.uv.runner import index_urls
+from dagy_builder.url import IndexUrl
 
 PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
 
@@ -47,16 +46,16 @@ _MAX_FAILURES = 50
 _METADATA = ".metadata"  # PEP 658: beside the wheel
 _PAGE_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # PEP 503: a normalized name
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class Gateway:
     """What may be fetched, and the fetching. Safe for several threads."""
 
     def __init__(
-        self, indexes: Iterable[str], files: Iterable[str], credentials: Sequence[Credential], say: Say
+        self, indexes: Iterable[str], files: Iterable[str], credentials: Sequence[Credential], log: Log
     ) -> None:
-        self._say = say
+        self._log = log
         self._indexes = {(index.origin, index.folder) for index in self._readable(indexes) if index.query is None}
         self._files = set(self._readable(files))
         self._upstream = Upstream(credentials)
@@ -76,14 +75,14 @@ class Gateway:
         """Status and body of a package's page, its links leading through the gateway."""
         try:
             answer, final_url, credential = self._upstream.fetch("GET", url, {"Accept": _ACCEPT})
-            self._note(url, answer.status, credential)
+            self._log_response(url, answer.status, credential)
             if answer.status != 200:
                 return answer.status, b""
             kind = answer.headers.get("Content-Type", "")
             page = with_other_links(_body(answer), kind, _name_in(final_url), self._known(final_url, route))
         except (UpstreamError, urllib3.exceptions.HTTPError, ValueError) as error:
             cause = str(error) if isinstance(error, UpstreamError) else cause_of(error)
-            return 502, self._failed(url, cause).encode()
+            return 502, self._record_failure(url, cause).encode()
         # An index may repeat what it was sent.
         return 200, self._upstream.masked(json.dumps(page)).encode()
 
@@ -93,8 +92,8 @@ class Gateway:
         try:
             answer, _, credential = self._upstream.fetch(method, url, headers)
         except UpstreamError as error:
-            return self._failed(url, str(error))
-        self._note(url, answer.status, credential)
+            return self._record_failure(url, str(error))
+        self._log_response(url, answer.status, credential)
         return answer
 
     def _known(self, page: IndexUrl, route: Route) -> Callable[[str], str | None]:
@@ -102,7 +101,7 @@ class Gateway:
             try:
                 url = page.leads_to(reference)
             except ValueError as error:
-                self._write(f"{page} has a link that is left out: {error}")
+                self._log_redacted(f"{page} has a link that is left out: {error}")
                 return None
             self._files.add(url)
             return route.local(url)
@@ -114,24 +113,24 @@ class Gateway:
             try:
                 yield IndexUrl(url)
             except ValueError as error:
-                self._say(redact(f"{url} is not asked: {error}"))
+                self._log(redact(f"{url} is not asked: {error}"))
 
-    def _note(self, url: IndexUrl, status: int, credential: Credential | None) -> None:
+    def _log_response(self, url: IndexUrl, status: int, credential: Credential | None) -> None:
         what = f"the credentials of {credential.source}" if credential else "a request without credentials"
         line = f"{url} answered {status} to {what}"
-        self._write(line)
+        self._log_redacted(line)
         if status in (401, 403):
-            self._tell(line)
+            self._append_failure(line)
 
-    def _failed(self, url: IndexUrl, cause: str) -> str:
-        self._write(f"no answer from {url}: {cause}")
-        self._tell(f"{url}: cause: {cause}")
+    def _record_failure(self, url: IndexUrl, cause: str) -> str:
+        self._log_redacted(f"no answer from {url}: {cause}")
+        self._append_failure(f"{url}: cause: {cause}")
         return cause
 
-    def _write(self, line: str) -> None:
-        self._say(self._upstream.masked(redact(line)))
+    def _log_redacted(self, line: str) -> None:
+        self._log(self._upstream.masked(redact(line)))
 
-    def _tell(self, line: str) -> None:
+    def _append_failure(self, line: str) -> None:
         clean = self._upstream.masked(redact(line))
         if clean not in self.failures and len(self.failures) < _MAX_FAILURES:
             self.failures.append(clean)
@@ -273,7 +272,7 @@ def main() -> None:
         for line in [*(f"{one.source} is for {one.place}" for one in credentials), *problems]:
             print(line, flush=True)
         files = files_of_build(request, unpack(lock.read_bytes()) if lock.exists() else "")
-        gateway = Gateway(index_urls(request), files, credentials, lambda line: print(line, flush=True))
+        gateway = Gateway(request.indexes, files, credentials, lambda line: print(line, flush=True))
         gateway.failures += problems
         with serving(gateway, GATEWAY_PORT):
             signal.pause()

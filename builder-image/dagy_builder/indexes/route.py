@@ -20,7 +20,7 @@ import tomli_w
 
 from dagy_builder.contract import Fault, Reason
 from dagy_builder.failure import StepError
-from dagy_builder.indexes.url import IndexUrl
+from dagy_builder.url import IndexUrl
 
 FAILURES_PATH = "/-/failures"
 """Where the gateway tells what went wrong at the indexes, as a JSON list of lines."""

@@ -12,9 +12,10 @@ import urllib3
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import make_headers, parse_url
 
-from dagy_builder.indexes.credentials import Credential, best_for, masked, spellings
-from dagy_builder.indexes.url import IndexUrl
+from dagy_builder.indexes.credentials import Credential, best_for
+from dagy_builder.redact import spellings, without_values
 from dagy_builder.trust import client_context
+from dagy_builder.url import IndexUrl
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5
@@ -62,7 +63,7 @@ class Upstream:
 
     def masked(self, text: str) -> str:
         """The text without any secret value that is known here."""
-        return masked(text, self._secret_values)
+        return without_values(text, self._secret_values)
 
     def _request(
         self, method: str, url: IndexUrl, headers: Mapping[str, str], timeout: urllib3.Timeout

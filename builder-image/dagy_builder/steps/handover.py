@@ -15,12 +15,11 @@ import os
 import select
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dagy_builder.contract import Step, StepOutcome
-from dagy_builder.steps.folders import step_folder
+from dagy_builder.contract import Step, StepOutcome, step_folder
 from dagy_builder.steps.outcome import clipped
 
 _RUNNING, _OUTCOME, _FIFO = "running", "outcome.json", "more"
@@ -29,6 +28,16 @@ _OUTCOME_BYTES = 1 << 20
 # Between two looks for a step that has not started yet, in seconds. The kernel's watches (inotify) are few for each
 # user of a node, so that a stranger's code could use them up; and not every sandbox passes them between containers.
 _LOOK_AGAIN = 0.02
+
+
+def tree_in(work: Path) -> Path:
+    """The installed packages."""
+    return step_folder(work, Step.INSTALL) / "tree"
+
+
+def packed_in(work: Path) -> Path:
+    """The folder of the ZIP and what belongs to it."""
+    return step_folder(work, Step.PACKAGE)
 
 
 class Handover:
@@ -137,3 +146,42 @@ def _outcome(path: Path, step: Step) -> StepOutcome | None:
 def _open(path: Path) -> int:
     # A link may lead elsewhere, and to open a FIFO would block for ever.
     return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+class TailReader:
+    """Reads a file that another step is still writing, at `path`, which may not even exist yet.
+
+    `ticks` yields whenever there may be more of it, and ends when the writer has ended.
+    """
+
+    def __init__(self, path: Path, ticks: Iterable[None] = ()) -> None:
+        self._path, self._ticks = path, iter(ticks)
+
+    def wait_for(self, size: int) -> bool:
+        """Wait until that many bytes are there, or the writer has ended. False when it ended without a file."""
+        while not (self._path.exists() and self._path.stat().st_size >= size) and self._more():
+            pass
+        return self._path.exists()
+
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """All bytes in blocks of `size`, the last one shorter, each as soon as it is there. Can be started again.
+
+        Raises FileNotFoundError when the writer ended without a file.
+        """
+        self.wait_for(0)
+        with self._path.open("rb", buffering=0) as file:
+            offset = 0
+            while block := self._block(file.fileno(), offset, size):
+                yield block
+                offset += len(block)
+
+    def _block(self, fd: int, offset: int, size: int) -> bytes:
+        while os.fstat(fd).st_size < offset + size and self._more():
+            pass
+        block = bytearray()
+        while piece := os.pread(fd, size - len(block), offset + len(block)):
+            block += piece
+        return bytes(block)
+
+    def _more(self) -> bool:
+        return next(self._ticks, self) is None

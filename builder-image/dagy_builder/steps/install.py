@@ -18,7 +18,7 @@ from dagy_builder.steps import shared_cache
 from dagy_builder.target import Target
 from dagy_builder.uv.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.uv.lock import Lock, LockError, lock_of, read_lock
-from dagy_builder.uv.runner import PYPI, Log, Uv, UvResult, build_arguments, runs_package_code
+from dagy_builder.uv.runner import Log, Uv, UvResult, build_arguments
 
 
 def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log) -> Lock:
@@ -38,7 +38,7 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
         file = Path(folder, "pylock.toml")
         try:
             file.write_text(uv.route.local_lock(lock_text) if uv.route else lock_text)
-            index = uv.local(request.index_url or PYPI)
+            index = uv.local(request.default_index)
         except ValueError as error:
             message = f"The lock names a URL that is not fetched, because {error}. Validate again."
             raise StepError(Reason.INSTALL_FAILED, message) from error
@@ -95,7 +95,7 @@ def install_arguments(request: BuildRequest, target: Target, python: Path, lock:
     Copying takes ten times as long as linking on a busy disk. Where package code runs, it could change a cache through
     a tree that shares files with it; wheels alone are only read.
     """
-    link_mode = "copy" if runs_package_code(request) else "hardlink"
+    link_mode = "copy" if request.runs_package_code else "hardlink"
     return [
         "pip",
         "install",

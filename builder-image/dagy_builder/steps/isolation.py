@@ -1,4 +1,4 @@
-"""Whether the network around this pod is as closed as package code needs it.
+"""Apart from package code: a network that is closed to it, a step that it can't look into, and the end of its daemons.
 
 A NetworkPolicy is enforced by the cluster's network plugin, a moment after a pod has started, and by some plugins not
 at all. Connections can fail for other reasons: a network that isn't there yet, a server that starts again. So a pod is
@@ -7,17 +7,20 @@ isolated when the places that a policy closes have refused several times in a ro
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dagy_builder.contract import ISOLATION_REQUIRED, ISOLATION_VARIABLE, NODE_VARIABLE, BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
-from dagy_builder.uv.runner import runs_package_code
 
+_PR_SET_DUMPABLE = 4  # prctl(2)
 _ENFORCED_WITHIN = 20.0
 _CONNECTED_WITHIN = 0.7
 _REFUSED_FOR, _REFUSED_TIMES = 1.5, 3
@@ -51,7 +54,7 @@ def await_isolation(
     `refused_for` seconds; `answers` asks for what has to answer, and is the cluster's DNS when left out.
     """
     given = os.environ if environment is None else environment
-    if given.get(ISOLATION_VARIABLE) != ISOLATION_REQUIRED or not runs_package_code(request):
+    if given.get(ISOLATION_VARIABLE) != ISOLATION_REQUIRED or not request.runs_package_code:
         return
     places = _places(given)
     deadline = time.monotonic() + within
@@ -118,3 +121,32 @@ def _dns_answers() -> bool:
     except OSError:
         return False
     return True
+
+
+def hide_from_package_code() -> None:
+    """Keep processes of the same user out of this one: its memory, its open files, its environment (proc(5)).
+
+    What it starts is as open as before, so uv and package code see one another, but not the step that reads what they
+    leave. Raises OSError.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE) failed")
+
+
+def end_all_others() -> None:
+    """Kill every other process of this container, and wait until none is left.
+
+    Only as process 1 of a PID namespace, where "all processes" are the container's: kill(2) with -1 then spares nobody
+    but the caller, and no process that is being forked escapes. Elsewhere (on a laptop) nothing is done.
+    """
+    if os.getpid() != 1:
+        return
+    with suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    # Process 1 inherits all orphans, so these are all its children.
+    while True:
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return

@@ -56,8 +56,8 @@ def warnings_of_passed_over(
     deadline = time.monotonic() + _SECONDS
     with ThreadPoolExecutor(8) as pool:
         pages = list(pool.map(lambda one: resolver.files(one.asked.name, deadline), odd))
-    told = (_told(one, files or (), resolver, target, deadline) for one, files in zip(odd, pages, strict=True))
-    return tuple(sentence for sentence in told if sentence)
+    sentences = (_warning(one, files or (), resolver, target, deadline) for one, files in zip(odd, pages, strict=True))
+    return tuple(sentence for sentence in sentences if sentence)
 
 
 def _odd(
@@ -80,7 +80,7 @@ def _is_pinned(asked: ParsedRequirement) -> bool:
     return any(c.operator in ("==", "===") and "*" not in c.version for c in asked.requirement.specifier)
 
 
-def _told(
+def _warning(
     chosen: _Chosen, files: Sequence[IndexFile], resolver: Resolver, target: Target, deadline: float
 ) -> str | None:
     asked, newest = chosen.asked, _newest_wanted(chosen.asked, files, target)

@@ -20,14 +20,13 @@ from dagy_builder.archive.pack import PackageSummary, read_summary
 from dagy_builder.archive.pack import package as package_tree
 from dagy_builder.contract import GATEWAY_VARIABLE, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError
-from dagy_builder.limits import Limits
 from dagy_builder.redact import redact
-from dagy_builder.sizes import human_size
+from dagy_builder.sizes import Limits, human_size
 from dagy_builder.steps import resolve as resolution
 from dagy_builder.steps import shared_cache
-from dagy_builder.steps.folders import packed_in, tree_in
+from dagy_builder.steps.handover import packed_in, tree_in
 from dagy_builder.steps.install import install as install_tree
-from dagy_builder.uv.runner import Log, open_uv, runs_package_code
+from dagy_builder.uv.runner import Log, open_uv
 
 if TYPE_CHECKING:
     from dagy_builder.indexes.route import Route
@@ -41,7 +40,7 @@ def resolve(request: BuildRequest, log: Log = print) -> StepOutcome:
 
     def work() -> tuple[str, dict[str, Any]]:
         route = _route()
-        with open_uv(shared_cache=not (runs_package_code(request) or route), route=route) as uv:
+        with open_uv(shared_cache=not (request.runs_package_code or route), route=route) as uv:
             found = resolution.resolve(request, uv, log)
         return _counted(len(found.lock.packages), "package"), resolution.lock_result(found)
 
@@ -52,11 +51,9 @@ def graph(request: BuildRequest, log: Log = print) -> StepOutcome:
     """Find which package brings which: result {packages: [{name, requirement, brought_by}]}, and no lock."""
 
     def work() -> tuple[str, dict[str, Any]]:
-        from dagy_builder.steps.graph import graph as graph_of
-
         route = _route()
-        with open_uv(shared_cache=not (runs_package_code(request) or route), route=route) as uv:
-            nodes = graph_of(request, uv, log)
+        with open_uv(shared_cache=not (request.runs_package_code or route), route=route) as uv:
+            nodes = resolution.graph(request, uv, log)
         return _counted(len(nodes), "package"), {"packages": [asdict(node) for node in nodes]}
 
     return _run(Step.RESOLVE, work, log)
@@ -89,7 +86,10 @@ def package(
     def work() -> tuple[str, dict[str, Any]]:
         tree = shared_cache.cached_tree() or tree_in(work_dir)
         try:
-            summary = package_tree(request, tree, packed_in(work_dir), Limits.of(), tick, lock_text=lock_text)
+            check = shared_cache.must_be_checked(request)
+            summary = package_tree(
+                request, tree, packed_in(work_dir), Limits.of(), tick, lock_text=lock_text, check_records=check
+            )
         finally:
             shared_cache.discard()
         for warning in summary.warnings:
@@ -119,7 +119,7 @@ def _install_cache(request: BuildRequest, beside: Path, route: Route | None) -> 
     Package code must never write to a cache that others read, and who has no credentials must not find in it what
     others got with theirs.
     """
-    if "UV_CACHE_DIR" in os.environ and not runs_package_code(request) and route is None:
+    if "UV_CACHE_DIR" in os.environ and not request.runs_package_code and route is None:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="cache-", dir=beside) as folder:

@@ -1,4 +1,4 @@
-"""Step `resolve`: from requirements to a lock, with `uv pip compile`."""
+"""Step `resolve`: from requirements to a lock, or to which package brings which, with `uv pip compile`."""
 
 from __future__ import annotations
 
@@ -19,24 +19,18 @@ from packaging.utils import canonicalize_name
 from dagy_builder.contract import BuildRequest, Problem, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.indexes.page import IndexFile, uploaded_before
+from dagy_builder.packed_lock import pack, unpack
 from dagy_builder.requirement import ParsedRequirement, check_url, parse_requirements, requirements_file
 from dagy_builder.target import Target
 from dagy_builder.uv.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.uv.lock import Lock, LockError, WrongWheelError, canonical_lock
-from dagy_builder.uv.packed_lock import pack, unpack
-from dagy_builder.uv.runner import (
-    PYPI,
-    Log,
-    Uv,
-    UvResult,
-    build_arguments,
-    index_arguments,
-    index_urls,
-    runs_package_code,
-)
+from dagy_builder.uv.runner import Log, Uv, UvResult, build_arguments, index_arguments
 
 if TYPE_CHECKING:
     from dagy_builder.indexes.client import IndexClient
+
+_REQUIREMENT = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[^\]]*\])?(?: @ \S+|==\S+)")
+_VIA = re.compile(r" {4}# {1,3}(?:via(?: |$))?(\S*)")
 
 
 @dataclass(frozen=True)
@@ -45,6 +39,18 @@ class Resolution:
 
     lock: Lock
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Node:
+    """One package of a resolution."""
+
+    name: str
+    """Normalized (PEP 503)."""
+    requirement: str
+    """Exactly this one: "six==1.16.0", or "name @ https://..."."""
+    brought_by: tuple[str, ...]
+    """Normalized names of the packages that need it."""
 
 
 def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
@@ -56,10 +62,7 @@ def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
     compiler = Compiler.of(request, target, uv)
     answer, text = compiler.run(lines, log)
     if answer.code != 0:
-        # Here, because half of this module's import time would be spent for failures.
-        from dagy_builder.explain.search import explain_failure
-
-        raise explain_failure(requirements, answer.output, compiler, target)
+        raise _explained(requirements, answer.output, compiler)
     try:
         lock = canonical_lock(text, target, _origins(lines, compiler))
     except LockError as error:
@@ -68,6 +71,40 @@ def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
     for package in lock.packages:
         log(f"{package.name}=={package.version}" if package.version else f"{package.name} @ {package.file}")
     return Resolution(lock, (*warnings_in(answer.output), *_passed_over(requirements, lock, compiler)))
+
+
+def graph(request: BuildRequest, uv: Uv, log: Log) -> tuple[Node, ...]:
+    """Resolve the request's requirements; what comes of it, sorted by name. Raises StepError."""
+    target = Target.of(request)
+    check_sources(request)
+    requirements = parse_requirements(request.requirements)
+    compiler = Compiler.of(request, target, uv)
+    answer, text = compiler.run(
+        requirements_file(requirements), log, output="requirements.txt", extra=("--annotation-style=split",)
+    )
+    if answer.code != 0:
+        raise _explained(requirements, answer.output, compiler)
+    return read_graph(text)
+
+
+def read_graph(text: str) -> tuple[Node, ...]:
+    """What uv wrote as a requirements.txt with annotations of the style "split"."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    brought_by: list[str] = []
+    for line in text.splitlines():
+        if match := _REQUIREMENT.match(line):
+            brought_by = []
+            found[canonicalize_name(match[1])] = (match[0], brought_by)
+        elif (match := _VIA.match(line)) and match[1] and not match[1].startswith("-"):
+            brought_by.append(canonicalize_name(match[1]))
+    return tuple(Node(name, text, tuple(parents)) for name, (text, parents) in sorted(found.items()))
+
+
+def _explained(requirements: Sequence[ParsedRequirement], output: str, compiler: Compiler) -> StepError:
+    # Here, because half of this module's import time would be spent for failures.
+    from dagy_builder.explain.search import explain_failure
+
+    return explain_failure(requirements, output, compiler, compiler.target)
 
 
 def _passed_over(requirements: Sequence[ParsedRequirement], lock: Lock, compiler: Compiler) -> tuple[str, ...]:
@@ -101,7 +138,7 @@ def warnings_in(output: str) -> tuple[str, ...]:
 def _origins(lines: str, compiler: Compiler) -> Callable[[str], str | None]:
     """Which index each name comes from. Only a second format of uv's answer tells it, where there are several."""
     if not compiler.request.extra_index_urls:
-        return lambda _: compiler.request.index_url or PYPI
+        return lambda _: compiler.request.default_index
     answer, text = compiler.run(lines, output="requirements.txt", extra=("--emit-index-annotation",))
     return indexes_by_name(text if answer.code == 0 else "").get
 
@@ -130,20 +167,20 @@ class Compiler:
     @classmethod
     def of(cls, request: BuildRequest, target: Target, uv: Uv) -> Compiler:
         """Any Python will do for wheels, which are chosen by tags; source distributions need the target's own."""
-        if runs_package_code(request):
+        if request.runs_package_code:
             return cls(request, target, uv, require_interpreter(target, uv))
         return cls(request, target, uv, bundled_interpreter(target) or Path(sys.executable))
 
     @property
     def builds_sources(self) -> bool:
         """Whether source distributions may be built."""
-        return runs_package_code(self.request)
+        return self.request.runs_package_code
 
     @cached_property
     def _index(self) -> IndexClient:
         from dagy_builder.indexes.client import IndexClient
 
-        return IndexClient([self.uv.local(url) for url in index_urls(self.request)], direct=self.uv.route is not None)
+        return IndexClient([self.uv.local(url) for url in self.request.indexes], direct=self.uv.route is not None)
 
     def run(
         self,
@@ -187,7 +224,7 @@ class Compiler:
 
     def index_before_others(self, name: str) -> str:
         """URL of the index whose files `files` gave, where further ones were not asked for that; else ""."""
-        urls, position = index_urls(self.request), self._index.position(name)
+        urls, position = self.request.indexes, self._index.position(name)
         return "" if position is None or position == len(urls) - 1 else urls[position]
 
     def _version_of(self, name: str, lines: str, deadline: float, extra: Sequence[str] = ()) -> str | None:

@@ -25,7 +25,7 @@ from dagy_builder.archive.sbom import SBOM
 from dagy_builder.contract import Artifact, BuildRequest, Fault, Reason, Step
 from dagy_builder.failure import StepError
 from dagy_builder.sizes import human_size
-from dagy_builder.steps.tail_reader import GrowingFile
+from dagy_builder.steps.handover import TailReader
 from dagy_builder.storage.multipart import PART_BYTES, MultipartUpload
 from dagy_builder.storage.retry import while_unreachable
 from dagy_builder.storage.store import ObjectStore
@@ -56,7 +56,7 @@ def upload(what: Upload, store: ObjectStore, log: Log, retry_seconds: float) -> 
     try:
         return while_unreachable(uploader.run, log, retry_seconds)
     except BaseException:
-        uploader.give_up()
+        uploader.abort()
         raise
 
 
@@ -69,7 +69,7 @@ class _Uploader:
         request = what.request
         self._names = keys.BuildKeys.of(request.key_prefix, replace(request, lock_hash=self._lock_hash))
         self._key = self._names.artifact(request.build_token, request.attempt)
-        self._file = GrowingFile(what.out / ARTIFACT, what.ticks)
+        self._file = TailReader(what.out / ARTIFACT, what.ticks)
         self._metadata = {"lock-sha256": self._lock_hash}
         self._parts = MultipartUpload(store, self._key, _ZIP, self._metadata)
         self._cleared = False
@@ -80,7 +80,7 @@ class _Uploader:
             self._what.summary()
         started = time.monotonic()
         before = self._store.get_tagged(self._names.record)
-        if before and (kept := _answer(self._store, before[0], self._what.request.build_token)):
+        if before and (kept := _finished_build(self._store, before[0], self._what.request.build_token)):
             self._log(f"{kept.uri} is there already, with its record: nothing to upload")
             return kept
         self._clear_earlier_uploads()
@@ -93,12 +93,12 @@ class _Uploader:
         seconds = {**built.get("seconds", {}), Step.UPLOAD: round(time.monotonic() - started, 3)}
         data = json.dumps({**record, **built, "seconds": seconds}, indent=1).encode()
         if not self._store.replace(self._names.record, data, "application/json", before[1] if before else None):
-            return self._outrun()
+            return self._lost_race()
         for key in self._earlier:
             self._delete(key)
         return artifact
 
-    def give_up(self) -> None:
+    def abort(self) -> None:
         """Leave no part behind."""
         self._parts.abort()
 
@@ -180,10 +180,10 @@ class _Uploader:
             warnings=list(summary.warnings) or None,
         )
 
-    def _outrun(self) -> Artifact:
+    def _lost_race(self) -> Artifact:
         """Another attempt has written the record meanwhile. Nothing points at our objects, so they go."""
         after = self._store.get(self._names.record)
-        kept = _answer(self._store, after, self._what.request.build_token) if after else None
+        kept = _finished_build(self._store, after, self._what.request.build_token) if after else None
         if kept is None:
             raise StepError(
                 Reason.UPLOAD_FAILED,
@@ -197,7 +197,7 @@ class _Uploader:
         return kept
 
     def _delete(self, artifact_key: str) -> None:
-        for key in list(self._store.list(keys.family(artifact_key))):
+        for key in list(self._store.list(keys.artifact_prefix(artifact_key))):
             self._store.delete(key)
 
     def _uri(self, key: str) -> str:
@@ -225,14 +225,14 @@ def _changed(found: str, expected: str) -> StepError:
     )
 
 
-def _answer(store: ObjectStore, record: bytes, build_token: str) -> Artifact | None:
+def _finished_build(store: ObjectStore, record: bytes, build_token: str) -> Artifact | None:
     """The artifact of an earlier build, if its record answers the same request and its ZIP is there."""
     try:
-        told = json.loads(record)
-        artifact = Artifact.from_json(told)
+        fields = json.loads(record)
+        artifact = Artifact.from_json(fields)
     except (ValueError, TypeError):
         return None
-    if told.get("buildToken", "") != build_token:
+    if fields.get("buildToken", "") != build_token:
         return None
     found = store.head(keys.key_of(artifact.uri))
     return artifact if found is not None and found.size == artifact.size_bytes else None

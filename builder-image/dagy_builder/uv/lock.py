@@ -27,8 +27,8 @@ from packaging.pylock import (
 )
 from packaging.utils import parse_wheel_filename
 
+from dagy_builder.packed_lock import LockSizeError, pack
 from dagy_builder.target import Target
-from dagy_builder.uv.packed_lock import LockSizeError, pack
 
 
 class LockError(ValueError):

@@ -24,7 +24,6 @@ from dagy_builder.redact import redact
 if TYPE_CHECKING:
     from dagy_builder.indexes.route import Route
 
-PYPI = "https://pypi.org/simple"
 Log = Callable[[str], None]
 
 _CACHE = "cache"
@@ -212,22 +211,12 @@ def _environment(given: Mapping[str, str], home: str, passed_on: Sequence[str]) 
 
 def index_arguments(request: BuildRequest, uv: Uv) -> list[str]:
     """uv's options for the request's indexes: the first one that knows a name wins (no dependency confusion)."""
-    arguments = ["--default-index", uv.local(request.index_url or PYPI), "--index-strategy", "first-index"]
+    arguments = ["--default-index", uv.local(request.default_index), "--index-strategy", "first-index"]
     for url in request.extra_index_urls:
         arguments += ["--index", uv.local(url)]
     return [*arguments, "--keyring-provider", "disabled"]
 
 
-def index_urls(request: BuildRequest) -> list[str]:
-    """The request's indexes in the order in which uv asks them."""
-    return [*request.extra_index_urls, request.index_url or PYPI]
-
-
-def runs_package_code(request: BuildRequest) -> bool:
-    """Whether source distributions may be built, which runs whatever their authors wrote."""
-    return request.source_distributions == "Allow"
-
-
 def build_arguments(request: BuildRequest) -> list[str]:
     """uv's option against running package code, unless the request allows it."""
-    return [] if runs_package_code(request) else ["--no-build"]
+    return [] if request.runs_package_code else ["--no-build"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dagy.core.requirements import Dependency, Target, normalize, parse_dependency, redact
+from dagy.core.requirements import Dependency, Target, normalize, parse_dependency
 from dagy.core.requirements.files import (
     Malformed,
     ManifestError,
@@ -18,6 +18,7 @@ from dagy.core.requirements.files import (
     requirements_in,
 )
 from dagy.core.requirements.files.logical_lines import MAX_BYTES
+from dagy_builder.redact import redact_requirement
 
 STANDARD_INPUT = Path("-")
 _MANIFEST_ENDINGS = {".yaml", ".yml", ".json"}
@@ -76,7 +77,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def shown(path: Path) -> str:
     """A path for messages."""
-    return "standard input" if path == STANDARD_INPUT else redact(str(path))
+    return "standard input" if path == STANDARD_INPUT else redact_requirement(str(path))
 
 
 def read_text(path: Path) -> str:

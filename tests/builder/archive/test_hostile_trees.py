@@ -18,7 +18,7 @@ from dagy_builder.archive import tree as tree_module
 from dagy_builder.archive.pack import package
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
-from dagy_builder.limits import Limits
+from dagy_builder.sizes import Limits
 from tests.fakes.trees import small_tree
 
 REQUEST = BuildRequest("3.12", source_distributions="Allow")

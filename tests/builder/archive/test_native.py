@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dagy_builder.archive.native import Linked, link_warnings, linked
 from dagy_builder.archive.pack import package
 from dagy_builder.contract import BuildRequest
-from dagy_builder.limits import Limits
+from dagy_builder.sizes import Limits
 from tests.fakes.trees import small_tree
 
 MODULES = sorted(Path(sysconfig.get_path("stdlib"), "lib-dynload").glob("_[csz]*.so"))[:8]

@@ -19,7 +19,7 @@ from dagy_builder.archive.tree import TreeReader
 from dagy_builder.archive.zipwriter import DEFLATED, STORED, Member, ZipWriter
 from dagy_builder.contract import BuildRequest
 from dagy_builder.failure import StepError
-from dagy_builder.limits import Limits
+from dagy_builder.sizes import Limits
 from tests.fakes.trees import RECORD, small_tree
 
 REQUEST = BuildRequest("3.12")

@@ -11,7 +11,7 @@ import pytest
 from dagy_builder.archive.records import overlap_warnings, overlaps, owners, recorded_hashes, winners
 from dagy_builder.contract import BuildRequest
 from dagy_builder.steps import pipeline, shared_cache
-from dagy_builder.steps.folders import packed_in
+from dagy_builder.steps.handover import packed_in
 from dagy_builder.steps.resolve import lock_of_result
 from tests.fakes.index import Release, record_of, serve
 

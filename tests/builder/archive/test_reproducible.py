@@ -17,7 +17,7 @@ import pytest
 
 from dagy_builder.contract import BuildRequest
 from dagy_builder.steps import pipeline
-from dagy_builder.steps.folders import tree_in
+from dagy_builder.steps.handover import tree_in
 from dagy_builder.steps.resolve import lock_of_result
 from tests.fakes.index import Index, Release, serve
 

@@ -16,8 +16,8 @@ import pytest
 from dagy_builder.archive.pack import PackageSummary, package
 from dagy_builder.archive.rules import BACKPORTS, shadow_warnings, shadowed_module
 from dagy_builder.contract import BuildRequest
-from dagy_builder.limits import Limits
 from dagy_builder.platforms import SINCE, STANDARD_LIBRARY
+from dagy_builder.sizes import Limits
 
 OTHER_SYSTEMS = {"_msi", "_overlapped", "_scproxy", "_winapi", "_wmi", "msvcrt", "nt", "winreg", "winsound"}
 # What Python imports before it can say anything, and what nearly every program imports.

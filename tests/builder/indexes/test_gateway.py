@@ -14,10 +14,10 @@ from dagy_builder.contract import BuildRequest, Fault, Reason, StepOutcome
 from dagy_builder.indexes.credentials import Credential
 from dagy_builder.indexes.gateway import files_of_build
 from dagy_builder.indexes.route import FAILURES_PATH
-from dagy_builder.indexes.url import IndexUrl
 from dagy_builder.steps import pipeline
-from dagy_builder.steps.folders import tree_in
+from dagy_builder.steps.handover import tree_in
 from dagy_builder.steps.resolve import lock_of_result
+from dagy_builder.url import IndexUrl
 from tests.fakes.index import Authority, Index, Release, serve
 from tests.fakes.index_gateway import BASIC, PASSWORD, ask, gateway
 

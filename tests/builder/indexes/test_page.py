@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dagy_builder.indexes.page import with_other_links
-from dagy_builder.indexes.url import IndexUrl
+from dagy_builder.url import IndexUrl
 
 
 @pytest.mark.parametrize(

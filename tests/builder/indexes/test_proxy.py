@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dagy_builder.indexes.credentials import Credential
-from dagy_builder.indexes.url import IndexUrl
+from dagy_builder.url import IndexUrl
 from tests.fakes.index import Release, serve
 from tests.fakes.index_gateway import BASIC, PASSWORD, ask, gateway
 

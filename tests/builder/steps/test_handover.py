@@ -16,8 +16,8 @@ import pytest
 
 from dagy_builder.__main__ import _built_with, _with_seconds
 from dagy_builder.contract import Step, StepOutcome
+from dagy_builder.packed_lock import LOCK_FILE, pack
 from dagy_builder.steps.handover import Handover
-from dagy_builder.uv.packed_lock import LOCK_FILE, pack
 from tests.e2e.kube import eventually
 from tests.locks import framed_in
 

@@ -14,7 +14,7 @@ import pytest
 
 from dagy_builder.contract import BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.steps import pipeline
-from dagy_builder.steps.folders import packed_in
+from dagy_builder.steps.handover import packed_in
 from dagy_builder.steps.resolve import lock_of_result
 from tests.fakes.index import Release, record_of, serve
 

@@ -10,7 +10,7 @@ import pytest
 
 from dagy_builder.contract import BuildRequest, Fault, Reason, StepOutcome
 from dagy_builder.steps import pipeline
-from dagy_builder.steps.folders import packed_in, tree_in
+from dagy_builder.steps.handover import packed_in, tree_in
 from dagy_builder.steps.resolve import lock_of_result
 from tests.fakes.index import Index, Release, serve
 

@@ -10,7 +10,7 @@ import pytest
 
 from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.steps import pipeline
-from dagy_builder.steps.folders import tree_in
+from dagy_builder.steps.handover import tree_in
 from dagy_builder.steps.resolve import lock_of_result
 from tests.fakes.index import Release, serve
 

@@ -18,7 +18,7 @@ import pytest
 from dagy_builder import keys
 from dagy_builder.contract import Artifact, Fault, Reason
 from dagy_builder.steps import pipeline
-from dagy_builder.steps.folders import packed_in
+from dagy_builder.steps.handover import packed_in
 from dagy_builder.storage.multipart import MultipartUpload
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.uploads import SIDECARS, Build, artifact_in, key_of, unfinished

@@ -8,7 +8,7 @@ import pytest
 
 from dagy_builder.contract import Fault, Reason
 from dagy_builder.steps import pipeline
-from dagy_builder.steps.folders import packed_in
+from dagy_builder.steps.handover import packed_in
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.gate import Gate
 from tests.fakes.uploads import Build

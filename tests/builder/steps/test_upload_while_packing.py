@@ -13,11 +13,10 @@ import pytest
 
 from dagy_builder.contract import Fault, Reason, Step
 from dagy_builder.failure import StepError
-from dagy_builder.steps.folders import packed_in
-from dagy_builder.steps.handover import Handover
+from dagy_builder.packed_lock import LOCK_FILE, pack
+from dagy_builder.steps.handover import Handover, packed_in
 from dagy_builder.storage.multipart import PART_BYTES
 from dagy_builder.storage.store import ObjectStore
-from dagy_builder.uv.packed_lock import LOCK_FILE, pack
 from tests.fakes.uploads import Build, Packer, artifact_in, key_of, unfinished
 
 pytestmark = pytest.mark.apiserver

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy_builder.steps.tail_reader import GrowingFile
+from dagy_builder.steps.handover import TailReader
 from dagy_builder.storage.multipart import PART_BYTES, MultipartUpload
 from dagy_builder.storage.store import ObjectStore, StorageError
 from tests.fakes.uploads import unfinished
@@ -32,7 +32,7 @@ def test_a_growing_file_is_read_whole(
             with path.open("ab") as file:
                 file.write(piece)
 
-    growing, whole = GrowingFile(path, write()), b"".join(pieces)
+    growing, whole = TailReader(path, write()), b"".join(pieces)
     blocks = list(growing.blocks(size))
     assert blocks == [whole[start : start + size] for start in range(0, len(whole), size)]
     assert list(growing.blocks(size)) == blocks, "and again, when nothing comes any more"
@@ -46,12 +46,12 @@ def test_blocks_come_before_the_end(tmp_path: Path) -> None:
         raise AssertionError("nobody has to wait for a block that is there")
         yield
 
-    assert next(GrowingFile(path, write()).blocks(6)) == b"123456"
+    assert next(TailReader(path, write()).blocks(6)) == b"123456"
 
 
 def test_a_file_that_never_came(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        list(GrowingFile(tmp_path / "file", iter([None, None])).blocks(1))
+        list(TailReader(tmp_path / "file", iter([None, None])).blocks(1))
 
 
 @pytest.fixture

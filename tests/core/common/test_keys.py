@@ -16,7 +16,7 @@ from dagy.core.common.slug import OwnedSlug, chosen, claim_in, owned
 from dagy.core.package.trusted_status import trusted_status
 from dagy.model.base import NamespacedName
 from dagy.model.status import DepPackageStatus
-from dagy_builder.keys import BuildKeys, family, sidecar_key
+from dagy_builder.keys import BuildKeys, artifact_prefix, sidecar_key
 from tests.fakes.attachable import artifact
 from tests.fakes.homes import NAMESPACE_UID, STEM, UID, ZIP, claim, home
 
@@ -27,7 +27,7 @@ BESIDE = ("pylock.toml", "contents.txt.gz", "sbom.cdx.json", "build.log", "build
 
 OURS = [
     *(f"{folder}{name}" for folder in (OWN, FLAT) for name in (ZIP, f"{STEM}-fast.build.json", f"{STEM}.build.json")),
-    *(f"{OWN}{family(ZIP)}{name}" for name in BESIDE),
+    *(f"{OWN}{artifact_prefix(ZIP)}{name}" for name in BESIDE),
     f"{OWN}logs/dp-a1b2c3d4-build-0123abcd-1.log",
     f"{OWN}resolutions/{'0a' * 16}.json",
 ]
@@ -37,7 +37,7 @@ FOREIGN = [
     "s3://b/x/team-b/",
     "s3://b/x/team-a/A1B2C3D4/",
     OWN,
-    f"{OWN}{family(ZIP)}",
+    f"{OWN}{artifact_prefix(ZIP)}",
     f"{OWN}.zip",
     f"{OWN}*",
     f"{OWN}retained",
@@ -147,7 +147,7 @@ def test_notes_of_deletions_name_one_package_each() -> None:
 
 
 def status(**changed: object) -> dict[str, object]:
-    uris = {"uri": OWN + ZIP, "lockUri": OWN + family(ZIP) + "pylock.toml"}
+    uris = {"uri": OWN + ZIP, "lockUri": OWN + artifact_prefix(ZIP) + "pylock.toml"}
     return {**artifact().to_json(), **uris, **changed}
 
 

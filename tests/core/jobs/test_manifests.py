@@ -27,7 +27,7 @@ from dagy.core.jobs.manifests import (
 )
 from dagy.core.outcomes.facts import JobKind
 from dagy.core.package.observed import IndexAccess
-from dagy_builder.uv.packed_lock import LOCK_FILE, unpack
+from dagy_builder.packed_lock import LOCK_FILE, unpack
 from tests.fakes.worlds import SLUG, plan
 
 SETTINGS = Settings(s3_bucket="artifacts", builder_image="builder:1").job_settings()

@@ -7,11 +7,12 @@ from typing import TypeVar
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagy.core.requirements import RequirementError, Target, normalize, parse_dependency, redact
+from dagy.core.requirements import RequirementError, Target, normalize, parse_dependency
 from dagy.core.requirements.files import Malformed, UnusableFileError, decode, merge, read_requirements
 from dagy.core.requirements.files.logical_lines import MAX_BYTES, logical_lines
 from dagy.core.requirements.files.report import as_json
 from dagy_builder.platforms import PYTHON_VERSIONS
+from dagy_builder.redact import redact_requirement
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -130,7 +131,7 @@ SECRET = st.text(string.ascii_letters + string.digits + "!*'_.-/%=+&", min_size=
 )
 def test_credentials_never_come_back(secret: str, template: str) -> None:
     text = template.format(secret)
-    assert secret not in redact(text).replace("--unknown ", "") or "://" not in text
+    assert secret not in redact_requirement(text).replace("--unknown ", "") or "://" not in text
     result = normalize([text, "foo==1"], "3.12")
     assert secret not in repr(result)
     file = read_requirements(text, Target("3.12"))
@@ -141,7 +142,7 @@ def test_credentials_never_come_back(secret: str, template: str) -> None:
 
 @given(st.text(max_size=50))
 def test_what_holds_no_colon_is_only_made_printable(text: str) -> None:
-    shown = redact(text.replace(":", ""))
+    shown = redact_requirement(text.replace(":", ""))
     assert shown.isprintable()
     if text.isprintable():
         assert shown == text.replace(":", "")

@@ -138,7 +138,7 @@ class ArtifactStore:
             kept = _record(await self._get(key), home)
             if kept and kept.artifact.uri == artifact.uri:
                 await asyncio.to_thread(self._objects.delete, key.text)
-        beside = await asyncio.to_thread(lambda: list(self._objects.list(home.family(zipped).text)))
+        beside = await asyncio.to_thread(lambda: list(self._objects.list(home.artifact_prefix(zipped).text)))
         await asyncio.to_thread(self._objects.delete_all, beside)
 
     async def mark(self, home: PackageHome) -> None:

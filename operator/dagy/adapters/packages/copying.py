@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagy.core.common.keys import ObjectKey, PackageHome
-from dagy.core.package.reuse import moved
+from dagy.core.package.reuse import relocated
 from dagy.model.spec import SourceDistributions
 from dagy_builder.contract import Artifact
-from dagy_builder.keys import Described, family, key_of, uri
+from dagy_builder.keys import Described, artifact_prefix, key_of, uri
 from dagy_builder.storage.store import ObjectStore
 
 # Attempts at a build are counted from 1, so no build ever writes under the copy's name.
@@ -45,10 +45,10 @@ def take_over(objects: ObjectStore, home: PackageHome) -> None:
         if objects.head(theirs.note_of_deletion.text):
             continue  # what has come since the deletion
         for key in [key for key in map(theirs.listed, listed) if key and theirs.is_own(key)]:
-            if objects.head(theirs.moved(key, home).text):
+            if objects.head(theirs.relocated(key, home).text):
                 continue
             if theirs.is_lock(key):
-                objects.copy(key.text, theirs.moved(key, home).text)
+                objects.copy(key.text, theirs.relocated(key, home).text)
             elif theirs.is_record(key):
                 _take_over_build(objects, theirs, key, home)
         if objects.head(theirs.retained.text):  # else somebody else may use it, such as another cluster
@@ -68,7 +68,7 @@ def _copy(
     artifact = Artifact.from_json(told)
     new = ours.builds(artifact)[0]
     zip_uri = uri(objects.bucket, new.artifact(told["buildToken"], _COPY))
-    copy = moved(
+    copy = relocated(
         artifact, zip_uri, old_record=uri(objects.bucket, record_key), new_record=uri(objects.bucket, new.record)
     )
     # Whatever the record says: only what is that package's is read.
@@ -83,7 +83,7 @@ def _copy(
 def _copy_family(objects: ObjectStore, artifact: Artifact, copy: Artifact) -> bool:
     """Copy the ZIP and what lies beside it. False, and nothing left, when one of them is missing or goes meanwhile."""
     source, target = key_of(artifact.uri), key_of(copy.uri)
-    old, new = family(source), family(target)
+    old, new = artifact_prefix(source), artifact_prefix(target)
     found = {key: new + key.removeprefix(old) for key in objects.list(old)}
     named = {key_of(value) for name, value in artifact.to_json().items() if name.lower().endswith("uri")}
     if not {key for key in named if key.startswith(old)} <= set(found):

@@ -177,7 +177,7 @@ class Settings(RunSettings, BuildPodSettings):
                 "requests": {"cpu": self.cpu_request, "memory": self.memory_request},
                 "limits": {k: v for k, v in limits.items() if v},
             },
-            code_limits={"cpu": self.source_build_cpu_limit, "ephemeral-storage": self.source_build_disk_limit},
+            source_build_limits={"cpu": self.source_build_cpu_limit, "ephemeral-storage": self.source_build_disk_limit},
             isolated=self.network_policy_required,
             queue_name=self.queue_name,
             cache_claim=self.cache_claim,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dagy.commands.input_files import InputError, shown
 from dagy_builder.contract import GATEWAY_VARIABLE, BuildRequest
 from dagy_builder.indexes.credentials import Credential
-from dagy_builder.indexes.url import IndexUrl
+from dagy_builder.url import IndexUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,15 +54,13 @@ def netrc_credentials(urls: Sequence[str], environment: Mapping[str, str] = os.e
 @contextmanager
 def indexes_of_user(request: BuildRequest, say: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Let the steps reach the request's indexes with the user's passwords: as in a pod, uv itself gets none."""
-    from dagy_builder.uv.runner import index_urls
-
-    credentials = netrc_credentials(index_urls(request))
+    credentials = netrc_credentials(request.indexes)
     if not credentials or os.environ.get(GATEWAY_VARIABLE):
         yield
         return
     from dagy_builder.indexes.gateway import Gateway, files_of_build, serving
 
-    gateway = Gateway(index_urls(request), files_of_build(request, ""), credentials, say)
+    gateway = Gateway(request.indexes, files_of_build(request, ""), credentials, say)
     with serving(gateway) as route:
         os.environ[GATEWAY_VARIABLE] = route.base
         try:

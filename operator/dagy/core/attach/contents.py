@@ -11,8 +11,8 @@ import tomllib
 import zlib
 from collections.abc import Iterable, Iterator
 
+from dagy_builder.packed_lock import TEXT_LIMIT_BYTES
 from dagy_builder.sizes import human_size
-from dagy_builder.uv.packed_lock import TEXT_LIMIT_BYTES
 
 MAX_LOCK_BYTES = TEXT_LIMIT_BYTES
 MAX_LIST_BYTES = 16 << 20

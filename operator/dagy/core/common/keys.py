@@ -17,7 +17,7 @@ from dataclasses import InitVar, dataclass
 from typing import Any
 
 from dagy.core.common.slug import OwnedSlug
-from dagy_builder.keys import BuildKeys, Described, family, sidecar_key
+from dagy_builder.keys import BuildKeys, Described, artifact_prefix, sidecar_key
 from dagy_builder.keys import uri as uri_of
 from dagy_builder.platforms import MACHINES
 
@@ -179,9 +179,9 @@ class PackageHome:
         """A file that belongs to one of its ZIPs."""
         return ObjectKey(sidecar_key(artifact.text, name), _SEAL)
 
-    def family(self, artifact: ObjectKey) -> Prefix:
+    def artifact_prefix(self, artifact: ObjectKey) -> Prefix:
         """A ZIP and all that lies beside it."""
-        return Prefix(family(artifact.text), _SEAL)
+        return Prefix(artifact_prefix(artifact.text), _SEAL)
 
     def listed(self, key: str) -> ObjectKey | None:
         """A listed key as one of this package's."""
@@ -204,7 +204,7 @@ class PackageHome:
         """Whether the object lies in the package's own folder."""
         return key.text.startswith(self.folder.text)
 
-    def moved(self, key: ObjectKey, to: PackageHome) -> ObjectKey:
+    def relocated(self, key: ObjectKey, to: PackageHome) -> ObjectKey:
         """The object's place in another package's folder."""
         return ObjectKey(to.folder.text + key.text.removeprefix(self.folder.text), _SEAL)
 

@@ -54,16 +54,16 @@ def _refused(why: str) -> Failure:
 
 
 def bounded_resources(
-    asked: Resources | None, defaults: Mapping[str, Any], bounds: Mapping[str, str]
+    asked: Resources | None, defaults: Mapping[str, Any], source_build_limits: Mapping[str, str]
 ) -> dict[str, Any]:
     """Resources of a container that runs package code: there is a limit for everything.
 
-    Each limit is the package's own, or else the default, or else that of `bounds`; a request above it raises it, as
-    Kubernetes wants it.
+    Each limit is the package's own, or else the default, or else that of `source_build_limits`; a request above it
+    raises it, as Kubernetes wants it.
     """
     given = trusted_resources(asked, defaults)
     requests, limits = given["requests"], given["limits"]
-    for name, bound in bounds.items():
+    for name, bound in source_build_limits.items():
         if name in limits:
             continue
         # Named, because Kubernetes takes an absent request for one of the whole limit.

@@ -23,7 +23,7 @@ from dagy.model import constants as names
 from dagy.model.spec import CaBundle, Index
 from dagy_builder.contract import Fault
 from dagy_builder.indexes.credentials import KEYS, Credential, credential_of
-from dagy_builder.indexes.url import IndexUrl
+from dagy_builder.url import IndexUrl
 
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 _BASE64_LINE = re.compile(r"[A-Za-z0-9+/=]+")

@@ -18,7 +18,7 @@ from dagy.core.common.reasons import StateReason
 from dagy.core.package.plan import BuildPlan
 from dagy.model.spec import Index
 from dagy_builder.contract import Fault
-from dagy_builder.indexes.url import IndexUrl
+from dagy_builder.url import IndexUrl
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ from dagy_builder.contract import (
     BuildRequest,
     Step,
 )
-from dagy_builder.uv.packed_lock import LOCK_FILE, pack
+from dagy_builder.packed_lock import LOCK_FILE, pack
 
 Manifest = dict[str, Any]
 
@@ -79,7 +79,7 @@ class JobSettings:
     work_size: str
     resources: Mapping[str, Any]
     """Kubernetes resources of a container, used where the package asks for none."""
-    code_limits: Mapping[str, str] = field(default_factory=dict)
+    source_build_limits: Mapping[str, str] = field(default_factory=dict)
     """Limits of containers that run package code, each where neither the package nor `resources` sets one."""
     isolated: bool = True
     """Whether package code may run only where NetworkPolicies are enforced."""
@@ -288,5 +288,5 @@ def _container(step: Step, kind: JobKind, plan: BuildPlan, settings: JobSettings
 def _resources(step: Step, plan: BuildPlan, settings: JobSettings) -> Manifest:
     asked = plan.options.resources
     if step in RUN_PACKAGE_CODE and plan.spec.source_distributions is SourceDistributions.ALLOW:
-        return bounded_resources(asked, settings.resources, settings.code_limits)
+        return bounded_resources(asked, settings.resources, settings.source_build_limits)
     return trusted_resources(asked, settings.resources)

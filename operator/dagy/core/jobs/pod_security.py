@@ -7,8 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from dagy.core.outcomes.facts import JobKind
-from dagy_builder.contract import Step
-from dagy_builder.steps.folders import step_folder
+from dagy_builder.contract import Step, step_folder
 
 Manifest = dict[str, Any]
 

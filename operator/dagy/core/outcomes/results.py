@@ -17,8 +17,8 @@ from dagy.core.outcomes.facts import JobFact
 from dagy.core.outcomes.logs import heading, without_result
 from dagy.core.outcomes.step_outcomes import Complete, Incomplete, Result
 from dagy_builder.contract import Fault, Step, StepOutcome
+from dagy_builder.packed_lock import unpack
 from dagy_builder.redact import one_line
-from dagy_builder.uv.packed_lock import unpack
 
 _MOST_WARNINGS = 50
 _WARNING_CHARACTERS = 1000

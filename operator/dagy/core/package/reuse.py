@@ -12,7 +12,7 @@ from typing import Any
 from dagy.core.package.plan import BuildPlan
 from dagy.model.spec import Compression, SourceDistributions
 from dagy_builder.contract import Artifact
-from dagy_builder.keys import family
+from dagy_builder.keys import artifact_prefix
 
 _MOST_SOURCES = 3  # whoever finds none of the latest whole does better to build
 
@@ -51,10 +51,10 @@ def sources_in(packages: Iterable[Mapping[str, Any]], plan: BuildPlan, lock_hash
     return tuple(dict.fromkeys(source for _, source in ordered))[:_MOST_SOURCES]
 
 
-def moved(artifact: Artifact, zip_uri: str, *, old_record: str, new_record: str) -> Artifact | None:
+def relocated(artifact: Artifact, zip_uri: str, *, old_record: str, new_record: str) -> Artifact | None:
     """The artifact as a copy whose ZIP lies at `zip_uri`; None when one of its URIs does not lie beside its ZIP."""
     values = artifact.to_json()
-    old, new = family(artifact.uri), family(zip_uri)
+    old, new = artifact_prefix(artifact.uri), artifact_prefix(zip_uri)
     for name, uri in values.items():
         if not name.lower().endswith("uri"):
             continue

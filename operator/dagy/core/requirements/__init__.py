@@ -3,7 +3,6 @@
 from dagy.core.requirements.dependency import Dependency, parse_dependency
 from dagy.core.requirements.dependency_list import Dropped, LineError, NormalizedList, normalize
 from dagy.core.requirements.errors import ErrorCode, RequirementError
-from dagy.core.requirements.redaction import redact
 from dagy.core.requirements.target import Target
 from dagy.core.requirements.version_mode import Recognized, VersionMode, caution, recognize, version_spec
 
@@ -21,6 +20,5 @@ __all__ = [
     "normalize",
     "parse_dependency",
     "recognize",
-    "redact",
     "version_spec",
 ]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from dagy.core.requirements.direct_url import package_of
 from dagy.core.requirements.errors import ErrorCode, RequirementError
 from dagy.model.constants import MAX_REQUIREMENT_LENGTH
+from dagy_builder.requirement import package_of
 
 MAX_NESTING = 10
 """Parentheses within parentheses; real markers need two or three, and the parser recurses on them."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from dagy.core.requirements.dependency import Dependency, parse_dependency
 from dagy.core.requirements.errors import ErrorCode, RequirementError
-from dagy.core.requirements.redaction import redact
 from dagy.core.requirements.target import Target, for_target, why_not_needed
+from dagy_builder.redact import redact_requirement
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,14 @@ def normalize(dependencies: Sequence[str], python_version: str, *, architecture:
             errors.append(_line_error(index, error))
             continue
         if dependency is None:
-            dropped.append(Dropped(index, redact(text), parsed.normalized_name, why_not_needed(parsed, target)))
+            dropped.append(
+                Dropped(index, redact_requirement(text), parsed.normalized_name, why_not_needed(parsed, target))
+            )
         else:
             wanted.setdefault(dependency.normalized_name, []).append((index, dependency))
     for name, occurrences in wanted.items():
         why = f"repeated: the last of {len(occurrences)} requirements for {name} is kept ({occurrences[-1][1]})"
-        dropped += [Dropped(index, redact(dependencies[index]), name, why) for index, _ in occurrences[:-1]]
+        dropped += [Dropped(index, redact_requirement(dependencies[index]), name, why) for index, _ in occurrences[:-1]]
     return NormalizedList(
         dependencies=tuple(str(wanted[name][-1][1]) for name in sorted(wanted)),
         dropped=tuple(sorted(dropped, key=lambda one: one.index)),

@@ -6,24 +6,16 @@ import re
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import canonicalize_name
 
 from dagy.core.requirements.errors import ErrorCode, RequirementError
-from dagy_builder.indexes.url import why_unclear
+from dagy_builder.requirement import ARCHIVES, package_of
+from dagy_builder.url import why_unclear
 
 
 class _Refuse(Protocol):
     def __call__(self, code: ErrorCode, message: str, hint: str, offset: int = 0) -> RequirementError: ...
 
-
-ARCHIVES = (".whl", ".tar.gz", ".zip", ".tgz", ".tar.bz2", ".tar.xz")
-"""Endings by which the resolver tells a package's file."""
 
 MARKER_AFTER_URL = "A space is missing before the environment marker."
 MARKER_AFTER_URL_HINT = 'Put a space before ";", which could otherwise be part of the URL.'
@@ -109,14 +101,3 @@ def _check_file(url: str, name: str, refuse: _Refuse) -> None:
             f'The URL is that of the package "{package}", not of "{name}".',
             f'Write "{package} @ https://..." or correct the URL.',
         )
-
-
-def package_of(url: str) -> str | None:
-    """The normalized name of the package whose file a URL points to, or None when the file name doesn't tell."""
-    filename = unquote(url.partition("#")[0].partition("?")[0].rpartition("/")[2])
-    try:
-        if filename.endswith(".whl"):
-            return parse_wheel_filename(filename)[0]
-        return parse_sdist_filename(filename)[0]
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return None

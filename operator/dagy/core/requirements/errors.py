@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from typing_extensions import override
 
-from dagy.core.requirements.redaction import common_prefix, redact
+from dagy_builder.redact import redact_requirement
 
 
 class ErrorCode(StrEnum):
@@ -50,9 +50,9 @@ class RequirementError(ValueError):
         self.code = code
         self.message = message
         self.hint = hint
-        self.text = redact(text)
+        self.text = redact_requirement(text)
         if position is not None and self.text != text:
-            position = min(position, common_prefix(text, self.text))
+            position = min(position, _common_prefix(text, self.text))
         self.position = position
 
     @property
@@ -66,3 +66,11 @@ class RequirementError(ValueError):
     def __str__(self) -> str:
         indented = "\n".join(f"    {line}" for line in self.excerpt.splitlines())
         return f"{self.message}\n{indented}\n{self.hint}"
+
+
+def _common_prefix(one: str, other: str) -> int:
+    """Number of leading characters that both texts share."""
+    for index, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return index
+    return min(len(one), len(other))

@@ -14,7 +14,7 @@ from dagy.core.requirements.files import (
     read_requirements,
     requirements_in,
 )
-from dagy_builder.redact import redact as redact_output
+from dagy_builder.redact import redact, redact_requirement
 
 FREEZE = 'run "pip list --format=freeze > requirements.txt"'
 VERSION_CONTROL = "Packages are not installed from version control, because a branch can change between two builds."
@@ -189,7 +189,7 @@ def test_a_page_of_links_is_no_index() -> None:
     assert other.why.startswith("indexes are set in spec.index")
 
 
-@pytest.mark.parametrize("mask", [redact, redact_output], ids=["library", "builder"])
+@pytest.mark.parametrize("mask", [redact_requirement, redact], ids=["library", "builder"])
 @pytest.mark.parametrize(
     "url",
     [
@@ -204,7 +204,7 @@ def test_nothing_is_masked_where_nothing_is_secret(url: str, mask: object) -> No
     assert mask(url) == url
 
 
-@pytest.mark.parametrize("mask", [redact, redact_output], ids=["library", "builder"])
+@pytest.mark.parametrize("mask", [redact_requirement, redact], ids=["library", "builder"])
 @pytest.mark.parametrize(
     "url",
     [

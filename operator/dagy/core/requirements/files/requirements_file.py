@@ -10,8 +10,8 @@ from dagy.core.requirements.dependency import Dependency, parse_dependency
 from dagy.core.requirements.errors import ErrorCode, RequirementError
 from dagy.core.requirements.files.foreign import foreign_file
 from dagy.core.requirements.files.logical_lines import LogicalLine, logical_lines
-from dagy.core.requirements.redaction import redact
 from dagy.core.requirements.target import Target, for_target, why_not_needed
+from dagy_builder.redact import redact_requirement
 
 
 class SkipReason(StrEnum):
@@ -132,7 +132,7 @@ def _read_line(line: LogicalLine, target: Target) -> Outcome:
         return _without_content(line)
     if (option := _skipped_option(line)) is not None:
         return option
-    place = Line(line.number, line.last, redact(line.requirement))
+    place = Line(line.number, line.last, redact_requirement(line.requirement))
     try:
         parsed = parse_dependency(line.requirement)
         dependency = for_target(parsed, target)
@@ -147,7 +147,7 @@ def _read_line(line: LogicalLine, target: Target) -> Outcome:
 def _without_content(line: LogicalLine) -> Skipped:
     if not line.text:
         return Skipped(line.number, line.last, "", SkipReason.BLANK, "blank")
-    return Skipped(line.number, line.last, redact(line.text), SkipReason.COMMENT, "comment")
+    return Skipped(line.number, line.last, redact_requirement(line.text), SkipReason.COMMENT, "comment")
 
 
 def _note_on(options: tuple[str, ...]) -> str | None:
@@ -215,5 +215,5 @@ def _skipped_option(line: LogicalLine) -> Skipped | None:
     if not name.startswith("--") and name[1] not in _SHORT_OPTIONS:
         return None
     kind = next((kind for kind in _OPTION_KINDS if name in kind.names), _OTHER_OPTION)
-    shown = redact(f"{name}{value}") if kind.shows_value else f"{name} …" if value else name
+    shown = redact_requirement(f"{name}{value}") if kind.shows_value else f"{name} …" if value else name
     return Skipped(line.number, line.last, shown, kind.reason, kind.why)

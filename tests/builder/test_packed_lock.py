@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from dagy_builder.uv.packed_lock import PACKED_LIMIT_BYTES, TEXT_LIMIT_BYTES, LockSizeError, pack, unpack
+from dagy_builder.packed_lock import PACKED_LIMIT_BYTES, TEXT_LIMIT_BYTES, LockSizeError, pack, unpack
 from tests.locks import lock_of
 
 

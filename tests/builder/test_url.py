@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dagy_builder.indexes.credentials import Credential, best_for
 from dagy_builder.indexes.upstream import Upstream, UpstreamError
-from dagy_builder.indexes.url import IndexUrl, why_unclear
+from dagy_builder.url import IndexUrl, why_unclear
 
 ORIGIN = "https://nexus.example:8443"
 SECRET = Credential("Secret s", IndexUrl(f"{ORIGIN}/repository/"), "ci", "hunter2-hunter2")
