@@ -99,11 +99,20 @@ def package(
         raise
     finally:
         os.close(root_fd)
+    summary = _summary(request, files, written, tuple(warnings), out)
+    (out / SUMMARY).write_text(json.dumps(asdict(summary)))
+    return summary
+
+
+def _summary(
+    request: BuildRequest, files: Sequence[TreeFile], written: _Written, warnings: tuple[str, ...], out: Path
+) -> PackageSummary:
+    """The summary, after writing the list of contents, which is part of it by its hash."""
     contents = "".join(written.lines).encode()
     # A gzip header can name a time and a system; libdeflate leaves both out, so that this file is reproducible, too.
     (out / CONTENTS).write_bytes(deflate.gzip_compress(contents, _LEVELS["small"]))
     can_read_zip64 = tuple(map(int, request.python_version.split("."))) >= _FIRST_PYTHON_WITH_ZIP64_IMPORT
-    summary = PackageSummary(
+    return PackageSummary(
         sha256=written.zip.sha256,
         content_sha256=hashlib.sha256(contents).hexdigest(),
         size_bytes=written.zip.size,
@@ -111,10 +120,8 @@ def package(
         file_count=len(files),
         package_count=sum(rules.is_record(file.path) for file in files),
         zip_importable=not written.native and (can_read_zip64 or not written.zip.is_zip64),
-        warnings=tuple(warnings),
+        warnings=warnings,
     )
-    (out / SUMMARY).write_text(json.dumps(asdict(summary)))
-    return summary
 
 
 def _write_sbom(request: BuildRequest, lock_text: str, root_fd: int, files: Sequence[TreeFile], out: Path) -> None:

@@ -27,7 +27,7 @@ from pathlib import Path
 given = json.loads(sys.argv[1])
 real = time.time
 time.time = lambda: real() + given["clock"]
-from dagy_builder import pipeline
+from dagy_builder.steps import pipeline
 from dagy_builder.contract import BuildRequest
 request, work = BuildRequest.from_json(given["request"]), Path(given["work"])
 if given["install"]:

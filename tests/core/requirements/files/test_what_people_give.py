@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagy.core.requirements import RequirementError, Target, parse_dependency, redact
+from dagy.core.requirements import RequirementError, Target, parse_dependency
 from dagy.core.requirements.files import (
     Malformed,
     ManifestError,
