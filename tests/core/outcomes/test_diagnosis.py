@@ -46,10 +46,10 @@ def test_waiting_is_told() -> None:
     standing = standing_of(job)
     assert isinstance(standing, Progress)
     assert "ErrImageNeverPull: image is not present (is the builder image name right" in standing.waiting
-    unschedulable = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}
+    unschedulable = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: Never."}
     standing = standing_of(fact([], conditions=[unschedulable]))
     assert isinstance(standing, Progress)
-    assert standing.waiting == "no node can take the pod: 0/1 nodes are available"
+    assert standing.waiting == "no node can take the pod: 0/1 nodes are available: Never", "part of a sentence"
 
 
 FAILED_JOB = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}

@@ -17,7 +17,10 @@ from dagy_builder.contract import ExitCode, Fault, Problem, Reason, Step, StepOu
 
 @dataclass(frozen=True)
 class Progress:
-    """The Job is under way at `step`; `started` once a container runs; `waiting` says what it waits for."""
+    """The Job is under way at `step`; `started` once a container runs.
+
+    `waiting` says what it waits for, as a part of a sentence: Kubernetes' own words may end with a full stop.
+    """
 
     step: Step
     waiting: str = ""
@@ -43,7 +46,7 @@ def standing_of(job: JobFact) -> Progress | Success | Failure:
         if job.finished or job.deleting:
             return pod_failures.lost(job.name)
         cause = f": {job.not_created}" if job.not_created else ""
-        return Progress(steps[0], f"waiting for its pod to be created{cause}")
+        return Progress(steps[0], _clause(f"waiting for its pod to be created{cause}"))
     done = [c for c in pod.containers if c.exit_code == ExitCode.OK]
     if len(done) == len(steps):
         return _success(done[-1])
@@ -52,7 +55,7 @@ def standing_of(job: JobFact) -> Progress | Success | Failure:
         return failure
     current = next(step for step in steps if step not in {c.step for c in done})
     started = any(c.running or c.exit_code is not None for c in pod.containers)
-    return Progress(current, _waiting(pod, current), started)
+    return Progress(current, _clause(_waiting(pod, current)), started)
 
 
 def _told(pod: PodFact) -> Failure | None:
@@ -130,4 +133,8 @@ def _waiting(pod: PodFact, step: Step) -> str:
     if container.reason in ("", "ContainerCreating", "PodInitializing"):
         return ""
     hint = " (is the builder image name right, and does the node have it?)" if container.reason in _HOPELESS else ""
-    return f"{container.reason}: {container.message}{hint}".strip(": .")
+    return f"{container.reason}: {container.message}{hint}"
+
+
+def _clause(text: str) -> str:
+    return text.strip(": .")
