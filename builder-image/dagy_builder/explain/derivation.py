@@ -2,7 +2,7 @@
 
 uv tells a PubGrub derivation: "Because A and B, we can conclude that C. And because D, ...". The premises (A, B, D) are
 facts about packages; the conclusions only repeat them and are left out. The wording is that of the pinned uv release;
-tests/builder/uv_messages.py holds real ones.
+tests/fakes/uv_messages.txt holds real ones.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from dagy_builder.explain.diagnosis import (
     with_dependency_path,
 )
 from dagy_builder.explain.hints import ANOTHER_FILE, PUBLISHED_AS, distance, is_downgrade, leftover_hint, minor_range
-from dagy_builder.explain.unavailable import problem_with_files
+from dagy_builder.explain.unavailable import why_unavailable
 from dagy_builder.requirement import ParsedRequirement
 from dagy_builder.target import Target
 
@@ -45,7 +45,7 @@ def _problem_of(diagnosis: Diagnosis, target: Target, listed: Sequence[str]) -> 
     if diagnosis.reason is Reason.RESOLUTION_FAILED:
         return _broken(diagnosis)
     if diagnosis.index_match is not None:
-        return problem_with_files(diagnosis, diagnosis.index_match, target)
+        return why_unavailable(diagnosis, diagnosis.index_match, target)
     return _conflict(diagnosis)
 
 

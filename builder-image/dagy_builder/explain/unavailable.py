@@ -18,11 +18,11 @@ _OF_PYTORCH = {"torch", "torchvision", "torchaudio"}
 _BUILD_OF_PYTORCH = re.compile(r"cpu|cu\d+|xpu|rocm[\d.]+")
 
 
-def problem_with_files(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
-    """The problem with the subject's files, or with its releases."""
+def why_unavailable(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
+    """The problem that no release, or no file of one, can be taken: what there is, and what to do."""
     match found.unavailable:
         case Unavailability.NO_RELEASE | Unavailability.WITHDRAWN:
-            return no_release(diagnosis, found, target)
+            return _no_release(diagnosis, found, target)
         case Unavailability.SOURCE_ONLY:
             return _source_only(diagnosis, found, target)
         case Unavailability.PYTHON if found.requires_python and not found.pythons:
@@ -44,7 +44,7 @@ def _needs_python(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Pr
     message = (
         f"{_who(diagnosis, found)} needs Python {required}, but this package is for Python {target.python_version}."
     )
-    hints = _others(diagnosis, found, target)
+    hints = _alternatives(diagnosis, found, target)
     return _with_hints(diagnosis, found, message, hints, f"needs Python {required}")
 
 
@@ -61,7 +61,7 @@ def _no_wheel(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Proble
         message = f"{diagnosis.root.text} can't be had for Linux: its wheels are for {there or found.only_on}."
         hints = [_leave_out(diagnosis.subject, found.only_on)]
     else:
-        hints = [*_siblings(diagnosis), *_others(diagnosis, found, target)]
+        hints = [*_same_with_wheels(diagnosis), *_alternatives(diagnosis, found, target)]
         if "glibc" in found.platforms and f"{target.cpu} Linux" in found.platforms:
             hints.append("set spec.platform.glibc to the newer one if your workers have it")
         if sources_would_help(found):
@@ -72,13 +72,13 @@ def _no_wheel(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Proble
 def _source_only(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
     message = f"{_who(diagnosis, found)} is published as source code only, without a wheel"
     message += f", and asks for Python {found.requires_python}." if found.requires_python else "."
-    others = _others(diagnosis, found, target)
+    others = _alternatives(diagnosis, found, target)
     if meant := PUBLISHED_AS.get(diagnosis.subject):
         hints = [f"The module {diagnosis.subject} is part of {meant}: ask for that"]
     elif found.requires_python:
         hints = others
     else:
-        hints = [*_siblings(diagnosis), ALLOW_SOURCES, *others]
+        hints = [*_same_with_wheels(diagnosis), ALLOW_SOURCES, *others]
     return _with_hints(diagnosis, found, message, hints, "is source code")
 
 
@@ -91,7 +91,7 @@ def _with_hints(
         diagnosis,
         with_dependency_path(diagnosis, message),
         hint[:1].upper() + hint[1:],
-        wanted=wanted_text(diagnosis),
+        wanted=_wanted_text(diagnosis),
         exists=_exists(found, of_version),
     )
 
@@ -105,7 +105,7 @@ def _who(diagnosis: Diagnosis, found: IndexMatch) -> str:
     return f"{who} (newest: {found.version})" if found.version and not found.only_one else who
 
 
-def _others(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> list[str]:
+def _alternatives(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> list[str]:
     """What there is for this Python, and which Python there is something for; empty when neither is known.
 
     Nothing older than what was asked for is proposed, and no pre-release.
@@ -117,14 +117,14 @@ def _others(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> list[str
         asked = minor_range(name, found.newest) or f"{name}=={found.newest}"
         if not diagnosis.is_direct:
             asked = f"a version of {diagnosis.root.name} that allows {asked}"
-        hints.append(f"ask for {asked} ({newest_words(found, target)})")
+        hints.append(f"ask for {asked} ({_newest_words(found, target)})")
     if found.works_with:
         *others, last = found.works_with
         hints.append(f"set pythonVersion to {', '.join(others) + ' or ' if others else ''}{last}")
     return hints
 
 
-def _siblings(diagnosis: Diagnosis) -> list[str]:
+def _same_with_wheels(diagnosis: Diagnosis) -> list[str]:
     """Who publishes the same with wheels; only where the user names the package and so can name another one."""
     other = WHEELS_OF.get(diagnosis.subject)
     return [f"ask for {other}, which has wheels"] if other and diagnosis.is_direct else []
@@ -144,7 +144,7 @@ def _exists(found: IndexMatch, of_version: str) -> str | None:
     return "; ".join(facts) or of_version or None
 
 
-def no_release(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
+def _no_release(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
     """The problem with releases that are not there."""
     root, cutoff = diagnosis.root, dict(diagnosis.facts.too_new).get(diagnosis.subject)
     if cutoff:
@@ -160,16 +160,16 @@ def no_release(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Probl
     if found.index:
         message += f" {diagnosis.subject} is taken from {found.index} alone, the first of the indexes that has it."
         hint += ", or remove that index from spec.index.extraUrls"
-    return problem(diagnosis, message, hint, wanted=wanted_text(diagnosis), exists=found.newest)
+    return problem(diagnosis, message, hint, wanted=_wanted_text(diagnosis), exists=found.newest)
 
 
-def newest_words(found: IndexMatch, target: Target) -> str:
+def _newest_words(found: IndexMatch, target: Target) -> str:
     """ "the newest release for Python 3.12 is 2.0", true also where a newer one has no wheel."""
     behind = found.newest and found.latest and Version(found.latest) > Version(found.newest)
     return f"the newest release {'with a wheel ' if behind else ''}for Python {target.python_version} is {found.newest}"
 
 
-def wanted_text(diagnosis: Diagnosis) -> str:
+def _wanted_text(diagnosis: Diagnosis) -> str:
     """The subject with all that is asked of its version."""
     specifier = diagnosis.wanted()
     return f"{diagnosis.subject}{specifier}" if str(specifier) else diagnosis.subject
@@ -177,7 +177,7 @@ def wanted_text(diagnosis: Diagnosis) -> str:
 
 def _withdrawn(diagnosis: Diagnosis, found: IndexMatch) -> tuple[str, str]:
     because = f" ({found.reason})" if found.reason else ""
-    what = diagnosis.root.text if diagnosis.is_direct else wanted_text(diagnosis)
+    what = diagnosis.root.text if diagnosis.is_direct else _wanted_text(diagnosis)
     if not found.count:  # by uv's words alone
         message = f"What there is of {what} was withdrawn by its authors{because}."
     elif found.count == 1:
@@ -230,7 +230,7 @@ def _nothing_matches(diagnosis: Diagnosis, found: IndexMatch, target: Target) ->
             hint = f"Allow {found.newest} again"
     if found.left_out:
         missing += f" (by PEP 440 that leaves out {', '.join(found.left_out)})"
-    known = f": {newest_words(found, target)}." if found.newest else "."
+    known = f": {_newest_words(found, target)}." if found.newest else "."
     return missing + known, hint
 
 

@@ -2,7 +2,7 @@
 
 It runs in a container of its own (`python -m dagy_builder.indexes.gateway`) or in a thread, and listens on 127.0.0.1.
 Whoever can reach it can read what the build may read anyway, and nothing else: pages of the configured indexes, files
-that such a page, the lock or a requirement names. It only knows GET and HEAD. See `index_route` for its URLs.
+that such a page, the lock or a requirement names. It only knows GET and HEAD. See `route` for its URLs.
 """
 
 from __future__ import annotations

@@ -55,36 +55,38 @@ class Node:
 
 def resolve(request: BuildRequest, uv: Uv, log: Log) -> Resolution:
     """The lock for the request. Raises StepError with every problem found."""
-    target = Target.of(request)
-    check_sources(request)
-    requirements = parse_requirements(request.requirements)
-    lines = requirements_file(requirements)
-    compiler = Compiler.of(request, target, uv)
-    answer, text = compiler.run(lines, log)
-    if answer.code != 0:
-        raise _explained(requirements, answer.output, compiler)
+    compiler, requirements, output, text = _compiled(request, uv, log)
     try:
-        lock = canonical_lock(text, target, _origins(lines, compiler))
+        lock = canonical_lock(text, compiler.target, _origins(requirements_file(requirements), compiler))
     except LockError as error:
         reason = Reason.NO_WHEEL if isinstance(error, WrongWheelError) else Reason.RESOLUTION_FAILED
         raise StepError(reason, str(error), problems=[Problem(message=str(error))]) from error
     for package in lock.packages:
         log(f"{package.name}=={package.version}" if package.version else f"{package.name} @ {package.file}")
-    return Resolution(lock, (*warnings_in(answer.output), *_passed_over(requirements, lock, compiler)))
+    return Resolution(lock, (*warnings_in(output), *_passed_over(requirements, lock, compiler)))
 
 
 def graph(request: BuildRequest, uv: Uv, log: Log) -> tuple[Node, ...]:
-    """Resolve the request's requirements; what comes of it, sorted by name. Raises StepError."""
+    """The resolution of the request, sorted by name. Raises StepError with every problem found."""
+    *_, text = _compiled(request, uv, log, output="requirements.txt", extra=("--annotation-style=split",))
+    return read_graph(text)
+
+
+def _compiled(
+    request: BuildRequest, uv: Uv, log: Log, **options: Any
+) -> tuple[Compiler, list[ParsedRequirement], str, str]:
+    """The request, read and resolved: compiler, requirements, what uv said, and what it wrote. Raises StepError."""
     target = Target.of(request)
     check_sources(request)
     requirements = parse_requirements(request.requirements)
     compiler = Compiler.of(request, target, uv)
-    answer, text = compiler.run(
-        requirements_file(requirements), log, output="requirements.txt", extra=("--annotation-style=split",)
-    )
+    answer, text = compiler.run(requirements_file(requirements), log, **options)
     if answer.code != 0:
-        raise _explained(requirements, answer.output, compiler)
-    return read_graph(text)
+        # Here, because half of this module's import time would be spent for failures.
+        from dagy_builder.explain.search import explain_failure
+
+        raise explain_failure(requirements, answer.output, compiler, target)
+    return compiler, requirements, answer.output, text
 
 
 def read_graph(text: str) -> tuple[Node, ...]:
@@ -98,13 +100,6 @@ def read_graph(text: str) -> tuple[Node, ...]:
         elif (match := _VIA.match(line)) and match[1] and not match[1].startswith("-"):
             brought_by.append(canonicalize_name(match[1]))
     return tuple(Node(name, text, tuple(parents)) for name, (text, parents) in sorted(found.items()))
-
-
-def _explained(requirements: Sequence[ParsedRequirement], output: str, compiler: Compiler) -> StepError:
-    # Here, because half of this module's import time would be spent for failures.
-    from dagy_builder.explain.search import explain_failure
-
-    return explain_failure(requirements, output, compiler, compiler.target)
 
 
 def _passed_over(requirements: Sequence[ParsedRequirement], lock: Lock, compiler: Compiler) -> tuple[str, ...]:
