@@ -16,7 +16,7 @@ _SUFFIXES = ("n", "u", "m", "", "k", "M", "G", "T", "P", "E")
 _DECIMAL = {suffix: Decimal(1000) ** power for power, suffix in enumerate(_SUFFIXES, -3)}
 _BINARY = {f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)}
 _FACTORS = _DECIMAL | _BINARY
-_QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?)([A-Za-z]*)")
+_QUANTITY = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?)([A-Za-z]*)")
 
 
 def trusted_resources(asked: Resources | None, defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,37 @@
+"""`make run-operator`: a developer's operator, out of the cluster, does the work of the one inside until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.layout import REPO
+from tests.e2e.kube import Kube, package
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def outside(kube: Kube, tmp_path: Path) -> Iterator[Path]:
+    """It runs; its log. Afterwards it is stopped as by Ctrl-C, and the one in the cluster is back."""
+    log = tmp_path / "operator.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(["make", "run-operator"], cwd=REPO, stdout=output, stderr=output, process_group=0)
+        try:
+            yield log
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(60)
+    kube("rollout", "status", "deployment/dagy-operator", "--timeout=90s", namespace="dagy-system")
+
+
+def test_it_builds_a_package(kube: Kube, outside: Path) -> None:
+    kube.apply(package("by-hand", "idna==3.7"))
+    assert kube.wait("by-hand")["status"]["phase"] == "COMPLETED", outside.read_text()
+    inside = kube.list("pods", "-l", "app.kubernetes.io/name=dagy-operator", namespace="dagy-system")
+    assert not inside, "nobody else has done it"
