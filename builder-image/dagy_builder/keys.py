@@ -10,35 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
+from dagy_builder.contract import Artifact, BuildRequest
 from dagy_builder.platforms import MACHINES
 
+Build = BuildRequest | Artifact
+"""Both say what decides a build: the lock, the target and the compression."""
+
 _HASH_DIGITS = 16  # 64 bits: enough to tell apart the builds below one package's prefix
-
-
-class Described(Protocol):
-    """A request or an artifact: both say what decides a build."""
-
-    @property
-    def lock_hash(self) -> str:
-        """SHA-256 (hex) of the lock."""
-
-    @property
-    def python_version(self) -> str:
-        """Python minor version."""
-
-    @property
-    def architecture(self) -> str:
-        """CPU architecture, as Kubernetes calls it."""
-
-    @property
-    def glibc(self) -> str:
-        """Oldest glibc."""
-
-    @property
-    def compression(self) -> str:
-        """fast or small."""
 
 
 def target_name(python_version: str, architecture: str, glibc: str) -> str:
@@ -57,7 +37,7 @@ class BuildKeys:
     compression: str
 
     @classmethod
-    def of(cls, prefix: str, build: Described) -> Self:
+    def of(cls, prefix: str, build: Build) -> Self:
         """The names for what a request asks for, or for what an artifact is."""
         target = target_name(build.python_version, build.architecture, build.glibc)
         return cls(prefix, build.lock_hash, target, build.compression)

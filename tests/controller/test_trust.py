@@ -23,7 +23,7 @@ class Asking:
         self._bucket = settings.s3_bucket
 
     async def run(self) -> None:
-        await asyncio.to_thread(lambda: ObjectStore(self._bucket).check_bucket())
+        await asyncio.to_thread(lambda: list(ObjectStore(self._bucket).list("")))
 
 
 def test_added_authorities_are_trusted_and_no_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,16 +7,12 @@ from collections.abc import Sequence
 
 import urllib3
 from packaging.utils import canonicalize_name
-from urllib3.response import BaseHTTPResponse
 
 from dagy_builder.indexes.page import IndexFile, files_of
-from dagy_builder.indexes.upstream import Upstream, UpstreamError
+from dagy_builder.indexes.upstream import Upstream, UpstreamError, read_page
 from dagy_builder.url import IndexUrl
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
-# The largest pages of PyPI have some 10 MB.
-_MAX_BYTES = 40_000_000
-_CHUNK_BYTES = 1 << 20
 _MAX_SECONDS = 8.0
 _GONE = (404, 410)
 
@@ -66,14 +62,4 @@ class IndexClient:
                 return None
             if answer.status != 200:
                 raise UpstreamError(f"it answers with HTTP status {answer.status}")
-            return _body(answer, deadline), answer.headers.get("Content-Type", "")
-
-
-def _body(answer: BaseHTTPResponse, deadline: float) -> bytes:
-    """The whole body. Raises TimeoutError when it is too large or comes too slowly."""
-    body = bytearray()
-    while chunk := answer.read1(_CHUNK_BYTES, decode_content=True):
-        body += chunk
-        if len(body) > _MAX_BYTES or time.monotonic() > deadline:
-            raise TimeoutError
-    return bytes(body)
+            return read_page(answer, deadline), answer.headers.get("Content-Type", "")

@@ -29,7 +29,7 @@ from dagy_builder.contract import GATEWAY_PORT, BuildRequest
 from dagy_builder.indexes.credentials import Credential, read_credentials
 from dagy_builder.indexes.page import with_other_links
 from dagy_builder.indexes.route import FAILURES_PATH, Route
-from dagy_builder.indexes.upstream import Upstream, UpstreamError, cause_of
+from dagy_builder.indexes.upstream import Upstream, UpstreamError, cause_of, read_page
 from dagy_builder.packed_lock import LOCK_FILE, unpack
 from dagy_builder.redact import redact
 from dagy_builder.requirement import parse_requirement
@@ -39,7 +39,6 @@ from dagy_builder.url import IndexUrl
 PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
 
 _ACCEPT = f"{PAGE_TYPE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-_MAX_PAGE_BYTES = 40_000_000
 _CHUNK_BYTES = 1 << 18
 _PASSED_ON = ("Content-Type", "Content-Length", "Content-Range", "Accept-Ranges", "ETag", "Last-Modified")
 _MAX_FAILURES = 50
@@ -79,7 +78,7 @@ class Gateway:
             if answer.status != 200:
                 return answer.status, b""
             kind = answer.headers.get("Content-Type", "")
-            page = with_other_links(_body(answer), kind, _name_in(final_url), self._known(final_url, route))
+            page = with_other_links(read_page(answer), kind, _name_in(final_url), self._known(final_url, route))
         except (UpstreamError, urllib3.exceptions.HTTPError, ValueError) as error:
             cause = str(error) if isinstance(error, UpstreamError) else cause_of(error)
             return 502, self._record_failure(url, cause).encode()
@@ -145,15 +144,6 @@ def _described_by(url: IndexUrl) -> IndexUrl | None:
 
 def _name_in(page: IndexUrl) -> str:
     return page.path.rstrip("/").rpartition("/")[2]
-
-
-def _body(answer: BaseHTTPResponse) -> bytes:
-    body = bytearray()
-    for chunk in answer.stream(_CHUNK_BYTES, decode_content=True):
-        body += chunk
-        if len(body) > _MAX_PAGE_BYTES:
-            raise ValueError("its page is larger than 40 MB")
-    return bytes(body)
 
 
 class _Server(ThreadingHTTPServer):

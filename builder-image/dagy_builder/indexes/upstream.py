@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 import threading
+import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
@@ -21,6 +23,8 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _CONNECTIONS = 50  # as many as uv opens at once
+_MAX_PAGE_BYTES = 40_000_000  # the largest pages of PyPI have some 10 MB
+_CHUNK_BYTES = 1 << 20
 
 Pool = urllib3.PoolManager | urllib3.ProxyManager
 
@@ -118,6 +122,18 @@ def _redirected(url: IndexUrl, location: str) -> IndexUrl:
     if after.scheme not in ("https", url.scheme):
         raise UpstreamError("it redirects to a place without TLS")
     return after
+
+
+def read_page(answer: BaseHTTPResponse, deadline: float = math.inf) -> bytes:
+    """The whole body. Raises UpstreamError when it is too large, or not there at `deadline` (of `time.monotonic`)."""
+    body = bytearray()
+    while chunk := answer.read1(_CHUNK_BYTES, decode_content=True):
+        body += chunk
+        if len(body) > _MAX_PAGE_BYTES:
+            raise UpstreamError("its page is larger than 40 MB")
+        if time.monotonic() > deadline:
+            raise UpstreamError("its page comes too slowly")
+    return bytes(body)
 
 
 def cause_of(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from dagy_builder.contract import CACHED_TREE_VARIABLE, BuildRequest
+from dagy_builder.contract import CACHED_TREE_VARIABLE, GATEWAY_VARIABLE, BuildRequest
 from dagy_builder.uv.runner import Log, Uv
 
 _LEAST_FREE = 0.1  # of the volume
@@ -26,7 +26,7 @@ def cached_tree() -> Path | None:
     What was fetched with credentials must not come to those who have none, so the index gateway rules it out.
     """
     path = os.environ.get(CACHED_TREE_VARIABLE)
-    return Path(path) if path and not os.environ.get("DAGY_INDEX_GATEWAY") else None
+    return Path(path) if path and not os.environ.get(GATEWAY_VARIABLE) else None
 
 
 def must_be_checked(request: BuildRequest) -> bool:

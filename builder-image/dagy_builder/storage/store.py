@@ -203,15 +203,6 @@ class ObjectStore:
         for start in range(0, len(keys), _DELETE_AT_ONCE):
             self._call(partial(self._delete, keys[start : start + _DELETE_AT_ONCE]))
 
-    def presign(self, key: str, seconds: int) -> str:
-        """A URL with which anybody may read the object for that time."""
-        parameters = {"Bucket": self.bucket, "Key": key}
-        return self._call(lambda: self._s3.generate_presigned_url("get_object", parameters, ExpiresIn=seconds))
-
-    def check_bucket(self) -> None:
-        """Raise StorageError unless the bucket exists and the credentials may list it."""
-        self._call(lambda: self._s3.list_objects_v2(Bucket=self.bucket, MaxKeys=1))
-
     def abort_uploads(self, prefix: str, keys: Container[str]) -> None:
         """Give up the unfinished uploads of objects with those keys, which begin with the prefix."""
         self._call(lambda: self._abort_uploads(prefix, keys))

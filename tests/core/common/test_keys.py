@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy.core.common import keys
 from dagy.core.common.keys import FlowHome, Location, ObjectKey, PackageHome, Prefix
 from dagy.core.common.slug import OwnedSlug, chosen, claim_in, owned
 from dagy.core.package.trusted_status import trusted_status
 from dagy.model.base import NamespacedName
 from dagy.model.status import DepPackageStatus
-from dagy_builder.keys import BuildKeys, artifact_prefix, sidecar_key
+from dagy_builder.keys import Build, BuildKeys, artifact_prefix, sidecar_key
 from tests.fakes.attachable import artifact
 from tests.fakes.homes import NAMESPACE_UID, STEM, UID, ZIP, claim, home
 
@@ -93,7 +92,7 @@ def test_every_name_that_the_builder_gives_passes(compression: str, cpu: str, to
         assert HOME.listed(key) == HOME.key_of(f"s3://b/{key}") is not None
 
 
-def artifact_of() -> keys.Described:
+def artifact_of() -> Build:
     from dagy.core.package.status_cache import artifact_of as read
 
     return read(artifact())

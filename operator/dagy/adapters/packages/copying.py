@@ -10,7 +10,7 @@ from dagy.core.common.keys import ObjectKey, PackageHome
 from dagy.core.package.reuse import relocated
 from dagy.model.spec import SourceDistributions
 from dagy_builder.contract import Artifact
-from dagy_builder.keys import Described, artifact_prefix, key_of, uri
+from dagy_builder.keys import Build, artifact_prefix, key_of, uri
 from dagy_builder.storage.store import ObjectStore
 
 # Attempts at a build are counted from 1, so no build ever writes under the copy's name.
@@ -18,7 +18,7 @@ _COPY = 0
 
 
 def copy_build(
-    objects: ObjectStore, theirs: PackageHome, ours: PackageHome, build: Described, told: Mapping[str, Any]
+    objects: ObjectStore, theirs: PackageHome, ours: PackageHome, build: Build, told: Mapping[str, Any]
 ) -> bytes | None:
     """Copy another package's build; its new record, or None when the source is not whole (any more).
 

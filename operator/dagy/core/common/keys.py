@@ -17,7 +17,7 @@ from dataclasses import InitVar, dataclass
 from typing import Any
 
 from dagy.core.common.slug import OwnedSlug
-from dagy_builder.keys import BuildKeys, Described, artifact_prefix, sidecar_key
+from dagy_builder.keys import Build, BuildKeys, artifact_prefix, sidecar_key
 from dagy_builder.keys import uri as uri_of
 from dagy_builder.platforms import MACHINES
 
@@ -159,11 +159,11 @@ class PackageHome:
         """The log of one Job."""
         return ObjectKey(f"{self.folder.text}logs/{job}.log", _SEAL)
 
-    def builds(self, build: Described) -> tuple[BuildKeys, ...]:
+    def builds(self, build: Build) -> tuple[BuildKeys, ...]:
         """The names of a build, the present layout first."""
         return tuple(BuildKeys.of(folder, build) for folder in self._folders)
 
-    def records(self, build: Described) -> tuple[ObjectKey, ...]:
+    def records(self, build: Build) -> tuple[ObjectKey, ...]:
         """Where a build's record may lie, the present layout first."""
         return tuple(ObjectKey(names.record, _SEAL) for names in self.builds(build))
 
