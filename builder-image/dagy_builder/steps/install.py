@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +15,8 @@ from dagy_builder.failure import StepError
 from dagy_builder.requirement import parse_requirements
 from dagy_builder.steps import shared_cache
 from dagy_builder.target import Target
-from dagy_builder.uv.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.uv.lock import Lock, LockError, lock_of, read_lock
-from dagy_builder.uv.runner import Log, Uv, UvResult, build_arguments
+from dagy_builder.uv.runner import Log, Uv, UvResult, build_arguments, python_for
 
 
 def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log) -> Lock:
@@ -28,10 +26,8 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
         lock = read_lock(lock_text, target)
     except (LockError, ValueError) as error:
         raise StepError(Reason.INSTALL_FAILED, str(error)) from error
-    if all(package.is_wheel for package in lock.packages):
-        python = bundled_interpreter(target) or Path(sys.executable)
-    else:
-        python = require_interpreter(target, uv)
+    builds_sources = not all(package.is_wheel for package in lock.packages)
+    python = python_for(target, uv, builds_sources=builds_sources)
     shared_cache.prepare(request, [package.name for package in lock.packages], uv, log)
     _empty(tree)
     with tempfile.TemporaryDirectory(prefix="dagy-install-") as folder:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,9 +21,15 @@ from dagy_builder.indexes.page import IndexFile, uploaded_before
 from dagy_builder.packed_lock import pack, unpack
 from dagy_builder.requirement import ParsedRequirement, check_url, parse_requirements, requirements_file
 from dagy_builder.target import Target
-from dagy_builder.uv.interpreter import bundled_interpreter, require_interpreter
 from dagy_builder.uv.lock import Lock, LockError, WrongWheelError, canonical_lock
-from dagy_builder.uv.runner import Log, Uv, UvResult, build_arguments, index_arguments
+from dagy_builder.uv.runner import (
+    Log,
+    Uv,
+    UvResult,
+    build_arguments,
+    index_arguments,
+    python_for,
+)
 
 if TYPE_CHECKING:
     from dagy_builder.indexes.client import IndexClient
@@ -161,10 +166,8 @@ class Compiler:
 
     @classmethod
     def of(cls, request: BuildRequest, target: Target, uv: Uv) -> Compiler:
-        """Any Python will do for wheels, which are chosen by tags; source distributions need the target's own."""
-        if request.runs_package_code:
-            return cls(request, target, uv, require_interpreter(target, uv))
-        return cls(request, target, uv, bundled_interpreter(target) or Path(sys.executable))
+        """A compiler with a Python that will do. Raises StepError."""
+        return cls(request, target, uv, python_for(target, uv, builds_sources=request.runs_package_code))
 
     @property
     def builds_sources(self) -> bool:

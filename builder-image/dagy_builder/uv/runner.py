@@ -1,4 +1,4 @@
-"""Running uv: which binary, in which environment, with its text passed on line by line.
+"""Running uv: which binary, in which environment, for which CPython, with its text passed on line by line.
 
 Environment by allow-list: nothing that happens to be set here (credentials, UV_* settings) reaches uv or what it runs.
 """
@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,10 +21,12 @@ from typing import TYPE_CHECKING
 from dagy_builder.contract import BuildRequest, Fault, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.redact import redact
+from dagy_builder.target import Target
 
 if TYPE_CHECKING:
     from dagy_builder.indexes.route import Route
 
+_DEFAULT_ROOT = "/opt/python"
 Log = Callable[[str], None]
 
 _CACHE = "cache"
@@ -220,3 +223,27 @@ def index_arguments(request: BuildRequest, uv: Uv) -> list[str]:
 def build_arguments(request: BuildRequest) -> list[str]:
     """uv's option against running package code, unless the request allows it."""
     return [] if request.runs_package_code else ["--no-build"]
+
+
+def python_for(target: Target, uv: Uv, *, builds_sources: bool) -> Path:
+    """The CPython that uv works with: the image's own for the target (below DAGY_PYTHON_ROOT), where there is one.
+
+    Elsewhere any will do for wheels, which are chosen by tags; source distributions are built with the target's own.
+    Raises StepError when that is not on this machine.
+    """
+    version = target.python_version
+    bundled = Path(os.environ.get("DAGY_PYTHON_ROOT", _DEFAULT_ROOT), version, "bin", f"python{version}")
+    if bundled.exists():
+        return bundled
+    if not builds_sources or "{}.{}".format(*sys.version_info) == version:
+        return Path(sys.executable)
+    found = uv.run(["python", "find", "--no-project", "--no-config", version], lambda _: None)
+    path = Path(found.output.strip())
+    if found.code == 0 and path.exists():
+        return path
+    raise StepError(
+        Reason.PYTHON_MISSING,
+        f"CPython {version} is not on this machine, and source distributions are built with it. "
+        f"Install it (uv python install {version}) or allow wheels only.",
+        Fault.ADMINISTRATOR,
+    )
