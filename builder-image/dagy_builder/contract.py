@@ -189,6 +189,19 @@ class Problem(_Json):
     hint: str | None = None
     """What to do next."""
 
+    @classmethod
+    def of(
+        cls,
+        why: str,
+        hint: str,
+        *,
+        requirement: str | None = None,
+        wanted: str | None = None,
+        exists: str | None = None,
+    ) -> Self:
+        """A problem whose message is the whole: what is wrong, and what to do, a sentence or two each."""
+        return cls(f"{why} {hint}", requirement, wanted, exists, why, hint)
+
 
 @dataclasses.dataclass(frozen=True)
 class Artifact(_Json):

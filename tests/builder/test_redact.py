@@ -67,3 +67,24 @@ def test_no_secret_is_shown(text: str, mask: Callable[[str], str]) -> None:
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_secret_stays(text: str, mask: Callable[[str], str]) -> None:
     assert mask(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("https://user:pass@h.example/simple", "https://****@h.example/simple"),
+        ("to http://token@h.example:8080/ failed", "to http://****@h.example:8080/ failed"),
+        ("https://h.example/f?X-Amz-Signature=abc&a=1", "https://h.example/f?X-Amz-Signature=****&a=1"),
+        ("https://h.example/f?access_token=abc", "https://h.example/f?access_token=****"),
+        ("\x1b[31mred\x1b[0m \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "red link"),
+        ("a\x00b\u202ec\r\nd\te", "abc\nd    e"),
+        ("pip@1.0 a@b", "pip@1.0 a@b"),
+    ],
+)
+def test_redact(text: str, clean: str) -> None:
+    assert redact(text) == clean
+
+
+@given(st.text())
+def test_redaction_is_stable(text: str) -> None:
+    assert redact(redact(text)) == redact(text)

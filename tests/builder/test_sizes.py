@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dagy.core.package.summary import completed_message
+from dagy_builder.failure import StepError
 from dagy_builder.sizes import Limits, human_size
 from tests.fakes.worlds import artifact
 
@@ -53,3 +54,10 @@ def test_there_is_one_form() -> None:
     built = replace(artifact("1" * 64), size_bytes=60_988_121)
     assert f" {human_size(built.size_bytes)}," in completed_message(built)
     assert human_size(Limits().compressed_bytes) == "4.3 GB"
+
+
+def test_limits_come_from_the_environment() -> None:
+    assert Limits.of({"DAGY_MAX_FILES": "7"}).files == 7
+    assert Limits.of({}) == Limits()
+    with pytest.raises(StepError, match="DAGY_MAX_FILE_BYTES"):
+        Limits.of({"DAGY_MAX_FILE_BYTES": "-1"})

@@ -99,9 +99,7 @@ def problem_with_build(
         hint = f"Ask for a version for Python {target.python_version}, or set pythonVersion to one that is {required}."
     else:
         message, hint = _without_help(failed, output, message)
-    problem = Problem(
-        message=f"{message} {hint}", requirement=root.text if root else None, wanted=release, why=message, hint=hint
-    )
+    problem = Problem.of(message, hint, requirement=root.text if root else None, wanted=release)
     return Reason.PYTHON_INCOMPATIBLE if required else Reason.RESOLUTION_FAILED, problem
 
 

@@ -125,16 +125,8 @@ def _specifier(dependency: str) -> SpecifierSet:
 def problem(
     diagnosis: Diagnosis, message: str, hint: str, *, wanted: str | None = None, exists: str | None = None
 ) -> Problem:
-    """A problem whose message is the whole: what is wrong, and what to do."""
-    hint = hint.rstrip(".") + "."
-    return Problem(
-        message=f"{message} {hint}",
-        requirement=diagnosis.root.text,
-        wanted=wanted,
-        exists=exists,
-        why=message,
-        hint=hint,
-    )
+    """The problem with the diagnosis' requirement, in these words."""
+    return Problem.of(message, hint.rstrip(".") + ".", requirement=diagnosis.root.text, wanted=wanted, exists=exists)
 
 
 def with_dependency_path(diagnosis: Diagnosis, message: str) -> str:

@@ -69,16 +69,19 @@ def direct_url_problem(
     if asked is None:
         return None
     if _NO_BUILD.search(output):
-        message = f"{asked.name} is given as source code, and building it is not allowed."
+        reason, why = Reason.NO_WHEEL, f"{asked.name} is given as source code, and building it is not allowed."
         hint = "Set spec.sourceDistributions to Allow, which runs its build code, or give the URL of a wheel."
-        return Reason.NO_WHEEL, _problem(asked, message, hint), asked
-    if match := _STATUS.search(output):
-        message = f"There is no file for {asked.name} at {asked.requirement.url} (HTTP {match[1]})."
-        return Reason.PACKAGE_NOT_FOUND, _problem(asked, message, "Correct that URL."), asked
-    if any(words in output for words in _UNREADABLE):
-        message = f"The file for {asked.name} at {asked.requirement.url} can't be read."
-        return Reason.RESOLUTION_FAILED, _problem(asked, message, "Give the URL of a whole wheel."), asked
-    return None
+    elif match := _STATUS.search(output):
+        reason = Reason.PACKAGE_NOT_FOUND
+        why = f"There is no file for {asked.name} at {asked.requirement.url} (HTTP {match[1]})."
+        hint = "Correct that URL."
+    elif any(words in output for words in _UNREADABLE):
+        reason = Reason.RESOLUTION_FAILED
+        why = f"The file for {asked.name} at {asked.requirement.url} can't be read."
+        hint = "Give the URL of a whole wheel."
+    else:
+        return None
+    return reason, Problem.of(why, hint, requirement=asked.text), asked
 
 
 def url_dependency_problem(output: str) -> Problem | None:
@@ -91,11 +94,7 @@ def url_dependency_problem(output: str) -> Problem | None:
         return None
     message = f"{match[1]} wants {match[2]} from a URL of its own, which is not followed."
     hint = f"Add {match[2]} @ https://... as a dependency of this package if you trust it, or leave {match[1]} out."
-    return Problem(message=f"{message} {hint}", why=message, hint=hint, wanted=match[2])
-
-
-def _problem(asked: ParsedRequirement, message: str, hint: str) -> Problem:
-    return Problem(message=f"{message} {hint}", requirement=asked.text, why=message, hint=hint)
+    return Problem.of(message, hint, wanted=match[2])
 
 
 def environment_failure(output: str) -> StepError | None:

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from dagy_builder.archive.records import overlap_warnings, overlaps, owners, recorded_hashes, winners
+from dagy_builder.archive.records import (
+    fingerprint,
+    overlap_warnings,
+    overlaps,
+    owners,
+    recorded_hashes,
+    rewritten_record,
+    winners,
+)
 from dagy_builder.contract import BuildRequest
 from dagy_builder.steps import pipeline, shared_cache
 from dagy_builder.steps.handover import packed_in
@@ -80,3 +88,14 @@ def test_a_tree_that_its_own_build_removes_meanwhile(tmp_path: Path, monkeypatch
     """The listing still has it, and its status does not."""
     (tmp_path / "going").symlink_to(tmp_path / "gone")
     shared_cache._sweep(tmp_path, 1e12)
+
+
+def test_record_follows_what_is_left_out() -> None:
+    record = b"bin/x,sha256=old,3\na/__pycache__/b.pyc,,\na-1.dist-info/INSTALLER,sha256=q,2\na.py,sha256=z,1\na-1.dist-info/RECORD,,\n"
+    new = rewritten_record(record, {"bin/x": fingerprint(b"hello")}, "3.12").decode().splitlines()
+    assert new == [
+        "bin/x,sha256=LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ,5",
+        "a.py,sha256=z,1",
+        "a-1.dist-info/RECORD,,",
+    ]
+    assert rewritten_record(b"\xff\xfe", {}, "3.12") == b"\xff\xfe"

@@ -1,4 +1,4 @@
-"""Packages as in a virtual environment: the standard library wins, in every Python that packages are built for."""
+"""What goes into a ZIP, and as in a virtual environment the standard library wins, in every Python that packages are for."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dagy_builder.archive import rules
 from dagy_builder.archive.pack import PackageSummary, package
 from dagy_builder.archive.rules import BACKPORTS, shadow_warnings, shadowed_module
 from dagy_builder.contract import BuildRequest
@@ -196,3 +197,38 @@ def test_warnings_have_a_bound() -> None:
     assert f"{len(names) - 5} more" in told[-1]
     one = shadow_warnings([f"{n}.py" for n in names], {f"{n}.py": "dist" for n in names}, "3.12")
     assert len(one[0]) < 400
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"#!/opt/python/3.12/bin/python3.12\nimport x\n", b"#!/usr/bin/env python3\nimport x\n"),
+        (
+            b"#!/bin/sh\n'''exec' '/a b/bin/python3.12' \"$0\" \"$@\"\n' '''\nimport x\n",
+            b"#!/usr/bin/env python3\nimport x\n",
+        ),
+        (b"#!/bin/bash\necho python\n", b"#!/bin/bash\necho python\n"),
+        (b"\x7fELF\x02", b"\x7fELF\x02"),
+        (b"", b""),
+    ],
+)
+def test_portable_scripts(before: bytes, after: bytes) -> None:
+    assert rules.portable_script(before) == after
+    assert rules.portable_script(after) == after
+
+
+@pytest.mark.parametrize(
+    ("path", "out"),
+    [
+        ("a/__pycache__/b.cpython-312.pyc", True),
+        ("a/b.pyc", True),
+        (".lock", True),
+        ("a/.lock", False),
+        ("a-1.dist-info/direct_url.json", True),
+        ("a-1.dist-info/METADATA", False),
+        ("a/INSTALLER", False),
+        ("a.pth", False),
+    ],
+)
+def test_what_is_left_out(path: str, out: bool) -> None:
+    assert rules.is_left_out(path, "3.12") is out
