@@ -23,10 +23,12 @@ from dagy.adapters.kube.api import KubeApi, deppackage_path, namespaced
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.adapters.packages.cluster import Cluster
 from dagy.adapters.settings.operator import Settings
+from dagy.controller.engine.controller import Controller
+from dagy.controller.engine.queue import WorkQueue
 from dagy.controller.packages.artifact_checks import ArtifactChecks
-from dagy.controller.packages.perform import Performer
-from dagy.controller.packages.reconcile import Reconciler
-from dagy.controller.packages.slots import Slots
+from dagy.controller.packages.limiter import ConcurrencyLimiter
+from dagy.controller.packages.reconcile import PackageReconciler
+from dagy.controller.packages.slugs import Slugs
 from dagy.core.common.keys import Location
 from dagy.core.common.timestamp import timestamp
 from dagy.core.outcomes.facts import STEPS, JobKind, PodFact
@@ -84,8 +86,8 @@ class Kubelet:
         self.logs: dict[tuple[str, str], str] = {}
         self.jobs_seen: set[str] = set()
         self.late = False
-        """Whether it does not notice any more that last steps end; who listens to them knows it (`said`)."""
-        self.said: dict[str, StepOutcome] = {}
+        """Whether it does not notice any more that last steps end; who follows their logs knows it (`reported`)."""
+        self.reported: dict[str, StepOutcome] = {}
         self.cut_logs = 0
         """How many validations end well with a log whose beginning is lost."""
 
@@ -138,7 +140,7 @@ class Kubelet:
         if len(statuses) == len(done):
             await self._report(name, [*done, {"name": steps[len(done)], "state": {"running": {}}}], "Running")
             return True
-        if name in self.said:
+        if name in self.reported:
             return False
         outcome = failure or await self._succeed(job, steps[len(done)])
         told = framed(outcome.to_text(), pod["metadata"]["uid"])
@@ -147,7 +149,7 @@ class Kubelet:
             told = told[1:]
         self.logs[name, outcome.step] = "\n".join([f"{outcome.step}: the log", *told, ""])
         if self.late and outcome.step is steps[-1]:
-            self.said[name] = outcome
+            self.reported[name] = outcome
             return True
         ended = {
             "exitCode": 0 if outcome.ok else 65,
@@ -218,22 +220,32 @@ class Rig:
 
     def cluster(self, api: KubeApi | None = None) -> Cluster:
         """The cluster as the operator sees it."""
-        cluster = ClusterWithoutKubelet(api or self.operator, BUILDS, self.kubelet.said)
+        cluster = ClusterWithoutKubelet(api or self.operator, BUILDS, self.kubelet.reported)
         cluster.logs = self.kubelet.logs
         return cluster
 
     def reconciler(
-        self, api: KubeApi | None = None, *, hours_ahead: float = 0, checks: ArtifactChecks | None = None
-    ) -> Reconciler:
+        self,
+        api: KubeApi | None = None,
+        *,
+        hours_ahead: float = 0,
+        checks: ArtifactChecks | None = None,
+        store: ArtifactStore | None = None,
+        slug_limit: int = 10_000,
+    ) -> Controller:
         """A new operator process: it knows nothing, and its clock may be ahead."""
         cluster, ahead = self.cluster(api), timedelta(hours=hours_ahead)
         limits = {kind: Limits(1000, 1000) for kind in JobKind}
-        store = self.store
-        slots = Slots(cluster, limits, lambda _key: None)
-        slots.open()
+        store = store or self.store
+        limiter = ConcurrencyLimiter(cluster, limits, lambda _key: None)
+        limiter.open()
         settings = Settings(s3_bucket=BUCKET, builder_image="builder:1").job_settings()
-        performer = Performer(cluster, store, slots, settings)
-        return Reconciler(cluster, store, slots, performer, clock=lambda: datetime.now(UTC) + ahead, checks=checks)
+        checks = checks or ArtifactChecks(store, lambda _key: None)
+        slugs = Slugs(cluster.claims, store, slug_limit)
+        reconciler = PackageReconciler(cluster, store, slugs, limiter=limiter, checks=checks, settings=settings)
+        return Controller(
+            "packages", cluster.packages, reconciler, WorkQueue(), clock=lambda: datetime.now(UTC) + ahead
+        )
 
     async def package(self, key: NamespacedName) -> dict[str, Any] | None:
         """The package now."""

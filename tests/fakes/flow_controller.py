@@ -15,8 +15,8 @@ from typing import Any
 
 from dagy.adapters.kube.api import KubeApi, deppackage_path, flowdeployment_path, namespaced
 from dagy.adapters.settings.operator import Settings
-from dagy.controller.flows.operator import flow_reconciler
-from dagy.controller.flows.reconcile import FlowReconciler
+from dagy.controller.engine.controller import Controller
+from dagy.controller.flows.wiring import Flows
 from dagy.core.common.slug import new_slug
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
@@ -52,12 +52,14 @@ class FlowRig:
     namespace: str
     woken: list[NamespacedName] = field(default_factory=list)
 
-    def reconciler(self, api: KubeApi | None = None) -> FlowReconciler:
+    def reconciler(self, api: KubeApi | None = None) -> Controller:
         """A new operator process: it knows nothing."""
+        return self.flows(api).controller
+
+    def flows(self, api: KubeApi | None = None) -> Flows:
+        """The same, with what leads to its controller."""
         settings = Settings(s3_bucket=BUCKET, s3_prefix=self.prefix, builder_image="builder:1")
-        return flow_reconciler(
-            api or self.operator, self.objects, settings, self.woken.append, lambda: datetime.now(UTC)
-        )
+        return Flows(api or self.operator, self.objects, settings, self.woken.append, lambda: datetime.now(UTC))
 
     async def package(
         self,

@@ -9,7 +9,7 @@ from dagy.core.attach.pin import Attachment, Pinned
 from dagy.core.flows import states as flow_states
 from dagy.core.flows.plan import FlowPlan, FlowSettings, flow_plan_of, revision_of
 from dagy.core.flows.revisions import KeptRevision
-from dagy.core.flows.states import Seen, flow_actions, flow_state_of, pinned_packages
+from dagy.core.flows.states import Observed, flow_actions, flow_state_of, pinned_packages
 from tests.fakes.attachable import artifact
 from tests.fakes.homes import home
 
@@ -42,7 +42,7 @@ def kept(plan: FlowPlan, number: int = 1, sha: str = "a" * 64, token: str = "") 
     return KeptRevision(f"etl-{number}", revision, token)
 
 
-def act(obj: dict[str, Any], seen: Seen) -> tuple[flow_states.FlowState, tuple[flow_states.FlowAction, ...]]:
+def act(obj: dict[str, Any], seen: Observed) -> tuple[flow_states.FlowState, tuple[flow_states.FlowAction, ...]]:
     """The state of a deployment, and what is done then."""
     plan = flow_plan_of(obj)
     state = flow_state_of(plan, seen)

@@ -19,7 +19,7 @@ from dagy.core.package.observed import Missing, Observed, Record, Resolution
 from dagy.core.package.plan import BuildPlan, plan_of
 from dagy.core.package.reuse import Source
 from dagy.core.package.states import State, state_of
-from dagy.core.package.status import Surroundings, status_of
+from dagy.core.package.status import StatusContext, status_of
 from dagy.core.package.status_cache import handled_tokens, rejection_in
 from dagy.model.status import DepPackageStatus
 from dagy_builder.contract import Artifact, Fault, Step, StepOutcome
@@ -193,8 +193,8 @@ class World:
     def _write(self, seen: Observed, state: State) -> None:
         self._seen_jobs.update(self.jobs)
         validated, built = self._logs.get(JobKind.VALIDATE), self._logs.get(JobKind.BUILD)
-        around = Surroundings(self.now, self.status, validation_log=validated, build_log=built)
-        status = status_of(self.plan, replace(seen, jobs=tuple(self._seen_jobs.values())), state, around)
+        context = StatusContext(self.now, self.status, validation_log=validated, build_log=built)
+        status = status_of(self.plan, replace(seen, jobs=tuple(self._seen_jobs.values())), state, context)
         if status.to_json() != self.status.to_json():
             self.writes += 1
             if status.phase != self.status.phase:
@@ -205,7 +205,7 @@ class World:
 
     def _perform(self, seen: Observed, action: decide.Action) -> bool:
         match action:
-            case decide.StartJob(kind, input_hash, attempt, _, cancelled):
+            case decide.StartJob(kind, _, input_hash, attempt, _, cancelled):
                 if not self.slots:
                     return False
                 new = job(kind, input_hash, attempt=attempt, started=False, moment=self.now)

@@ -12,8 +12,9 @@ from dagy.adapters.settings.operator import Settings
 from dagy.core.flows.jobs import cron_job, run_of
 from dagy.core.flows.plan import flow_plan_of
 from dagy.core.flows.revisions import revision_object
-from dagy.core.jobs.manifests import JobInput, index_secret, input_config_map, job_manifest
+from dagy.core.jobs.manifests import index_secret, input_config_map, job_manifest
 from dagy.core.outcomes.facts import JobKind
+from dagy.core.package.decide import StartJob
 from dagy.core.package.observed import IndexAccess
 from tests.fakes.flows import SETTINGS, deployment, kept
 from tests.fakes.worlds import SLUG, plan
@@ -21,7 +22,7 @@ from tests.manifests.conftest import Account, Json
 
 pytestmark = pytest.mark.apiserver
 
-WHICH = JobInput(JobKind.BUILD, SLUG, "0123456789abcdef", 1)
+WHICH = StartJob(JobKind.BUILD, SLUG, "0123456789abcdef", 1)
 JOBS = Settings(
     s3_bucket="artifacts", builder_image="builder:1", cache_claim="wheels", index_secrets="mirror", proxy_secret="proxy"
 ).job_settings()
@@ -66,7 +67,7 @@ MADE = [
     with_(SCHEDULE, "metadata.name", "nightly"),
     KEPT,
     BUILD,
-    job_manifest(plan(), JobInput(JobKind.VALIDATE, SLUG, "0123456789abcdef", 1), JOBS),
+    job_manifest(plan(), StartJob(JobKind.VALIDATE, SLUG, "0123456789abcdef", 1), JOBS),
     job_manifest(plan(sourceDistributions="Allow"), WHICH, JOBS),
     input_config_map(plan(), WHICH, "uid", JOBS, {"request.json": "{}"}),
     index_secret(plan(), WHICH, "uid", JOBS, IndexAccess()),

@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 from typing_extensions import override
 
-from dagy.adapters.kube import outcome_follower as last_words
+from dagy.adapters.kube import outcome_follower
 from dagy.adapters.kube.api import KubeApi, KubeError
-from dagy.adapters.kube.outcome_follower import LastWords
+from dagy.adapters.kube.outcome_follower import OutcomeFollower
 from dagy.model.base import NamespacedName
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.frames import framed
@@ -54,14 +54,14 @@ class Logs(KubeApi):
             self.closed.append(pod)
 
 
-def heard(logs: Logs, *pods: str) -> tuple[LastWords, list[NamespacedName]]:
+def heard(logs: Logs, *pods: str) -> tuple[OutcomeFollower, list[NamespacedName]]:
     """What is known after all that can be heard was heard."""
     keys: list[NamespacedName] = []
 
-    async def listen() -> LastWords:
-        words = LastWords(logs, "builds", keys.append)
+    async def listen() -> OutcomeFollower:
+        words = OutcomeFollower(logs, "builds", keys.append)
         for name in pods:
-            words.heed(KEY, pod(name), ended=False)
+            words.on_pod_changed(KEY, pod(name), ended=False)
         for _ in range(20):
             await asyncio.sleep(0)
         words.stop()
@@ -78,7 +78,7 @@ def heard(logs: Logs, *pods: str) -> tuple[LastWords, list[NamespacedName]]:
 def test_the_result_is_heard(pieces: list[bytes | Exception | None]) -> None:
     logs = Logs(p=pieces)
     words, keys = heard(logs, "p")
-    assert words.said == {"job-of-p": OUTCOME}
+    assert words.reported == {"job-of-p": OUTCOME}
     assert keys == [KEY]
     assert logs.closed == ["p"]
 
@@ -110,7 +110,7 @@ def test_the_result_is_heard(pieces: list[bytes | Exception | None]) -> None:
 )
 def test_what_is_no_result_is_not_heard(pieces: list[bytes | Exception | None]) -> None:
     words, keys = heard(Logs(p=pieces), "p")
-    assert words.said == {}
+    assert words.reported == {}
     assert keys == []
 
 
@@ -118,24 +118,24 @@ def test_who_ends_is_not_followed_any_more_and_forgotten_with_its_job(monkeypatc
     logs = Logs(mute=[None], loud=[LINE])
 
     async def test() -> None:
-        words = LastWords(logs, "builds", lambda _key: None)
+        words = OutcomeFollower(logs, "builds", lambda _key: None)
         for _ in range(2):  # a second event does not open a second stream
             for name in ("mute", "loud"):
-                words.heed(KEY, pod(name), ended=False)
-            words.heed(KEY, pod("idle", step=None), ended=False)
+                words.on_pod_changed(KEY, pod(name), ended=False)
+            words.on_pod_changed(KEY, pod("idle", step=None), ended=False)
             for _ in range(10):
                 await asyncio.sleep(0)
         assert sorted(logs.asked) == ["loud", "mute"]
-        assert words.said.keys() == {"job-of-loud"}
-        monkeypatch.setattr(last_words, "_END_SECONDS", 0.0)
+        assert words.reported.keys() == {"job-of-loud"}
+        monkeypatch.setattr(outcome_follower, "_END_SECONDS", 0.0)
         for name in ("mute", "loud", "never seen"):
-            words.heed(KEY, pod(name), ended=True)
+            words.on_pod_changed(KEY, pod(name), ended=True)
         while "mute" not in logs.closed:
             await asyncio.sleep(0)
-        assert words.said.keys() == {"job-of-loud"}, "its lock is still to be kept"
+        assert words.reported.keys() == {"job-of-loud"}, "its lock is still to be kept"
         for name in ("loud", "never seen"):
-            words.heed(KEY, {"metadata": {"name": f"job-of-{name}"}}, ended=True)
-        assert words.said == {}
+            words.on_pod_changed(KEY, {"metadata": {"name": f"job-of-{name}"}}, ended=True)
+        assert words.reported == {}
 
     asyncio.run(test())
 
@@ -144,17 +144,17 @@ def test_a_job_whose_end_was_missed_is_forgotten_at_the_next_listing() -> None:
     words, _ = heard(Logs(p=[LINE], q=[LINE]), "p", "q")
     known = words.known()
     assert known == {"job-of-p", "job-of-q"}
-    words.said["heard since the listing"] = OUTCOME
+    words.reported["heard since the listing"] = OUTCOME
     words.forget_gone(known, ["job-of-p", "another"])
-    assert words.said.keys() == {"job-of-p", "heard since the listing"}
+    assert words.reported.keys() == {"job-of-p", "heard since the listing"}
 
 
 def test_what_is_remembered_has_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(last_words, "_MOST_REMEMBERED_BYTES", 10 * len(OUTCOME.to_text()))
+    monkeypatch.setattr(outcome_follower, "_MOST_REMEMBERED_BYTES", 10 * len(OUTCOME.to_text()))
     names = [f"p{number}" for number in range(30)]
     logs = Logs(**{name: [LINE] for name in names})
     words, _ = heard(logs, *names)
-    assert sorted(words.said) == sorted(f"job-of-{name}" for name in names[-10:])
+    assert sorted(words.reported) == sorted(f"job-of-{name}" for name in names[-10:])
 
 
 def test_connections_are_left_for_others() -> None:
@@ -190,6 +190,6 @@ def test_where_package_code_may_run_only_the_kubelet_is_believed(kubeconfig: str
         package = await rig.package(key)
         assert package
         assert package["status"]["phase"] == "VALIDATING"
-        assert rig.kubelet.said, "it was told"
+        assert rig.kubelet.reported, "it was told"
 
     run(kubeconfig, objects, test)

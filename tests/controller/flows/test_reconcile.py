@@ -101,12 +101,13 @@ def test_runs_of_a_schedule_that_ended_are_the_deployments(kubeconfig: str, obje
 def test_a_package_under_way_is_waited_for(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: FlowRig) -> None:
         package = await rig.package(phase="INSTALLING")
-        key, operator = await rig.deploy(package), rig.reconciler()
+        key, flows = await rig.deploy(package), rig.flows()
+        operator = flows.controller
         assert await operator.reconcile(key) is not None
         waiting = await rig.flow(key)
         assert true_conditions(waiting) == {"Reconciling"}
         assert ready(waiting) == ("False", "PackageNotCompleted")
-        assert operator.index.deployments(package.slug) == {key}
+        assert flows.reconciler.index.deployments(package.slug) == {key}
         await rig.build(package)
         await operator.reconcile(key)
         assert ready(await rig.flow(key)) == ("True", "Deployed")

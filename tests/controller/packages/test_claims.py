@@ -116,9 +116,8 @@ def test_a_taken_slug_tells_nobody_whose_it_is(kubeconfig: str, objects: ObjectS
 
 def test_slugs_have_an_end(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Rig) -> None:
-        key, operator = await create(rig, suspend=True), rig.reconciler()
-        operator._slugs._limit = await rig.cluster().claims.count(NAMESPACE)
-        await operator.reconcile(key)
+        key = await create(rig, suspend=True)
+        await rig.reconciler(slug_limit=await rig.cluster().claims.count(NAMESPACE)).reconcile(key)
         package = await rig.package(key)
         assert package
         assert package["status"]["phase"] == "FAILED"

@@ -122,8 +122,7 @@ def test_a_store_that_is_away_has_lost_nothing(kubeconfig: str, objects: ObjectS
         checks._store = rig.store
         await checks.check_next()
         assert found == [key]
-        operator._store = away
-        await operator.reconcile(key)
+        await rig.reconciler(checks=checks, store=away).reconcile(key)
         assert await status_of(rig, key) == before
 
     run(kubeconfig, objects, test)

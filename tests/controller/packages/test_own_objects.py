@@ -10,6 +10,7 @@ import pytest
 
 from dagy.adapters.kube.api import KubeError, deppackage_path, flowdeployment_path
 from dagy.adapters.packages.artifact_store import ArtifactStore
+from dagy.controller.packages.slugs import Slugs
 from dagy.core.common.keys import Location
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
@@ -92,7 +93,7 @@ def test_one_who_was_late_reads_again(kubeconfig: str, objects: ObjectStore) -> 
         annotated = {"metadata": {"annotations": {"a": "b"}}}
         await rig.admin.merge(deppackage_path(key.namespace, key.name), annotated)
         with pytest.raises(KubeError) as late:
-            await rig.cluster().let_go(package)
+            await rig.cluster().packages.remove_finalizer(package)
         assert late.value.status == 409
 
     run(kubeconfig, objects, test)
@@ -105,10 +106,9 @@ def test_a_late_finalizer_meets_nothing_of_the_namesake(kubeconfig: str, objects
         rig, key, first = await completed(rig)
         await rig.admin.delete(deppackage_path(key.namespace, key.name))
         await rig.kubelet.step()
-        late = rig.reconciler()
         package = await rig.package(key)
         assert package
-        homes = await late._slugs.homes(package)
+        homes = await Slugs(rig.cluster().claims, rig.store).homes(package)
         await delete(rig, key)
         assert await rig.package(key) is None
         assert not stored(rig, first)
@@ -117,7 +117,7 @@ def test_a_late_finalizer_meets_nothing_of_the_namesake(kubeconfig: str, objects
         assert second["status"]["slug"] == first["status"]["slug"]
         before = stored(rig, second)
         for home in homes:
-            await late._store.delete(home)
+            await rig.store.delete(home)
         assert before
         assert stored(rig, second) == before
 

@@ -70,9 +70,9 @@ def test_a_pod_that_is_gone_after_it_was_heard_costs_nothing(kubeconfig: str, ob
         key = await create(rig)
         reconcile = rig.reconciler().reconcile
         await reconcile(key)
-        while not rig.kubelet.said:
+        while not rig.kubelet.reported:
             await rig.kubelet.step()
-        (job,) = rig.kubelet.said
+        (job,) = rig.kubelet.reported
         await rig.admin.request("DELETE", namespaced("pods", BUILDS, job), query={"gracePeriodSeconds": 0})
         rig.kubelet.logs.clear()
         package = await rig.settle(key, reconcile)

@@ -9,7 +9,6 @@ import pytest
 from typing_extensions import override
 
 from dagy.adapters.kube.api import KubeApi, KubeError, deppackage_path, namespaced
-from dagy.adapters.packages.cluster import NameTakenError
 from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from dagy_builder.storage.store import ObjectStore
@@ -189,8 +188,9 @@ def test_somebody_elses_job_of_that_name_is_told_and_not_asked_for_again_and_aga
         path = namespaced("jobs", BUILDS, job["metadata"]["name"])
         theirs = {"labels": {"dagy.io/package-uid": "another"}, "annotations": {"dagy.io/package": "team-b/other"}}
         await rig.admin.merge(path, {"metadata": theirs})
-        with pytest.raises(NameTakenError):  # which the queue repeats with growing delays
+        with pytest.raises(KubeError) as taken:  # which the queue repeats with growing delays
             await operator.reconcile(key)
+        assert taken.value.is_taken
         status = await status_of(rig, key)
         assert condition(status, "Ready")[1] == "ApiServerRefused"
         assert job["metadata"]["name"] in status["message"]

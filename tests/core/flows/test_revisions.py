@@ -22,7 +22,7 @@ from dagy.core.flows.revisions import (
     rollback_patch,
     surplus,
 )
-from dagy.core.flows.states import Seen, ToDeploy, flow_state_of, pinned_packages
+from dagy.core.flows.states import Observed, ToDeploy, flow_state_of, pinned_packages
 from dagy.core.flows.status import HISTORY_BYTES, flow_status_of
 from dagy.model.flowdeployment import FlowDeploymentSpec, FlowSource
 from dagy.model.flowstatus import HISTORY_SHOWN, FlowDeploymentStatus
@@ -30,7 +30,7 @@ from tests.fakes.flows import NOW, SETTINGS, SLUG, act, attached, deployment, ke
 
 
 def test_the_first_revision() -> None:
-    state, actions = act(deployment(), Seen(judged=attached()))
+    state, actions = act(deployment(), Observed(attachment=attached()))
     assert isinstance(state, ToDeploy)
     assert [type(a) for a in actions] == [flow_states.CreateRevision]
 
@@ -52,7 +52,7 @@ CHANGES = [
 @pytest.mark.parametrize(("change", "new"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
 def test_what_makes_a_new_revision(change: dict[str, Any], new: bool) -> None:
     present = kept(flow_plan_of(deployment()))
-    state, _ = act(deployment(**change), Seen(revisions=(present,), judged=attached()))
+    state, _ = act(deployment(**change), Observed(revisions=(present,), attachment=attached()))
     assert isinstance(state, ToDeploy) == new
 
 
@@ -77,7 +77,7 @@ def test_the_source_is_the_spec_without_what_makes_no_revision() -> None:
 def test_a_refresh_pins_anew_once(annotation: str, present_token: str, handled: str, sha: str, new: bool) -> None:
     obj = deployment(annotations={"dagy.io/refresh": annotation} if annotation else {})
     present = kept(flow_plan_of(obj), token=present_token)
-    state, _ = act(obj, Seen(revisions=(present,), judged=attached(sha), handled_refresh=handled))
+    state, _ = act(obj, Observed(revisions=(present,), attachment=attached(sha), handled_refresh=handled))
     assert isinstance(state, ToDeploy) == new
 
 
@@ -187,7 +187,7 @@ def test_status_fits_beside_any_spec(count: int, env: int, text: str, packages: 
     plan = flow_plan_of(obj)
     one = kept(plan)
     many = one.revision.model_copy(update={"packages": one.revision.packages * packages})
-    seen = Seen(revisions=tuple(replace(one, revision=many) for _ in range(count)), judged=attached())
+    seen = Observed(revisions=tuple(replace(one, revision=many) for _ in range(count)), attachment=attached())
     status = flow_status_of(plan, seen, flow_state_of(plan, seen), FlowDeploymentStatus(), NOW)
     assert stored_bytes(status.to_json()["history"]) <= HISTORY_BYTES
     assert len(status.history) <= HISTORY_SHOWN

@@ -13,7 +13,7 @@ from dagy.core.flows import states as flow_states
 from dagy.core.flows.facts import holds
 from dagy.core.flows.plan import flow_plan_of
 from dagy.core.flows.reasons import FlowReason, used_by
-from dagy.core.flows.states import Deployed, Refused, Seen, flow_actions, flow_state_of
+from dagy.core.flows.states import Deployed, Observed, Refused, flow_actions, flow_state_of
 from dagy.core.flows.status import flow_status_of
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.status import Condition, DepPackageStatus, Phase
@@ -36,7 +36,7 @@ def test_only_what_is_under_way_is_waited_for(phase: Phase, settled: str, waitin
     assert refusal.waiting is waiting
 
 
-def conditions(obj: dict[str, Any], seen: Seen) -> tuple[set[str], str]:
+def conditions(obj: dict[str, Any], seen: Observed) -> tuple[set[str], str]:
     plan = flow_plan_of(obj)
     status = flow_status_of(plan, seen, flow_state_of(plan, seen), FlowDeploymentStatus(), NOW)
     return {c.type for c in status.conditions if c.status == "True"}, status.message
@@ -45,19 +45,22 @@ def conditions(obj: dict[str, Any], seen: Seen) -> tuple[set[str], str]:
 def test_conditions() -> None:
     obj = deployment()
     plan = flow_plan_of(obj)
-    assert conditions(obj, Seen(revisions=(kept(plan),), judged=attached()))[0] == {"Ready", "Settled"}
+    assert conditions(obj, Observed(revisions=(kept(plan),), attachment=attached()))[0] == {"Ready", "Settled"}
     no = Refusal(AttachReason.UNKNOWN_SLUG, "No such package.")
     newer = deployment(flowVersion="2")
-    assert conditions(newer, Seen(revisions=(kept(plan),), judged=no)) == (
+    assert conditions(newer, Observed(revisions=(kept(plan),), attachment=no)) == (
         {"Stalled", "Settled"}, "No such package. Revision 1 (version 1) stays deployed.",
     )  # fmt: skip
-    assert conditions(obj, Seen(revisions=(kept(plan),), judged=no)) == ({"Stalled", "Settled"}, "No such package.")
-    assert conditions(obj, Seen(judged=replace(no, waiting=True)))[0] == {"Reconciling"}
+    assert conditions(obj, Observed(revisions=(kept(plan),), attachment=no)) == (
+        {"Stalled", "Settled"},
+        "No such package.",
+    )
+    assert conditions(obj, Observed(attachment=replace(no, waiting=True)))[0] == {"Reconciling"}
 
 
 def test_every_state_has_actions() -> None:
     plan, obj = flow_plan_of(deployment(schedule="0 3 * * *")), deployment(schedule="0 3 * * *")
-    seen = Seen(revisions=(kept(plan),), judged=attached())
+    seen = Observed(revisions=(kept(plan),), attachment=attached())
     for state in (Deployed(kept(plan)), Refused(Refusal(FlowReason.NAME_TAKEN, "x"))):
         (apply,) = flow_actions(plan, seen, state, obj, SETTINGS)
         assert isinstance(apply, flow_states.ApplyCronJob)

@@ -9,8 +9,9 @@ import pydantic
 import pytest
 
 from dagy.adapters.settings.operator import Settings, wrong_settings
-from dagy.core.jobs.manifests import JobInput, job_manifest
+from dagy.core.jobs.manifests import job_manifest
 from dagy.core.outcomes.facts import JobKind
+from dagy.core.package.decide import StartJob
 from tests.fakes.worlds import SLUG, plan
 
 REQUIRED = {"DAGY_S3_BUCKET": "artifacts", "DAGY_BUILDER_IMAGE": "builder:1"}
@@ -30,7 +31,7 @@ SETTINGS = {
 def job(**variables: str) -> dict[str, Any]:
     environ = {**REQUIRED, **{f"DAGY_BUILD_{name}": value for name, value in variables.items()}}
     settings = Settings.from_environment(environ).job_settings()
-    return job_manifest(plan(), JobInput(JobKind.BUILD, SLUG, "0123456789abcdef", 1), settings)
+    return job_manifest(plan(), StartJob(JobKind.BUILD, SLUG, "0123456789abcdef", 1), settings)
 
 
 def test_each_setting_has_its_place_in_the_manifest() -> None:

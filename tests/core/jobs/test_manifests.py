@@ -17,7 +17,6 @@ from dagy.adapters.settings.operator import Settings
 from dagy.core.common.resources import amount
 from dagy.core.jobs.index_pod import GATEWAY_URL, IndexSettings
 from dagy.core.jobs.manifests import (
-    JobInput,
     JobSettings,
     index_secret,
     input_config_map,
@@ -26,6 +25,7 @@ from dagy.core.jobs.manifests import (
     job_name,
 )
 from dagy.core.outcomes.facts import JobKind
+from dagy.core.package.decide import StartJob
 from dagy.core.package.observed import IndexAccess
 from dagy_builder.packed_lock import LOCK_FILE, unpack
 from tests.fakes.worlds import SLUG, plan
@@ -35,16 +35,16 @@ DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def manifest(kind: JobKind = JobKind.BUILD, **spec: Any) -> dict[str, Any]:
-    return job_manifest(plan(**spec), JobInput(kind, SLUG, "0123456789abcdef", 1), SETTINGS)
+    return job_manifest(plan(**spec), StartJob(kind, SLUG, "0123456789abcdef", 1), SETTINGS)
 
 
 @given(uid=st.uuids().map(str), kind=st.sampled_from(JobKind), attempt=st.integers(1, 9), other=st.uuids().map(str))
 def test_names_are_labels_and_differ_by_uid_and_attempt(uid: str, kind: JobKind, attempt: int, other: str) -> None:
-    name = job_name(uid, JobInput(kind, SLUG, "0123456789abcdef", attempt))
+    name = job_name(uid, StartJob(kind, SLUG, "0123456789abcdef", attempt))
     assert DNS_LABEL.fullmatch(name)
-    assert name != job_name(uid, JobInput(kind, SLUG, "0123456789abcdef", attempt + 1))
+    assert name != job_name(uid, StartJob(kind, SLUG, "0123456789abcdef", attempt + 1))
     if other != uid:
-        assert name != job_name(other, JobInput(kind, SLUG, "0123456789abcdef", attempt))
+        assert name != job_name(other, StartJob(kind, SLUG, "0123456789abcdef", attempt))
 
 
 def test_only_upload_has_s3_credentials() -> None:
@@ -87,7 +87,7 @@ def test_only_builds_that_run_no_package_code_share_the_cache() -> None:
     with_cache = Settings(s3_bucket="artifacts", builder_image="builder:1", cache_claim="wheels").job_settings()
 
     def mounted(kind: JobKind, settings: JobSettings, **spec: Any) -> list[str]:
-        job = job_manifest(plan(**spec), JobInput(kind, SLUG, "0123456789abcdef", 1), settings)
+        job = job_manifest(plan(**spec), StartJob(kind, SLUG, "0123456789abcdef", 1), settings)
         pod = job["spec"]["template"]["spec"]
         assert ("wheels" in str(pod["volumes"])) == ("/cache" in str(pod["containers"]))
         return [c["name"] for c in pod["containers"] if "/cache" in str(c)]
@@ -105,7 +105,7 @@ def test_the_users_text_is_in_no_argument_and_no_environment() -> None:
 
 
 def test_the_input_belongs_to_the_job() -> None:
-    which = JobInput(JobKind.BUILD, SLUG, "0123456789abcdef", 1)
+    which = StartJob(JobKind.BUILD, SLUG, "0123456789abcdef", 1)
     files = input_files(plan().request(), "lock-version = '1.0'")
     config_map = input_config_map(plan(), which, "uid-of-the-job", SETTINGS, files)
     assert config_map["metadata"]["ownerReferences"][0]["uid"] == "uid-of-the-job"
@@ -132,7 +132,7 @@ INDEX = replace(
 
 
 def pod(settings: JobSettings, kind: JobKind = JobKind.BUILD, **spec: Any) -> dict[str, Any]:
-    made = job_manifest(plan(**spec), JobInput(kind, SLUG, "0123456789abcdef", 1), settings)
+    made = job_manifest(plan(**spec), StartJob(kind, SLUG, "0123456789abcdef", 1), settings)
     found: dict[str, Any] = made["spec"]["template"]["spec"]
     return found
 
@@ -163,7 +163,7 @@ def test_the_packages_credentials_come_before_the_operators() -> None:
         "10_team/url",
         "11_files/url",
     ]
-    assert own["secret"]["name"] == job_name(plan().uid, JobInput(JobKind.BUILD, SLUG, "0123456789abcdef", 1))
+    assert own["secret"]["name"] == job_name(plan().uid, StartJob(JobKind.BUILD, SLUG, "0123456789abcdef", 1))
     assert "optional" not in own["secret"]
     assert (mirror["secret"]["name"], mirror["secret"]["optional"]) == ("mirror", True)
     assert {item["path"] for item in mirror["secret"]["items"]} >= {"50_mirror/url", "50_mirror/token"}
@@ -183,7 +183,7 @@ def test_without_credentials_there_is_no_gateway_and_proxies_are_the_steps_own()
 def test_the_jobs_secret_belongs_to_the_job() -> None:
     access = IndexAccess((("team", {"url": "https://pkg.example/", "token": "t"}),))
     made = index_secret(
-        plan(index=PRIVATE), JobInput(JobKind.BUILD, SLUG, "0123456789abcdef", 1), "uid", SETTINGS, access
+        plan(index=PRIVATE), StartJob(JobKind.BUILD, SLUG, "0123456789abcdef", 1), "uid", SETTINGS, access
     )
     assert made["metadata"]["ownerReferences"][0]["uid"] == "uid"
     assert made["stringData"]["0.token"] == "t"
@@ -234,7 +234,7 @@ def test_each_step_writes_where_no_other_does_and_later_ones_read() -> None:
 
 def test_isolation_is_asked_for_where_package_code_may_run() -> None:
     def asked(settings: JobSettings) -> list[str]:
-        jobs = [job_manifest(plan(), JobInput(kind, SLUG, "0123456789abcdef", 1), settings) for kind in JobKind]
+        jobs = [job_manifest(plan(), StartJob(kind, SLUG, "0123456789abcdef", 1), settings) for kind in JobKind]
         containers = [c for job in jobs for c in job["spec"]["template"]["spec"]["containers"]]
         return [c["name"] for c in containers if "DAGY_ISOLATION" in str(c["env"])]
 

@@ -13,7 +13,7 @@ from dagy.core.outcomes.facts import JobKind
 from dagy.core.package import states
 from dagy.core.package.observed import Observed, Record
 from dagy.core.package.states import build_hash, state_of, validation_hash
-from dagy.core.package.status import Surroundings, status_of
+from dagy.core.package.status import StatusContext, status_of
 from dagy.core.package.status_cache import Look, resolution_in
 from dagy.model.status import DepPackageStatus
 from dagy_builder.contract import Fault, Step
@@ -200,7 +200,7 @@ def test_refused_index_settings_stop_what_would_start_and_nothing_else() -> None
 def test_what_could_not_be_asked_is_not_remembered_as_known() -> None:
     seen = Observed(SLUG, blocked=states.Failure("BucketNotFound", "no such bucket.", Fault.ADMINISTRATOR))
     before = DepPackageStatus(spec_hash="an earlier one", lock_hash="2" * 64)
-    after = status_of(PLAN, seen, state_of(PLAN, seen, START), Surroundings(START, before))
+    after = status_of(PLAN, seen, state_of(PLAN, seen, START), StatusContext(START, before))
     assert after.phase == "PENDING"
     assert resolution_in(after, PLAN) is Look.UNKNOWN
     assert (after.spec_hash, after.lock_hash) == (before.spec_hash, before.lock_hash), "what was known stays known"

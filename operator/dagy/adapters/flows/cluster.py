@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import AsyncIterator, Iterable
 
 from dagy.adapters.kube.api import GROUP_PATHS, Json, KubeApi, KubeError, flowdeployment_path, namespaced
-from dagy.adapters.kube.events import EventRecorder
-from dagy.adapters.kube.finalizers import remove_finalizer
+from dagy.adapters.kube.kind_client import KindClient
 from dagy.adapters.kube.reviews import may_get
 from dagy.core.common.slug import OwnedSlug
 from dagy.core.flows.facts import RunFact, controller_of, is_owned, runs_of
@@ -39,40 +36,7 @@ class FlowCluster:
     def __init__(self, api: KubeApi, namespaces: tuple[str, ...] = ()) -> None:
         """`namespaces`: where deployments are, as far as that is known; everywhere when there are none."""
         self._api, self._namespaces = api, namespaces
-        self._events = EventRecorder(api, names.FLOWDEPLOYMENT_KIND)
-
-    async def deployment(self, key: NamespacedName) -> Json | None:
-        """The FlowDeployment as it is now."""
-        return await self._api.get(flowdeployment_path(key.namespace, key.name))
-
-    async def deployment_keys(self, namespaces: tuple[str, ...]) -> list[NamespacedName]:
-        """All FlowDeployments, or those of some namespaces."""
-        everywhere = [f"/apis/{names.API_VERSION}/{names.FLOWDEPLOYMENT_PLURAL}"]
-        paths = [flowdeployment_path(namespace) for namespace in namespaces] or everywhere
-        return [key for path in paths for key in await self._api.list_metadata(path, NamespacedName.of)]
-
-    async def write_status(self, deployment: Json, status: Mapping[str, Any]) -> Json:
-        """Replace the status. Raises KubeError 409 when the object has changed since it was read."""
-        return await self._apply(deployment, {"status": dict(status)}, "status")
-
-    async def write_finalizer(self, deployment: Json) -> Json:
-        """Set our finalizer. Raises KubeError 409 as above."""
-        return await self._apply(deployment, {}, "", {"finalizers": [names.FINALIZER]})
-
-    async def let_go(self, deployment: Json) -> None:
-        """Take our finalizer away, whoever put it there. Raises KubeError 409 as above."""
-        metadata = deployment["metadata"]
-        await remove_finalizer(self._api, flowdeployment_path(metadata["namespace"], metadata["name"]), deployment)
-
-    async def _apply(self, obj: Json, fields: Json, subresource: str, metadata: Json | None = None) -> Json:
-        known = {key: obj["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
-        kind = {"apiVersion": names.API_VERSION, "kind": names.FLOWDEPLOYMENT_KIND}
-        path = flowdeployment_path(known["namespace"], known["name"], subresource)
-        return await self._api.apply(path, {**kind, "metadata": {**known, **(metadata or {})}, **fields})
-
-    async def record_event(self, deployment: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
-        """One Event for the deployment. Best effort: it never fails."""
-        await self._events.record(deployment, warning=warning, reason=reason, message=message, now=now)
+        self.deployments = KindClient(api, names.FLOWDEPLOYMENT_KIND, names.FLOWDEPLOYMENT_PLURAL)
 
     async def revisions(self, key: NamespacedName, uid: str) -> tuple[KeptRevision, ...]:
         """The deployment's revisions, newest first."""

@@ -13,9 +13,18 @@ from typing import Any, TypeVar, cast
 import aiohttp
 from kubernetes.aio import client
 
-from dagy.adapters.kube.answers import Json, KubeError, kube_error, slim
 from dagy.adapters.kube.configuration import configuration_of, without_identity
-from dagy.adapters.kube.paths import GROUP_PATHS, custom_path, deppackage_path, flowdeployment_path, namespaced
+from dagy.adapters.kube.objects import (
+    GROUP_PATHS,
+    Json,
+    KubeError,
+    custom_path,
+    deppackage_path,
+    flowdeployment_path,
+    kube_error,
+    namespaced,
+    slim,
+)
 from dagy.model import constants as names
 
 __all__ = [

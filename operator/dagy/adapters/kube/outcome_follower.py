@@ -29,41 +29,41 @@ _IDLE_SECONDS = 600.0
 _END_SECONDS = 5.0  # after which a log that has ended is not waited for any more
 
 
-class LastWords:
+class OutcomeFollower:
     """Follows the logs of pods' last steps. For one event loop."""
 
     def __init__(self, api: KubeApi, namespace: str, announce: Callable[[NamespacedName], None]) -> None:
         self._api, self._namespace, self._announce = api, namespace, announce
-        self._listening: dict[str, asyncio.Task[None]] = {}
+        self._following: dict[str, asyncio.Task[None]] = {}
         self._sizes: dict[str, int] = {}
-        self.said: dict[str, StepOutcome] = {}
-        """The outcome that a Job's last step has told, by the Job's name, while the Job is there; the newest ones."""
+        self.reported: dict[str, StepOutcome] = {}
+        """The outcomes that the last steps of Jobs have reported, by the Job's name, while the Job is there."""
 
-    def heed(self, key: NamespacedName, changed: Mapping[str, Any], ended: bool) -> None:
-        """A Job or a pod of that package has changed: listen to a pod's last step while it runs, forget Jobs that go.
+    def on_pod_changed(self, key: NamespacedName, changed: Mapping[str, Any], ended: bool) -> None:
+        """Follow the log of a pod's last step while it runs; forget a Job that goes.
 
-        `ended`: the pod has, or the Job is gone.
+        `changed`: a Job or a pod of that package; `ended`: the pod has, or the Job is gone.
         """
         job, name, step = job_of(changed), changed["metadata"]["name"], last_step_running(changed)
         if not job:
             if ended:
                 self.forget(name)
-        elif ended:  # what it told may still be on its way
-            asyncio.get_running_loop().call_later(_END_SECONDS, self._listen_no_longer, name)
-        elif step and job not in self.said and name not in self._listening and len(self._listening) < _MOST:
+        elif ended:  # what it reported may still be on its way
+            asyncio.get_running_loop().call_later(_END_SECONDS, self._stop_following, name)
+        elif step and job not in self.reported and name not in self._following and len(self._following) < _MOST:
             frames = FrameReader(str(changed["metadata"].get("uid", "")))
-            task = asyncio.create_task(self._listen(key, job, name, step, frames))
-            self._listening[name] = task
-            task.add_done_callback(lambda _: self._listening.pop(name, None))
+            task = asyncio.create_task(self._follow(key, job, name, step, frames))
+            self._following[name] = task
+            task.add_done_callback(lambda _: self._following.pop(name, None))
 
     def forget(self, job: str) -> None:
         """That Job is gone."""
-        self.said.pop(job, None)
+        self.reported.pop(job, None)
         self._sizes.pop(job, None)
 
     def known(self) -> frozenset[str]:
         """Jobs of which something is remembered."""
-        return frozenset(self.said)
+        return frozenset(self.reported)
 
     def forget_gone(self, known: Collection[str], there: Collection[str]) -> None:
         """Forget those of `known` that a listing made since, `there`, does not have: their end was missed."""
@@ -71,21 +71,21 @@ class LastWords:
             self.forget(job)
 
     def stop(self) -> None:
-        """Listen no longer."""
-        for name in list(self._listening):
-            self._listen_no_longer(name)
+        """Follow no log any more."""
+        for name in list(self._following):
+            self._stop_following(name)
 
-    def _listen_no_longer(self, pod: str) -> None:
-        listening = self._listening.pop(pod, None)
-        if listening:
-            listening.cancel()
+    def _stop_following(self, pod: str) -> None:
+        following = self._following.pop(pod, None)
+        if following:
+            following.cancel()
 
     def _remember(self, job: str, outcome: StepOutcome, size: int) -> None:
-        self.said[job], self._sizes[job] = outcome, size
+        self.reported[job], self._sizes[job] = outcome, size
         while sum(self._sizes.values()) > _MOST_REMEMBERED_BYTES:
-            self.forget(next(iter(self.said)))
+            self.forget(next(iter(self.reported)))
 
-    async def _listen(self, key: NamespacedName, job: str, pod: str, step: Step, frames: FrameReader) -> None:
+    async def _follow(self, key: NamespacedName, job: str, pod: str, step: Step, frames: FrameReader) -> None:
         query: dict[str, Any] = {"container": str(step), "follow": "true"}
         path = namespaced("pods", self._namespace, pod, "log")
         try:

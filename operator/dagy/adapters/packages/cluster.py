@@ -1,18 +1,15 @@
-"""The cluster as the controller uses it: packages, claims, Jobs, logs, Events. Each method is one or two API calls."""
+"""The cluster as the controller uses it: packages, claims, Jobs, logs. Each method is one or two API calls."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
-from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 
 from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.kube.api import Json, KubeApi, KubeError, deppackage_path, namespaced
-from dagy.adapters.kube.events import EventRecorder
-from dagy.adapters.kube.finalizers import remove_finalizer
+from dagy.adapters.kube.kind_client import KindClient
 from dagy.adapters.packages.claims import Claims
 from dagy.core.common.failure import Failure
 from dagy.core.jobs.index_access import Found, Unreadable, access_of, place_of, references_of
@@ -21,19 +18,11 @@ from dagy.core.outcomes.logs import NOT_STARTED, POD_GONE, LogReader, StepLog
 from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan
 from dagy.model import constants as names
-from dagy.model.base import NamespacedName
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.redact import one_line
 
 _LOG_SECONDS = 60.0
 _CAUSE_CHARACTERS = 800
-
-
-class NameTakenError(KubeError):
-    """An object that is to be created has a namesake which is somebody else's."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(409, "AlreadyExists", message)
 
 
 class Cluster:
@@ -43,68 +32,28 @@ class Cluster:
         self,
         api: KubeApi,
         build_namespace: str,
-        said: Mapping[str, StepOutcome] = MappingProxyType({}),
+        reported: Mapping[str, StepOutcome] = MappingProxyType({}),
         namespaces: tuple[str, ...] = (),
     ) -> None:
-        """`said`: what the last steps of Jobs have told (`LastWords`); `namespaces` as for `FlowCluster`."""
-        self._api, self._builds, self._said = api, build_namespace, said
-        self._events = EventRecorder(api, names.DEPPACKAGE_KIND)
+        """`reported`: see `OutcomeFollower`; `namespaces`: see `FlowCluster`."""
+        self._api, self._builds, self._reported = api, build_namespace, reported
+        self.packages = KindClient(api, names.DEPPACKAGE_KIND, names.DEPPACKAGE_PLURAL)
         self.flows = FlowCluster(api, namespaces)
         """Who uses a package."""
         self.claims = Claims(api)
         """Whose a slug is."""
 
-    async def package(self, key: NamespacedName) -> Json | None:
-        """The DepPackage as it is now."""
-        return await self._api.get(deppackage_path(key.namespace, key.name))
-
-    async def package_keys(self, namespaces: tuple[str, ...]) -> list[NamespacedName]:
-        """All DepPackages, or those of some namespaces."""
-        everywhere = [f"/apis/{names.API_VERSION}/{names.DEPPACKAGE_PLURAL}"]
-        paths = [deppackage_path(namespace, "").rstrip("/") for namespace in namespaces] or everywhere
-        return [key for path in paths for key in await self._api.list_metadata(path, NamespacedName.of)]
-
     async def packages_with_lock(self, namespace: str, lock_hash: str) -> list[Json]:
         """The DepPackages of a namespace whose present lock is that one."""
-        path = deppackage_path(namespace, "").rstrip("/")
+        path = deppackage_path(namespace)
         return (await self._api.list(path, fieldSelector=f"status.lockHash={lock_hash}"))[0]
 
-    async def write_status(self, package: Json, status: Mapping[str, Any]) -> Json:
-        """Replace the status. Raises KubeError 409 when the object has changed since it was read."""
-        metadata = package["metadata"]
-        body = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.DEPPACKAGE_KIND,
-            "metadata": {key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion")},
-            "status": dict(status),
-        }
-        return await self._api.apply(deppackage_path(metadata["namespace"], metadata["name"], "status"), body)
-
-    async def write_metadata(self, package: Json, slug: str) -> Json:
-        """Set our label and our finalizer. Raises KubeError 409 as above."""
-        metadata = package["metadata"]
-        body = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.DEPPACKAGE_KIND,
-            "metadata": {
-                **{key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion")},
-                "labels": {names.LABEL_SLUG: slug},
-                "finalizers": [names.FINALIZER],
-            },
-        }
-        return await self._api.apply(deppackage_path(metadata["namespace"], metadata["name"]), body)
-
-    async def let_go(self, package: Json) -> None:
-        """Take our finalizer away, whoever put it there. Raises KubeError 409 as above."""
-        metadata = package["metadata"]
-        await remove_finalizer(self._api, deppackage_path(metadata["namespace"], metadata["name"]), package)
-
-    async def jobs(self, selector: Mapping[str, str], *, heed: bool = False) -> tuple[JobFact, ...]:
-        """Jobs with these labels, and their pods. `heed`: believe what a step told before the kubelet does."""
+    async def jobs(self, selector: Mapping[str, str], *, trust_reported: bool = False) -> tuple[JobFact, ...]:
+        """Jobs with these labels, and their pods. `trust_reported`: believe a step before the kubelet does."""
         jobs = await self._ours("jobs", selector)
         if not jobs:  # so it is with nearly every package of a cluster, when all are looked at
             return ()
-        return jobs_of(jobs, await self._ours("pods", selector), self._said if heed else {})
+        return jobs_of(jobs, await self._ours("pods", selector), self._reported if trust_reported else {})
 
     async def occupied_slots(self, kind: JobKind) -> list[str]:
         """The package namespaces of all that takes a slot of that kind, pods that outlive their Jobs included."""
@@ -122,7 +71,7 @@ class Cluster:
         return bool((await self._api.list(namespaced("pods", self._builds), labelSelector=selector))[0])
 
     async def create_job(self, job: Json) -> Json:
-        """Create the Job, or take the one of that name, if it is the same package's. Raises NameTakenError if not.
+        """Create the Job, or take the one of that name, if it is the same package's. KubeError 409 (`is_taken`) if not.
 
         One that has lost labels gets them back: by its labels it is found.
         """
@@ -136,9 +85,10 @@ class Cluster:
             return found
         others = labels.get(names.LABEL_PACKAGE_UID) not in (None, wanted["labels"][names.LABEL_PACKAGE_UID])
         if others or owner != wanted["annotations"][names.ANNOTATION_PACKAGE]:
-            raise NameTakenError(
+            there = (
                 f"Job {self._builds}/{wanted['name']} exists, and its labels and annotations are another's. Delete it."
             )
+            raise KubeError(409, "AlreadyExists", there)
         return await self._api.merge(path, {"metadata": {"labels": wanted["labels"], "uid": has["uid"]}})
 
     async def create_config_map(self, config_map: Json) -> None:
@@ -224,7 +174,3 @@ class Cluster:
                 return POD_GONE if error.status == 404 else NOT_STARTED
             raise
         return reader.end()
-
-    async def record_event(self, package: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
-        """One Event for the package. Best effort: it never fails."""
-        await self._events.record(package, warning=warning, reason=reason, message=message, now=now)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any
 
 from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.flows.store import FlowStore
-from dagy.core.common.conditions import conditions_of
+from dagy.controller.engine.controller import ManagedObject
+from dagy.core.common.conditions import Row
 from dagy.core.common.keys import FlowUpload
 from dagy.core.flows.artifact import deletable
 from dagy.core.flows.plan import flow_status_in
 from dagy.core.flows.reasons import FlowReason
 from dagy.core.flows.revisions import KeptRevision
-from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.spec import DeletionPolicy
 from dagy.model.status import ConditionType
@@ -29,27 +28,23 @@ class FlowCleaner:
     def __init__(self, cluster: FlowCluster, store: FlowStore, wake: Callable[[NamespacedName], None]) -> None:
         self._cluster, self._store, self._wake = cluster, store, wake
 
-    async def finalize(self, deployment: dict[str, Any], now: datetime) -> float | None:
+    async def finalize(self, obj: ManagedObject) -> float | None:
         """Delete what the deployment leaves behind, then let it go; the seconds after which to look again, or None."""
-        metadata = deployment["metadata"]
-        if names.FINALIZER not in (metadata.get("finalizers") or []):
-            return None
-        key = NamespacedName(metadata["namespace"], metadata["name"])
-        for run in await self._cluster.runs(key, metadata["uid"]):
+        deployment, key, uid = obj.manifest, obj.key, obj.metadata["uid"]
+        for run in await self._cluster.runs(key, uid):
             if run.owned:
                 await self._cluster.delete_run(key.namespace, run.run.job_name)
-        kept = await self._cluster.revisions(key, metadata["uid"])
+        kept = await self._cluster.revisions(key, uid)
         if deployment["spec"].get("deletionPolicy") != DeletionPolicy.RETAIN:
             try:
                 await self._delete_code(deployment, kept)
             except StorageError as error:
-                await self._say_why(deployment, error, now)
-                return _RETRY_SECONDS
-        await self._cluster.let_go(deployment)
+                return await _blocked(obj, error)
+        await obj.remove_finalizer()
         self._wake_packages(kept)
         return None
 
-    async def forget(
+    async def delete_revisions(
         self, deployment: dict[str, Any], revisions: Iterable[KeptRevision], kept: Iterable[KeptRevision]
     ) -> None:
         """Delete revisions and their code, unless what is `kept` or another deployment uses it. Raises StorageError."""
@@ -82,21 +77,16 @@ class FlowCleaner:
         for package in {NamespacedName(p.namespace, p.name) for kept in revisions for p in kept.revision.packages}:
             self._wake(package)
 
-    async def _say_why(self, deployment: dict[str, Any], error: StorageError, now: datetime) -> None:
-        reason = FlowReason.DELETION_BLOCKED
-        message = (
-            f"The deployment is being deleted, but its code in S3 cannot be: {error.message} It is tried again every "
-            f"{_RETRY_SECONDS:.0f} seconds. To let it go and keep the code, set spec.deletionPolicy to Retain."
-        )
-        status = flow_status_in(deployment)
-        if status.message == message:
-            return
-        generation = deployment["metadata"].get("generation", 0)
-        new = conditions_of(status.conditions, [(ConditionType.READY, False, reason, message)], generation, now)
-        others = [c for c in status.conditions if c.type != ConditionType.READY]
-        said = status.model_copy(update={"message": message, "conditions": [*new, *others]})
-        written = await self._cluster.write_status(deployment, said.to_json())
-        await self._cluster.record_event(written, warning=True, reason=reason, message=message, now=now)
+
+async def _blocked(obj: ManagedObject, error: StorageError) -> float:
+    reason = FlowReason.DELETION_BLOCKED
+    message = (
+        f"The deployment is being deleted, but its code in S3 cannot be: {error.message} It is tried again every "
+        f"{_RETRY_SECONDS:.0f} seconds. To let it go and keep the code, set spec.deletionPolicy to Retain."
+    )
+    rows: list[Row] = [(ConditionType.READY, False, reason, message)]
+    await obj.explain_delay(flow_status_in(obj.manifest), rows, reason, message)
+    return _RETRY_SECONDS
 
 
 def _uris(revisions: Iterable[KeptRevision]) -> list[str]:

@@ -13,7 +13,7 @@ from dagy.core.flows import artifact as flow_artifact
 from dagy.core.flows.plan import FlowPlan, is_deployed, request_for
 from dagy.core.flows.reasons import FlowReason
 from dagy.core.flows.revisions import KeptRevision
-from dagy.core.flows.states import Seen
+from dagy.core.flows.states import Observed
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy_builder.storage.store import StorageError
 
@@ -24,7 +24,7 @@ class FlowObserver:
     def __init__(self, cluster: FlowCluster, store: FlowStore, lookup: AttachLookup) -> None:
         self._cluster, self._store, self._lookup = cluster, store, lookup
 
-    async def observe(self, plan: FlowPlan, status: FlowDeploymentStatus) -> Seen:
+    async def observe(self, plan: FlowPlan, status: FlowDeploymentStatus) -> Observed:
         """All facts about the deployment."""
         revisions, cron_job = await asyncio.gather(
             self._cluster.revisions(plan.key, plan.uid), self._cluster.cron_job(plan.key)
@@ -32,28 +32,30 @@ class FlowObserver:
         runs = await self._cluster.runs(plan.key, plan.uid, plan.run, cron_job)
         refreshed = status.last_handled_refresh or ""
         try:
-            judged = await self._judge(plan, revisions[0] if revisions else None, refreshed)
+            attachment = await self._resolve_attachment(plan, revisions[0] if revisions else None, refreshed)
         except StorageError as error:
-            judged = Refusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
-        return Seen(
+            attachment = Refusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
+        return Observed(
             revisions=revisions,
             runs=runs,
             cron_job=cron_job,
-            judged=judged,
+            attachment=attachment,
             handled_run=status.last_handled_run or "",
             handled_refresh=refreshed,
         )
 
-    async def _judge(self, plan: FlowPlan, present: KeptRevision | None, refreshed: str) -> Attachment | Refusal:
+    async def _resolve_attachment(
+        self, plan: FlowPlan, present: KeptRevision | None, refreshed: str
+    ) -> Attachment | Refusal:
         deployed = present if is_deployed(plan, present, refreshed) else None
         if deployed is None:
-            refusal = await self._judge_code(plan)
+            refusal = await self._check_code(plan)
             if refusal:
                 return refusal
         request = request_for(plan, deployed.revision if deployed else None)
         return await self._lookup.plan(request, only_current=True, compare=deployed is None)
 
-    async def _judge_code(self, plan: FlowPlan) -> Refusal | None:
+    async def _check_code(self, plan: FlowPlan) -> Refusal | None:
         artifact = plan.source.artifact
         upload = self._store.home(plan.key.namespace).upload_of(artifact.uri)
         if upload is None:

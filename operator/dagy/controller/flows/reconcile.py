@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 
 from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.kube.api import KubeError
+from dagy.controller.engine.controller import ManagedObject
 from dagy.controller.flows.finalize import FlowCleaner
-from dagy.controller.flows.index import SlugIndex
 from dagy.controller.flows.observe import FlowObserver
 from dagy.core.attach.refusals import Refusal
 from dagy.core.common.timestamp import timestamp
@@ -18,9 +18,8 @@ from dagy.core.flows import states as flow_states
 from dagy.core.flows.plan import FlowPlan, FlowSettings, flow_plan_of, flow_status_in, wanted_of
 from dagy.core.flows.reasons import FlowReason
 from dagy.core.flows.revisions import revision_object
-from dagy.core.flows.states import FlowAction, FlowState, Seen, flow_actions, flow_state_of
+from dagy.core.flows.states import FlowAction, FlowState, Observed, flow_actions, flow_state_of
 from dagy.core.flows.status import flow_status_of
-from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.status import ConditionType
@@ -30,89 +29,95 @@ _MOST_ROUNDS = 4  # a new revision, its CronJob and the tidying take three
 _RETRY_SECONDS = 30.0
 
 
-@dataclass
-class FlowPass:
-    """What one pass knows. `deployment` is replaced by each write, so that the next write builds on it."""
+class SlugIndex:
+    """Which deployments look at which slugs, so that a package's change wakes them. For one event loop."""
 
-    deployment: dict[str, Any]
+    def __init__(self) -> None:
+        self._deployments: dict[str, set[NamespacedName]] = defaultdict(set)
+        self._slugs: dict[NamespacedName, frozenset[str]] = {}
+
+    def set(self, deployment: NamespacedName, slugs: Iterable[str]) -> None:
+        """The deployment looks at exactly these slugs; at none, it is forgotten."""
+        new = frozenset(slugs)
+        for slug in self._slugs.pop(deployment, frozenset()) - new:
+            self._deployments[slug].discard(deployment)
+            if not self._deployments[slug]:
+                del self._deployments[slug]
+        if new:
+            self._slugs[deployment] = new
+        for slug in new:
+            self._deployments[slug].add(deployment)
+
+    def deployments(self, slug: str) -> frozenset[NamespacedName]:
+        """Who looks at that slug."""
+        return frozenset(self._deployments.get(slug, ()))
+
+
+@dataclass(frozen=True)
+class FlowContext:
+    """What one pass over a deployment knows beside the facts."""
+
+    object: ManagedObject
     plan: FlowPlan
     status: FlowDeploymentStatus
-    now: datetime
 
 
 class FlowReconciler:
     """Brings deployments to where their specs want them."""
 
     def __init__(
-        self,
-        cluster: FlowCluster,
-        observer: FlowObserver,
-        cleaner: FlowCleaner,
-        settings: FlowSettings,
-        *,
-        clock: Callable[[], datetime],
+        self, cluster: FlowCluster, observer: FlowObserver, cleaner: FlowCleaner, settings: FlowSettings
     ) -> None:
         self._cluster, self._observer, self._cleaner, self._settings = cluster, observer, cleaner, settings
-        self._clock = clock
         self.index = SlugIndex()
-        """Which deployments a package's change concerns."""
-        self.written: dict[NamespacedName, str] = {}
-        """resourceVersion of our own last write, by which its echo is known."""
 
-    async def reconcile(self, key: NamespacedName) -> float | None:
-        """Look at the deployment once; the seconds after which it must be looked at again, or None.
-
-        Raises KubeError and StorageError: the queue then tries again. A conflict is no error: somebody wrote in
-        between, so the facts are out of date.
-        """
-        deployment = await self._cluster.deployment(key)
-        if deployment is None or "deletionTimestamp" in deployment["metadata"]:
-            self.index.set(key, ())
-            self.written.pop(key, None)
-            return await self._cleaner.finalize(deployment, self._clock()) if deployment else None
+    async def reconcile(self, obj: ManagedObject) -> float | None:
+        """See `engine.controller.Reconciler`."""
         try:
-            return await self._look(deployment)
+            return await self._reconcile(obj)
         except KubeError as error:
-            if error.status == 409:
-                return 0.2
-            if error.too_large:  # not even status: what it was to say is said as an Event, until the spec changes
-                refusal, now = _refused(error), self._clock()
-                await self._cluster.record_event(
-                    deployment, warning=True, reason=refusal.reason, message=refusal.message, now=now
-                )
-                return None
-            raise
+            if not error.too_large:
+                raise
+            refusal = _refused(error)  # not even status: what it was to say is said as an Event, until the spec changes
+            await obj.record_event(refusal.reason, refusal.message, warning=True)
+            return None
 
-    async def _look(self, deployment: dict[str, Any]) -> float | None:
-        this = FlowPass(deployment, flow_plan_of(deployment), flow_status_in(deployment), self._clock())
-        if names.FINALIZER not in (deployment["metadata"].get("finalizers") or []):
-            this.deployment = await self._cluster.write_finalizer(deployment)
-            self.written[this.plan.key] = this.deployment["metadata"]["resourceVersion"]
-        self.index.set(this.plan.key, {w.slug for w in wanted_of(this.plan.source)})
+    async def finalize(self, obj: ManagedObject) -> float | None:
+        """See there."""
+        return await self._cleaner.finalize(obj)
+
+    def forget(self, key: NamespacedName) -> None:
+        """See there."""
+        self.index.set(key, ())
+
+    async def _reconcile(self, obj: ManagedObject) -> float | None:
+        ctx = FlowContext(obj, flow_plan_of(obj.manifest), flow_status_in(obj.manifest))
+        await obj.ensure_metadata()
+        self.index.set(obj.key, {package.slug for package in wanted_of(ctx.plan.source)})
         done: tuple[FlowAction, ...] = ()
         for _ in range(_MOST_ROUNDS):
-            seen = await self._observer.observe(this.plan, this.status)
-            state = flow_state_of(this.plan, seen)
-            actions = flow_actions(this.plan, seen, state, this.deployment, self._settings)
+            seen = await self._observer.observe(ctx.plan, ctx.status)
+            state = flow_state_of(ctx.plan, seen)
+            actions = flow_actions(ctx.plan, seen, state, obj.manifest, self._settings)
             if not actions or actions == done:
                 break
-            refused = await self._act(this, seen, actions)
+            refused = await self._act(ctx, seen, actions)
             if refused:
                 state = flow_states.Refused(refused)
                 break
             done = actions
         if isinstance(state, flow_states.ToDeploy):  # it was kept, and is not there
-            state = flow_states.Refused(flow_states.revision_taken(this.plan, seen))
-        await self._write(this, seen, state)
+            state = flow_states.Refused(flow_states.revision_taken(ctx.plan, seen))
+        await self._write(ctx, seen, state)
         if isinstance(state, flow_states.Refused):
             again = state.refusal.waiting or state.refusal.reason == FlowReason.API_SERVER_REFUSED
             return _RETRY_SECONDS if again else None
         return None
 
-    async def _act(self, this: FlowPass, seen: Seen, actions: tuple[FlowAction, ...]) -> Refusal | None:
+    async def _act(self, ctx: FlowContext, seen: Observed, actions: tuple[FlowAction, ...]) -> Refusal | None:
         for action in actions:
             try:
-                await self._perform(this, seen, action)
+                await self._perform(ctx, seen, action)
             except StorageError as error:
                 return Refusal(FlowReason.STORAGE_UNAVAILABLE, f"{error.message} It is asked again.", waiting=True)
             except KubeError as error:
@@ -121,41 +126,40 @@ class FlowReconciler:
                 raise
         return None
 
-    async def _perform(self, this: FlowPass, seen: Seen, action: FlowAction) -> None:
-        key = this.plan.key
+    async def _perform(self, ctx: FlowContext, seen: Observed, action: FlowAction) -> None:
+        obj = ctx.object
         match action:
             case flow_states.CreateRevision():
-                kept = flow_states.new_revision(this.plan, action, timestamp(this.now, micro=False), self._settings)
-                await self._cluster.create_revision(revision_object(this.deployment, kept.revision, kept.refresh_token))
+                now = timestamp(obj.now, micro=False)
+                kept = flow_states.new_revision(ctx.plan, action, now, self._settings)
+                await self._cluster.create_revision(revision_object(obj.manifest, kept.revision, kept.refresh_token))
             case flow_states.ApplyCronJob(manifest):
                 await self._cluster.apply_cron_job(manifest)
             case flow_states.EndSchedule(uid):
-                await self._cluster.end_schedule(this.deployment, uid)
+                await self._cluster.end_schedule(obj.manifest, uid)
             case flow_states.StartRun(manifest):
                 if await self._cluster.start_run(manifest):
-                    await self._tell(this, FlowReason.RUN_STARTED, f"Run {manifest['metadata']['name']} was started.")
+                    message = f"Run {manifest['metadata']['name']} was started."
+                    await obj.record_event(FlowReason.RUN_STARTED, message)
             case flow_states.DeleteRuns(jobs):
                 for job in jobs:
-                    await self._cluster.delete_run(key.namespace, job)
-            case flow_states.ForgetRevisions(old):
+                    await self._cluster.delete_run(obj.key.namespace, job)
+            case flow_states.DeleteRevisions(old):
                 gone = {revision.name for revision in old}
-                await self._cleaner.forget(this.deployment, old, [r for r in seen.revisions if r.name not in gone])
+                others = [revision for revision in seen.revisions if revision.name not in gone]
+                await self._cleaner.delete_revisions(obj.manifest, old, others)
             case _:
                 assert_never(action)
 
-    async def _tell(self, this: FlowPass, reason: str, message: str, *, warning: bool = False) -> None:
-        await self._cluster.record_event(this.deployment, warning=warning, reason=reason, message=message, now=this.now)
-
-    async def _write(self, this: FlowPass, seen: Seen, state: FlowState) -> None:
+    async def _write(self, ctx: FlowContext, seen: Observed, state: FlowState) -> None:
         """Write the status of this state unless it stands there already; then tell it as an Event."""
-        status = flow_status_of(this.plan, seen, state, this.status, this.now)
-        if status.to_json() == this.deployment.get("status"):
+        status = flow_status_of(ctx.plan, seen, state, ctx.status, ctx.object.now)
+        if status.to_json() == ctx.object.manifest.get("status"):
             return
-        this.deployment = await self._cluster.write_status(this.deployment, status.to_json())
-        self.written[this.plan.key] = this.deployment["metadata"]["resourceVersion"]
-        if (_ready(this.status), this.status.message) != (_ready(status), status.message):
+        await ctx.object.write_status(status.to_json())
+        if (_ready(ctx.status), ctx.status.message) != (_ready(status), status.message):
             warning = any(c.type == ConditionType.STALLED and c.status == "True" for c in status.conditions)
-            await self._tell(this, _ready(status), status.message, warning=warning)
+            await ctx.object.record_event(_ready(status), status.message, warning=warning)
 
 
 def _ready(status: FlowDeploymentStatus) -> str:

@@ -35,7 +35,7 @@ class ArtifactChecks:
         """Size in bytes of what must be there; whose turn it is comes first."""
         self._suspected: set[NamespacedName] = set()
 
-    def heed(self, key: NamespacedName, home: PackageHome | None, state: State) -> None:
+    def watch(self, key: NamespacedName, home: PackageHome | None, state: State) -> None:
         """Check the package from now on, if it is complete, else no more: what a look has found out is up to date."""
         self._suspected.discard(key)
         zipped = home.artifact_of(state.record.artifact.uri) if home and isinstance(state, states.Completed) else None

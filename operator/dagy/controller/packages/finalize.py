@@ -6,13 +6,11 @@ deleted is found by the claim and the package's UID, never by what status or a l
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.adapters.packages.cluster import Cluster
+from dagy.controller.engine.controller import ManagedObject
 from dagy.controller.packages.slugs import Slugs
-from dagy.core.common.conditions import conditions_of
+from dagy.core.common.conditions import Row
 from dagy.core.common.reasons import StateReason
 from dagy.core.flows.reasons import used_by
 from dagy.core.package.status_cache import status_in
@@ -24,26 +22,20 @@ from dagy_builder.storage.store import StorageError
 _RETRY_SECONDS = 15.0
 
 
-async def finalize(
-    cluster: Cluster, store: ArtifactStore, slugs: Slugs, package: dict[str, Any], now: datetime
-) -> float | None:
-    """One step of the deletion; the seconds after which to look again, or None when the package is let go."""
-    metadata = package["metadata"]
-    if names.FINALIZER not in (metadata.get("finalizers") or []):
-        return None
-    uid = metadata["uid"]
+async def finalize(cluster: Cluster, store: ArtifactStore, slugs: Slugs, obj: ManagedObject) -> float | None:
+    """Take one step of the deletion; the seconds after which to look again, or None when the package is let go."""
+    package, uid = obj.manifest, obj.metadata["uid"]
     retain = package["spec"].get("deletionPolicy") == DeletionPolicy.RETAIN
     try:
         homes = await slugs.homes(package)
     except StorageError as error:
         if not retain:
-            return await _blocked_by_storage(cluster, package, error, now)
+            return await _blocked(obj, StateReason.DELETION_BLOCKED, _storage_refused(error))
         homes = []
-    if (metadata.get("annotations") or {}).get(names.FORCE_DELETE) != "true":
+    if (obj.metadata.get("annotations") or {}).get(names.FORCE_DELETE) != "true":
         users = [user for home in homes for user in await cluster.flows.users(home.owned)]
         if users:
-            await _say_why(cluster, package, StateReason.IN_USE, used_by(users), now)
-            return _RETRY_SECONDS
+            return await _blocked(obj, StateReason.IN_USE, used_by(users))
     for job in await cluster.jobs({names.LABEL_PACKAGE_UID: uid}):
         await cluster.delete_job(job.name)
     if await cluster.pods_exist(uid):  # one that still runs could upload after the deletion; its end wakes us
@@ -53,15 +45,10 @@ async def finalize(
             await (store.retain(home) if retain else store.delete(home))
     except StorageError as error:
         if not retain:  # a namesake finds the objects all the same
-            return await _blocked_by_storage(cluster, package, error, now)
-    await cluster.let_go(package)
+            return await _blocked(obj, StateReason.DELETION_BLOCKED, _storage_refused(error))
+    await obj.remove_finalizer()
     slugs.forget(package)
     return None
-
-
-async def _blocked_by_storage(cluster: Cluster, package: dict[str, Any], error: StorageError, now: datetime) -> float:
-    await _say_why(cluster, package, StateReason.DELETION_BLOCKED, _storage_refused(error), now)
-    return _RETRY_SECONDS
 
 
 def _storage_refused(error: StorageError) -> str:
@@ -71,16 +58,10 @@ def _storage_refused(error: StorageError) -> str:
     )
 
 
-async def _say_why(cluster: Cluster, package: dict[str, Any], reason: StateReason, message: str, now: datetime) -> None:
+async def _blocked(obj: ManagedObject, reason: StateReason, message: str) -> float:
     """Set the condition DeletionBlocked. What flows use stays Ready; what S3 began to lose does not."""
-    status = status_in(package)
-    if status.message == message:
-        return
-    rows = [(ConditionType.DELETION_BLOCKED, True, reason, message)]
+    rows: list[Row] = [(ConditionType.DELETION_BLOCKED, True, reason, message)]
     if reason is not StateReason.IN_USE:
         rows.append((ConditionType.READY, False, reason, message))
-    new = conditions_of(status.conditions, rows, package["metadata"].get("generation", 0), now)
-    others = [c for c in status.conditions if c.type not in {c.type for c in new}]
-    blocked = status.model_copy(update={"message": message, "conditions": [*new, *others]})
-    written = await cluster.write_status(package, blocked.to_json())
-    await cluster.record_event(written, warning=True, reason=reason, message=message, now=now)
+    await obj.explain_delay(status_in(obj.manifest), rows, reason, message)
+    return _RETRY_SECONDS

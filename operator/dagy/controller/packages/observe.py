@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from dagy.adapters.packages.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.packages.cluster import Cluster
+from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
+from dagy.core.common.resources import not_allowed
+from dagy.core.jobs.index_access import references_of
+from dagy.core.jobs.index_hosts import refused_host
+from dagy.core.jobs.manifests import JobSettings
 from dagy.core.outcomes.facts import JobKind
-from dagy.core.package import reuse
-from dagy.core.package import status_cache as remembered
+from dagy.core.outcomes.waiting_pods import lacks_pod, with_end
+from dagy.core.package import reuse, status_cache
 from dagy.core.package.observed import Missing, Observed, Record, Resolution
 from dagy.core.package.plan import BuildPlan
 from dagy.core.package.status import artifact_status
@@ -20,91 +26,110 @@ from dagy.model.status import DepPackageStatus
 from dagy_builder.storage.store import StorageError
 
 
-async def observe(
-    cluster: Cluster,
-    store: ArtifactStore,
-    plan: BuildPlan,
-    home: PackageHome,
-    status: DepPackageStatus,
-    *,
-    suspected: bool = False,
-) -> Observed:
-    """All facts about the package. `suspected`: its ZIP seems to be gone, so S3 is asked whatever status remembers."""
-    # Package code could write to a log what looks like its step's outcome, and then go on.
-    heed = plan.spec.source_distributions is SourceDistributions.FORBID
-    jobs = await cluster.jobs({names.LABEL_PACKAGE_UID: plan.uid}, heed=heed)
-    resolution = blocked = None
-    found: Record | Missing | None = None
-    try:
-        if status.spec_hash is None:
-            await store.take_over(home)
-        resolution = await _resolution(store, plan, home, status)
-        if resolution:
-            found = await _record(store, plan, home, status, resolution, suspected=suspected)
-    except StorageError as error:
-        blocked = failure_of_storage(error)
-    seen = Observed(
-        slug=home.slug,
-        home=home,
-        jobs=jobs,
-        resolution=resolution,
-        record=found if isinstance(found, Record) else None,
-        missing=found if isinstance(found, Missing) else None,
-        lost=status.lost,
-        rejected=remembered.rejection_in(status, plan),
-        rejected_log=(status.validation.log_uri if status.validation else None) or "",
-        handled=remembered.handled_tokens(status),
-        blocked=blocked,
-    )
-    return await with_sources(cluster, plan, seen)
+class Observer:
+    """Gathers facts. Raises KubeError; what S3 refuses becomes part of the facts."""
 
+    def __init__(self, cluster: Cluster, store: ArtifactStore, settings: JobSettings) -> None:
+        self._cluster, self._store, self._settings = cluster, store, settings
 
-async def with_sources(cluster: Cluster, plan: BuildPlan, seen: Observed) -> Observed:
-    """The same with the packages whose artifact could be copied, if that is what decides about the next step."""
-    if seen.blocked or seen.resolution is None or seen.record or not reuse.is_allowed(plan, asked=False):
-        return seen
-    if any(job.kind is JobKind.BUILD for job in seen.jobs):
-        return seen
-    lock_hash = seen.resolution.lock_hash
-    others = await cluster.packages_with_lock(plan.key.namespace, lock_hash)
-    return replace(seen, sources=reuse.sources_in(others, plan, lock_hash))
+    async def observe(
+        self, plan: BuildPlan, home: PackageHome, status: DepPackageStatus, now: datetime, *, suspected: bool = False
+    ) -> Observed:
+        """All facts about the package. `suspected`: its ZIP seems to be gone, so S3 is asked whatever status says."""
+        # Package code could write to a log what looks like its step's outcome, and then go on.
+        trust_reported = plan.spec.source_distributions is SourceDistributions.FORBID
+        jobs = await self._cluster.jobs({names.LABEL_PACKAGE_UID: plan.uid}, trust_reported=trust_reported)
+        resolution = blocked = None
+        found: Record | Missing | None = None
+        try:
+            if status.spec_hash is None:
+                await self._store.take_over(home)
+            resolution = await self._resolution(plan, home, status)
+            if resolution:
+                found = await self._record(plan, home, status, resolution, suspected=suspected)
+        except StorageError as error:
+            blocked = failure_of_storage(error)
+        seen = Observed(
+            slug=home.slug,
+            home=home,
+            jobs=jobs,
+            resolution=resolution,
+            record=found if isinstance(found, Record) else None,
+            missing=found if isinstance(found, Missing) else None,
+            lost=status.lost,
+            rejected=status_cache.rejection_in(status, plan),
+            rejected_log=(status.validation.log_uri if status.validation else None) or "",
+            handled=status_cache.handled_tokens(status),
+            blocked=blocked,
+        )
+        seen = await self._with_ends(plan, await self.with_sources(plan, seen), now)
+        return seen if seen.record else await self._with_permission(plan, seen)
 
+    async def restore_status(self, home: PackageHome, status: DepPackageStatus) -> DepPackageStatus:
+        """A status that was erased, with the artifacts that S3 still has. Raises StorageError."""
+        known = [artifact_status(record.artifact, None) for record in await self._store.all_records(home)]
+        if not known:
+            return status
+        return status.model_copy(update={"artifact": known[0], "history": known[1:]})
 
-async def recall(store: ArtifactStore, home: PackageHome, status: DepPackageStatus) -> DepPackageStatus:
-    """A status that was erased, with the artifacts that S3 still has. Raises StorageError."""
-    known = [artifact_status(record.artifact, None) for record in await store.all_records(home)]
-    if not known:
-        return status
-    return status.model_copy(update={"artifact": known[0], "history": known[1:]})
+    async def with_sources(self, plan: BuildPlan, seen: Observed) -> Observed:
+        """The same with the packages whose artifact could be copied, if that is what decides about the next step."""
+        if seen.blocked or seen.resolution is None or seen.record or not reuse.is_allowed(plan, asked=False):
+            return seen
+        if any(job.kind is JobKind.BUILD for job in seen.jobs):
+            return seen
+        lock_hash = seen.resolution.lock_hash
+        others = await self._cluster.packages_with_lock(plan.key.namespace, lock_hash)
+        return replace(seen, sources=reuse.sources_in(others, plan, lock_hash))
 
+    async def with_access(self, plan: BuildPlan, seen: Observed) -> Observed:
+        """The same, knowing what the index settings give or why they can't be used: read once for each look."""
+        if seen.index_access:
+            return seen
+        access = await self._cluster.index_access(plan, self._settings.index.url)
+        if isinstance(access, Failure):
+            return replace(seen, index_refused=access)
+        return replace(seen, index_refused=None, index_access=access)
 
-async def _resolution(
-    store: ArtifactStore, plan: BuildPlan, home: PackageHome, status: DepPackageStatus
-) -> Resolution | None:
-    if plan.normalized.errors:
-        return None
-    known = remembered.resolution_in(status, plan)
-    if not isinstance(known, Look):
-        return known
-    lock = await store.lock(home, plan.spec_hash)
-    return lock.resolution if lock else None
+    async def _with_permission(self, plan: BuildPlan, seen: Observed) -> Observed:
+        """The same, knowing whether the package may have what it asks for, and whether its index can be used."""
+        resources = not_allowed(plan.options.resources, self._settings.maxima)
+        if refused := resources or refused_host(plan, self._settings.index.hosts):
+            return replace(seen, not_allowed=refused)
+        return await self.with_access(plan, seen) if references_of(plan) else seen
 
+    async def _with_ends(self, plan: BuildPlan, seen: Observed, now: datetime) -> Observed:
+        """The same, knowing why Jobs have no pod, and which of them have waited for theirs long enough."""
+        jobs = [
+            replace(job, not_created=await self._cluster.why_no_pod(job)) if lacks_pod(job, now) else job
+            for job in seen.jobs
+        ]
+        return replace(seen, jobs=tuple(with_end(job, plan.options, self._settings.start_seconds, now) for job in jobs))
 
-async def _record(
-    store: ArtifactStore,
-    plan: BuildPlan,
-    home: PackageHome,
-    status: DepPackageStatus,
-    resolution: Resolution,
-    *,
-    suspected: bool,
-) -> Record | Missing | None:
-    known = remembered.record_in(status, plan, resolution)
-    if isinstance(known, Look):
-        return await store.record(home, plan, resolution.lock_hash)
-    if known is None or not suspected:
-        return known
-    try:
-        return await store.record(home, plan, resolution.lock_hash) or Missing(known)
-    except StorageError:
-        return known  # what can't be asked is not gone
+    async def _resolution(self, plan: BuildPlan, home: PackageHome, status: DepPackageStatus) -> Resolution | None:
+        if plan.normalized.errors:
+            return None
+        known = status_cache.resolution_in(status, plan)
+        if not isinstance(known, Look):
+            return known
+        lock = await self._store.lock(home, plan.spec_hash)
+        return lock.resolution if lock else None
+
+    async def _record(
+        self,
+        plan: BuildPlan,
+        home: PackageHome,
+        status: DepPackageStatus,
+        resolution: Resolution,
+        *,
+        suspected: bool,
+    ) -> Record | Missing | None:
+        known = status_cache.record_in(status, plan, resolution)
+        if isinstance(known, Look):
+            return await self._store.record(home, plan, resolution.lock_hash)
+        if known is None or not suspected:
+            return known
+        try:
+            return await self._store.record(home, plan, resolution.lock_hash) or Missing(known)
+        except StorageError:
+            return known  # what can't be asked is not gone

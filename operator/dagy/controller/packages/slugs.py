@@ -26,7 +26,7 @@ class Slugs:
         self._claims, self._store, self._limit = claims, store, limit
         self._namespaces: dict[str, str] = {}
 
-    async def home(self, package: Mapping[str, Any]) -> PackageHome | Failure:
+    async def ensure_home(self, package: Mapping[str, Any]) -> PackageHome | Failure:
         """Where the package's objects lie: at the slug that is its own, that it asks to have back, or at a new one.
 
         Two operators that do this at the same time may create two claims; both then take the older one, and the other

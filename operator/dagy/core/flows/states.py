@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """What was found in the cluster and in S3 for one deployment."""
 
     revisions: tuple[KeptRevision, ...] = ()
@@ -28,7 +28,7 @@ class Seen:
     """Newest first."""
     cron_job: Mapping[str, Any] | None = None
     """A CronJob of the deployment's name, whoever it belongs to."""
-    judged: Attachment | Refusal = field(default_factory=lambda: Attachment(()))
+    attachment: Attachment | Refusal = field(default_factory=lambda: Attachment(()))
     """What packages and the flow's code allow: for the present spec or, once it is deployed, for its revision."""
     handled_run: str = ""
     handled_refresh: str = ""
@@ -100,31 +100,31 @@ class DeleteRuns:
 
 
 @dataclass(frozen=True)
-class ForgetRevisions:
+class DeleteRevisions:
     """Delete revisions past the history's limit, and their code in S3."""
 
     revisions: tuple[KeptRevision, ...]
 
 
-FlowAction = CreateRevision | ApplyCronJob | EndSchedule | StartRun | DeleteRuns | ForgetRevisions
+FlowAction = CreateRevision | ApplyCronJob | EndSchedule | StartRun | DeleteRuns | DeleteRevisions
 
 
-def flow_state_of(plan: FlowPlan, seen: Seen) -> FlowState:
+def flow_state_of(plan: FlowPlan, seen: Observed) -> FlowState:
     """Where the deployment stands."""
     if seen.cron_job and plan.spec.schedule and not is_owned(seen.cron_job, plan.uid):
         return Refused(_name_taken(plan))
-    if isinstance(seen.judged, Refusal):
-        return Refused(seen.judged)
+    if isinstance(seen.attachment, Refusal):
+        return Refused(seen.attachment)
     if seen.present and is_deployed(plan, seen.present, seen.handled_refresh):
         return Deployed(seen.present)
-    packages = pinned_packages(seen.judged)
+    packages = pinned_packages(seen.attachment)
     if seen.present and _same_again(plan, seen.present, packages, seen.handled_refresh):
         return Deployed(seen.present)
     return ToDeploy(packages)
 
 
 def flow_actions(
-    plan: FlowPlan, seen: Seen, state: FlowState, deployment: Mapping[str, Any], settings: FlowSettings
+    plan: FlowPlan, seen: Observed, state: FlowState, deployment: Mapping[str, Any], settings: FlowSettings
 ) -> tuple[FlowAction, ...]:
     """What to do now, in this order. Doing it twice changes nothing."""
     match state:
@@ -155,7 +155,7 @@ def pinned_packages(attachment: Attachment) -> tuple[PinnedPackage, ...]:
     )
 
 
-def run_is_due(plan: FlowPlan, seen: Seen) -> bool:
+def run_is_due(plan: FlowPlan, seen: Observed) -> bool:
     """Whether a run was asked for that neither status nor a Job knows of."""
     return bool(plan.run) and plan.run != seen.handled_run and all(run.token != plan.run for run in seen.runs)
 
@@ -167,7 +167,7 @@ def _same_again(plan: FlowPlan, present: KeptRevision, packages: tuple[PinnedPac
 
 
 def _schedule(
-    plan: FlowPlan, seen: Seen, deployment: Mapping[str, Any], settings: FlowSettings
+    plan: FlowPlan, seen: Observed, deployment: Mapping[str, Any], settings: FlowSettings
 ) -> tuple[FlowAction, ...]:
     if seen.present is None or (seen.cron_job and not is_owned(seen.cron_job, plan.uid)):
         return ()
@@ -177,17 +177,19 @@ def _schedule(
     return (EndSchedule(seen.cron_job["metadata"]["uid"]),) if seen.cron_job else ()
 
 
-def _run(plan: FlowPlan, seen: Seen, deployment: Mapping[str, Any], settings: FlowSettings) -> tuple[FlowAction, ...]:
+def _run(
+    plan: FlowPlan, seen: Observed, deployment: Mapping[str, Any], settings: FlowSettings
+) -> tuple[FlowAction, ...]:
     if seen.present is None or not run_is_due(plan, seen):
         return ()
     return (StartRun(run_of(deployment, seen.present.revision, plan.run, settings.requests)),)
 
 
-def _tidy(plan: FlowPlan, seen: Seen) -> tuple[FlowAction, ...]:
+def _tidy(plan: FlowPlan, seen: Observed) -> tuple[FlowAction, ...]:
     runs = surplus_runs(seen.runs, plan.spec.run_history_limit, plan.run)
     old = surplus(seen.revisions, plan.spec.revision_history_limit, (r.run.revision for r in seen.runs if r.live))
     tidy: list[FlowAction] = [DeleteRuns(tuple(r.run.job_name for r in runs))] if runs else []
-    return (*tidy, ForgetRevisions(old)) if old else tuple(tidy)
+    return (*tidy, DeleteRevisions(old)) if old else tuple(tidy)
 
 
 def _name_taken(plan: FlowPlan) -> Refusal:
@@ -198,7 +200,7 @@ def _name_taken(plan: FlowPlan) -> Refusal:
     )
 
 
-def revision_taken(plan: FlowPlan, seen: Seen) -> Refusal:
+def revision_taken(plan: FlowPlan, seen: Observed) -> Refusal:
     """Why the next revision can't be kept: what has its name is none of the deployment's revisions."""
     name = revision_name(plan.key.name, plan.uid, _next_number(seen))
     return Refusal(
@@ -209,7 +211,7 @@ def revision_taken(plan: FlowPlan, seen: Seen) -> Refusal:
     )
 
 
-def _next_number(seen: Seen) -> int:
+def _next_number(seen: Observed) -> int:
     return seen.present.number + 1 if seen.present else 1
 
 

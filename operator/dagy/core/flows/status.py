@@ -8,7 +8,7 @@ from datetime import datetime
 from dagy.core.common.conditions import conditions_of
 from dagy.core.flows.plan import FlowPlan, is_deployed, stored_bytes
 from dagy.core.flows.reasons import FlowReason
-from dagy.core.flows.states import Deployed, FlowState, Refused, Seen, ToDeploy, run_is_due
+from dagy.core.flows.states import Deployed, FlowState, Observed, Refused, ToDeploy, run_is_due
 from dagy.model.flowstatus import HISTORY_SHOWN, FlowDeploymentStatus, RevisionSummary
 from dagy.model.status import Condition, ConditionType
 
@@ -18,7 +18,7 @@ _OBJECT_BYTES = 1_400_000
 
 
 def flow_status_of(
-    plan: FlowPlan, seen: Seen, state: FlowState, previous: FlowDeploymentStatus, now: datetime
+    plan: FlowPlan, seen: Observed, state: FlowState, previous: FlowDeploymentStatus, now: datetime
 ) -> FlowDeploymentStatus:
     """The whole status for this state."""
     present = seen.present.revision if seen.present else None
@@ -51,12 +51,12 @@ def _newest(revisions: Iterable[RevisionSummary], room: int) -> list[RevisionSum
     return shown
 
 
-def _kept_cron_job(plan: FlowPlan, seen: Seen) -> str | None:
+def _kept_cron_job(plan: FlowPlan, seen: Observed) -> str | None:
     """An earlier revision's schedule goes on while a newer spec is refused."""
     return plan.key.name if plan.spec.schedule and seen.present and seen.cron_job else None
 
 
-def _headline(plan: FlowPlan, seen: Seen, state: FlowState) -> tuple[str, str, bool]:
+def _headline(plan: FlowPlan, seen: Observed, state: FlowState) -> tuple[str, str, bool]:
     match state:
         case Refused(refusal):
             return refusal.reason, refusal.message + _what_stays(plan, seen), refusal.waiting
@@ -72,7 +72,7 @@ def _headline(plan: FlowPlan, seen: Seen, state: FlowState) -> tuple[str, str, b
             return FlowReason.DEPLOYED, f"{said}; it {when}.", False
 
 
-def _what_stays(plan: FlowPlan, seen: Seen) -> str:
+def _what_stays(plan: FlowPlan, seen: Observed) -> str:
     present = seen.present
     if present is None or is_deployed(plan, present, seen.handled_refresh):
         return ""

@@ -1,8 +1,8 @@
 """The manifests of a package's Jobs. Pure.
 
-Security: restricted pod security throughout; no service account token; only the container `upload`, which never runs
+Security: restricted pod security throughout; no service account token; only the container `upload`, start never runs
 package code, has S3 credentials (from a Secret that the kubelet resolves, so they are in no manifest), and only the
-sidecar `index` has those of package indexes. Each step writes to a volume of its own, which the next one reads and no
+sidecar `index` has those of package indexes. Each step writes to a volume of its own, start the next one reads and no
 other step sees; each runs as a user of its own.
 """
 
@@ -37,6 +37,7 @@ from dagy.core.jobs.pod_security import (
     work_volumes,
 )
 from dagy.core.outcomes.facts import STEPS, JobKind
+from dagy.core.package.decide import StartJob
 from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan, digest
 from dagy.model import constants as names
@@ -95,92 +96,81 @@ class JobSettings:
     """What a package may ask for at most, by the resource's name."""
 
 
-@dataclass(frozen=True)
-class JobInput:
-    """Which Job: it decides the name, so that two operators make one Job and not two."""
-
-    kind: JobKind
-    slug: str
-    input_hash: str
-    attempt: int
-    cancelled: bool = False
-
-
-def job_name(uid: str, which: JobInput) -> str:
+def job_name(uid: str, start: StartJob) -> str:
     """Name of the Job: a function of the package's uid, the input and the attempt; a DNS label (RFC 1123)."""
-    return f"dp-{which.slug.lower()}-{which.kind}-{digest([uid, which.input_hash])[:8]}-{which.attempt}"
+    return f"dp-{start.slug.lower()}-{start.kind}-{digest([uid, start.input_hash])[:8]}-{start.attempt}"
 
 
-def labels_of(plan: BuildPlan, which: JobInput) -> dict[str, str]:
+def labels_of(plan: BuildPlan, start: StartJob) -> dict[str, str]:
     """Labels of the Job, its pod and its ConfigMap."""
     return {
         names.LABEL_MANAGED_BY: names.MANAGED_BY,
         names.LABEL_PACKAGE_UID: plan.uid,
-        names.LABEL_SLUG: which.slug,
-        names.LABEL_JOB_KIND: which.kind,
-        names.LABEL_INPUT_HASH: which.input_hash,
-        names.LABEL_ATTEMPT: str(which.attempt),
+        names.LABEL_SLUG: start.slug,
+        names.LABEL_JOB_KIND: start.kind,
+        names.LABEL_INPUT_HASH: start.input_hash,
+        names.LABEL_ATTEMPT: str(start.attempt),
     }
 
 
-def job_manifest(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
+def job_manifest(plan: BuildPlan, start: StartJob, settings: JobSettings) -> Manifest:
     """The Job. One pod, one try: attempts are the operator's business (`backoffLimit: 0`)."""
-    labels = {**settings.pods.labels, **labels_of(plan, which)}
+    labels = {**settings.pods.labels, **labels_of(plan, start)}
     annotations = {**settings.pods.annotations, names.ANNOTATION_PACKAGE: str(plan.key)}
-    unidentified = [*(step for step in STEPS[which.kind] if step is not Step.UPLOAD), GATEWAY]
+    unidentified = [*(step for step in STEPS[start.kind] if step is not Step.UPLOAD), GATEWAY]
     queue = {QUEUE_LABEL: settings.queue_name} if settings.queue_name else {}
-    cancelled = {names.REQUEST_CANCEL: "true"} if which.cancelled else {}
+    cancelled = {names.REQUEST_CANCEL: "true"} if start.cancelled else {}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": job_name(plan.uid, which),
+            "name": job_name(plan.uid, start),
             "namespace": settings.namespace,
             "labels": {**labels, **queue},
             "annotations": {**annotations, **cancelled},
         },
         "spec": {
             "backoffLimit": 0,
-            "suspend": which.cancelled,
+            "suspend": start.cancelled,
             "template": {
                 "metadata": {"labels": labels, "annotations": {**annotations, **skip_workload_identity(unidentified)}},
-                "spec": _pod_spec(plan, which, settings),
+                "spec": _pod_spec(plan, start, settings),
             },
         },
     }
 
 
 def input_config_map(
-    plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings, files: Mapping[str, str | bytes]
+    plan: BuildPlan, start: StartJob, job_uid: str, settings: JobSettings, files: Mapping[str, str | bytes]
 ) -> Manifest:
     """What the Job mounts at /input. It belongs to the Job, so it goes when the Job goes."""
-    metadata = _metadata_beside_job(plan, which, job_uid, settings)
+    metadata = _metadata_beside_job(plan, start, job_uid, settings)
     text = {name: content for name, content in files.items() if isinstance(content, str)}
     binary = {name: b64encode(content).decode() for name, content in files.items() if isinstance(content, bytes)}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": text, "binaryData": binary}
 
 
 def index_secret(
-    plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings, access: IndexAccess
+    plan: BuildPlan, start: StartJob, job_uid: str, settings: JobSettings, access: IndexAccess
 ) -> Manifest:
     """The Job's own copy of the package's index credentials; it goes when the Job goes, or before."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "type": names.INDEX_CREDENTIALS_TYPE,
-        "metadata": _metadata_beside_job(plan, which, job_uid, settings),
+        "metadata": _metadata_beside_job(plan, start, job_uid, settings),
         "immutable": True,
         "stringData": secret_data(access),
     }
 
 
-def _metadata_beside_job(plan: BuildPlan, which: JobInput, job_uid: str, settings: JobSettings) -> Manifest:
-    name = job_name(plan.uid, which)
+def _metadata_beside_job(plan: BuildPlan, start: StartJob, job_uid: str, settings: JobSettings) -> Manifest:
+    name = job_name(plan.uid, start)
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job_uid, "controller": True}
     return {
         "name": name,
         "namespace": settings.namespace,
-        "labels": labels_of(plan, which),
+        "labels": labels_of(plan, start),
         "ownerReferences": [owner],
     }
 
@@ -195,9 +185,9 @@ def input_files(request: BuildRequest, lock: str | None, certificates: str = "")
     return files
 
 
-def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
-    name = job_name(plan.uid, which)
-    containers = [_container(step, which.kind, plan, settings) for step in STEPS[which.kind]]
+def _pod_spec(plan: BuildPlan, start: StartJob, settings: JobSettings) -> Manifest:
+    name = job_name(plan.uid, start)
+    containers = [_container(step, start.kind, plan, settings) for step in STEPS[start.kind]]
     return {
         "restartPolicy": "Never",
         # On the pod and not on the Job: the Job controller deletes the pod of a Job past its deadline, log and all.
@@ -209,33 +199,33 @@ def _pod_spec(plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manife
         **pod_fields(settings.pods),
         "securityContext": POD_SECURITY,
         "volumes": [
-            *_volumes(name, which, settings),
-            *_cache_volumes(plan, which, settings),
+            *_volumes(name, start, settings),
+            *_cache_volumes(plan, start, settings),
             *gateway_volumes(plan, settings.index, name),
         ],
         "initContainers": gateway_containers(plan, settings.index, containers[0]),
-        "containers": [_with_cache(container, plan, which, settings) for container in containers],
+        "containers": [_with_cache(container, plan, start, settings) for container in containers],
     }
 
 
-def _shares_cache(plan: BuildPlan, which: JobInput, settings: JobSettings) -> bool:
-    """Only where no package code runs, which could spoil for others what it finds there, and where no credentials are
+def _shares_cache(plan: BuildPlan, start: StartJob, settings: JobSettings) -> bool:
+    """Only where no package code runs, start could spoil for others what it finds there, and where no credentials are
     used, whose packages others would find there.
     """
     forbidden = plan.spec.source_distributions is SourceDistributions.FORBID
     public = not needs_gateway(plan, settings.index)
-    return bool(settings.cache_claim) and which.kind is JobKind.BUILD and forbidden and public
+    return bool(settings.cache_claim) and start.kind is JobKind.BUILD and forbidden and public
 
 
-def _cache_volumes(plan: BuildPlan, which: JobInput, settings: JobSettings) -> list[Manifest]:
-    if not _shares_cache(plan, which, settings):
+def _cache_volumes(plan: BuildPlan, start: StartJob, settings: JobSettings) -> list[Manifest]:
+    if not _shares_cache(plan, start, settings):
         return []
     return [{"name": "cache", "persistentVolumeClaim": {"claimName": settings.cache_claim}}]
 
 
-def _with_cache(container: Manifest, plan: BuildPlan, which: JobInput, settings: JobSettings) -> Manifest:
+def _with_cache(container: Manifest, plan: BuildPlan, start: StartJob, settings: JobSettings) -> Manifest:
     """The tree lies beside the cache, because uv can link files only within one mount, and copying them is slow."""
-    if container["name"] not in _CACHED_STEPS or not _shares_cache(plan, which, settings):
+    if container["name"] not in _CACHED_STEPS or not _shares_cache(plan, start, settings):
         return container
     env = [
         {"name": "DAGY_POD_UID", "valueFrom": _POD_UID},
@@ -246,14 +236,14 @@ def _with_cache(container: Manifest, plan: BuildPlan, which: JobInput, settings:
     return {**container, "env": [*container["env"], *env], "volumeMounts": [*container["volumeMounts"], mount]}
 
 
-def _volumes(input_name: str, which: JobInput, settings: JobSettings) -> list[Manifest]:
+def _volumes(input_name: str, start: StartJob, settings: JobSettings) -> list[Manifest]:
     return [
         {"name": "input", "configMap": {"name": input_name}},
         # Absent where the nodes' networks need no authority of their own.
         {"name": "ca", "configMap": {"name": settings.ca_config_map, "optional": True}},
-        *({"name": name, "emptyDir": {"sizeLimit": settings.work_size}} for name in work_volumes(which.kind)),
-        *(volume for step in STEPS[which.kind] for volume in scratch_volumes(step, settings.work_size)),
-        *s3_volumes(which.kind, settings.s3),
+        *({"name": name, "emptyDir": {"sizeLimit": settings.work_size}} for name in work_volumes(start.kind)),
+        *(volume for step in STEPS[start.kind] for volume in scratch_volumes(step, settings.work_size)),
+        *s3_volumes(start.kind, settings.s3),
     ]
 
 

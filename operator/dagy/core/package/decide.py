@@ -18,9 +18,13 @@ from dagy.core.package.states import State
 
 @dataclass(frozen=True)
 class StartJob:
-    """Create a Job, as soon as a slot is free. A cancelled one is created suspended, as a tombstone that lasts."""
+    """Create a Job, as soon as a slot is free. A cancelled one is created suspended, as a tombstone that lasts.
+
+    Kind, slug, input and attempt decide its name, so that two operators make one Job and not two.
+    """
 
     kind: JobKind
+    slug: str
     input_hash: str
     attempt: int
     resolution: Resolution | None = None
@@ -98,7 +102,7 @@ ATTEMPTS_KEPT = 10
 def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
     """What to do now, in this order. Doing it twice changes nothing."""
     if cancel_asked(plan, seen.handled):
-        cancel = _cancel(state)
+        cancel = _cancel(seen, state)
         if cancel:
             return (cancel,)
     useless = _useless(plan, seen, state)
@@ -112,26 +116,26 @@ def cancel_asked(plan: BuildPlan, handled: Tokens) -> bool:
     return bool(plan.requested.cancel) and plan.requested.cancel != handled.cancel
 
 
-def _cancel(state: State) -> Action | None:
+def _cancel(seen: Observed, state: State) -> Action | None:
     match state:
         case states.Validating(job) | states.Building(job) | states.Retrying(job):
             return CancelJob(job)
         case states.ToValidate() | states.ToBuild() as due:
-            return replace(_start(due), cancelled=True)
+            return replace(_start(seen, due), cancelled=True)
         case states.Blocked(_, states.ToValidate() | states.ToBuild() as due):
-            return replace(_start(due), cancelled=True)
+            return replace(_start(seen, due), cancelled=True)
         case states.Reusable(resolution, input_hash):
-            return StartJob(JobKind.BUILD, input_hash, 1, resolution, cancelled=True)
+            return StartJob(JobKind.BUILD, seen.slug, input_hash, 1, resolution, cancelled=True)
         case _:
             return None
 
 
-def _start(state: states.ToValidate | states.ToBuild) -> StartJob:
+def _start(seen: Observed, state: states.ToValidate | states.ToBuild) -> StartJob:
     match state:
         case states.ToValidate(input_hash, attempt):
-            return StartJob(JobKind.VALIDATE, input_hash, attempt)
+            return StartJob(JobKind.VALIDATE, seen.slug, input_hash, attempt)
         case states.ToBuild(resolution, input_hash, attempt):
-            return StartJob(JobKind.BUILD, input_hash, attempt, resolution)
+            return StartJob(JobKind.BUILD, seen.slug, input_hash, attempt, resolution)
         case _:
             assert_never(state)
 
@@ -147,7 +151,7 @@ def _too_old(seen: Observed, useless: tuple[JobFact, ...]) -> tuple[JobFact, ...
 def _next_steps(seen: Observed, state: State) -> tuple[Action, ...]:
     match state:
         case states.ToValidate() | states.ToBuild():
-            return (*_before(seen, state), _start(state))
+            return (*_before(seen, state), _start(seen, state))
         case states.Reusable(resolution, _, sources):
             return (CopyArtifact(resolution, sources),)
         case states.Validated(job):

@@ -46,7 +46,7 @@ _WARNINGS = 50
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class StatusContext:
     """What a status needs beside the state."""
 
     now: datetime
@@ -59,12 +59,12 @@ class Surroundings:
     """SHA-256 of artifacts that deployed flows refer to: history keeps them past its limit."""
 
 
-def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surroundings) -> DepPackageStatus:
+def status_of(plan: BuildPlan, seen: Observed, state: State, context: StatusContext) -> DepPackageStatus:
     """The whole status for this state."""
-    previous, same = around.previous, around.previous.spec_hash == plan.spec_hash
-    summary = summarize(plan, state, previous=previous.phase if same else None, queue_position=around.queue_position)
-    lost = _lost(seen, state, around)
-    artifact = _artifact(state, around) or _kept(previous.artifact, lost)
+    previous, same = context.previous, context.previous.spec_hash == plan.spec_hash
+    summary = summarize(plan, state, previous=previous.phase if same else None, queue_position=context.queue_position)
+    lost = _lost(seen, state, context)
+    artifact = _artifact(state, context) or _kept(previous.artifact, lost)
     handled = _handled(plan, seen, state, settled=summary.settled)
     return DepPackageStatus(
         observed_generation=plan.generation,
@@ -80,10 +80,10 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surrounding
         lock_hash=previous.lock_hash if seen.blocked else seen.resolution.lock_hash if seen.resolution else None,
         artifact=artifact,
         lost=lost,
-        validation=_validation(plan, seen, state, around),
-        build=_build(plan, seen, state, around, same=same) if same or not seen.blocked else previous.build,
-        history=_history(around, artifact, lost, plan.spec.revision_history_limit),
-        conditions=_conditions(plan, seen, summary, around),
+        validation=_validation(plan, seen, state, context),
+        build=_build(plan, seen, state, context, same=same) if same or not seen.blocked else previous.build,
+        history=_history(context, artifact, lost, plan.spec.revision_history_limit),
+        conditions=_conditions(plan, seen, summary, context),
         last_handled_validate=handled.validate or None,
         last_handled_build=handled.build or None,
         last_handled_refresh=handled.refresh or None,
@@ -91,17 +91,17 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, around: Surrounding
     )
 
 
-def _artifact(state: State, around: Surroundings) -> ArtifactStatus | None:
+def _artifact(state: State, context: StatusContext) -> ArtifactStatus | None:
     if not isinstance(state, states.Completed):
         return None
-    log_uri = around.build_log or _known_log(around.previous, state.record.artifact)
+    log_uri = context.build_log or _known_log(context.previous, state.record.artifact)
     return artifact_status(state.record.artifact, log_uri)
 
 
-def _lost(seen: Observed, state: State, around: Surroundings) -> LostArtifact | None:
-    lost = lost_of(seen, around.now)
+def _lost(seen: Observed, state: State, context: StatusContext) -> LostArtifact | None:
+    lost = lost_of(seen, context.now)
     if lost and lost.rebuilt_at is None and isinstance(state, states.Completed):
-        return lost.model_copy(update={"rebuilt_at": timestamp(around.now)})
+        return lost.model_copy(update={"rebuilt_at": timestamp(context.now)})
     return lost
 
 
@@ -126,23 +126,23 @@ def artifact_status(artifact: Artifact, log_uri: str | None) -> ArtifactStatus:
 
 
 def _history(
-    around: Surroundings, current: ArtifactStatus | None, lost: LostArtifact | None, limit: int
+    context: StatusContext, current: ArtifactStatus | None, lost: LostArtifact | None, limit: int
 ) -> list[ArtifactStatus]:
-    previous = around.previous
+    previous = context.previous
     before = ([previous.artifact] if previous.artifact else []) + previous.history
     there = [a for a in before if _kept(a, lost)]
     earlier = [a.model_copy(update={"warnings": []}) for a in there if current is None or a.uri != current.uri]
-    return [a for place, a in enumerate(earlier) if place < limit or a.sha256 in around.pinned][:HISTORY_SHOWN]
+    return [a for place, a in enumerate(earlier) if place < limit or a.sha256 in context.pinned][:HISTORY_SHOWN]
 
 
-def forgotten(before: DepPackageStatus, after: DepPackageStatus) -> list[ArtifactStatus]:
+def dropped_artifacts(before: DepPackageStatus, after: DepPackageStatus) -> list[ArtifactStatus]:
     """Artifacts that the new status speaks of no more; what is lost is no artifact, and may come again at its place."""
     kept = {a.uri for a in [after.artifact, after.lost, *after.history] if a}
     return [a for a in [before.artifact, *before.history] if a and a.uri not in kept]
 
 
-def _validation(plan: BuildPlan, seen: Observed, state: State, around: Surroundings) -> Validation | None:
-    before = around.previous.validation
+def _validation(plan: BuildPlan, seen: Observed, state: State, context: StatusContext) -> Validation | None:
+    before = context.previous.validation
     failure = state.failure if isinstance(state, states.Invalid) else None
     if failure is None and seen.resolution is None:
         return before
@@ -152,10 +152,10 @@ def _validation(plan: BuildPlan, seen: Observed, state: State, around: Surroundi
         spec_hash=plan.spec_hash,
         reason=failure.reason if failure else None,
         message=failure.message if failure else None,
-        time=before.time if before and same else timestamp(around.now),
+        time=before.time if before and same else timestamp(context.now),
         errors=errors,
         raw=raw[-_RAW_LIMIT:] if raw else None,
-        log_uri=around.validation_log or (before.log_uri if before and same else None),
+        log_uri=context.validation_log or (before.log_uri if before and same else None),
         warnings=[clipped(text, _TEXT_LIMIT) for text in seen.resolution.warnings[:_WARNINGS]]
         if seen.resolution
         else [],
@@ -168,9 +168,9 @@ def _errors(failure: Failure) -> list[ValidationError]:
     return [ValidationError.model_validate(problem) for problem in bounded]
 
 
-def _build(plan: BuildPlan, seen: Observed, state: State, around: Surroundings, *, same: bool) -> BuildStatus:
-    before = (around.previous.build if same else None) or BuildStatus()
-    queued_at = before.queued_at or timestamp(around.now)
+def _build(plan: BuildPlan, seen: Observed, state: State, context: StatusContext, *, same: bool) -> BuildStatus:
+    before = (context.previous.build if same else None) or BuildStatus()
+    queued_at = before.queued_at or timestamp(context.now)
     attempts = _attempts(seen, before)
     job = _build_job(seen, state)
     if job:
@@ -184,7 +184,7 @@ def _build(plan: BuildPlan, seen: Observed, state: State, around: Surroundings, 
         )
     match state:
         case states.ToBuild() | states.ToValidate():
-            return BuildStatus(queued_at=queued_at, queue_position=around.queue_position, attempts=attempts)
+            return BuildStatus(queued_at=queued_at, queue_position=context.queue_position, attempts=attempts)
         case states.Completed(record) if record.reused_from:
             source = record.reused_from
             origin = ReusedFrom(namespace=plan.key.namespace, name=source.name, slug=source.slug)
@@ -244,7 +244,7 @@ def _handled(plan: BuildPlan, seen: Observed, state: State, *, settled: bool) ->
     )
 
 
-def _conditions(plan: BuildPlan, seen: Observed, summary: Summary, around: Surroundings) -> list[Condition]:
+def _conditions(plan: BuildPlan, seen: Observed, summary: Summary, context: StatusContext) -> list[Condition]:
     reason, message = summary.reason, summary.message
     validated = False if summary.phase is Phase.INVALID else True if seen.resolution else None
     why_valid = (StateReason.RESOLVED, "The requirements resolve.") if validated else (reason, message)
@@ -255,4 +255,4 @@ def _conditions(plan: BuildPlan, seen: Observed, summary: Summary, around: Surro
         (ConditionType.RECONCILING, not summary.settled, reason, message),
         (ConditionType.STALLED, summary.stalled, reason, message),
     ]
-    return conditions_of(around.previous.conditions, rows, plan.generation, around.now)
+    return conditions_of(context.previous.conditions, rows, plan.generation, context.now)

@@ -1,4 +1,4 @@
-"""Slots for Jobs: who waits, and the one place where a Job is let start."""
+"""How many Jobs run at a time: who waits for a slot, and the one place where a Job is let start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dagy.model.base import NamespacedName
 _MORE = 10  # are woken than there are free slots, because not all of them will want theirs any more
 
 
-class Slots:
+class ConcurrencyLimiter:
     """Counts running Jobs in the cluster itself, so that a restart forgets nothing.
 
     Who waits is only in memory: after a start nothing is let start before `open`, which is called when every package

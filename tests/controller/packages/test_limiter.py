@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from dagy.adapters.kube.api import KubeApi, KubeError
 from dagy.adapters.packages.cluster import Cluster
-from dagy.controller.packages.slots import Slots
+from dagy.controller.packages.limiter import ConcurrencyLimiter
 from dagy.core.outcomes.facts import JobKind
 from dagy.core.package.queue import Limits, QueueEntry
 from dagy.model.base import NamespacedName
@@ -39,7 +39,7 @@ class Desk:
     def __init__(self, total: int, per_namespace: int) -> None:
         self.cluster, self.woken = Counting(), list[NamespacedName]()
         limits = {kind: Limits(total, per_namespace) for kind in JobKind}
-        self.slots = Slots(self.cluster, limits, self.woken.append)
+        self.limiter = ConcurrencyLimiter(self.cluster, limits, self.woken.append)
 
     async def look(self, mine: QueueEntry, create: Callable[[], Awaitable[None]] | None = None) -> int:
         """One look at a package: 0 when its Job was started."""
@@ -47,7 +47,7 @@ class Desk:
         async def run() -> None:
             self.cluster.running.append(mine.namespace)
 
-        return self.slots.stand_in_line(BUILD, mine) or await self.slots.start(BUILD, mine, create or run)
+        return self.limiter.stand_in_line(BUILD, mine) or await self.limiter.start(BUILD, mine, create or run)
 
 
 def one(namespace: str, number: int) -> QueueEntry:
@@ -60,7 +60,7 @@ def test_ten_thousand_looks_ask_the_cluster_a_few_times() -> None:
         for each in everybody:
             await desk.look(each)
         assert desk.cluster.asked == 0, "before everybody is known, nobody starts"
-        desk.slots.open()
+        desk.limiter.open()
         for each in everybody:
             await desk.look(each)
         assert len(desk.cluster.running) == 4
@@ -70,7 +70,7 @@ def test_ten_thousand_looks_ask_the_cluster_a_few_times() -> None:
         assert desk.cluster.asked <= asked + 2 * 4
         desk.cluster.running.pop()
         desk.woken.clear()
-        desk.slots.wake()
+        desk.limiter.wake()
         assert 1 <= len(desk.woken) <= 2 * (4 + 10)
         assert await desk.look(next(each for each in everybody if each.key == desk.woken[0])) == 0
 
@@ -80,12 +80,12 @@ def test_ten_thousand_looks_ask_the_cluster_a_few_times() -> None:
 def test_whoever_counts_tells_those_whose_turn_it_is() -> None:
     async def test() -> None:
         desk = Desk(2, 2)
-        desk.slots.open()
+        desk.limiter.open()
         first, second, other = one("a", 1), one("a", 2), one("b", 3)
         desk.cluster.running = ["a", "c"]
         assert [await desk.look(each) for each in (first, second, other)] == [1, 2, 1]
         desk.cluster.running = ["a"]  # an end of which no event came
-        desk.slots.wake()
+        desk.limiter.wake()
         desk.woken.clear()
         assert await desk.look(second) == 3
         assert desk.woken == [other.key]
@@ -97,7 +97,7 @@ def test_whoever_counts_tells_those_whose_turn_it_is() -> None:
 def test_a_count_that_failed_is_made_again() -> None:
     async def test() -> None:
         desk, mine = Desk(1, 1), one("a", 1)
-        desk.slots.open()
+        desk.limiter.open()
         desk.cluster.refuses = True
         for _ in range(2):
             try:
@@ -114,7 +114,7 @@ def test_a_count_that_failed_is_made_again() -> None:
 def test_who_cannot_start_keeps_its_place_until_it_leaves() -> None:
     async def test() -> None:
         desk, mine, other = Desk(1, 1), one("a", 1), one("b", 2)
-        desk.slots.open()
+        desk.limiter.open()
 
         async def refused() -> None:
             raise KubeError(403, "", "quota")
@@ -123,7 +123,7 @@ def test_who_cannot_start_keeps_its_place_until_it_leaves() -> None:
             await desk.look(mine, refused)
         except KubeError:
             assert await desk.look(other) == 2
-        desk.slots.leave(mine.key)
+        desk.limiter.leave(mine.key)
         assert await desk.look(other) == 0
 
     asyncio.run(test())
@@ -132,7 +132,7 @@ def test_who_cannot_start_keeps_its_place_until_it_leaves() -> None:
 def test_two_at_once_share_one_slot() -> None:
     async def test() -> None:
         desk = Desk(1, 1)
-        desk.slots.open()
+        desk.limiter.open()
         places = await asyncio.gather(desk.look(one("a", 1)), desk.look(one("b", 2)))
         assert sorted(places) == [0, 1]
         assert len(desk.cluster.running) == 1

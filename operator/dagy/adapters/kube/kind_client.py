@@ -1,0 +1,77 @@
+"""One of the operator's own kinds, as a controller reads and writes its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from dagy.adapters.kube.api import Json, KubeApi, KubeError, custom_path
+from dagy.adapters.kube.events import EventRecorder
+from dagy.model import constants as names
+from dagy.model.base import NamespacedName
+
+_IDENTITY = ("name", "namespace", "uid", "resourceVersion")
+
+
+class KindClient:
+    """Objects of one kind. Each method is one API call, a list's pages apart, and may raise KubeError.
+
+    A write is of the object as it was read: KubeError 409 when somebody has changed it since.
+    """
+
+    def __init__(self, api: KubeApi, kind: str, plural: str) -> None:
+        self._api, self._kind, self._plural = api, kind, plural
+        self._events = EventRecorder(api, kind)
+
+    async def get(self, key: NamespacedName) -> Json | None:
+        """The object as it is now."""
+        return await self._api.get(custom_path(self._plural, key.namespace, key.name))
+
+    async def keys(self, namespaces: tuple[str, ...]) -> list[NamespacedName]:
+        """The keys of all objects, or of those of some namespaces."""
+        paths = [custom_path(self._plural, namespace) for namespace in namespaces] or [custom_path(self._plural)]
+        return [key for path in paths for key in await self._api.list_metadata(path, NamespacedName.of)]
+
+    async def write_status(self, obj: Json, status: Mapping[str, Any]) -> Json:
+        """Replace the status; the new object."""
+        return await self._apply(obj, {}, {"status": dict(status)}, "status")
+
+    async def write_metadata(self, obj: Json, labels: Mapping[str, str]) -> Json:
+        """Set these labels and our finalizer; the new object."""
+        more = {"labels": dict(labels)} if labels else {}
+        return await self._apply(obj, {**more, "finalizers": [names.FINALIZER]}, {})
+
+    async def remove_finalizer(self, obj: Json) -> None:
+        """Let the object go: take our finalizer away, whoever put it there; an object that is gone is fine.
+
+        Not by server-side apply, which leaves alone what another manager (a user, a restore, GitOps) has put there, so
+        that the object would never go.
+        """
+        metadata = obj["metadata"]
+        others = [finalizer for finalizer in metadata.get("finalizers") or [] if finalizer != names.FINALIZER]
+        try:
+            await self._api.patch(
+                custom_path(self._plural, metadata["namespace"], metadata["name"]),
+                [
+                    {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
+                    # The API server compares it with the present one, so that no finalizer that came since is lost.
+                    {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+                    {"op": "replace", "path": "/metadata/finalizers", "value": others},
+                ],
+            )
+        except KubeError as error:
+            if error.status == 422 and "test" in str(error).lower():
+                raise KubeError(409, "Conflict", str(error)) from error
+            if error.status != 404:
+                raise
+
+    async def record_event(self, obj: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
+        """Record one Event for the object. Best effort: it never fails."""
+        await self._events.record(obj, warning=warning, reason=reason, message=message, now=now)
+
+    async def _apply(self, obj: Json, metadata: Json, fields: Json, subresource: str = "") -> Json:
+        known = {key: obj["metadata"][key] for key in _IDENTITY}
+        path = custom_path(self._plural, known["namespace"], known["name"], subresource)
+        kind = {"apiVersion": names.API_VERSION, "kind": self._kind}
+        return await self._api.apply(path, {**kind, "metadata": {**known, **metadata}, **fields})

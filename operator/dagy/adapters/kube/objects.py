@@ -1,0 +1,88 @@
+"""Objects of the Kubernetes API: their paths, what is kept of them, and the API's refusals."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from dagy.model import constants as names
+
+Json = dict[str, Any]
+GROUP_PATHS = {"jobs": "/apis/batch/v1", "cronjobs": "/apis/batch/v1", "controllerrevisions": "/apis/apps/v1"}
+"""Where the API server serves built-in resources that are not of the core group."""
+
+
+def deppackage_path(namespace: str, name: str = "", subresource: str = "") -> str:
+    """API path of a DepPackage, or of all of a namespace."""
+    return custom_path(names.DEPPACKAGE_PLURAL, namespace, name, subresource)
+
+
+def flowdeployment_path(namespace: str, name: str = "", subresource: str = "") -> str:
+    """API path of a FlowDeployment, or of all of a namespace."""
+    return custom_path(names.FLOWDEPLOYMENT_PLURAL, namespace, name, subresource)
+
+
+def custom_path(plural: str, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+    """API path of one of our kinds: one object, a namespace's collection, or (without namespace) all of them."""
+    place = f"/namespaces/{quote(namespace)}" if namespace else ""
+    whole = f"/apis/{names.API_VERSION}{place}/{plural}"
+    return "/".join(part for part in (whole, quote(name), subresource) if part)
+
+
+def namespaced(resource: str, namespace: str, name: str = "", subresource: str = "") -> str:
+    """API path of a built-in object, e.g. `namespaced("jobs", "dagy-builds")`."""
+    parts = [
+        f"{GROUP_PATHS.get(resource, '/api/v1')}/namespaces/{quote(namespace)}/{resource}",
+        quote(name),
+        subresource,
+    ]
+    return "/".join(part for part in parts if part)
+
+
+class KubeError(Exception):
+    """The API server's refusal: `status` is the HTTP status, `reason` Kubernetes' own word for it."""
+
+    def __init__(self, status: int, reason: str, message: str, causes: tuple[Json, ...] = ()) -> None:
+        super().__init__(message)
+        self.status, self.reason = status, reason
+        self.causes = causes
+        """Each {reason, message, field} (metav1.StatusCause)."""
+
+    def again(self) -> KubeError:
+        """The same, raised by nobody yet: one that was raised holds what the functions held that it came through."""
+        return KubeError(self.status, self.reason, str(self), self.causes)
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether somebody has changed the object since it was read; a name that is taken is something else."""
+        return self.status == 409 and not self.is_taken
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the object that was to be created has a namesake which is somebody else's."""
+        return self.status == 409 and self.reason == "AlreadyExists"
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the object is larger than the API server takes, or etcd, whose refusal comes as an error 500."""
+        return self.status == 413 or (self.status == 500 and "request is too large" in str(self))
+
+
+def slim(item: Json) -> Json:
+    """The item without what others wrote beside an object, which is up to 256 kB of each."""
+    metadata = item["metadata"]
+    metadata.pop("managedFields", None)
+    annotations = metadata.get("annotations") or {}
+    metadata["annotations"] = {key: value for key, value in annotations.items() if f"{names.GROUP}/" in key}
+    return item
+
+
+def kube_error(status: int | None, body: bytes | str | None, reason: str | None) -> KubeError:
+    """The refusal with that status, body and reason."""
+    try:
+        data = json.loads(body or "")
+        causes = tuple((data.get("details") or {}).get("causes") or ())
+        return KubeError(status or 0, str(data.get("reason", "")), str(data.get("message", "")), causes)
+    except (ValueError, AttributeError):
+        return KubeError(status or 0, reason or "", f"{status} {reason}")

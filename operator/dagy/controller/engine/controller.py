@@ -1,0 +1,213 @@
+"""The controller of one kind: a queue of objects, workers that look at one after the other, a regular look at all.
+
+What is particular to the kind is a `Reconciler`. Here is what a look at any object is: read it, finalize it when it is
+being deleted, back off when somebody else writes to it, know the echo of one's own writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import aiohttp
+
+from dagy.adapters.kube.api import Json, KubeError
+from dagy.adapters.kube.kind_client import KindClient
+from dagy.controller.engine.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
+from dagy.core.common.conditions import Row, conditions_of
+from dagy.model import constants as names
+from dagy.model.base import NamespacedName
+from dagy.model.flowstatus import FlowDeploymentStatus
+from dagy.model.status import DepPackageStatus
+from dagy_builder.storage.store import StorageError
+
+log = logging.getLogger(__name__)
+
+_CONFLICT_SECONDS = 0.2
+_LIST_AGAIN_SECONDS = 5.0
+_EXPECTED = (KubeError, StorageError, aiohttp.ClientError, OSError)
+"""The API server, S3 and the network between; TimeoutError is an OSError."""
+
+
+class ManagedObject:
+    """An object during a pass. Each write replaces `manifest`, so that the next write builds on it."""
+
+    def __init__(
+        self, kind: KindClient, manifest: Json, now: datetime, versions: dict[NamespacedName, str] | None = None
+    ) -> None:
+        """`now`: when the pass began; `versions`: takes the resourceVersion of each write."""
+        self._kind, self.manifest, self.now = kind, manifest, now
+        self.key = NamespacedName.of(manifest["metadata"])
+        self._versions = {} if versions is None else versions
+
+    @property
+    def metadata(self) -> Json:
+        """The object's metadata as last read or written."""
+        metadata: Json = self.manifest["metadata"]
+        return metadata
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether somebody has asked for its deletion."""
+        return "deletionTimestamp" in self.metadata
+
+    @property
+    def has_finalizer(self) -> bool:
+        """Whether our finalizer holds it."""
+        return names.FINALIZER in (self.metadata.get("finalizers") or [])
+
+    async def ensure_metadata(self, labels: Mapping[str, str] | None = None) -> None:
+        """Set these labels and our finalizer, unless they are there. Raises KubeError."""
+        wanted = labels or {}
+        if not (self.has_finalizer and wanted.items() <= (self.metadata.get("labels") or {}).items()):
+            self._wrote(await self._kind.write_metadata(self.manifest, wanted))
+
+    async def write_status(self, status: Mapping[str, Any]) -> None:
+        """Replace the status. Raises KubeError."""
+        self._wrote(await self._kind.write_status(self.manifest, status))
+
+    async def record_event(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """Record an Event for the object as it is now. Never fails."""
+        await self._kind.record_event(self.manifest, warning=warning, reason=reason, message=message, now=self.now)
+
+    async def explain_delay(
+        self, status: DepPackageStatus | FlowDeploymentStatus, rows: list[Row], reason: str, message: str
+    ) -> None:
+        """Say in status and as an Event why the deletion takes its time; once, as long as it is the same reason."""
+        if status.message == message:
+            return
+        new = conditions_of(status.conditions, rows, self.metadata.get("generation", 0), self.now)
+        others = [c for c in status.conditions if c.type not in {c.type for c in new}]
+        await self.write_status(status.model_copy(update={"message": message, "conditions": [*new, *others]}).to_json())
+        await self.record_event(reason, message, warning=True)
+
+    async def remove_finalizer(self) -> None:
+        """Let the object go. Raises KubeError."""
+        await self._kind.remove_finalizer(self.manifest)
+
+    def _wrote(self, manifest: Json) -> None:
+        self.manifest = manifest
+        self._versions[self.key] = manifest["metadata"]["resourceVersion"]
+
+
+class Reconciler(Protocol):
+    """What is done about objects of one kind. Seconds are those after which to look at the object again."""
+
+    async def reconcile(self, obj: ManagedObject) -> float | None:
+        """Observe, decide, act, write status. Raises KubeError and StorageError: it is then tried again later."""
+
+    async def finalize(self, obj: ManagedObject) -> float | None:
+        """Take one step of the deletion of an object that has our finalizer; raises the same."""
+
+    def forget(self, key: NamespacedName) -> None:
+        """Drop what is remembered of an object that is gone, or goes."""
+
+
+class Controller:
+    """Objects of one kind. For one event loop."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: KindClient,
+        reconciler: Reconciler,
+        queue: WorkQueue[NamespacedName],
+        *,
+        clock: Callable[[], datetime],
+        before_resync: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`name`: of the objects in the log and for the kubelet, in the plural.
+
+        `before_resync` renews what events should have told, just before all objects are looked at.
+        """
+        self._before_resync = before_resync
+        self.name, self._kind, self._reconciler, self._queue, self._clock = name, kind, reconciler, queue, clock
+        self._last_written_version: dict[NamespacedName, str] = {}
+        self._conflicts: dict[NamespacedName, int] = {}
+        self.last_resync = time.monotonic()
+        self.synced = asyncio.Event()
+        """Set once every object has been looked at."""
+
+    def start(self, group: asyncio.TaskGroup, workers: int, namespaces: tuple[str, ...], resync_seconds: float) -> None:
+        """Begin to work in the task group, until that is cancelled."""
+        for _ in range(workers):
+            group.create_task(self._queue.work(self._look, self._report))
+        group.create_task(self._resync(namespaces, resync_seconds))
+
+    def changed(self, obj: Mapping[str, Any]) -> None:
+        """Look at the object soon, unless this is the echo of a write of our own."""
+        key, version = NamespacedName.of(obj["metadata"]), str(obj["metadata"].get("resourceVersion", ""))
+        if self._last_written_version.get(key) != version:
+            self._queue.add(key)
+
+    async def reconcile(self, key: NamespacedName) -> float | None:
+        """Look at the object once; the seconds after which it must be looked at again, or None.
+
+        Raises KubeError and StorageError: the queue then tries again. A conflict is no error: somebody wrote in
+        between, so the facts are out of date.
+        """
+        now = self._clock()  # before anything is awaited: keys are taken in the order of their arrival
+        manifest = await self._kind.get(key)
+        obj = ManagedObject(self._kind, manifest, now, self._last_written_version) if manifest else None
+        if obj is None or obj.is_deleted:
+            self._reconciler.forget(key)
+        if obj is None or (obj.is_deleted and not obj.has_finalizer):
+            self._last_written_version.pop(key, None)
+            self._conflicts.pop(key, None)
+            return None
+        try:
+            again = await (self._reconciler.finalize(obj) if obj.is_deleted else self._reconciler.reconcile(obj))
+        except KubeError as error:
+            if error.is_conflict:
+                return self._after_conflict(key)
+            raise
+        self._conflicts.pop(key, None)
+        return again
+
+    def _after_conflict(self, key: NamespacedName) -> float:
+        """Soon at first, as another write rarely comes twice; then slower, should one always come."""
+        count = self._conflicts[key] = self._conflicts.get(key, 0) + 1
+        return float(min(_CONFLICT_SECONDS * 2 ** min(count - 1, 10), LONGEST_BACKOFF_SECONDS))
+
+    async def _look(self, key: NamespacedName) -> None:
+        seconds = await self.reconcile(key)
+        if seconds is not None:
+            self._queue.add_after(key, seconds)
+
+    async def _resync(self, namespaces: tuple[str, ...], seconds: float) -> None:
+        """Look at every object at the start and at intervals, whatever events came or did not."""
+        while True:
+            try:
+                keys = await self._kind.keys(namespaces)
+                if self._before_resync:
+                    await self._before_resync()
+            except Exception:
+                log.exception("Listing all %s failed; trying again", self.name)
+                await asyncio.sleep(_LIST_AGAIN_SECONDS)
+                continue
+            for key in keys:
+                self._queue.add(key)
+            if not self.synced.is_set():
+                await self._queue.idle()
+                self.synced.set()
+                log.info("Looked at %d %s", len(keys), self.name)
+            self.last_resync = time.monotonic()
+            await asyncio.sleep(seconds)
+
+    def _report(self, key: NamespacedName, error: Exception) -> None:
+        report(log, f"{self.name}: {key}", error)
+
+
+def report(logger: logging.Logger, what: str, error: Exception) -> None:
+    """Log one line for what happens in every cluster; with its traceback what only a mistake in this program raises."""
+    unexpected = not isinstance(error, _EXPECTED)
+    logger.log(
+        logging.ERROR if unexpected else logging.WARNING,
+        "%s: %s: %.1000s",
+        *(what, type(error).__name__, error),
+        exc_info=error if unexpected else None,
+    )

@@ -1,0 +1,105 @@
+"""What serves DepPackages in the operator's process, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from dagy.adapters.kube.api import KubeApi
+from dagy.adapters.kube.outcome_follower import OutcomeFollower
+from dagy.adapters.packages.artifact_store import ArtifactStore
+from dagy.adapters.packages.cluster import Cluster
+from dagy.adapters.settings.operator import Settings
+from dagy.controller.engine.controller import Controller
+from dagy.controller.engine.queue import WorkQueue
+from dagy.controller.engine.watch import OnChange, Resource
+from dagy.controller.packages.artifact_checks import ArtifactChecks
+from dagy.controller.packages.limiter import ConcurrencyLimiter
+from dagy.controller.packages.reconcile import PackageReconciler
+from dagy.controller.packages.slugs import Slugs
+from dagy.model import constants as names
+from dagy.model.base import NamespacedName
+from dagy_builder.storage.store import ObjectStore, StorageError
+
+log = logging.getLogger(__name__)
+
+
+class Packages:
+    """The controller of DepPackages, what it hears of, and what is done beside it."""
+
+    def __init__(self, api: KubeApi, objects: ObjectStore, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self.queue: WorkQueue[NamespacedName] = WorkQueue()
+        self._follower = OutcomeFollower(api, settings.build_namespace, self.queue.add)
+        self._cluster = Cluster(api, settings.build_namespace, self._follower.reported, settings.namespaces)
+        self._store, self._clock = ArtifactStore(objects, settings.location), clock
+        self._limiter = ConcurrencyLimiter(self._cluster, settings.limits(), self.queue.add)
+        self._checks = ArtifactChecks(self._store, self.queue.add)
+        slugs = Slugs(self._cluster.claims, self._store, settings.slugs_per_namespace)
+        reconciler = PackageReconciler(
+            self._cluster,
+            self._store,
+            slugs,
+            limiter=self._limiter,
+            checks=self._checks,
+            settings=settings.job_settings(),
+        )
+        self.controller = Controller(
+            "packages", self._cluster.packages, reconciler, self.queue, clock=clock, before_resync=self._before_resync
+        )
+
+    def start(self, group: asyncio.TaskGroup, sweep_seconds: float) -> None:
+        """Begin what is done beside the controller's passes, until the task group is cancelled."""
+        group.create_task(self._open())
+        group.create_task(self._sweep(sweep_seconds))
+        group.create_task(self._checks.run())
+
+    def stop(self) -> None:
+        """Follow no log any more."""
+        self._follower.stop()
+
+    def package_changed(self, package: Mapping[str, Any]) -> None:
+        """Look at the package."""
+        self.controller.changed(package)
+
+    def job_handlers(self) -> Mapping[Resource, OnChange]:
+        """Changes of Jobs and of their pods, in the build namespace."""
+
+        def job_changed(obj: Mapping[str, Any], deleted: bool) -> None:
+            key = ((obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_PACKAGE) or "").split("/")
+            if len(key) == 2:
+                ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+                self._job_changed(NamespacedName(*key), obj, ended)
+
+        selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+        return {
+            Resource("batch", "jobs", label_selector=selector): job_changed,
+            Resource("", "pods", label_selector=selector): job_changed,
+        }
+
+    def _job_changed(self, key: NamespacedName, obj: Mapping[str, Any], ended: bool) -> None:
+        """`ended`: it is a pod that has, or it is gone, so that its slot is free."""
+        self.queue.add(key)
+        self._follower.on_pod_changed(key, obj, ended)
+        if ended:
+            self._limiter.wake()
+
+    async def _before_resync(self) -> None:
+        remembered = self._follower.known()
+        self._follower.forget_gone(remembered, await self._cluster.job_names())
+        self._limiter.wake()  # whatever end was not heard of
+
+    async def _open(self) -> None:
+        await self.controller.synced.wait()  # the order of arrival is known now
+        self._limiter.open()
+
+    async def _sweep(self, seconds: float) -> None:
+        """Look for what was uploaded after its package's deletion, at intervals."""
+        while True:
+            try:
+                await self._store.sweep(self._clock())
+            except StorageError as error:
+                log.warning("Looking for late uploads failed; trying again: %s", error)
+            await asyncio.sleep(seconds)
