@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -47,6 +47,8 @@ class ObjectInfo:
 
     size: int
     metadata: Mapping[str, str]
+    etag: str = ""
+    """What changes with the object's bytes."""
 
     @property
     def sha256(self) -> str | None:
@@ -121,12 +123,12 @@ class ObjectStore:
             )
         return found
 
-    def chunks(self, key: str, chunk_bytes: int = 64 << 10) -> Iterator[bytes] | None:
+    def chunks(self, key: str, chunk_bytes: int = 64 << 10) -> Generator[bytes, None, None] | None:
         """The object's bytes as they come, for objects of which nobody knows how large they are; None without one."""
         found = self._or_none(lambda: self._s3.get_object(Bucket=self.bucket, Key=key))
         return found and self._chunks(found["Body"], chunk_bytes)
 
-    def _chunks(self, body: StreamingBody, chunk_bytes: int) -> Iterator[bytes]:
+    def _chunks(self, body: StreamingBody, chunk_bytes: int) -> Generator[bytes, None, None]:
         with body:
             while chunk := self._call(partial(body.read, chunk_bytes)):
                 yield chunk
@@ -155,7 +157,7 @@ class ObjectStore:
     def head(self, key: str) -> ObjectInfo | None:
         """What is known of the object, or None when there is none."""
         found = self._or_none(lambda: self._s3.head_object(Bucket=self.bucket, Key=key))
-        return found and ObjectInfo(found["ContentLength"], found.get("Metadata", {}))
+        return found and ObjectInfo(found["ContentLength"], found.get("Metadata", {}), found["ETag"])
 
     def copy(self, source: str, target: str, part_bytes: int = _COPY_PART_BYTES) -> bool:
         """Copy an object inside the bucket, with its metadata; the store does the work. False when there is none.
