@@ -10,7 +10,8 @@ from unittest import mock
 
 from dagy.adapters.settings.api import ApiSettings
 from dagy.adapters.settings.attach import AttachSettings
-from dagy.adapters.settings.operator import settings_table
+from dagy.adapters.settings.environment import settings_table
+from dagy.adapters.settings.operator import Settings
 from dagy.adapters.settings.tls import ApiTlsSettings
 from dagy.cli import app
 from dagy.web.app import document
@@ -40,7 +41,7 @@ PAGES = {
     "settings.md": (
         "# Settings of the operator\n\n"
         "Environment variables of the Deployment `dagy-operator`: the ConfigMap of that name, or the Secret `dagy-s3`.\n\n",
-        settings_table,
+        lambda: settings_table(Settings),
     ),
     "reasons.md": (
         "# Reasons\n\n"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pydantic
 
-from dagy.adapters.settings.operator import Settings, wrong_settings
+from dagy.adapters.settings.environment import wrong_settings
+from dagy.adapters.settings.operator import Settings
 from dagy.controller.operator import Operator
 from dagy_builder.trust import trust_added_authorities
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pydantic
 
 from dagy.adapters.settings.api import ApiSettings
-from dagy.adapters.settings.operator import wrong_settings
+from dagy.adapters.settings.environment import wrong_settings
 from dagy.adapters.settings.tls import ApiTlsSettings
 from dagy.web.app import create_app
 from dagy.web.serving import connections

@@ -8,7 +8,8 @@ from typing import Any
 import pydantic
 import pytest
 
-from dagy.adapters.settings.operator import Settings, wrong_settings
+from dagy.adapters.settings.environment import wrong_settings
+from dagy.adapters.settings.operator import Settings
 from dagy.core.jobs.manifests import job_manifest
 from dagy.core.outcomes.facts import JobKind
 from dagy.core.package.decide import StartJob

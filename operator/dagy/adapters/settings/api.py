@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dagy.adapters.settings.operator import RunSettings
+from dagy.adapters.settings.environment import RunSettings
 from dagy.core.common.keys import Location
 
 

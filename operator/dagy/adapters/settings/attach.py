@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from typing_extensions import override
 
+from dagy.adapters.settings.environment import listed
 from dagy.adapters.settings.tls import TlsSettings
 from dagy.core.attach.pod import InitContainer
 from dagy.core.common.keys import Location
@@ -57,7 +58,7 @@ class AttachSettings(TlsSettings):
     @field_validator("webhook_clients")
     @classmethod
     def _networks(cls, value: str) -> str:
-        for part in _listed(value):
+        for part in listed(value):
             ipaddress.ip_network(part)
         return value
 
@@ -76,12 +77,12 @@ class AttachSettings(TlsSettings):
     @cached_property
     def clients(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         """Networks of the API server; empty when nothing is known of it."""
-        return tuple(ipaddress.ip_network(part) for part in _listed(self.webhook_clients))
+        return tuple(ipaddress.ip_network(part) for part in listed(self.webhook_clients))
 
     @property
     def client_names(self) -> tuple[str, ...]:
         """Common names of the API server's certificate; empty for any."""
-        return _listed(self.webhook_client_names)
+        return listed(self.webhook_client_names)
 
     @property
     def location(self) -> Location:
@@ -100,7 +101,3 @@ class AttachSettings(TlsSettings):
             memory_request=self.attach_memory_request,
             memory_limit=self.attach_memory_limit,
         )
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,13 +1,12 @@
-"""The operator's settings: one table. docs/settings.md is generated from it, and nothing else reads the environment."""
+"""The operator's settings: one table, from which docs/settings.md is generated."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from dagy.adapters.settings.environment import RunSettings, listed
 from dagy.adapters.settings.pods import BuildPodSettings
 from dagy.core.common.keys import Location
 from dagy.core.flows.plan import FlowSettings
@@ -18,38 +17,7 @@ from dagy.core.jobs.manifests import JobSettings
 from dagy.core.outcomes.facts import JobKind
 from dagy.core.package.queue import Limits, limits_of
 
-PREFIX = "DAGY_"
 _NO_CREDENTIALS = "^[^@]*$"
-
-
-class EnvironmentSettings(BaseModel):
-    """Each field is read from the environment variable DAGY_<FIELD>; an empty one counts as absent."""
-
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings. Raises pydantic.ValidationError, which names each wrong variable's field."""
-        values: dict[str, Any] = {}
-        for name in cls.model_fields:
-            value = environ.get(variable(name), "")
-            if value:
-                values[name] = value
-        return cls.model_validate(values)
-
-
-class RunSettings(EnvironmentSettings):
-    """Settings of runs that operator and API make alike."""
-
-    flow_cpu_request: str = "100m"
-    """CPU request of runs whose FlowDeployment has no resources; none when "0"."""
-    flow_memory_request: str = "128Mi"
-    """Memory request of runs whose FlowDeployment has no resources; none when "0"."""
-
-    def flow_requests(self) -> dict[str, str]:
-        """Resource requests of a run whose deployment has none."""
-        asked = {"cpu": self.flow_cpu_request, "memory": self.flow_memory_request}
-        return {name: value for name, value in asked.items() if value != "0"}
 
 
 class Settings(RunSettings, BuildPodSettings):
@@ -143,7 +111,7 @@ class Settings(RunSettings, BuildPodSettings):
     @property
     def namespaces(self) -> tuple[str, ...]:
         """Namespaces to serve; empty for all."""
-        return _listed(self.watch_namespaces)
+        return listed(self.watch_namespaces)
 
     @property
     def location(self) -> Location:
@@ -190,33 +158,5 @@ class Settings(RunSettings, BuildPodSettings):
     def index_settings(self) -> IndexSettings:
         """What leads to package indexes."""
         proxies = {"HTTP_PROXY": self.http_proxy, "HTTPS_PROXY": self.https_proxy, "NO_PROXY": self.no_proxy}
-        hosts = HostRules(_listed(self.allowed_hosts), self.allow_http_indexes)
-        return IndexSettings(self.index_url, _listed(self.index_secrets), proxies, self.proxy_secret, hosts)
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def variable(field: str) -> str:
-    """Environment variable of a field."""
-    return PREFIX + field.upper()
-
-
-def wrong_settings(kind: type[EnvironmentSettings], error: ValidationError) -> list[str]:
-    """What is wrong with the environment: one line for each variable."""
-    lines = []
-    for problem in error.errors():
-        field, *place = (str(part) for part in problem["loc"])
-        where, message = " ".join([variable(field), *place]), problem["msg"].removeprefix("Value error, ")
-        lines.append(f"{where}: {message}. {kind.model_fields[field].description}")
-    return lines
-
-
-def settings_table(kind: type[EnvironmentSettings] = Settings) -> str:
-    """The settings as a Markdown table."""
-    rows = ["| Variable | Default | What it does |", "|---|---|---|"]
-    for name, field in kind.model_fields.items():
-        default = "(required)" if field.is_required() else f"`{field.default}`" if field.default != "" else "(empty)"
-        rows.append(f"| `{variable(name)}` | {default} | {field.description} |")
-    return "\n".join(rows) + "\n"
+        hosts = HostRules(listed(self.allowed_hosts), self.allow_http_indexes)
+        return IndexSettings(self.index_url, listed(self.index_secrets), proxies, self.proxy_secret, hosts)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from dagy.adapters.settings.environment import EnvironmentSettings, listed
 from dagy.core.jobs.build_pods import BuildPods
 from dagy.core.jobs.manifests import QUEUE_LABEL
 from dagy.core.jobs.pod_security import skip_workload_identity
@@ -62,7 +63,7 @@ def _name(text: str) -> str:
 
 
 def _names(text: str) -> str:
-    return ",".join(_name(part.strip()) for part in text.split(",") if part.strip())
+    return ",".join(map(_name, listed(text)))
 
 
 class Toleration(BaseModel):
@@ -101,10 +102,8 @@ Names = Annotated[str, AfterValidator(_names)]
 """Names with commas between them."""
 
 
-class BuildPodSettings(BaseModel):
+class BuildPodSettings(EnvironmentSettings):
     """The operator's settings of the pods of Jobs."""
-
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     build_node_selector: Labels = {}
     """Labels of the nodes that Jobs may run on, as a JSON object: `{"disk": "ssd"}`."""
@@ -128,7 +127,7 @@ class BuildPodSettings(BaseModel):
         return BuildPods(
             node_selector=self.build_node_selector,
             tolerations=tuple(toleration.manifest() for toleration in self.build_tolerations),
-            image_pull_secrets=tuple(filter(None, self.build_image_pull_secrets.split(","))),
+            image_pull_secrets=listed(self.build_image_pull_secrets),
             labels=self.build_labels,
             annotations=self.build_annotations,
             priority_class=self.build_priority_class,

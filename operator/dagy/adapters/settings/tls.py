@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 from typing_extensions import override
 
-from dagy.adapters.settings.operator import EnvironmentSettings
+from dagy.adapters.settings.environment import EnvironmentSettings, listed
 from dagy.model import constants as names
 
 
@@ -63,8 +63,7 @@ class ApiTlsSettings(TlsSettings):
     @override
     def hosts(self) -> tuple[str, ...]:
         """As there."""
-        more = (host.strip() for host in self.api_hosts.split(","))
-        return (*self._service_hosts(self.api_service), *(host for host in more if host))
+        return (*self._service_hosts(self.api_service), *listed(self.api_hosts))
 
     @property
     def address(self) -> dict[str, str | None]:

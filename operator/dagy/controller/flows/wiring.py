@@ -41,9 +41,7 @@ class Flows:
         cleaner = FlowCleaner(cluster, store, wake_package)
         self._queue: WorkQueue[NamespacedName] = WorkQueue()
         self.reconciler = FlowReconciler(cluster, observer, cleaner, settings.flow_settings())
-        self.controller = Controller(
-            "flow deployments", cluster.deployments, self.reconciler, self._queue, clock=clock
-        )
+        self.controller = Controller("flow deployments", cluster.deployments, self.reconciler, self._queue, clock=clock)
 
     def handlers(self) -> Mapping[Resource, OnChange]:
         """Changes of deployments, of their CronJobs and of their runs."""

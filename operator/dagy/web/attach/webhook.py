@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Scope
 from dagy.adapters.kube.api import KubeApi
 from dagy.adapters.packages.attach_lookup import AttachLookup
 from dagy.adapters.settings.attach import AttachSettings
-from dagy.adapters.settings.operator import wrong_settings
+from dagy.adapters.settings.environment import wrong_settings
 from dagy.core.common.json_text import TooMuchJsonError
 from dagy.web.attach.admission import Admission
 from dagy.web.serving import connections
