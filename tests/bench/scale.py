@@ -33,7 +33,8 @@ from tests.bench.timing import CannotRunError
 from tests.cluster.controlplane import control_plane
 from tests.cluster.doctor import free_port
 from tests.cluster.layout import REPO, current_layout
-from tests.fakes.controller import BUCKET, NAMESPACE, Kubelet, Rig, connect
+from tests.fakes.connections import connect
+from tests.fakes.controller import BUCKET, NAMESPACE, Kubelet, Rig
 from tests.s3server import s3_server
 
 AT_ONCE = 64

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kubernetes.aio import client, config
 from typing_extensions import override
 
 from dagy.adapters.kube.api import KubeApi, deppackage_path, namespaced
@@ -34,7 +33,6 @@ from dagy.core.common.timestamp import timestamp
 from dagy.core.outcomes.facts import STEPS, JobKind, PodFact
 from dagy.core.outcomes.logs import LogReader, StepLog
 from dagy.core.package.queue import Limits
-from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy_builder import keys
 from dagy_builder.contract import Artifact, BuildRequest, Step, StepOutcome
@@ -42,6 +40,7 @@ from dagy_builder.frames import framed
 from dagy_builder.packed_lock import LOCK_FILE, pack, unpack
 from dagy_builder.steps.outcome import clipped
 from dagy_builder.storage.store import ObjectStore
+from tests.fakes.connections import connect, connect_operator
 
 BUILDS, NAMESPACE, BUCKET = "dagy-builds", "team-a", "dagy"
 YANKED = '`idna==3.0` is yanked (reason: "broken")'
@@ -58,22 +57,6 @@ class ClusterWithoutKubelet(Cluster):
         reader = LogReader(pod.uid, step)
         reader.feed(self.logs.get((pod.name, step), "").encode())
         return reader.end()
-
-
-async def connect(kubeconfig: str) -> KubeApi:
-    """An administrator's connection."""
-    configuration = client.Configuration()
-    await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
-    return KubeApi(client.ApiClient(configuration))
-
-
-async def connect_operator(kubeconfig: str, admin: KubeApi) -> KubeApi:
-    """A connection of the operator's own account, with the rights of its manifest and held by its policies."""
-    namespace, account = names.OPERATOR_ACCOUNT
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}}
-    made = await admin.post(namespaced("serviceaccounts", namespace, account, "token"), request)
-    bare = await KubeApi.connect_without_identity(names.FIELD_MANAGER, kubeconfig)
-    return bare.as_caller(made["status"]["token"])
 
 
 class Kubelet:

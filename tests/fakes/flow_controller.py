@@ -20,7 +20,8 @@ from dagy.controller.flows.wiring import Flows
 from dagy.core.common.slug import new_slug
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import BUCKET, connect, connect_operator
+from tests.fakes.connections import connect, connect_operator
+from tests.fakes.controller import BUCKET
 
 Json = dict[str, Any]
 CODE = b"the flow's code, as far as S3 is concerned"

@@ -28,7 +28,7 @@ from dagy.web.tls.certificate_keeper import CertificateKeeper
 from dagy.web.tls.webhook_clients import Clients
 from dagy_builder.storage.store import ObjectStore
 from tests.cluster.layout import current_layout
-from tests.fakes.controller import connect
+from tests.fakes.connections import connect
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "dagy"

@@ -8,9 +8,12 @@ from datetime import datetime
 
 from dagy.controller.engine.controller import ManagedObject
 from dagy.core.common.failure import Failure
+from dagy.core.common.keys import PackageHome
+from dagy.core.common.timestamp import timestamp
 from dagy.core.outcomes.facts import JobFact, JobKind
 from dagy.core.package.observed import Observed
 from dagy.core.package.plan import BuildPlan
+from dagy.core.package.queue import QueueEntry
 from dagy.core.package.states import State
 from dagy.core.package.status import StatusContext, status_of
 from dagy.model.status import DepPackageStatus
@@ -37,6 +40,19 @@ class ReconcileContext:
     def now(self) -> datetime:
         """When the pass began."""
         return self.object.now
+
+    @property
+    def home(self) -> PackageHome:
+        """Where the package's objects lie: nothing is done for one that has no slug."""
+        assert self.seen.home
+        return self.seen.home
+
+    @property
+    def queue_entry(self) -> QueueEntry:
+        """The package's place in the order of arrival: since status says that it waits, else since now."""
+        same = self.status.spec_hash == self.plan.spec_hash
+        arrived = (same and self.status.build and self.status.build.queued_at) or timestamp(self.now)
+        return QueueEntry(arrived, self.plan.key.namespace, self.plan.key.name)
 
     def learn(self, seen: Observed) -> None:
         """Go on with these facts."""

@@ -16,7 +16,6 @@ from dagy.controller.packages.observe import Observer
 from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
 from dagy.core.common.resources import not_allowed
-from dagy.core.common.timestamp import timestamp
 from dagy.core.jobs.index_access import references_of
 from dagy.core.jobs.index_hosts import refused_host
 from dagy.core.jobs.manifests import JobSettings, index_secret, input_config_map, input_files, job_manifest
@@ -38,7 +37,6 @@ from dagy.core.package.decide import (
 )
 from dagy.core.package.observed import IndexAccess, Missing, Record, Resolution
 from dagy.core.package.plan import BuildPlan
-from dagy.core.package.queue import QueueEntry
 from dagy.core.package.reuse import Source
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
@@ -96,7 +94,7 @@ class Performer:
                 return await self._delete(ctx, jobs)
             case ForgetAttempts(jobs):
                 for job in jobs:
-                    await self._store.delete_log(_home(ctx), job.name)
+                    await self._store.delete_log(ctx.home, job.name)
                 return await self._delete(ctx, jobs)
             case _:
                 assert_never(action)
@@ -112,7 +110,7 @@ class Performer:
         if refused:
             ctx.learn(replace(ctx.seen, not_allowed=refused))
             return 0
-        entry = _queue_entry(ctx)
+        entry = ctx.queue_entry
         position = self._limiter.stand_in_line(start.kind, entry)
         if position:
             return position
@@ -150,13 +148,13 @@ class Performer:
         if not request.index_url and self._settings.index.url:
             request = replace(request, index_url=self._settings.index.url)
         if start.resolution:
-            lock = await self._store.lock(_home(ctx), plan.spec_hash)
+            lock = await self._store.lock(ctx.home, plan.spec_hash)
             if lock is None or lock.resolution.lock_hash != start.resolution.lock_hash:
                 return None
             request = replace(
                 request,
                 lock_hash=start.resolution.lock_hash,
-                key_prefix=_home(ctx).folder.text,
+                key_prefix=ctx.home.folder.text,
                 build_token=plan.requested.build or seen.handled.build,
                 attempt=start.attempt,
             )
@@ -208,7 +206,7 @@ class Performer:
             result = result if isinstance(result, Complete) else logs[-1].result
             parts = [(step, log.text) for step, log in zip(STEPS[job.kind], logs, strict=True)]
             text = await asyncio.to_thread(log_text, parts, failure)  # megabytes, if somebody wants it so
-            uri = uri or await self._store.keep_log(_home(ctx), job.name, text)
+            uri = uri or await self._store.keep_log(ctx.home, job.name, text)
         marks = {names.ANNOTATION_LOG_KEPT: uri} if uri else {}
         if failure:
             marks[names.ANNOTATION_FAILURE] = failure.to_annotation()
@@ -250,15 +248,15 @@ class Performer:
             return True
         token = plan.requested.refresh or seen.handled.refresh
         resolution = Resolution(plan.spec_hash, lock.hash, token, lock.warnings)
-        await self._store.keep_lock(_home(ctx), Lock(resolution, lock.text))
-        found = await self._store.record(_home(ctx), plan, lock.hash)
+        await self._store.keep_lock(ctx.home, Lock(resolution, lock.text))
+        found = await self._store.record(ctx.home, plan, lock.hash)
         record, missing = (None, found) if isinstance(found, Missing) else (found, None)
         known = replace(seen, resolution=resolution, record=record, missing=missing)
         ctx.learn(await self._observer.with_sources(plan, known))
         return True
 
     async def _read_record(self, ctx: ReconcileContext, job: JobFact, resolution: Resolution) -> bool:
-        record = await self._store.record(_home(ctx), ctx.plan, resolution.lock_hash)
+        record = await self._store.record(ctx.home, ctx.plan, resolution.lock_hash)
         token = ctx.plan.requested.build or ctx.seen.handled.build
         if not isinstance(record, Record) or (token and record.build_token != token):
             raise StorageError(
@@ -271,7 +269,7 @@ class Performer:
             )
         kept = next((j.log_uri for j in ctx.seen.jobs if j.name == job.name), "")
         image_id = job.pod.image_id if job.pod else ""
-        record = await self._store.finish_record(_home(ctx), record, kept, image_id)
+        record = await self._store.finish_record(ctx.home, record, kept, image_id)
         ctx.learn(replace(ctx.seen, record=record, missing=None))
         return True
 
@@ -282,22 +280,9 @@ class Performer:
             if owned is None or owned.key != NamespacedName(ctx.plan.key.namespace, source.name):
                 continue
             theirs = PackageHome(self._store.location, owned, source.uid)
-            record = await self._store.copy_artifact(_home(ctx), theirs, ctx.plan, resolution, token)
+            record = await self._store.copy_artifact(ctx.home, theirs, ctx.plan, resolution, token)
             if record:
                 ctx.learn(replace(ctx.seen, record=record, missing=None))
                 return True
         ctx.learn(replace(ctx.seen, sources=()))
         return True
-
-
-def _queue_entry(ctx: ReconcileContext) -> QueueEntry:
-    """The package's place in the order of arrival: since status says that it waits, else since now."""
-    same = ctx.status.spec_hash == ctx.plan.spec_hash
-    arrived = (same and ctx.status.build and ctx.status.build.queued_at) or timestamp(ctx.now)
-    return QueueEntry(arrived, ctx.plan.key.namespace, ctx.plan.key.name)
-
-
-def _home(ctx: ReconcileContext) -> PackageHome:
-    """Where the package's objects lie: nothing is done for one that has no slug."""
-    assert ctx.seen.home
-    return ctx.seen.home
