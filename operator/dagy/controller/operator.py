@@ -9,7 +9,7 @@ from typing import Any
 
 from dagy.adapters.kube.api import KubeApi
 from dagy.adapters.settings.operator import Settings
-from dagy.controller.engine.health import Health, serve_health
+from dagy.controller.engine.health import Health
 from dagy.controller.engine.watch import Resource, Watcher
 from dagy.controller.flows.wiring import WORKERS as FLOW_WORKERS
 from dagy.controller.flows.wiring import Flows
@@ -35,8 +35,8 @@ class Operator:
         packages = Packages(api, objects, settings, _now)
         flows = Flows(api, objects, settings, packages.queue.add, _now)
         watchers = _watchers(packages, flows, settings)
-        health = Health((packages.controller, flows.controller), watchers, settings.resync_seconds)
-        runner = await serve_health(settings.health_port, health.unhealthy_reason, health.is_ready)
+        health = Health(packages.controller, watchers, settings.resync_seconds)
+        runner = await health.serve(settings.health_port)
         try:
             async with asyncio.TaskGroup() as group:
                 packages.controller.start(group, settings.workers, settings.namespaces, settings.resync_seconds)

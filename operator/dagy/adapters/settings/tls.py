@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ from typing_extensions import override
 
 from dagy.adapters.settings.environment import EnvironmentSettings, listed
 from dagy.model import constants as names
+from dagy_builder.trust import ADDED_NAME
 
 
 class TlsSettings(EnvironmentSettings):
@@ -71,3 +74,10 @@ class ApiTlsSettings(TlsSettings):
         url = self.api_public_url.rstrip("/") or None
         direct = url is not None and urlsplit(url).hostname in {host.lower() for host in self.hosts}
         return {names.API_URL_KEY: url if direct else None, names.API_PROXIED_URL_KEY: None if direct else url}
+
+
+def added_authorities() -> str | None:
+    """The authorities (PEM) that the administrator adds in ConfigMap dagy-ca-bundle, where there are any."""
+    folder = os.environ.get("DAGY_CA_DIRECTORY")
+    file = Path(folder, ADDED_NAME) if folder else None
+    return file.read_text() if file and file.is_file() else None

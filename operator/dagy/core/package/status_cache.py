@@ -1,6 +1,6 @@
 """What status remembers, so that the cluster and S3 need not be asked again. Pure.
 
-Each function answers "unknown" (None, or a `Look.ASK`) where status does not speak of the present spec: then the
+Each function answers "unknown" (None, or a `Look.UNKNOWN`) where status does not speak of the present spec: then the
 controller asks S3, which is where the truth lies.
 """
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
-from dagy.adapters.authorities import added_authorities
 from dagy.adapters.kube.api import custom_path
 from dagy.adapters.kube.reviews import PodIdentity
+from dagy.adapters.settings.tls import added_authorities
 from dagy.core.attach.pin import AttachRequest, PackageRef, Refusal
 from dagy.core.common.keys import FlowHome, ObjectKey
 from dagy.core.common.timestamp import timestamp
