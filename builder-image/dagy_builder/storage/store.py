@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -47,8 +47,8 @@ class ObjectInfo:
 
     size: int
     metadata: Mapping[str, str]
-    etag: str = ""
-    """What changes with the object's bytes."""
+    etag: str = field(default="", compare=False)
+    """What changes with the object's bytes, and with how they were written: a copy's is another one."""
 
     @property
     def sha256(self) -> str | None:
