@@ -115,8 +115,8 @@ class ArtifactStore:
         kept = _record(found[0], home) if found else None
         if found is None or kept is None or kept.artifact.uri != artifact.uri:
             return record  # a later build's by now
-        told = {**json.loads(found[0]), **artifact.to_json(), **({"imageId": image_id} if image_id else {})}
-        data = json.dumps(told, indent=1).encode()
+        fields = {**json.loads(found[0]), **artifact.to_json(), **({"imageId": image_id} if image_id else {})}
+        data = json.dumps(fields, indent=1).encode()
         done = await asyncio.to_thread(self._objects.replace, key.text, data, "application/json", found[1])
         return replace(record, artifact=artifact) if done else record
 
@@ -126,8 +126,8 @@ class ArtifactStore:
         """Copy the source's artifact of that lock and what lies beside it; None when it is not there (any more)."""
         build = replace(plan.request(), lock_hash=resolution.lock_hash)
         origin = {"namespace": source.owned.key.namespace, "name": source.owned.key.name, "slug": source.slug}
-        told = {"slug": home.slug, "buildToken": build_token, "reusedFrom": origin}
-        return _record(await asyncio.to_thread(copy_build, self._objects, source, home, build, told), home)
+        fields = {"slug": home.slug, "buildToken": build_token, "reusedFrom": origin}
+        return _record(await asyncio.to_thread(copy_build, self._objects, source, home, build, fields), home)
 
     async def delete_artifact(self, home: PackageHome, artifact: Artifact) -> None:
         """Delete one artifact's ZIP and what lies beside it; the record as well, unless a later build has taken it."""

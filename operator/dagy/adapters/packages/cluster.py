@@ -75,21 +75,21 @@ class Cluster:
 
         One that has lost labels gets them back: by its labels it is found.
         """
-        wanted, path = job["metadata"], namespaced("jobs", self._builds, job["metadata"]["name"])
+        desired, path = job["metadata"], namespaced("jobs", self._builds, job["metadata"]["name"])
         found = await self._api.create(namespaced("jobs", self._builds), job) or await self._api.get(path)
         if found is None:  # deleted between the two requests
-            raise KubeError(409, "Conflict", f"Job {wanted['name']} was there, and is gone")
+            raise KubeError(409, "Conflict", f"Job {desired['name']} was there, and is gone")
         has = found["metadata"]
         labels, owner = has.get("labels") or {}, (has.get("annotations") or {}).get(names.ANNOTATION_PACKAGE)
-        if wanted["labels"].items() <= labels.items():
+        if desired["labels"].items() <= labels.items():
             return found
-        others = labels.get(names.LABEL_PACKAGE_UID) not in (None, wanted["labels"][names.LABEL_PACKAGE_UID])
-        if others or owner != wanted["annotations"][names.ANNOTATION_PACKAGE]:
+        others = labels.get(names.LABEL_PACKAGE_UID) not in (None, desired["labels"][names.LABEL_PACKAGE_UID])
+        if others or owner != desired["annotations"][names.ANNOTATION_PACKAGE]:
             there = (
-                f"Job {self._builds}/{wanted['name']} exists, and its labels and annotations are another's. Delete it."
+                f"Job {self._builds}/{desired['name']} exists, and its labels and annotations are another's. Delete it."
             )
             raise KubeError(409, "AlreadyExists", there)
-        return await self._api.merge(path, {"metadata": {"labels": wanted["labels"], "uid": has["uid"]}})
+        return await self._api.merge(path, {"metadata": {"labels": desired["labels"], "uid": has["uid"]}})
 
     async def create_config_map(self, config_map: Json) -> None:
         """Create it unless it exists; its name says what it holds."""

@@ -18,11 +18,11 @@ _COPY = 0
 
 
 def copy_build(
-    objects: ObjectStore, theirs: PackageHome, ours: PackageHome, build: Build, told: Mapping[str, Any]
+    objects: ObjectStore, theirs: PackageHome, ours: PackageHome, build: Build, fields: Mapping[str, Any]
 ) -> bytes | None:
     """Copy another package's build; its new record, or None when the source is not whole (any more).
 
-    `told` replaces what the record says of its package; it holds the "buildToken". As in a build, whoever finds the
+    `fields` replaces what the record says of its package; it holds the "buildToken". As in a build, whoever finds the
     record finds the whole artifact. What package code had a part in is not copied: each package answers for its own.
     Raises StorageError.
     """
@@ -30,7 +30,7 @@ def copy_build(
         data = objects.get(names.record)
         kept = json.loads(data) if data else {}
         if kept.get("lockHash") == build.lock_hash and kept.get("sourceDistributions") == SourceDistributions.FORBID:
-            return _copy(objects, theirs, names.record, ours, {**kept, **told})
+            return _copy(objects, theirs, names.record, ours, {**kept, **fields})
     return None
 
 
@@ -63,18 +63,18 @@ def _take_over_build(objects: ObjectStore, theirs: PackageHome, record: ObjectKe
 
 
 def _copy(
-    objects: ObjectStore, theirs: PackageHome, record_key: str, ours: PackageHome, told: Mapping[str, Any]
+    objects: ObjectStore, theirs: PackageHome, record_key: str, ours: PackageHome, fields: Mapping[str, Any]
 ) -> bytes | None:
-    artifact = Artifact.from_json(told)
+    artifact = Artifact.from_json(fields)
     new = ours.builds(artifact)[0]
-    zip_uri = uri(objects.bucket, new.artifact(told["buildToken"], _COPY))
+    zip_uri = uri(objects.bucket, new.artifact(fields["buildToken"], _COPY))
     copy = relocated(
         artifact, zip_uri, old_record=uri(objects.bucket, record_key), new_record=uri(objects.bucket, new.record)
     )
     # Whatever the record says: only what is that package's is read.
     if copy is None or not theirs.owns(artifact.to_json()) or not _copy_family(objects, artifact, copy):
         return None
-    record = json.dumps({**told, **copy.to_json()}, indent=1).encode()
+    record = json.dumps({**fields, **copy.to_json()}, indent=1).encode()
     if objects.replace(new.record, record, "application/json", None):
         return record
     return objects.get(new.record)  # another operator made the same copy meanwhile
@@ -88,10 +88,10 @@ def _copy_family(objects: ObjectStore, artifact: Artifact, copy: Artifact) -> bo
     named = {key_of(value) for name, value in artifact.to_json().items() if name.lower().endswith("uri")}
     if not {key for key in named if key.startswith(old)} <= set(found):
         return False
-    if all(objects.copy(key, copied) for key, copied in found.items()):
-        told, wanted = objects.head(target), objects.head(source)
-        if told and told == wanted and told.size == artifact.size_bytes:
+    if all(objects.copy(key, new_key) for key, new_key in found.items()):
+        copied, original = objects.head(target), objects.head(source)
+        if copied and copied == original and copied.size == artifact.size_bytes:
             return True
-    for copied in found.values():
-        objects.delete(copied)
+    for key in found.values():
+        objects.delete(key)
     return False

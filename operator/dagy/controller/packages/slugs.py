@@ -33,10 +33,10 @@ class Slugs:
         slug is never used. Raises KubeError and StorageError.
         """
         key, namespace_uid = _key(package), await self._namespace_uid(package)
-        wanted, *others = _hints(package)
-        claim = await self._present(key, namespace_uid, [wanted, *others])
-        if claim is None or (wanted and claim.slug != wanted):
-            made = await self._made(package, key, namespace_uid, wanted)
+        requested, *others = _hints(package)
+        claim = await self._present(key, namespace_uid, [requested, *others])
+        if claim is None or (requested and claim.slug != requested):
+            made = await self._made(package, key, namespace_uid, requested)
             if isinstance(made, Failure):
                 return made
             claim = made
@@ -68,16 +68,16 @@ class Slugs:
         return chosen(await self._claims.of(key), key, namespace_uid, hints)
 
     async def _made(
-        self, package: Mapping[str, Any], key: NamespacedName, namespace_uid: str, wanted: str
+        self, package: Mapping[str, Any], key: NamespacedName, namespace_uid: str, requested: str
     ) -> Claim | Failure:
-        if not wanted:
+        if not requested:
             again = await self._lost(package, key, namespace_uid)
             if again:
                 return again
         if await self._claims.count(key.namespace) >= self._limit:
             return _too_many(key.namespace, self._limit)
-        if wanted:
-            return await self._claims.create(wanted, key, namespace_uid) or _taken(wanted)
+        if requested:
+            return await self._claims.create(requested, key, namespace_uid) or _taken(requested)
         claim = None
         while claim is None:
             if await self._claims.create(new_slug(), key, namespace_uid):
