@@ -11,7 +11,6 @@ from dagy.adapters.kube.api import KubeApi
 from dagy.adapters.settings.operator import Settings
 from dagy.controller.engine.health import Health
 from dagy.controller.engine.watch import Resource, Watcher
-from dagy.controller.flows.wiring import WORKERS as FLOW_WORKERS
 from dagy.controller.flows.wiring import Flows
 from dagy.controller.packages.wiring import Packages
 from dagy.model import constants as names
@@ -39,9 +38,8 @@ class Operator:
         runner = await health.serve(settings.health_port)
         try:
             async with asyncio.TaskGroup() as group:
-                packages.controller.start(group, settings.workers, settings.namespaces, settings.resync_seconds)
-                packages.start(group, settings.resync_seconds)
-                flows.controller.start(group, FLOW_WORKERS, settings.namespaces, settings.resync_seconds)
+                packages.start(group)
+                flows.start(group)
                 for watcher in watchers:
                     watcher.start()
         finally:
@@ -55,7 +53,7 @@ class Operator:
 def _watchers(packages: Packages, flows: Flows, settings: Settings) -> list[Watcher]:
     def package_changed(package: Mapping[str, Any], _deleted: bool) -> None:
         flows.package_changed(package)
-        packages.package_changed(package)
+        packages.controller.changed(package)
 
     kinds = {Resource(names.GROUP, names.DEPPACKAGE_PLURAL, names.VERSION): package_changed, **flows.handlers()}
     return [

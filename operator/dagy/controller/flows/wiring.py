@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 
-WORKERS = 4  # a pass is some reads; the work is done by runs
+_WORKERS = 4  # a pass is some reads; the work is done by runs
 
 
 class Flows:
@@ -35,13 +36,17 @@ class Flows:
         wake_package: Callable[[NamespacedName], None],
         clock: Callable[[], datetime],
     ) -> None:
-        location = settings.location
+        self._settings, location = settings, settings.location
         cluster, store = FlowCluster(api, settings.namespaces), FlowStore(objects, location)
         observer = FlowObserver(cluster, store, AttachLookup(api, location, objects))
         cleaner = FlowCleaner(cluster, store, wake_package)
         self._queue: WorkQueue[NamespacedName] = WorkQueue()
         self.reconciler = FlowReconciler(cluster, observer, cleaner, settings.flow_settings())
         self.controller = Controller("flow deployments", cluster.deployments, self.reconciler, self._queue, clock=clock)
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Begin to work in the task group, until that is cancelled."""
+        self.controller.start(group, _WORKERS, self._settings.namespaces, self._settings.resync_seconds)
 
     def handlers(self) -> Mapping[Resource, OnChange]:
         """Changes of deployments, of their CronJobs and of their runs."""

@@ -31,10 +31,11 @@ class Packages:
     """The controller of DepPackages, what it hears of, and what is done beside it."""
 
     def __init__(self, api: KubeApi, objects: ObjectStore, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._settings, self._clock = settings, clock
         self.queue: WorkQueue[NamespacedName] = WorkQueue()
         self._follower = OutcomeFollower(api, settings.build_namespace, self.queue.add)
         self._cluster = Cluster(api, settings.build_namespace, self._follower.reported, settings.namespaces)
-        self._store, self._clock = ArtifactStore(objects, settings.location), clock
+        self._store = ArtifactStore(objects, settings.location)
         self._limiter = ConcurrencyLimiter(self._cluster, settings.limits(), self.queue.add)
         self._checks = ArtifactChecks(self._store, self.queue.add)
         slugs = Slugs(self._cluster.claims, self._store, settings.slugs_per_namespace)
@@ -50,19 +51,17 @@ class Packages:
             "packages", self._cluster.packages, reconciler, self.queue, clock=clock, before_resync=self._before_resync
         )
 
-    def start(self, group: asyncio.TaskGroup, sweep_seconds: float) -> None:
-        """Begin what is done beside the controller's passes, until the task group is cancelled."""
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Begin to work in the task group, until that is cancelled."""
+        settings = self._settings
+        self.controller.start(group, settings.workers, settings.namespaces, settings.resync_seconds)
         group.create_task(self._open())
-        group.create_task(self._sweep(sweep_seconds))
+        group.create_task(self._sweep())
         group.create_task(self._checks.run())
 
     def stop(self) -> None:
         """Follow no log any more."""
         self._follower.stop()
-
-    def package_changed(self, package: Mapping[str, Any]) -> None:
-        """Look at the package."""
-        self.controller.changed(package)
 
     def job_handlers(self) -> Mapping[Resource, OnChange]:
         """Changes of Jobs and of their pods, in the build namespace."""
@@ -70,21 +69,18 @@ class Packages:
         def job_changed(obj: Mapping[str, Any], deleted: bool) -> None:
             key = ((obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_PACKAGE) or "").split("/")
             if len(key) == 2:
+                # A pod has, or what changed is gone: its slot is free.
                 ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-                self._job_changed(NamespacedName(*key), obj, ended)
+                self.queue.add(NamespacedName(*key))
+                self._follower.on_pod_changed(NamespacedName(*key), obj, ended)
+                if ended:
+                    self._limiter.wake()
 
         selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
         return {
             Resource("batch", "jobs", label_selector=selector): job_changed,
             Resource("", "pods", label_selector=selector): job_changed,
         }
-
-    def _job_changed(self, key: NamespacedName, obj: Mapping[str, Any], ended: bool) -> None:
-        """`ended`: it is a pod that has, or it is gone, so that its slot is free."""
-        self.queue.add(key)
-        self._follower.on_pod_changed(key, obj, ended)
-        if ended:
-            self._limiter.wake()
 
     async def _before_resync(self) -> None:
         remembered = self._follower.known()
@@ -95,11 +91,11 @@ class Packages:
         await self.controller.synced.wait()  # the order of arrival is known now
         self._limiter.open()
 
-    async def _sweep(self, seconds: float) -> None:
+    async def _sweep(self) -> None:
         """Look for what was uploaded after its package's deletion, at intervals."""
         while True:
             try:
                 await self._store.sweep(self._clock())
             except StorageError as error:
                 log.warning("Looking for late uploads failed; trying again: %s", error)
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(self._settings.resync_seconds)
