@@ -109,12 +109,12 @@ class Search:
 
     def failure(self, output: str) -> StepError:
         """The failure with all problems."""
-        left, said, raw = list(self.requirements), output, [output]
+        left, answer, raw = list(self.requirements), output, [output]
         found: list[_Found] = []
         for round_ in range(_MAX_ROUNDS):
-            if failure := _not_about_requirements(said, left, any_found=bool(found)):
+            if failure := _not_about_requirements(answer, left, any_found=bool(found)):
                 return failure
-            found.append(self._diagnose(said, left))
+            found.append(self._diagnose(answer, left))
             culprits = found[-1].culprits
             left = [requirement for requirement in left if requirement not in culprits]
             if round_ == 1:
@@ -125,7 +125,7 @@ class Search:
             again = self.resolver.failure_without(left, self.deadline) if left and culprits else None
             if again is None:
                 break
-            said = again
+            answer = again
             raw.append(again)
         hidden = self._hidden(found, left, raw)
         all_found = time.monotonic() < self.deadline and round_ < _MAX_ROUNDS - 1  # what helps is looked for afterwards
@@ -147,10 +147,10 @@ class Search:
         sources = self.resolver.builds_sources
         if match_files(files, asked.requirement.specifier, self.target, sources=sources).unavailable is None:
             return None
-        said = self.resolver.failure_without([asked], self.deadline)
-        if said is None or _not_about_requirements(said, [asked], any_found=True):
+        answer = self.resolver.failure_without([asked], self.deadline)
+        if answer is None or _not_about_requirements(answer, [asked], any_found=True):
             return None
-        return self._diagnose(said, [asked]), said
+        return self._diagnose(answer, [asked]), answer
 
     def _hidden(self, found: Sequence[_Found], left: Sequence[ParsedRequirement], raw: list[str]) -> list[_Found]:
         """What else is wrong with requirements that were left out together, because they exclude each other.
@@ -163,35 +163,35 @@ class Search:
         kept = list(left)
         for culprit in (asked for one in found if len(one.culprits) > 1 for asked in one.culprits):
             rest = list(kept)
-            said = self.resolver.failure_without([*rest, culprit], self.deadline)
-            if said is None:
+            answer = self.resolver.failure_without([*rest, culprit], self.deadline)
+            if answer is None:
                 kept.append(culprit)
-            while said and not _not_about_requirements(said, rest, any_found=False):
-                judged = self._diagnose(said, [*rest, culprit])
-                names = frozenset(asked.text for asked in judged.culprits)
+            while answer and not _not_about_requirements(answer, rest, any_found=False):
+                other = self._diagnose(answer, [*rest, culprit])
+                names = frozenset(asked.text for asked in other.culprits)
                 if names and names not in known:
                     known.add(names)
-                    hidden.append(judged)
-                    raw.append(said)
-                fewer = [asked for asked in rest if asked not in judged.culprits]
+                    hidden.append(other)
+                    raw.append(answer)
+                fewer = [asked for asked in rest if asked not in other.culprits]
                 if len(fewer) == len(rest) or len(hidden) >= _MAX_ROUNDS:
                     break
                 rest = fewer
-                said = self.resolver.failure_without([*rest, culprit], self.deadline)
+                answer = self.resolver.failure_without([*rest, culprit], self.deadline)
         return hidden
 
-    def _diagnose(self, said: str, left: Sequence[ParsedRequirement]) -> _Found:
+    def _diagnose(self, answer: str, left: Sequence[ParsedRequirement]) -> _Found:
         """What uv's answer is about, and which requirements to leave out of the next round."""
-        if direct := direct_url_problem(said, left):
+        if direct := direct_url_problem(answer, left):
             reason, problem, culprit = direct
             return _Found(reason, problem, [culprit])
-        if build := failed_build(said, left):
+        if build := failed_build(answer, left):
             files = self.resolver.files(build.name, self.deadline) or ()
-            reason, problem = problem_with_build(build, said, files, self.target)
+            reason, problem = problem_with_build(build, answer, files, self.target)
             return _Found(reason, problem, build.roots)
-        possible = diagnoses(read_derivation(said), left) if is_derivation(said) else []
+        possible = diagnoses(read_derivation(answer), left) if is_derivation(answer) else []
         if not possible:
-            return _Found(Reason.RESOLUTION_FAILED, _unexplained(said))
+            return _Found(Reason.RESOLUTION_FAILED, _unexplained(answer))
         diagnosis = self._confirmed_by_index(possible)
         listed: list[str] = []
         if diagnosis.reason is Reason.PACKAGE_NOT_FOUND and diagnosis.is_direct:
@@ -233,11 +233,11 @@ class Search:
         return with_tested_alternative(found.problem, helping, found.besides)
 
 
-def _not_about_requirements(said: str, left: Sequence[ParsedRequirement], *, any_found: bool) -> StepError | None:
+def _not_about_requirements(answer: str, left: Sequence[ParsedRequirement], *, any_found: bool) -> StepError | None:
     """An index that is away or shut makes everything else a guess; later it only ends the search."""
-    if direct_url_problem(said, left) or failed_build(said, left):
+    if direct_url_problem(answer, left) or failed_build(answer, left):
         return None
-    failure = environment_failure(said)
+    failure = environment_failure(answer)
     return failure if failure and (not any_found or failure.reason is Reason.INDEX_UNREACHABLE) else None
 
 

@@ -47,7 +47,7 @@ def install(request: BuildRequest, lock_text: str, tree: Path, uv: Uv, log: Log)
         if answer.code == 0:
             answer = _settle_overlaps(request, tree, file, lambda: run("--reinstall"), log) or answer
     if answer.code != 0:
-        raise _why_not(answer.output, request, target)
+        raise _explained(answer.output, request, target)
     return lock
 
 
@@ -73,7 +73,7 @@ def _records(tree: Path) -> Iterator[tuple[str, bytes]]:
             yield str(path.relative_to(tree)), path.read_bytes()
 
 
-def _why_not(output: str, request: BuildRequest, target: Target) -> StepError:
+def _explained(output: str, request: BuildRequest, target: Target) -> StepError:
     """The failure; that of a build comes first, because its output may hold any words."""
     if build := failed_build(output, parse_requirements(request.requirements)):
         _, problem = problem_with_build(build, output, (), target)

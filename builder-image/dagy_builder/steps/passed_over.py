@@ -89,8 +89,8 @@ def _warning(
         exact = Requirement(str(asked.requirement))
         exact.specifier = SpecifierSet(f"=={newest}")
         pinned = ParsedRequirement(str(exact), exact)
-        said = resolver.failure_without([pinned], deadline)
-        reason, problem = Search([pinned], resolver, target, deadline).first(said) if said else (None, None)
+        answer = resolver.failure_without([pinned], deadline)
+        reason, problem = Search([pinned], resolver, target, deadline).first(answer) if answer else (None, None)
         if problem and reason in _FOR_WANT_OF_WHEELS:
             return f"{asked.text} gives {chosen.version}{uploaded}, not {newest}: {problem.message}"
     if chosen.version.is_prerelease and not asked.requirement.specifier.prereleases:
