@@ -17,8 +17,10 @@ import pytest
 from dagy.client import ApiError, Client, ConflictError, InvalidError, StoreError
 from dagy.client.files.artifacts import read_artifact
 from dagy.client.files.parts import PartSender, slices
+from dagy.client.http.requests import Call, answer
 from dagy.deploy import upload_artifact_via_api
 from dagy.model.rest.packages import DepPackageBody
+from dagy.model.rest.uploads import UploadResponse
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.api import Api, unique
 from tests.fakes.operator import PlayedOperator
@@ -154,16 +156,16 @@ def store() -> Iterator[httpx.Client]:
 def test_a_url_that_has_expired_is_replaced_once(
     environment: None, store: httpx.Client, tmp_path: Path, served: Api
 ) -> None:
-    from dagy.client import upload_operations
-    from dagy.model.rest.uploads import UploadStart
-
     path = artifact(tmp_path / "a.zip")
     local = read_artifact(path)
-    start = UploadStart(
-        namespace="team-a", deployment_name=unique("d"), size_bytes=local.size_bytes, sha256=local.sha256
-    )
+    start = {
+        "namespace": "team-a",
+        "deployment_name": unique("d"),
+        "size_bytes": local.size_bytes,
+        "sha256": local.sha256,
+    }
     with Client() as client:
-        started = client._session.send(upload_operations.start(start))
+        started = client._session.send(Call("POST", "/uploads", answer(UploadResponse), body=start))
     good = started.parts[0].url
     bad = good.replace("X-Amz-Signature=", "X-Amz-Signature=0")
     cut, asked = slices(local.size_bytes, started.part_size), []

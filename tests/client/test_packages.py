@@ -1,16 +1,15 @@
-"""Packages through the clients, over HTTP with a user's token."""
+"""Packages through the client, over HTTP with a user's token."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dagy.client import (
-    AsyncClient,
     ChangedError,
     Client,
     ConflictError,
@@ -20,11 +19,9 @@ from dagy.client import (
     UnauthorizedError,
     UnreachableError,
 )
-from dagy.client.async_deployments import AsyncDeployments
-from dagy.client.async_packages import AsyncPackages
-from dagy.client.deployments import Deployments
 from dagy.client.http import retry
-from dagy.client.packages import Packages
+from dagy.client.http.requests import Call
+from dagy.client.http.session import Session
 from dagy.model.rest.packages import DepPackageBody, DepPackageCreate, ParseRequest, Resolution
 from tests.cluster.doctor import free_port
 from tests.fakes.api import Api, unique
@@ -60,6 +57,7 @@ def test_a_package_from_its_creation_to_its_end(client: Client, played: PlayedOp
 
     asked = client.packages.build(slug)
     assert played.get("team-a", name)["metadata"]["annotations"]["dagy.io/build"] == asked.token
+    assert client.packages.refresh(slug).token
     with pytest.raises(NotSettledError, match=f"Package team-a/{name} is COMPLETED after 0 s"):
         client.packages.wait(slug, timeout=0)
     client.packages.delete(slug)
@@ -82,12 +80,12 @@ def test_lists_are_fetched_page_by_page(client: Client, monkeypatch: pytest.Monk
     prefix = unique()
     for number in range(5):
         client.packages.create(new(f"{prefix}-{number}"))
-    from dagy.client import package_operations
+    send = Session.send
 
-    whole = package_operations.page
-    monkeypatch.setattr(
-        package_operations, "page", lambda ns, cursor, filters: whole(ns, cursor, {**filters, "limit": 2})
-    )
+    def two_at_a_time(session: Session, call: Call[Any]) -> Any:
+        return send(session, replace(call, query={**call.query, "limit": "2"}))
+
+    monkeypatch.setattr(Session, "send", two_at_a_time)
     found = [one.name for one in client.packages.list("team-a", search=prefix)]
     assert found == [f"{prefix}-{number}" for number in range(5)]
 
@@ -119,29 +117,3 @@ def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with Client(url, token="t") as client, pytest.raises(UnreachableError, match=f"API at {url}.* cannot be reached"):
         client.packages.get("ml")
-
-
-def test_asynchronously(served: Api, played: PlayedOperator) -> None:
-    async def story() -> None:
-        name = unique()
-        token = served.users.token("dora")
-        async with AsyncClient(served.url, token=token, namespace="team-a") as client:
-            await client.packages.create(new(name))
-            slug = await asyncio.to_thread(played.completes, "team-a", name)
-            assert (await client.packages.wait(name, timeout=10)).slug == slug
-            assert [one.name async for one in client.packages.list("team-a", search=slug)] == [name]
-            assert (await client.packages.refresh(slug)).token
-            await client.packages.delete(slug)
-            with pytest.raises(NotFoundError):
-                await client.packages.get(name)
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize(("one", "other"), [(Packages, AsyncPackages), (Deployments, AsyncDeployments)])
-def test_both_clients_can_do_the_same(one: type, other: type) -> None:
-    def methods(cls: type) -> dict[str, list[str]]:
-        found = inspect.getmembers(cls, inspect.isfunction)
-        return {name: list(inspect.signature(method).parameters) for name, method in found}
-
-    assert methods(one) == methods(other)

@@ -20,7 +20,8 @@ from dagy.client.http.errors import ArtifactError, InvalidError, SetupError, api
 from dagy.client.http.kubeconfig import context_namespace, kubeconfig_token
 from dagy.client.http.tokens import FreshToken, token_source
 from dagy.client.http.transport import setup
-from dagy.client.references import BadReferenceError, ObjectKey, object_key, package_reference
+from dagy.client.references import BadReferenceError, object_key, package_reference
+from dagy.model.base import NamespacedName
 
 NOWHERE = Path("/nonexistent/token")
 
@@ -29,13 +30,13 @@ NOWHERE = Path("/nonexistent/token")
     ("text", "slug", "key"),
     [
         ("A1B2C3D4", "A1B2C3D4", None),
-        ("ml-pipeline", None, ObjectKey("team-a", "ml-pipeline")),
-        ("team-b/ml.v2", None, ObjectKey("team-b", "ml.v2")),
-        ("a1b2c3d4", None, ObjectKey("team-a", "a1b2c3d4")),
-        ("12345678", "12345678", ObjectKey("team-a", "12345678")),
+        ("ml-pipeline", None, NamespacedName("team-a", "ml-pipeline")),
+        ("team-b/ml.v2", None, NamespacedName("team-b", "ml.v2")),
+        ("a1b2c3d4", None, NamespacedName("team-a", "a1b2c3d4")),
+        ("12345678", "12345678", NamespacedName("team-a", "12345678")),
     ],
 )
-def test_references(text: str, slug: str | None, key: ObjectKey | None) -> None:
+def test_references(text: str, slug: str | None, key: NamespacedName | None) -> None:
     found = package_reference(text, "team-a")
     assert (found.slug, found.key) == (slug, key)
 

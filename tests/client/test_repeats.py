@@ -1,8 +1,7 @@
-"""What is sent again, what is not, and what is said then; alike in both clients."""
+"""What is sent again, what is not, and what is said then."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import ssl
@@ -12,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dagy.client import ApiError, AsyncClient, Client, NotFoundError, UnreachableError
+from dagy.client import ApiError, Client, NotFoundError, UnreachableError
 from dagy.client.http import retry
 from dagy.model.rest.packages import DepPackageBody
 
@@ -44,23 +43,11 @@ class Server:
         return httpx.Response(answer, text=json.dumps(PACKAGE) if answer < 300 else "")
 
 
-def synchronously(say: Say, act: Act) -> Any:
-    with Client.over(httpx.MockTransport(say), namespace="team-a") as client:
+def run(say: Say, act: Act) -> Any:
+    with Client.from_transport(httpx.MockTransport(say), namespace="team-a") as client:
         return act(client)
 
 
-def asynchronously(say: Say, act: Act) -> Any:
-    async def run() -> Any:
-        async with AsyncClient.over(httpx.MockTransport(say), namespace="team-a") as client:
-            return await act(client)
-
-    return asyncio.run(run())
-
-
-both = pytest.mark.parametrize("run", [synchronously, asynchronously])
-
-
-@both
 @pytest.mark.parametrize(
     "act",
     [
@@ -69,7 +56,7 @@ both = pytest.mark.parametrize("run", [synchronously, asynchronously])
     ],
     ids=["PUT", "PATCH"],
 )
-def test_what_depends_on_a_state_is_not_sent_again_when_it_may_have_changed_that_state(run: Any, act: Act) -> None:
+def test_what_depends_on_a_state_is_not_sent_again_when_it_may_have_changed_that_state(act: Act) -> None:
     server = Server(502, 412)
     with pytest.raises(ApiError, match="answered 502"):
         run(server, act)
@@ -80,16 +67,14 @@ def test_what_depends_on_a_state_is_not_sent_again_when_it_may_have_changed_that
     assert len(server.methods) == 1
 
 
-@both
 @pytest.mark.parametrize("first", [503, httpx.ConnectError("refused")], ids=str)
-def test_what_was_not_carried_out_is_sent_again(run: Any, first: int | Exception) -> None:
+def test_what_was_not_carried_out_is_sent_again(first: int | Exception) -> None:
     server = Server(first, 200)
     run(server, lambda client: client.packages.save("ml", BODY, etag='"1"'))
     assert server.methods == ["PUT", "PUT"]
 
 
-@both
-def test_what_an_earlier_attempt_has_deleted_is_deleted(run: Any) -> None:
+def test_what_an_earlier_attempt_has_deleted_is_deleted() -> None:
     server = Server(502, 404)
     run(server, lambda client: client.packages.delete("ml"))
     assert server.methods == ["DELETE", "DELETE"]
@@ -99,8 +84,7 @@ def test_what_an_earlier_attempt_has_deleted_is_deleted(run: Any) -> None:
         run(Server(503, 404), lambda client: client.packages.delete("ml"))
 
 
-@both
-def test_where_nobody_listens_for_a_while(run: Any) -> None:
+def test_where_nobody_listens_for_a_while() -> None:
     server = Server(*[httpx.ConnectError("refused")] * (retry.CONNECTION_ATTEMPTS - 1), 200)
     assert run(server, lambda client: client.packages.get("ml")).name == "ml"
     server = Server(httpx.ConnectError("refused"))
@@ -110,15 +94,14 @@ def test_where_nobody_listens_for_a_while(run: Any) -> None:
 
 def test_a_log_is_asked_for_until_somebody_listens() -> None:
     server = Server(httpx.ConnectError("refused"), 503, 200)
-    lines = synchronously(server, lambda client: list(client.packages.logs("ml", follow=True)))
+    lines = run(server, lambda client: list(client.packages.logs("ml", follow=True)))
     assert (server.methods, len(lines)) == (["GET"] * 3, 1)
 
 
-@both
 @pytest.mark.parametrize(
     "cause", [ssl.SSLCertVerificationError("self-signed"), socket.gaierror(-2, "unknown")], ids=str
 )
-def test_what_another_attempt_would_meet_again_is_told_at_once(run: Any, cause: Exception) -> None:
+def test_what_another_attempt_would_meet_again_is_told_at_once(cause: Exception) -> None:
     error = httpx.ConnectError(str(cause))
     error.__cause__ = cause
     server = Server(error)

@@ -1,4 +1,4 @@
-"""DAGY's API for Python: `Client` and `AsyncClient`, and the errors that they raise."""
+"""DAGY's API for Python: `Client`, and the errors that it raises."""
 
 from __future__ import annotations
 
@@ -22,13 +22,11 @@ from dagy.client.http.errors import (
 )
 
 if TYPE_CHECKING:
-    from dagy.client.asynchronous import AsyncClient
-    from dagy.client.sync import Client
+    from dagy.client.client import Client
 
 __all__ = [
     "ApiError",
     "ArtifactError",
-    "AsyncClient",
     "ChangedError",
     "Client",
     "ConflictError",
@@ -46,13 +44,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The clients, with httpx and the models, when they are first asked for: importing this package costs little."""
+    """The client, with httpx and the models, when it is first asked for: importing this package costs little."""
     if name == "Client":
-        from dagy.client.sync import Client
+        from dagy.client.client import Client
 
         return Client
-    if name == "AsyncClient":
-        from dagy.client.asynchronous import AsyncClient
-
-        return AsyncClient
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,14 +1,31 @@
-"""Flow deployments, for synchronous code: `Client.deployments`."""
+"""Flow deployments: `Client.deployments`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
 
-from dagy.client import deployment_operations as operations
-from dagy.client.deployment_operations import Watcher
+from dagy.client.http.errors import NotSettledError
+from dagy.client.http.requests import Call, answer, nothing, path, query
 from dagy.client.http.session import Session
 from dagy.client.references import object_key
-from dagy.model.rest.deployments import DeploymentResponse, RestRevision, RestRun, RunDetail, RunResponse
+from dagy.model.flowstatus import RunPhase
+from dagy.model.rest.deployments import (
+    DeploymentPage,
+    DeploymentResponse,
+    RestRevision,
+    RestRun,
+    RollbackRequest,
+    RunDetail,
+    RunPage,
+    RunResponse,
+)
+
+ROOT = "deployments"
+Watcher = Callable[[DeploymentResponse], None]
+_ENDED = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED})
+_LOOK_AGAIN_SECONDS = 0.5
 
 
 class Deployments:
@@ -21,7 +38,8 @@ class Deployments:
         """All deployments of a namespace, or all that the caller may list, fetched page by page."""
         cursor: str | None = None
         while True:
-            page = self._session.send(operations.page(namespace, cursor))
+            parameters = query(namespace=namespace, cursor=cursor)
+            page = self._session.send(Call("GET", path(ROOT), answer(DeploymentPage), parameters))
             yield from page.items
             cursor = page.next_cursor
             if cursor is None:
@@ -29,40 +47,64 @@ class Deployments:
 
     def get(self, reference: str) -> DeploymentResponse:
         """One deployment."""
-        return self._session.send(operations.get(object_key(reference, self._session.namespace)))
+        return self._session.send(Call("GET", self._path_of(reference), answer(DeploymentResponse)))
 
     def delete(self, reference: str) -> None:
         """Delete a deployment with its runs."""
-        self._session.send(operations.delete(object_key(reference, self._session.namespace)))
+        self._session.send(Call("DELETE", self._path_of(reference), nothing))
 
     def run(self, reference: str) -> RunResponse:
         """Start a run of the present revision."""
-        return self._session.send(operations.run(object_key(reference, self._session.namespace)))
+        token = query(token=secrets.token_hex(8))  # however often it arrives, it is one run
+        return self._session.send(Call("POST", self._path_of(reference, verb="run"), answer(RunResponse), token))
 
     def revision(self, reference: str, revision: int) -> RestRevision:
         """A revision that is kept, with all that it sets for its runs."""
-        return self._session.send(operations.revision(object_key(reference, self._session.namespace), revision))
+        where = self._path_of(reference, "revisions", str(revision))
+        return self._session.send(Call("GET", where, answer(RestRevision)))
 
     def rollback(self, reference: str, revision: int) -> DeploymentResponse:
         """Deploy an earlier revision again, with the artifacts that it had."""
-        return self._session.send(operations.rollback(object_key(reference, self._session.namespace), revision))
+        where, body = self._path_of(reference, verb="rollback"), RollbackRequest(revision=revision).model_dump()
+        return self._session.send(Call("POST", where, answer(DeploymentResponse), body=body))
 
     def wait(self, reference: str, *, timeout: float = 300.0, watcher: Watcher | None = None) -> DeploymentResponse:
-        """Wait until the present version is deployed or refused: see `ready` and `message`. `timeout` in seconds."""
-        key = object_key(reference, self._session.namespace)
-        return self._session.run(operations.wait(key, timeout, watcher))
+        """Wait until the present version is deployed or refused: see `ready` and `message`. `timeout` in seconds.
+
+        `watcher` gets the deployment at each look. NotSettledError when the time is over.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self.get(reference)
+            if watcher:
+                watcher(found)
+            if found.settled:
+                return found
+            if time.monotonic() + _LOOK_AGAIN_SECONDS > deadline:
+                key = object_key(reference, self._session.namespace)
+                raise NotSettledError(
+                    f"Deployment {key} is not ready after {timeout:.0f} s: {found.message or 'no news yet.'} It goes "
+                    f"on by itself; look again with `dagy deployments show {key}`."
+                )
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
     def runs(self, reference: str) -> Sequence[RestRun]:
         """The runs that are kept, the newest first."""
-        return self._session.send(operations.runs(object_key(reference, self._session.namespace))).items
+        return self._session.send(Call("GET", self._path_of(reference, "runs"), answer(RunPage))).items
 
     def run_logs(self, reference: str, job_name: str, *, follow: bool = False) -> Iterator[str]:
         """Lines of a run's log. With `follow` as they come, until the run ends."""
-        key = object_key(reference, self._session.namespace)
-        with self._session.stream(operations.run_log(key, job_name, follow=follow)) as response:
+        where, parameters = self._path_of(reference, "runs", job_name, "logs"), query(follow="true" if follow else None)
+        with self._session.stream(Call("GET", where, bytes, parameters, headers={"Accept": "text/plain"})) as response:
             yield from response.iter_lines()
 
     def wait_for_run(self, reference: str, job_name: str) -> RunDetail:
         """Wait until a run has ended; NotFoundError when it is deleted meanwhile."""
+        call = Call("GET", self._path_of(reference, "runs", job_name), answer(RunDetail))
+        while (found := self._session.send(call)).phase not in _ENDED:
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        return found
+
+    def _path_of(self, reference: str, *more: str, verb: str = "") -> str:
         key = object_key(reference, self._session.namespace)
-        return self._session.run(operations.wait_for_run(key, job_name))
+        return path(ROOT, key.namespace, key.name, *more, verb=verb)

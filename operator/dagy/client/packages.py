@@ -1,25 +1,35 @@
-"""Packages, for synchronous code: `Client.packages`."""
+"""Packages: `Client.packages`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from dagy.client import package_operations as operations
 from dagy.client.files.verified import Progress, VerifiedFile
+from dagy.client.http.errors import ForbiddenError, NotFoundError, NotSettledError
+from dagy.client.http.requests import Call, answer, nothing, path, query
 from dagy.client.http.session import Session
-from dagy.client.package_operations import Verb, Watcher
-from dagy.client.references import ObjectKey
+from dagy.client.references import object_key, package_reference
+from dagy.model.base import NamespacedName
 from dagy.model.rest.packages import (
     DepPackageBody,
     DepPackageCreate,
+    DepPackagePage,
     DepPackageResponse,
     DownloadResponse,
     ParseRequest,
     ParseResponse,
     RequestResponse,
 )
+
+ROOT = "dep-packages"
+Verb = Literal["validate", "build", "refresh", "cancel"]
+Watcher = Callable[[DepPackageResponse], None]
+_LOOK_AGAIN_SECONDS = 1.0
 
 
 class Packages:
@@ -37,10 +47,11 @@ class Packages:
         python_version: str | None = None,
     ) -> Iterator[DepPackageResponse]:
         """All packages of a namespace, or all that the caller may list, fetched page by page."""
-        filters = {"search": search, "phase": phase, "python_version": python_version}
+        filters = query(namespace=namespace, search=search, phase=phase, python_version=python_version)
         cursor: str | None = None
         while True:
-            page = self._session.send(operations.page(namespace, cursor, filters))
+            call = Call("GET", path(ROOT), answer(DepPackagePage), {**filters, **query(cursor=cursor)})
+            page = self._session.send(call)
             yield from page.items
             cursor = page.next_cursor
             if cursor is None:
@@ -48,27 +59,43 @@ class Packages:
 
     def get(self, reference: str) -> DepPackageResponse:
         """One package."""
-        return self._session.run(operations.find(reference, self._session.namespace))
+        meant = package_reference(reference, self._session.namespace)
+        if meant.slug is not None:
+            try:
+                return self._by_slug(meant.slug)
+            except NotFoundError:
+                if meant.key is None:
+                    raise
+        assert meant.key is not None
+        return self._named(meant.key)
 
     def create(self, package: DepPackageCreate) -> DepPackageResponse:
         """A new package; ConflictError when its name is taken."""
-        return self._session.send(operations.create(package))
+        body = package.model_dump(mode="json", exclude_unset=True)
+        # Not repeated: the second attempt would be told that it exists.
+        return self._session.send(Call("POST", path(ROOT), answer(DepPackageResponse), body=body, idempotent=False))
 
     def save(self, name: str, package: DepPackageBody, *, etag: str | None = None) -> DepPackageResponse:
         """Create or replace the package `name` or namespace/name, however often it is repeated.
 
         With the `etag` of what was read before, ChangedError when somebody else changed it since.
         """
-        key = operations.key_of(name, self._session.namespace)
-        return self._session.send(operations.save(key, package, etag))
+        key = object_key(name, self._session.namespace, "ml-pipeline")
+        body = package.model_dump(mode="json", exclude_unset=True, include=set(DepPackageBody.model_fields))
+        call = Call("PUT", _path_of(key), answer(DepPackageResponse), body=body, headers=_if_match(etag))
+        return self._session.send(call)
 
     def change(self, reference: str, fields: Mapping[str, Any], *, etag: str | None = None) -> DepPackageResponse:
-        """Set some fields of a package; None takes a field away."""
-        return self._session.run(operations.change(reference, self._session.namespace, fields, etag))
+        """Set some fields of a package, by a merge patch (RFC 7396); None takes a field away."""
+        headers = {"Content-Type": "application/merge-patch+json", **_if_match(etag)}
+        where = _path_of(self._key(reference))
+        return self._session.send(Call("PATCH", where, answer(DepPackageResponse), body=dict(fields), headers=headers))
 
-    def delete(self, reference: str) -> ObjectKey:
+    def delete(self, reference: str) -> NamespacedName:
         """Delete a package; its ZIP in S3 goes or stays as its deletion policy says."""
-        return self._session.run(operations.delete(reference, self._session.namespace))
+        key = self._key(reference)
+        self._session.send(Call("DELETE", _path_of(key), nothing))
+        return key
 
     def validate(self, reference: str) -> RequestResponse:
         """Ask for a validation."""
@@ -91,17 +118,32 @@ class Packages:
 
         `watcher` gets the package at each look. NotSettledError when the time is over.
         """
-        return self._session.run(operations.wait(reference, self._session.namespace, timeout, watcher))
+        key = self._key(reference)
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self._named(key)
+            if watcher:
+                watcher(found)
+            if found.settled and found.slug:
+                return found
+            if time.monotonic() + _LOOK_AGAIN_SECONDS > deadline:
+                raise NotSettledError(
+                    f"Package {key} is {found.build_status} after {timeout:.0f} s: {found.message or 'no news yet.'} "
+                    f"It goes on by itself; wait longer, or look at `dagy packages logs --follow {key}`."
+                )
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
     def logs(self, reference: str, *, step: str | None = None, follow: bool = False) -> Iterator[str]:
         """Lines of the log: of `validate`, of `build`, or of both. With `follow` as they come, until the end."""
-        key = self._session.run(operations.locate(reference, self._session.namespace))
-        with self._session.stream(operations.log_call(key, step, follow=follow)) as response:
+        parameters = query(step=step, follow="true" if follow else None)
+        where, accept = _path_of(self._key(reference), "logs"), {"Accept": "text/plain"}
+        with self._session.stream(Call("GET", where, bytes, parameters, headers=accept, central=True)) as response:
             yield from response.iter_lines()
 
     def download_link(self, reference: str) -> DownloadResponse:
         """A URL of the ZIP that works for a short time and needs no credentials: keep it secret."""
-        return self._session.run(operations.download_link(reference, self._session.namespace))
+        where, parameters = _path_of(self._key(reference), "download"), query(redirect="false")
+        return self._session.send(Call("GET", where, answer(DownloadResponse), parameters, central=True))
 
     def download(self, reference: str, target: str | Path, *, progress: Progress | None = None) -> DownloadResponse:
         """Write the ZIP to `target`, verified by its SHA-256: whole, or not at all."""
@@ -116,7 +158,43 @@ class Packages:
 
     def parse(self, text: ParseRequest) -> ParseResponse:
         """What each line of a requirements.txt means, and the list that results. Changes nothing."""
-        return self._session.send(operations.parse(text))
+        body = text.model_dump(mode="json", exclude_unset=True)
+        return self._session.send(Call("POST", f"/{ROOT}:parse", answer(ParseResponse), body=body))
+
+    def _key(self, reference: str) -> NamespacedName:
+        """Namespace and name; only for a slug the API is asked."""
+        meant = package_reference(reference, self._session.namespace)
+        if meant.slug is None:
+            assert meant.key is not None
+            return meant.key
+        found = self.get(reference)
+        return NamespacedName(found.namespace, found.name)
+
+    def _named(self, key: NamespacedName) -> DepPackageResponse:
+        return self._session.send(Call("GET", _path_of(key), answer(DepPackageResponse)))
+
+    def _by_slug(self, slug: str) -> DepPackageResponse:
+        """The package of a slug, in whichever namespace.
+
+        Whose rights end at a namespace can't find that out alone; the cluster's API can, and shows what they may see.
+        """
+        call = Call("GET", path(ROOT, "by-slug", slug), answer(DepPackageResponse))
+        try:
+            return self._session.send(call)
+        except ForbiddenError:
+            return self._session.send(replace(call, central=True))
 
     def _request(self, reference: str, verb: Verb) -> RequestResponse:
-        return self._session.run(operations.request(reference, self._session.namespace, verb))
+        """Ask the operator. The token makes it repeatable: however often it arrives, it asks once."""
+        token = query(token=secrets.token_hex(8))
+        return self._session.send(
+            Call("POST", _path_of(self._key(reference), verb=verb), answer(RequestResponse), token)
+        )
+
+
+def _path_of(key: NamespacedName, *more: str, verb: str = "") -> str:
+    return path(ROOT, key.namespace, key.name, *more, verb=verb)
+
+
+def _if_match(etag: str | None) -> dict[str, str]:
+    return {"If-Match": etag} if etag else {}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from typing_extensions import override
-
 from dagy.client.http.errors import DagyError
+from dagy.model.base import NamespacedName
 from dagy.model.rest.packages import NAME_PATTERN, NAMESPACE_PATTERN
 from dagy.model.spec import SLUG_PATTERN
 
@@ -19,23 +18,11 @@ class BadReferenceError(DagyError, ValueError):
 
 
 @dataclass(frozen=True)
-class ObjectKey:
-    """Namespace and name."""
-
-    namespace: str
-    name: str
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True)
 class PackageReference:
     """What a text can mean. Eight digits can be both; the slug comes first then."""
 
     slug: str | None
-    key: ObjectKey | None
+    key: NamespacedName | None
 
 
 def package_reference(text: str, namespace: str) -> PackageReference:
@@ -50,7 +37,7 @@ def package_reference(text: str, namespace: str) -> PackageReference:
     return PackageReference(slug, key)
 
 
-def object_key(text: str, namespace: str, example: str = "my-pipeline") -> ObjectKey:
+def object_key(text: str, namespace: str, example: str = "my-pipeline") -> NamespacedName:
     """Read name or namespace/name. Raises BadReferenceError."""
     key = _key(text, namespace)
     if key is None:
@@ -61,9 +48,9 @@ def object_key(text: str, namespace: str, example: str = "my-pipeline") -> Objec
     return key
 
 
-def _key(text: str, namespace: str) -> ObjectKey | None:
+def _key(text: str, namespace: str) -> NamespacedName | None:
     before, slash, after = text.partition("/")
-    key = ObjectKey(before, after) if slash else ObjectKey(namespace, text)
+    key = NamespacedName(before, after) if slash else NamespacedName(namespace, text)
     if len(key.name) > 253 or len(key.namespace) > 63:
         return None
     return key if _NAMESPACE.fullmatch(key.namespace) and _NAME.fullmatch(key.name) else None

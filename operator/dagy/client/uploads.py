@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dagy.client import upload_operations as operations
 from dagy.client.files.artifacts import LocalArtifact
 from dagy.client.files.parts import Meter, PartSender, slices
 from dagy.client.files.upload_state import Hint, Hints
 from dagy.client.files.verified import Progress
 from dagy.client.http.errors import ConflictError, InvalidError, NotFoundError
+from dagy.client.http.requests import Call, answer, nothing, path, query
 from dagy.client.http.session import Session
-from dagy.model.rest.deployments import CompleteUploadRequest, DeploymentResponse
-from dagy.model.rest.uploads import CompletedPart, PartUrlsRequest, UploadStart
+from dagy.model.rest.deployments import CompleteUploadRequest, DeploymentOptions, DeploymentResponse, RestFlowArtifact
+from dagy.model.rest.uploads import CompletedPart, PartUrls, PartUrlsRequest, UploadedParts, UploadResponse, UploadStart
 
+ROOT = "uploads"
 _URLS_AT_ONCE = 500
 
 
@@ -56,13 +57,22 @@ class Uploads:
 
     def complete(self, namespace: str, request: CompleteUploadRequest) -> DeploymentResponse:
         """Deploy what was uploaded; repeated, it changes nothing."""
-        if self._session.is_divided:
-            return self._session.run(operations.assemble_and_deploy(namespace, request))
-        return self._session.send(operations.complete(namespace, request))
+        body, where = request.model_dump(mode="json", exclude_unset=True), query(namespace=namespace)
+        if not self._session.is_divided:
+            call = Call("POST", path(ROOT, "complete"), answer(DeploymentResponse), where, body=body, central=True)
+            return self._session.send(call)
+        # In two steps: the API that has the store assembles, and the caller's own rights deploy.
+        assemble = Call("POST", path(ROOT, "assemble"), answer(RestFlowArtifact), where, body=body, central=True)
+        assembled = self._session.send(assemble)
+        options = request.model_dump(mode="json", exclude_unset=True, include=set(DeploymentOptions.model_fields))
+        wish = {**options, "flow_artifact": assembled.model_dump(mode="json"), "upload_id": request.upload_id}
+        deployment = path("deployments", namespace, request.deployment_name)
+        return self._session.send(Call("PUT", deployment, answer(DeploymentResponse), body=wish))
 
     def abort(self, upload_id: str, artifact_key: str) -> None:
         """Give an upload up; the parts that were sent are deleted."""
-        self._session.send(operations.abort(upload_id, artifact_key))
+        where = query(artifact_key=artifact_key)
+        self._session.send(Call("DELETE", path(ROOT, upload_id), nothing, where, central=True))
 
     def forget(self, artifact: LocalArtifact, deployment_name: str, namespace: str) -> None:
         """Let the next upload of this file begin anew."""
@@ -77,7 +87,9 @@ class Uploads:
         if hint is None:
             return None
         try:
-            found = self._session.send(operations.uploaded(hint.upload_id, hint.artifact_key))
+            where = query(artifact_key=hint.artifact_key)
+            call = Call("GET", path(ROOT, hint.upload_id), answer(UploadedParts), where, central=True)
+            found = self._session.send(call)
         except (NotFoundError, InvalidError, ConflictError):  # the store or the server has forgotten it
             self._hints.forget(*what)
             return None
@@ -96,7 +108,9 @@ class Uploads:
             size_bytes=artifact.size_bytes,
             sha256=artifact.sha256,
         )
-        started = self._session.send(operations.start(upload))
+        # Repeated, it leaves one behind that nobody completes, which the store's lifecycle rule removes.
+        body = upload.model_dump(exclude_none=True)
+        started = self._session.send(Call("POST", path(ROOT), answer(UploadResponse), body=body, central=True))
         hint = Hint(started.upload_id, started.artifact_key, started.part_size)
         self._hints.keep(hint, *what)
         return hint, {}
@@ -108,5 +122,6 @@ class Uploads:
             part_size=hint.part_size,
             part_numbers=list(numbers),
         )
-        found = self._session.send(operations.part_urls(hint.upload_id, wanted))
+        parts = path(ROOT, hint.upload_id, "parts")
+        found = self._session.send(Call("POST", parts, answer(PartUrls), body=wanted.model_dump(), central=True))
         return {part.part_number: part.url for part in found.parts}

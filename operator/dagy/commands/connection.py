@@ -76,7 +76,7 @@ def connected(api: Api) -> Iterator[Client]:
         # With the settings of the store, and what it takes to use it, all is done here.
         has_store = os.environ.get(_STORE_VARIABLE) and find_spec("boto3")
         opening = None if has_store else open_central
-        with Client.over(process.transport, namespace=namespace_of(api), open_central=opening) as client:
+        with Client.from_transport(process.transport, namespace=namespace_of(api), open_central=opening) as client:
             yield client
 
 

@@ -1,13 +1,10 @@
-"""Requests as values: what the synchronous and the asynchronous client share. No I/O.
-
-An operation is a generator that yields calls and pauses and gets the answers; a client drives it.
-"""
+"""Requests as values: what is sent, how its answer is read, and whether it may be sent again. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from dagy.model.rest.base import RestModel
@@ -40,16 +37,6 @@ class Call(Generic[T]):
         What depends on a state (If-Match) may not: if it was carried out, that state is gone.
         """
         return self.idempotent and "If-Match" not in self.headers
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Wait before the next look."""
-
-    seconds: float
-
-
-Operation: TypeAlias = Generator["Call[Any] | Pause", Any, T]
 
 
 def answer(model: type[M]) -> Callable[[bytes], M]:

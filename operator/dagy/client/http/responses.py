@@ -1,4 +1,4 @@
-"""Reading answers and failures alike for both clients. No I/O."""
+"""Answers and failures: what they stand for, and whether another attempt follows. No I/O."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PERMANENT = (ssl.SSLCertVerificationError, socket.gaierror)
 
 @dataclass
 class Attempts:
-    """What has become of a call so far: both clients send it until this says what came of it."""
+    """What has become of a call so far: it is sent until this says what came of it."""
 
     call: Call[Any]
     base_url: str

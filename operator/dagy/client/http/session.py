@@ -1,4 +1,4 @@
-"""Sending calls and driving operations, synchronously."""
+"""Sending calls, again where that helps."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 import httpx
 
 from dagy.client.http import responses as answers
-from dagy.client.http.errors import DagyError
-from dagy.client.http.requests import Call, Operation, Pause
+from dagy.client.http.requests import Call
 from dagy.client.http.transport import request
 
 T = TypeVar("T")
@@ -78,27 +77,6 @@ class Session:
                     return answers.read(call, response, response.content)
                 delay = attempts.after_answer(response)
             time.sleep(delay)
-
-    def run(self, operation: Operation[T]) -> T:
-        """Drive an operation to its result. Raises DagyError."""
-        try:
-            step = next(operation)
-            while True:
-                try:
-                    result = self._step(step)
-                except DagyError as error:
-                    step = operation.throw(error)
-                else:
-                    step = operation.send(result)
-        except StopIteration as ended:
-            value: T = ended.value
-            return value
-
-    def _step(self, step: Call[Any] | Pause) -> Any:
-        if isinstance(step, Call):
-            return self.send(step)
-        time.sleep(step.seconds)
-        return None
 
     @contextmanager
     def stream(self, call: Call[bytes]) -> Iterator[httpx.Response]:

@@ -1,13 +1,12 @@
-"""What both clients set up alike: URL, token, certificates, time-outs, and logs without secrets."""
+"""The way to the API: URL, token, certificates, time-outs, and logs without secrets."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
 import ssl
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -41,7 +40,7 @@ class Setup:
         _redact_signed_urls()
 
     def arguments(self) -> dict[str, Any]:
-        """Of httpx.Client and httpx.AsyncClient."""
+        """Of httpx.Client."""
         headers = {"User-Agent": f"dagy/{version('dagy')}", "Accept": "application/json"}
         return {"base_url": self.url, "auth": self.auth, "timeout": self.timeout, "headers": headers}
 
@@ -101,12 +100,6 @@ class TokenAuth(httpx.Auth):
         request.headers["Authorization"] = f"Bearer {self._source()}"
         yield request
 
-    @override
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        token = await asyncio.to_thread(self._source)  # a credential plugin is a program that may take seconds
-        request.headers["Authorization"] = f"Bearer {token}"
-        yield request
-
 
 def trust(ca_file: str | os.PathLike[str] | None) -> ssl.SSLContext | bool:
     """Which certificates are trusted: httpx's (SSL_CERT_FILE among them), and those in `ca_file`. Raises SetupError."""
@@ -122,9 +115,7 @@ def trust(ca_file: str | os.PathLike[str] | None) -> ssl.SSLContext | bool:
     return context
 
 
-def request(
-    http: httpx.Client | httpx.AsyncClient, call: Call[Any], timeout: httpx.Timeout | None = None
-) -> httpx.Request:
+def request(http: httpx.Client, call: Call[Any], timeout: httpx.Timeout | None = None) -> httpx.Request:
     """A call as httpx sends it."""
     return http.build_request(
         call.method,

@@ -10,13 +10,14 @@ from cyclopts import Parameter
 
 from dagy.client import Client, NotFoundError
 from dagy.client.files.artifacts import LocalArtifact, read_artifact
-from dagy.client.references import ObjectKey, object_key, package_reference
+from dagy.client.references import object_key, package_reference
 from dagy.commands import output, terminal
 from dagy.commands.connection import DONE, UsageError, answered, connected, namespace_of
 from dagy.commands.deployments.commands import settled
 from dagy.commands.deployments.flow_name import flow_name_of
 from dagy.commands.options import DEFAULT, Api, Timeout
 from dagy.deploy import deploy_with
+from dagy.model.base import NamespacedName
 from dagy.model.rest.deployments import DeploymentResponse
 from dagy_builder.platforms import PythonVersion
 
@@ -106,12 +107,12 @@ def deploy(
     return DONE
 
 
-def _sent(client: Client, local: LocalArtifact, key: ObjectKey, options: dict[str, Any]) -> DeploymentResponse:
+def _sent(client: Client, local: LocalArtifact, key: NamespacedName, options: dict[str, Any]) -> DeploymentResponse:
     with output.progress_bar(local.path.name) as progress:
         return deploy_with(client, local, key.name, namespace=key.namespace, progress=progress, **options)
 
 
-def _present(client: Client, key: ObjectKey) -> DeploymentResponse | None:
+def _present(client: Client, key: NamespacedName) -> DeploymentResponse | None:
     try:
         return client.deployments.get(str(key))
     except NotFoundError:

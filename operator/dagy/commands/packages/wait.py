@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from dagy.client import Client
-from dagy.client.package_operations import Watcher
+from dagy.client.packages import Watcher
 from dagy.commands import output, terminal
 from dagy.commands.connection import DONE, FAILED
 from dagy.commands.packages.text import outcome, succeeded

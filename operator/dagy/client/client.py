@@ -1,4 +1,4 @@
-"""The client for synchronous code."""
+"""The client: connections, and what is reached through it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Client:
         )
 
     @classmethod
-    def over(
+    def from_transport(
         cls,
         transport: httpx.BaseTransport,
         *,
