@@ -51,7 +51,7 @@ _MOST_SHADOW_WARNINGS = 5
 
 
 def is_left_out(path: str, python_version: str) -> bool:
-    """Whether a file of the tree does not go into the ZIP for that Python."""
+    """Return whether a file of the tree does not go into the ZIP for that Python."""
     parts = path.split("/")
     if path == ".lock" or "__pycache__" in parts[:-1] or path.endswith((".pyc", ".pyo")):
         return True
@@ -61,24 +61,24 @@ def is_left_out(path: str, python_version: str) -> bool:
 
 
 def is_script(path: str) -> bool:
-    """Whether a file is one that an installer writes for the command line."""
+    """Return whether a file is one that an installer writes for the command line."""
     return path.startswith("bin/")
 
 
 def is_record(path: str) -> bool:
-    """Whether a file is the list of an installed distribution's files (PEP 376)."""
+    """Return whether a file is the list of an installed distribution's files (PEP 376)."""
     folder, _, name = path.partition("/")
     return name == "RECORD" and folder.endswith(".dist-info")
 
 
 def is_metadata(path: str) -> bool:
-    """Whether a file is the description of an installed distribution (core metadata)."""
+    """Return whether a file is the description of an installed distribution (core metadata)."""
     folder, _, name = path.partition("/")
     return name == "METADATA" and folder.endswith(".dist-info")
 
 
 def is_native(path: str, content: bytes) -> bool:
-    """Whether a file is machine code, which can't be loaded out of a ZIP."""
+    """Return whether a file is machine code, which can't be loaded out of a ZIP."""
     return content.startswith(b"\x7fELF") or path.endswith(".so") or ".so." in posixpath.basename(path)
 
 

@@ -47,7 +47,7 @@ class IndexMatch:
     version: str | None = None
     """The newest release that is wanted; the following is about it."""
     only_one: bool = False
-    """Whether no other release is wanted."""
+    """True when no other release is wanted."""
     pythons: str = ""
     """The Python versions that its wheels are for, in words."""
     platforms: str = ""
@@ -57,7 +57,7 @@ class IndexMatch:
     reason: str = ""
     """Why its authors withdrew it."""
     has_source: bool = False
-    """Whether it has a source distribution."""
+    """True when it has a source distribution."""
     works_with: tuple[str, ...] = ()
     """Other Python versions that packages can have, and for which a wanted release has a file that fits."""
     newest: str | None = None
@@ -67,7 +67,7 @@ class IndexMatch:
     count: int = 0
     """How many releases are wanted."""
     when_pinned: bool = False
-    """Whether `version`, which was withdrawn, has a file that fits: it is taken when it is asked for exactly."""
+    """True when `version`, which was withdrawn, has a file that fits: it is taken when it is asked for exactly."""
     only_on: str = ""
     """The platforms that there are wheels for, in words, when no release has anything for Linux, sources included."""
     left_out: tuple[str, ...] = ()
@@ -167,12 +167,12 @@ def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> 
 
 
 def _pins(wanted: SpecifierSet, version: Version) -> bool:
-    """Whether just this version is asked for, which is how one gets a withdrawn release (PEP 592)."""
+    """Return whether just this version is asked for, which is how one gets a withdrawn release (PEP 592)."""
     return any(clause.operator in ("==", "===") and clause.version == str(version) for clause in wanted)
 
 
 def fits(file: IndexFile, target: Target, sources: bool) -> bool:
-    """Whether the file can be installed for the target; `sources`: a source distribution may be."""
+    """Return whether the file can be installed for the target; `sources`: a source distribution may be."""
     if _is_older(target, file.requires_python):
         return False
     return sources if file.tags is None else not file.tags.isdisjoint(target.tag_set)
@@ -194,14 +194,14 @@ def _works_with(live: Sequence[IndexFile], target: Target, sources: bool) -> tup
 
 
 def excludes(requires: SpecifierSet | None, target: Target) -> bool:
-    """Whether no patch release of the target's Python is among those required."""
+    """Return whether no patch release of the target's Python is among those required."""
     return requires is not None and not any(
         requires.contains(f"{target.python_version}.{patch}", prereleases=True) for patch in (0, 99)
     )
 
 
 def _is_older(target: Target, requires: SpecifierSet | None) -> bool:
-    """Whether the target's Python is too old. uv takes no notice of upper bounds of Requires-Python."""
+    """Return whether the target's Python is too old. uv takes no notice of upper bounds of Requires-Python."""
     own = Version(target.python_version)
     return any(
         clause.operator in (">=", ">", "==", "~=")

@@ -77,7 +77,7 @@ class Facts:
 
 
 def is_derivation(output: str) -> bool:
-    """Whether uv's output is about requirements that have no solution."""
+    """Return whether uv's output is about requirements that have no solution."""
     return "No solution found when resolving dependencies" in output
 
 

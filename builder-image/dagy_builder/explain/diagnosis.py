@@ -38,7 +38,7 @@ class Diagnosis:
 
     @property
     def is_direct(self) -> bool:
-        """Whether the obstacle is a requirement of the user and not a dependency of one."""
+        """True when the obstacle is a requirement of the user and not a dependency of one."""
         return any(root.name == self.subject for root in self.roots)
 
     @property

@@ -101,7 +101,7 @@ def minor_range(name: str, version_text: str | None) -> str | None:
 
 
 def is_final(version_text: str | None) -> bool:
-    """Whether it is a version that may be proposed: nobody gets a pre-release who didn't ask for one."""
+    """Return whether it is a version that may be proposed: nobody gets a pre-release who didn't ask for one."""
     try:
         return not Version(version_text or "").is_prerelease
     except InvalidVersion:
@@ -117,7 +117,7 @@ def range_hint(name: str, newest: str | None) -> str | None:
 
 
 def is_downgrade(specifier: SpecifierSet, version_text: str) -> bool:
-    """Whether a version is older than each one that a specifier names as a lower bound or as the only one."""
+    """Return whether a version is older than each one that a specifier names as a lower bound or as the only one."""
     named = [
         Version(clause.version.removesuffix(".*")) for clause in specifier if clause.operator in ("==", ">=", "~=", ">")
     ]

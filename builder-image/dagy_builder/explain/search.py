@@ -43,7 +43,7 @@ class Resolver(Protocol):
 
     @property
     def builds_sources(self) -> bool:
-        """Whether source distributions may be built."""
+        """True when source distributions may be built."""
 
     def failure_without(self, requirements: Sequence[ParsedRequirement], deadline: float) -> str | None:
         """What uv says to these requirements; None when they can be resolved, or in time nothing came out."""
@@ -69,7 +69,7 @@ class _Found:
     problem: Problem
     culprits: Sequence[ParsedRequirement] = ()
     relaxable: bool = False
-    """Whether another version of a culprit may help that nothing was said of yet."""
+    """True when another version of a culprit may help that nothing was said of yet."""
     besides: str = ""
     """Another way out, as an imperative."""
 

@@ -32,7 +32,7 @@ def why_unavailable(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> 
 
 
 def sources_would_help(found: IndexMatch) -> bool:
-    """Whether a build from source is a way out: there is one for this Python, or it is all that there is."""
+    """Return whether a build from source is a way out: there is one for this Python, or it is all that there is."""
     if found.requires_python:
         return False
     no_other = found.unavailable is Unavailability.PLATFORM or not found.newest

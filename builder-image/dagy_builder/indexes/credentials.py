@@ -25,7 +25,7 @@ class Credential:
     password: str = field(repr=False)
 
     def covers(self, url: IndexUrl) -> bool:
-        """Whether they may be sent there: same scheme, host and port, and a path at or below the place's."""
+        """Return whether they may be sent there: same scheme, host and port, and a path at or below the place's."""
         return self.place.contains(url)
 
     @property

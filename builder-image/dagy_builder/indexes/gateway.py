@@ -61,7 +61,7 @@ class Gateway:
         self.failures: list[str] = []
 
     def may_fetch(self, url: IndexUrl) -> bool:
-        """Whether the URL is a page of a configured index, or a file that is known."""
+        """Return whether the URL is a page of a configured index, or a file that is known."""
         return self.is_page(url) or url in self._files or _described_by(url) in self._files
 
     def is_page(self, url: IndexUrl) -> bool:

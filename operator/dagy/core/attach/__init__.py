@@ -1,1 +1,1 @@
-"""Which packages a pod gets, and what is done to it. Pure."""
+"""Attaching packages to pods: choice, checks and changes of the pod. Pure."""

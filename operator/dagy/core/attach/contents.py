@@ -53,7 +53,7 @@ class FileComparison:
         self._differing: list[dict[str, str]] = []
         self._room = _MAX_DIFFERING_BYTES
         self.cut = False
-        """Whether there are more differing paths than are told."""
+        """True when there are more differing paths than are told."""
 
     def add(self, chunks: Iterable[bytes]) -> None:
         """The next package's list, as it is stored: gzip'd lines "<mode> <sha256> <path>". Raises ContentsError."""

@@ -1,4 +1,4 @@
-"""Which packages a pod gets, or why it gets none: the rules for webhook, API and FlowDeployments alike. Pure.
+"""Choice of a pod's packages, or its refusal: the rules for webhook, API and FlowDeployments alike. Pure.
 
 `request_of_pod` or an `AttachRequest` of one's own says what is wanted, `packages` what the cluster knows of the slugs;
 `pin` chooses the artifacts, `conflicts` compares what is in them. `AttachLookup.plan` is the whole.
@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ResolvedPackage:
-    """What the cluster knows of a slug that the pod may use."""
+    """The cluster's record of a slug that the pod may use."""
 
     home: PackageHome
     status: DepPackageStatus
@@ -62,7 +62,7 @@ class ResolvedPackage:
 
     @property
     def label(self) -> str:
-        """How sentences name it."""
+        """Its name in sentences."""
         return f"{self.key} ({self.slug})"
 
 
@@ -85,7 +85,7 @@ class Pinned:
 
     @property
     def label(self) -> str:
-        """How sentences name it."""
+        """Its name in sentences."""
         return f"{self.key} ({self.slug})"
 
     @property
@@ -95,7 +95,7 @@ class Pinned:
 
     @property
     def native(self) -> bool:
-        """Whether it may have modules that run on one architecture only; what is importable as a ZIP has none."""
+        """True when it may have modules that run on one architecture only; what is importable as a ZIP has none."""
         return not self.artifact.zip_importable
 
 
@@ -108,7 +108,7 @@ class Contents:
     files: Mapping[str, str]
     """Path to a hash of its content, at least where another one's differs."""
     cut: bool = False
-    """Whether more paths differ than are told."""
+    """True when more paths differ than are told."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What becomes of a pod that packages are attached to: an init container, a volume, PYTHONPATH. Pure.
+"""Changes to a pod that packages are attached to: an init container, a volume, PYTHONPATH. Pure.
 
 The init container fits restricted pod security whatever user the pod runs as. It sets no user itself, so that a
 cluster that gives each namespace its own range of users can choose one; the image's is 65532.
@@ -47,7 +47,7 @@ _ARCHITECTURE = "kubernetes.io/arch"
 
 @dataclass(frozen=True)
 class InitContainer:
-    """What the administrator decides about every init container."""
+    """The administrator's settings for every init container."""
 
     image: str
     pull_policy: str
@@ -61,7 +61,7 @@ class InitContainer:
 
 
 def is_attached(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod has its init container already."""
+    """Return whether the pod has its init container already."""
     init_containers = (pod.get("spec") or {}).get("initContainers") or ()
     return any(container.get("name") == names.ATTACH_CONTAINER for container in init_containers)
 

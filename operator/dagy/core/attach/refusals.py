@@ -1,4 +1,4 @@
-"""Why packages are not attached: the reasons, and the sentences that pods, deployments, API and CLI all show. Pure."""
+"""Refusals to attach packages: reasons and sentences, the same for pods, deployments, API and CLI. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AttachReason(StrEnum):
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why something is not done: `message` says what, to what, why, and what to do next.
+    """A refusal: `message` says what, to what, why, and what to do next.
 
     `reason` is an AttachReason or a FlowReason. `waiting`: it resolves itself, because a package is under way or a
     service is asked again.
@@ -40,12 +40,12 @@ class Refusal:
 
 
 def invalid_annotation(annotation: str, problem: str, form: str) -> Refusal:
-    """An annotation that can't be read."""
+    """Return the refusal of an annotation that can't be read."""
     return Refusal(AttachReason.INVALID_ANNOTATION, f"Annotation {annotation}: {problem}. {form}")
 
 
 def too_many(count: int) -> Refusal:
-    """More packages than a pod takes."""
+    """Return the refusal of more packages than a pod takes."""
     return Refusal(
         AttachReason.TOO_MANY_PACKAGES,
         f"{count} packages are asked for, and a pod takes at most {names.MAX_ATTACHED_PACKAGES}. Put their "
@@ -80,7 +80,7 @@ def not_completed(package: str, wait: str, phase: str, said: str, *, waiting: bo
 
 
 def artifact_gone(package: str, sha256: str, present: str | None) -> Refusal:
-    """A pinned artifact that is not kept any more."""
+    """Return the refusal of a pinned artifact that is not kept any more."""
     instead = f"; its present one is {present}" if present else ""
     return Refusal(
         AttachReason.ARTIFACT_GONE,
@@ -99,7 +99,7 @@ def artifact_lost(package: str, uri: str, said: str) -> Refusal:
 
 
 def python_differs(package: str, built_for: str, wanted: str, where: str) -> Refusal:
-    """A package for another Python than the pod's. `where` says how the pod's Python is known."""
+    """Return the refusal of a package for another Python than the pod's. `where` says how the pod's Python is known."""
     return Refusal(
         AttachReason.PYTHON_MISMATCH,
         f"Package {package} is for Python {built_for}, but {where} Python {wanted}. Build the package for {wanted}, or "
@@ -108,7 +108,7 @@ def python_differs(package: str, built_for: str, wanted: str, where: str) -> Ref
 
 
 def pythons_disagree(first: str, version: str, second: str, other: str) -> Refusal:
-    """Two packages for different Pythons."""
+    """Return the refusal of two packages for different Pythons."""
     return Refusal(
         AttachReason.PYTHON_MISMATCH,
         f"Package {first} is for Python {version} and {second} for Python {other}; a pod has one Python. Build both "
@@ -117,7 +117,7 @@ def pythons_disagree(first: str, version: str, second: str, other: str) -> Refus
 
 
 def architecture_differs(package: str, built_for: str, wanted: str) -> Refusal:
-    """A package for another CPU than the pod's."""
+    """Return the refusal of a package for another CPU than the pod's."""
     return Refusal(
         AttachReason.ARCHITECTURE_MISMATCH,
         f"Package {package} is for {built_for}, but the pod asks for nodes with {wanted}. Build the package with "
@@ -126,7 +126,7 @@ def architecture_differs(package: str, built_for: str, wanted: str) -> Refusal:
 
 
 def without_glibc(package: str, image: str) -> Refusal:
-    """Native modules for glibc in an image that has musl."""
+    """Return the refusal of native modules for glibc in an image that has musl."""
     return Refusal(
         AttachReason.IMAGE_INCOMPATIBLE,
         f"Package {package} has native modules for glibc, which image {image} (Alpine, musl) can't load. Use a "
@@ -135,7 +135,7 @@ def without_glibc(package: str, image: str) -> Refusal:
 
 
 def versions_conflict(name: str, first: str, version: str, second: str, other: str) -> Refusal:
-    """Two packages with different versions of one distribution."""
+    """Return the refusal of two packages with different versions of one distribution."""
     return Refusal(
         AttachReason.VERSION_CONFLICT,
         f"Package {first} brings {name} {version} and {second} brings {name} {other}; only one can be imported. Make "
@@ -154,7 +154,7 @@ def files_conflict(path: str, more: str, first: str, second: str) -> Refusal:
 
 
 def contents_unknown(package: str, request: str) -> Refusal:
-    """An artifact without the lists that comparing needs."""
+    """Return the refusal of an artifact without the lists that comparing needs."""
     return Refusal(
         AttachReason.CONTENTS_UNKNOWN,
         f"What package {package} contains is not recorded, so it can't be compared with the others. Build it again: "
@@ -163,7 +163,7 @@ def contents_unknown(package: str, request: str) -> Refusal:
 
 
 def contents_unusable(packages: Sequence[str], problem: str) -> Refusal:
-    """Lists that can't be read, or are larger than is compared."""
+    """Return the refusal of lists that can't be read or are too large to compare."""
     return Refusal(
         AttachReason.CONTENTS_UNKNOWN,
         f"The contents of {', '.join(packages)} can't be compared. {problem} Build them again, or leave one out.",
@@ -171,7 +171,7 @@ def contents_unusable(packages: Sequence[str], problem: str) -> Refusal:
 
 
 def path_taken(container: str, mount: str, root: str) -> Refusal:
-    """The pod mounts something where packages go."""
+    """Return the refusal of a pod that mounts something where packages go."""
     return Refusal(
         AttachReason.PATH_TAKEN,
         f"Container {container} mounts a volume at {mount}, and packages are mounted at {root}. Mount the volume "

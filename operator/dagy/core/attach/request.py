@@ -1,4 +1,4 @@
-"""What a pod asks for: its annotations, and what its images and node selectors tell. Pure."""
+"""A pod's request for packages, from its annotations, images and node selectors. Pure."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ class AttachRequest:
     architecture: str | None = None
     flow: Flow | None = None
     in_memory: bool = False
-    """Whether the files are to lie in memory, not on the node's disk."""
+    """True when the files are to lie in memory, not on the node's disk."""
     suppliers: frozenset[str] = frozenset()
     """Other namespaces whose packages are meant as well. Else a slug's first taker could put code into others' pods."""
 
     def accepts(self, wanted: PackageRef, namespace: str) -> bool:
-        """Whether the pod itself says that it takes this package from there: by name, or by the very bytes."""
+        """Return whether the pod itself says that it takes this package from there: by name, or by the very bytes."""
         return namespace == self.namespace or wanted.sha256 is not None or namespace in self.suppliers
 
 
@@ -100,7 +100,7 @@ def suppliers_in(annotations: Mapping[str, Any]) -> frozenset[str] | Refusal:
 
 
 def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Refusal:
-    """The request in a pod's annotations. `namespace`: a pod that is being created may not name its own."""
+    """Return the request in a pod's annotations. `namespace`: a pod that is being created may not name its own."""
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
     spec = pod.get("spec") or {}
     wanted = wanted_packages(annotations.get(names.ATTACH_PACKAGES, ""))

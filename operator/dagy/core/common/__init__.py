@@ -1,1 +1,1 @@
-"""What both kinds share. Pure."""
+"""Code shared by both kinds. Pure."""

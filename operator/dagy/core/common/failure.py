@@ -25,7 +25,7 @@ _NOT_JUDGED = {
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a Job (or a check before it) failed.
+    """The failure of a Job (or of a check before it).
 
     `message` is the one sentence that status, Events, CLI, API and console all show.
     """
@@ -38,12 +38,12 @@ class Failure:
 
     @property
     def retryable(self) -> bool:
-        """Whether another attempt may end well although the package stays as it is."""
+        """True when another attempt may end well although the package stays as it is."""
         return self.fault is not Fault.USER
 
     @property
     def blames_requirements(self) -> bool:
-        """Whether a validation that ends so is INVALID; it is FAILED where the requirements were never judged."""
+        """True when a validation that ends so is INVALID; it is FAILED where the requirements were never judged."""
         return self.fault is Fault.USER and self.reason not in _NOT_JUDGED
 
     def to_annotation(self) -> str:

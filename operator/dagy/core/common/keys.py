@@ -1,4 +1,4 @@
-"""Where objects lie in the bucket, and the one gate through which text becomes a key. Pure.
+"""Keys of objects in the bucket, and the one gate through which text becomes a key. Pure.
 
 What status, labels, annotations, specs, records and logs say is text that others may have written, and the credentials
 with which it is read, signed and deleted reach everybody's objects. So stores take `ObjectKey` and `Prefix`, which only
@@ -62,7 +62,7 @@ class ObjectKey:
 
 @dataclass(frozen=True, order=True)
 class Prefix:
-    """What the keys of some objects begin with, all of which may be deleted."""
+    """A prefix of keys whose objects may all be deleted."""
 
     text: str
     seal: InitVar[_Seal]
@@ -113,7 +113,7 @@ class Location:
 
 @dataclass(frozen=True)
 class PackageHome:
-    """Where one package's objects lie.
+    """Keys of one package's objects.
 
     `folder` is its own. Beside it, right below the slug, lie the objects of versions that made no folders: they are
     read and deleted like its own, and never written.
@@ -188,20 +188,20 @@ class PackageHome:
         return self.key_of(uri_of(self.location.bucket, key))
 
     def owns(self, told: Mapping[str, Any]) -> bool:
-        """Whether every URI in an artifact's JSON is this package's, its ZIP among them."""
+        """Return whether every URI in an artifact's JSON is this package's, its ZIP among them."""
         uris = [value for name, value in told.items() if name.lower().endswith("uri") and value]
         return self.artifact_of(told.get("uri")) is not None and all(self.key_of(str(uri)) for uri in uris)
 
     def is_record(self, key: ObjectKey) -> bool:
-        """Whether the object is the record of a build."""
+        """Return whether the object is the record of a build."""
         return self._has(key, _BUILD_RECORD)
 
     def is_lock(self, key: ObjectKey) -> bool:
-        """Whether the object is a lock that was found for a spec."""
+        """Return whether the object is a lock that was found for a spec."""
         return self._has(key, _RESOLUTION)
 
     def is_own(self, key: ObjectKey) -> bool:
-        """Whether the object lies in the package's own folder."""
+        """Return whether the object lies in the package's own folder."""
         return key.text.startswith(self.folder.text)
 
     def relocated(self, key: ObjectKey, to: PackageHome) -> ObjectKey:

@@ -60,7 +60,7 @@ class Entry:
     fault: Fault | None = None
     next_step: str = ""
     looked_at_again: bool = False
-    """Whether the operator looks by itself for what its user has to mend."""
+    """True when the operator looks by itself for what its user has to mend."""
 
 
 _USER, _ADMIN, _INFRA = Fault.USER, Fault.ADMINISTRATOR, Fault.INFRASTRUCTURE

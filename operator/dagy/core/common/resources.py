@@ -36,7 +36,7 @@ def trusted_resources(asked: Resources | None, defaults: Mapping[str, Any]) -> d
 
 
 def not_allowed(asked: Resources | None, maxima: Mapping[str, str]) -> Failure | None:
-    """Why a package may not have what it asks for."""
+    """Return why a package may not have the resources that it asks for; None when it may."""
     given = asked.to_json() if asked else {}
     for part in ("requests", "limits"):
         for name, wanted in given.get(part, {}).items():

@@ -34,13 +34,13 @@ def new_slug() -> str:
 
 
 def is_slug(text: str) -> bool:
-    """Whether the text has the form of a slug."""
+    """Return whether the text has the form of a slug."""
     return re.fullmatch(SLUG_PATTERN, text) is not None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a SlugClaim says."""
+    """The content of a SlugClaim."""
 
     slug: str
     key: NamespacedName

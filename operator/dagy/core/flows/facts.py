@@ -20,11 +20,11 @@ class RunFact:
     created_at: str
     token: str = ""
     owned: bool = False
-    """Whether the deployment itself sees to it and no CronJob: it was asked for, or its schedule has ended."""
+    """True when the deployment itself sees to it and no CronJob: it was asked for, or its schedule has ended."""
 
     @property
     def live(self) -> bool:
-        """Whether it may still start a pod."""
+        """True when it may still start a pod."""
         return self.run.phase in (RunPhase.PENDING, RunPhase.RUNNING)
 
 
@@ -66,12 +66,12 @@ def controller_of(obj: Json) -> Json:
 
 
 def is_owned(obj: Json, uid: str) -> bool:
-    """Whether the object is controlled by the deployment with that uid."""
+    """Return whether the object is controlled by the deployment with that uid."""
     return bool(controller_of(obj).get("uid") == uid)
 
 
 def holds(desired: Any, found: Any) -> bool:
-    """Whether `found` has everything that `desired` asks for; the API server adds defaults of its own."""
+    """Return whether `found` has everything that `desired` asks for; the API server adds defaults of its own."""
     if isinstance(desired, Mapping):
         return isinstance(found, Mapping) and all(k in found and holds(v, found[k]) for k, v in desired.items())
     if isinstance(desired, list):

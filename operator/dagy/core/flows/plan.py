@@ -22,7 +22,7 @@ PYTHON_PLACEHOLDER = "{python}"
 
 @dataclass(frozen=True)
 class FlowSettings:
-    """What the administrator decides about runs."""
+    """The administrator's settings for runs."""
 
     image: str
     """Image where the spec names none; `{python}` stands for the Python version."""
@@ -137,7 +137,7 @@ def revision_of(
 
 
 def is_deployed(plan: FlowPlan, present: KeptRevision | None, handled_refresh: str) -> bool:
-    """Whether the present revision is that of the present spec, and nobody asked for new pins since."""
+    """Return whether the present revision is that of the present spec, and nobody asked for new pins since."""
     if present is None or digest(present.revision.spec.to_json()) != plan.source_hash:
         return False
     return not plan.refresh or plan.refresh in (present.refresh_token, handled_refresh)

@@ -164,7 +164,7 @@ def _kept(obj: Mapping[str, Any]) -> KeptRevision | None:
 
 
 def _is_consistent(revision: Revision) -> bool:
-    """Whether its packages are those that its spec asks for."""
+    """Return whether its packages are those that its spec asks for."""
     asked, pinned = revision.spec.dep_package_slugs, revision.packages
     return len(asked) == len(pinned) and all(
         reference in (package.slug, f"{package.slug}@{package.sha256}")

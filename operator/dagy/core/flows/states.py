@@ -1,4 +1,4 @@
-"""Where a FlowDeployment stands, and what is done about it. Pure: actions are values, the controller performs them."""
+"""State of a FlowDeployment, and the actions that follow. Pure: actions are values, the controller performs them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Observed:
-    """What was found in the cluster and in S3 for one deployment."""
+    """Findings in the cluster and in S3 for one deployment."""
 
     revisions: tuple[KeptRevision, ...] = ()
     """Newest first."""
@@ -156,12 +156,12 @@ def pinned_packages(attachment: Attachment) -> tuple[PinnedPackage, ...]:
 
 
 def run_is_due(plan: FlowPlan, seen: Observed) -> bool:
-    """Whether a run was asked for that neither status nor a Job knows of."""
+    """Return whether a run was asked for that neither status nor a Job knows of."""
     return bool(plan.run) and plan.run != seen.handled_run and all(run.token != plan.run for run in seen.runs)
 
 
 def _same_again(plan: FlowPlan, present: KeptRevision, packages: tuple[PinnedPackage, ...], handled: str) -> bool:
-    """Whether a refresh was asked for that finds what is deployed already."""
+    """Return whether a refresh was asked for that finds what is deployed already."""
     same_source = is_deployed(replace(plan, refresh=""), present, handled)
     return same_source and tuple(present.revision.packages) == packages
 

@@ -29,7 +29,7 @@ class BuildPods:
     priority_class: str = ""
     runtime_class: str = ""
     user_namespace: bool = False
-    """Whether the users of a pod are others than the node's, root included."""
+    """True when the users of a pod are others than the node's, root included."""
 
 
 def pod_fields(pods: BuildPods) -> Manifest:

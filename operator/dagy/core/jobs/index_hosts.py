@@ -28,7 +28,7 @@ class HostRules:
     hosts: tuple[str, ...] = ()
     """Host names; one that begins with "." stands for all names below it. Empty: any."""
     http: bool = False
-    """Whether indexes without TLS may be asked."""
+    """True when indexes without TLS may be asked."""
 
 
 def refused_host(plan: BuildPlan, rules: HostRules) -> Failure | None:

@@ -53,7 +53,7 @@ class IndexSettings:
 
 
 def needs_gateway(plan: BuildPlan, settings: IndexSettings) -> bool:
-    """Whether there are credentials that package code must not see."""
+    """Return whether there are credentials that package code must not see."""
     return bool(references_of(plan).secrets or settings.secrets or settings.proxy_secret)
 
 

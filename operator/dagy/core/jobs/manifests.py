@@ -83,7 +83,7 @@ class JobSettings:
     source_build_limits: Mapping[str, str] = field(default_factory=dict)
     """Limits of containers that run package code, each where neither the package nor `resources` sets one."""
     isolated: bool = True
-    """Whether package code may run only where NetworkPolicies are enforced."""
+    """True when package code may run only where NetworkPolicies are enforced."""
     queue_name: str = ""
     """Kueue's queue for these Jobs, when there is one."""
     cache_claim: str = ""

@@ -104,7 +104,7 @@ class JobFact:
 
     @property
     def live(self) -> bool:
-        """Whether it occupies a slot: it may still run containers."""
+        """True when it occupies a slot: it may still run containers."""
         if self.finished or self.cancelled or self.failure:
             return False
         return self.pod is None or self.pod.phase not in ("Succeeded", "Failed")

@@ -29,13 +29,13 @@ _LIMIT_RANGE = re.compile(r"maximum (cpu|memory|ephemeral-storage) usage per (?:
 
 
 def is_waiting(job: JobFact) -> bool:
-    """Whether no container of the Job has started, and nothing has ended it."""
+    """Return whether no container of the Job has started, and nothing has ended it."""
     standing = standing_of(job)
     return isinstance(standing, Progress) and not standing.started
 
 
 def lacks_pod(job: JobFact, now: datetime) -> bool:
-    """Whether the Job has had no pod for longer than the controller usually takes to make one."""
+    """Return whether the Job has had no pod for longer than the controller usually takes to make one."""
     return not job.pod and bool(job.waits_since) and is_waiting(job) and now - _time(job.waits_since) > _USUAL
 
 
@@ -83,7 +83,7 @@ def _why(job: JobFact, options: BuildOptions, seconds: int) -> Failure:
 
 
 def _package_asks_too_much(cause: str, options: BuildOptions) -> bool:
-    """Whether the package itself asks for more than there can ever be, as far as Kubernetes' words tell."""
+    """Return whether the package itself asks for more than there can ever be, as far as Kubernetes' words tell."""
     names = _asked(options)
     if _lacking(cause) & names and _ON_NO_NODE.search(cause):
         return True

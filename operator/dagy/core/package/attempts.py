@@ -13,7 +13,7 @@ from dagy_builder.contract import Fault
 
 
 def latest(jobs: tuple[JobFact, ...], kind: JobKind, input_hash: str) -> JobFact | None:
-    """The last attempt at that input."""
+    """Return the last attempt at that input."""
     mine = [job for job in jobs if job.kind is kind and job.input_hash == input_hash]
     return max(mine, key=lambda job: job.attempt, default=None)
 

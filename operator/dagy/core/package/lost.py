@@ -37,12 +37,12 @@ def open_loss(seen: Observed, now: datetime) -> LostArtifact | None:
 
 
 def is_news(lost: LostArtifact, seen: Observed) -> bool:
-    """Whether status does not tell it yet."""
+    """Return whether status does not tell it yet."""
     return lost != seen.lost
 
 
 def failure_of_loss(lost: LostArtifact, *, suspended: bool) -> Failure:
-    """Why the package is not ready, and what has to happen."""
+    """Return why the package is not ready, and what has to happen."""
     if not lost.rebuild:
         then = (
             "It was built again in the 24 hours before and is gone again, so it is not built by itself: find out what "

@@ -1,4 +1,4 @@
-"""What is known of one package: the facts that decisions are made from. Pure."""
+"""Facts about one package, from which decisions are made. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Resolution:
     refresh_token: str = ""
     """Value of the refresh request that led to it."""
     warnings: tuple[str, ...] = ()
-    """What the resolver remarks on it, e.g. that a release was withdrawn."""
+    """The resolver's remarks on it, e.g. that a release was withdrawn."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class IndexAccess:
-    """What a Job gets to reach the package's own indexes."""
+    """A Job's access to the package's own indexes."""
 
     credentials: tuple[tuple[str, Mapping[str, str]], ...] = field(default=(), repr=False)
     """Secret's name, and its keys with their values."""
@@ -58,7 +58,7 @@ class IndexAccess:
 
 @dataclass(frozen=True)
 class Observed:
-    """What was found in the cluster, in S3 and in status (as a cache of those) for one package."""
+    """Findings in the cluster, in S3 and in status (as a cache of those) for one package."""
 
     slug: str
     jobs: tuple[JobFact, ...] = ()

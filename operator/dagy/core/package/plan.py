@@ -43,7 +43,7 @@ class BuildPlan:
 
     @property
     def auto(self) -> bool:
-        """Whether the operator validates and builds without being asked."""
+        """True when the operator validates and builds without being asked."""
         return self.spec.build_policy is BuildPolicy.AUTO
 
     def request(self) -> BuildRequest:

@@ -1,4 +1,4 @@
-"""Whose turn it is: namespaces take turns, and inside one it is first come, first served. Pure.
+"""Fair queue of Jobs: namespaces take turns; within one, first come, first served. Pure.
 
 A namespace's next Job competes with what the namespace has running: who has less comes first, among equals who was
 served longer ago. Each of those who wait thus has a level, the number of Jobs that its namespace has or would have
@@ -36,19 +36,19 @@ class QueueEntry:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many Jobs of one kind may run at the same time."""
+    """The greatest numbers of Jobs of one kind that may run at the same time."""
 
     total: int
     per_namespace: int
 
 
 def limits_of(total: int, per_namespace: int) -> Limits:
-    """The limits; 0 for a namespace means half of all, so that no namespace can hold up every other."""
+    """Return the limits; 0 for a namespace means half of all, so that no namespace can hold up every other."""
     return Limits(total, per_namespace or max(1, total // 2))
 
 
 class FairQueue:
-    """Those who wait for slots of one kind.
+    """The queue for slots of one kind.
 
     A look costs the comparisons of one binary search and a few numbers for each namespace, however many wait.
     """
@@ -76,7 +76,7 @@ class FairQueue:
         insort(self._lines.setdefault(mine.namespace, []), mine)
 
     def remove(self, key: NamespacedName) -> None:
-        """Leave the line; who does not stand there may."""
+        """Leave the line; do nothing for a package that isn't in it."""
         mine = self._arrivals.pop(key, None)
         if mine is None:
             return
@@ -86,7 +86,7 @@ class FairQueue:
             del self._lines[mine.namespace]
 
     def count(self, running: Iterable[str]) -> None:
-        """The namespace of each Job that runs now: what the order goes by from here on."""
+        """Take the namespace of each Job that runs now; the order goes by these from here on."""
         self._running = Counter(running)
 
     def served(self, key: NamespacedName) -> None:
@@ -99,7 +99,7 @@ class FairQueue:
             self._served.popitem(last=False)
 
     def place(self, key: NamespacedName) -> int:
-        """The place of one who waits, from 1: how many turns there are until its own."""
+        """Return the place of a waiting package, from 1: the number of turns until its own."""
         mine = self._arrivals[key]
         level, *behind = self._rank(mine.namespace, bisect_left(self._lines[mine.namespace], mine))
         before = 0
@@ -111,17 +111,17 @@ class FairQueue:
         return before + 1
 
     def is_turn(self, key: NamespacedName) -> bool:
-        """Whether a slot is free for the package, those before it considered."""
+        """Return whether a slot is free for the package, those before it considered."""
         mine = self._arrivals[key]
         level = self._running.get(mine.namespace, 0) + bisect_left(self._lines[mine.namespace], mine)
         return level < self._limits.per_namespace and self.place(key) <= self._free
 
     def could_be_turn(self, key: NamespacedName) -> bool:
-        """Whether it may be the package's turn once all that runs has ended."""
+        """Return whether it may be the package's turn once all that runs has ended."""
         return self.place(key) <= self._limits.total
 
     def next(self, more: int = 0) -> list[NamespacedName]:
-        """Those whose turn it is, in order, and so many `more` after them."""
+        """Return the packages that may start, in order, and so many `more` after them."""
         ranked = merge(*(self._ranked(namespace) for namespace in self._lines), key=itemgetter(0))
         first = islice(ranked, max(self._free, 0) + more)
         return [one.key for (level, *_), one in first if more or level < self._limits.per_namespace]

@@ -28,7 +28,7 @@ class Source:
 
 
 def is_allowed(plan: BuildPlan, *, asked: bool) -> bool:
-    """Whether a copy is as good as a build.
+    """Return whether a copy is as good as a build.
 
     Not when the build itself is asked for. And not when package code may run: what comes out of it depends on more
     than the lock, and each package answers for its own code.

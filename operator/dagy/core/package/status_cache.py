@@ -1,4 +1,4 @@
-"""What status remembers, so that the cluster and S3 need not be asked again. Pure.
+"""Status as a cache of the cluster and S3, so that they need not be asked again. Pure.
 
 Each function answers "unknown" (None, or a `Look.UNKNOWN`) where status does not speak of the present spec: then the
 controller asks S3, which is where the truth lies.

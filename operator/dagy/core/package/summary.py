@@ -1,4 +1,4 @@
-"""What each state is called: its phase, its reason and the sentence that people read. Pure; the only place for it."""
+"""Phase, reason and sentence of each state, as people read them. Pure; the only place for it."""
 
 from __future__ import annotations
 

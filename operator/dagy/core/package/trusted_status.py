@@ -1,4 +1,4 @@
-"""What of a status is believed: whoever may write it could point at other people's objects. Pure."""
+"""Trusted part of a status: whoever may write it could point at other people's objects. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dagy.model.status import ArtifactStatus, DepPackageStatus
 
 
 def trusted_status(package: Mapping[str, Any], home: PackageHome) -> DepPackageStatus:
-    """The package's status without what it says of objects that are not the package's.
+    """Return the package's status without references to objects that are not the package's.
 
     A status that says such things remembers nothing of the spec either, so that S3 is asked again for all of it.
     """

@@ -1,4 +1,4 @@
-"""What each route of the API takes, and what the gate before it answers."""
+"""Limits of each API route, and the answers of the gate before it."""
 
 from __future__ import annotations
 

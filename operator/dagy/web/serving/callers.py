@@ -1,4 +1,4 @@
-"""Whose request it is, found out before its body is read: the cluster is asked, and its answer kept for seconds."""
+"""Authentication of callers before the body is read: the cluster is asked, and its answer kept for seconds."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Callers:
         return str(await self._answer(("user", _hash(token)), lambda: self._user(token)))
 
     async def pod(self, token: str) -> PodIdentity:
-        """Whose the token of a pod is. Raises ProblemError (401)."""
+        """Return the owner of a pod's token. Raises ProblemError (401)."""
         found = await self._answer(("pod", _hash(token)), lambda: self._pod(token))
         assert isinstance(found, PodIdentity)
         return found

@@ -22,10 +22,10 @@ MAX_CONNECTIONS = 250
 HEAD_SECONDS = 10.0
 """From the connection, or the answer before, until a request's head is complete."""
 STALLED_SECONDS = 60.0
-"""How long an answer may wait for its reader."""
+"""Seconds that an answer may wait for its reader."""
 GRACE_SECONDS = 20
 SWITCH_SECONDS = 0.0005
-"""How long a thread that computes may keep the interpreter from the event loop, which gives it up at each read."""
+"""Seconds that a computing thread may keep the interpreter from the event loop, which gives it up at each read."""
 PEER_CERTIFICATE = "peer_certificate"
 """In the state of each request: what `ssl.SSLSocket.getpeercert` gives, where a client certificate was verified."""
 

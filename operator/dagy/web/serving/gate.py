@@ -19,7 +19,7 @@ from dagy.core.common.json_text import MAX_VALUES, JsonError, TooMuchJsonError, 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a request of one route may send."""
+    """The limits of a request to one route."""
 
     body_bytes: int = 64 << 10
     body_seconds: float = 15.0

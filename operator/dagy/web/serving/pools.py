@@ -23,7 +23,7 @@ class Pool:
         self._executor: ThreadPoolExecutor | None = None
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What the work returns or raises. Raises PoolFullError. A caller who goes does not end it."""
+        """Return the work's result or raise its error. Raises PoolFullError. A caller who goes does not end it."""
         if self._held >= self._most:
             raise PoolFullError
         # Made late: most APIs inside a command never need one.

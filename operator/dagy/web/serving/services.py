@@ -1,4 +1,4 @@
-"""What the API works with: connections to the cluster and to S3, and whose rights a request has."""
+"""Services of the API: connections to the cluster and to S3, and the rights of a request."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def token_in(authorization: str) -> str:
 
 
 async def bearer_token(request: Request, _documented: Credentials) -> str:
-    """The token that the request carries. Raises ProblemError (401) without one."""
+    """Return the token that the request carries. Raises ProblemError (401) without one."""
     return token_in(request.headers.get("authorization", ""))
 
 

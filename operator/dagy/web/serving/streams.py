@@ -77,7 +77,7 @@ class SharedLooks:
         self._looks: dict[object, tuple[float, asyncio.Future[Any]]] = {}
 
     async def look(self, what: object, ask: Callable[[], Awaitable[T]]) -> T:
-        """What `ask` gives or raises; asked once."""
+        """Return the result of `ask` or raise its error; asked once."""
         now = time.monotonic()
         self._looks = {one: look for one, look in self._looks.items() if look[0] > now or not look[1].done()}
         found = self._looks.get(what)

@@ -31,7 +31,7 @@ class Clients:
 
     @property
     def known(self) -> bool:
-        """Whether whoever is let in is the API server, and may be told whatever it asks."""
+        """True when whoever is let in is the API server, and may be told whatever it asks."""
         return self.with_certificate or bool(self.networks)
 
     async def admit(self, scope: Scope) -> str:

@@ -75,7 +75,7 @@ def decode(data: bytes) -> str:
 
 
 def _is_utf16(data: bytes) -> bool:
-    """Whether it looks like ASCII of which each other byte is 0."""
+    """Return whether it looks like ASCII of which each other byte is 0."""
     start = data[:_LOOKED_AT]
     return any(
         start[zeros::2].count(0) >= 0.9 * len(start[zeros::2]) and start[1 - zeros :: 2].count(0) == 0

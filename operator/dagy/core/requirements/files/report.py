@@ -32,7 +32,7 @@ def summary(merged: Merge) -> dict[str, int]:
 
 
 def has_findings(merged: Merge) -> bool:
-    """Whether somebody has to do something before the list can be used. Skipped lines are no findings."""
+    """Return whether somebody has to do something before the list can be used. Skipped lines are no findings."""
     counts = summary(merged)
     return any(counts[name] for name in ("conflicts", "errors", "tooMany"))
 

@@ -167,7 +167,7 @@ class _OptionKind:
     reason: SkipReason
     why: str
     shows_value: bool = False
-    """Whether the value may be shown, redacted. Those of index options may be nothing but a secret."""
+    """True when the value may be shown, redacted. Those of index options may be nothing but a secret."""
 
 
 _INDEX_OPTIONS = "-i --index-url --pypi-url --extra-index-url --default-index --index --no-index --trusted-host"
