@@ -39,7 +39,7 @@ class Linked:
 
 
 def linked(path: str, data: bytes) -> Linked | None:
-    """What a file is linked with; None when it is no such file, or can't be read."""
+    """Return what a file is linked with; None when it is no such file, or can't be read."""
     if data[:6] != b"\x7fELF\x02\x01":
         return None
     try:
@@ -55,7 +55,7 @@ def linked(path: str, data: bytes) -> Linked | None:
 
 
 def link_warnings(found: Iterable[Linked], paths: Iterable[str], glibc: str) -> list[str]:
-    """What is to be told of files that need what only the building machine is known to have."""
+    """Return what is to be told of files that need what only the building machine is known to have."""
     brought = {PurePosixPath(path).name for path in paths}
     told = []
     for one in sorted(found, key=lambda linked: linked.path):

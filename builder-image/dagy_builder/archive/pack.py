@@ -107,7 +107,7 @@ def package(
 def _summary(
     request: BuildRequest, files: Sequence[TreeFile], written: _Written, warnings: tuple[str, ...], out: Path
 ) -> PackageSummary:
-    """The summary, after writing the list of contents, which is part of it by its hash."""
+    """Return the summary, after writing the list of contents, which is part of it by its hash."""
     contents = "".join(written.lines).encode()
     # A gzip header can name a time and a system; libdeflate leaves both out, so that this file is reproducible, too.
     (out / CONTENTS).write_bytes(deflate.gzip_compress(contents, _LEVELS["small"]))
@@ -133,13 +133,13 @@ def _write_sbom(request: BuildRequest, lock_text: str, root_fd: int, files: Sequ
 
 
 def read_summary(out: Path) -> PackageSummary:
-    """What `package` wrote."""
+    """Return what `package` wrote."""
     told = json.loads((out / SUMMARY).read_text())
     return PackageSummary(**{**told, "warnings": tuple(told["warnings"])})
 
 
 def compress(data: bytes, level: int) -> tuple[int, bytes | bytearray]:
-    """The method and the bytes to store: deflated only where that is smaller."""
+    """Return the method and the bytes to store: deflated only where that is smaller."""
     packed = deflate.deflate_compress(data, level) if data else b""
     return (DEFLATED, packed) if len(packed) < len(data) else (STORED, data)
 
@@ -186,7 +186,7 @@ def _packed(
             return [_pack(file, *packed_as(reader, file), level) for file in batch]
 
     def packed_as(reader: TreeReader, file: TreeFile) -> tuple[bytes, str | None]:
-        """The bytes to pack, and what their hash has to be."""
+        """Return the bytes to pack, and what their hash has to be."""
         if file.path in records:
             return records[file.path], None
         if file.path in scripts:
@@ -227,7 +227,7 @@ def _warnings(scanned: Sequence[TreeFile], root_fd: int, python_version: str) ->
 
 
 def _python_scripts(reader: TreeReader, files: Iterable[TreeFile]) -> dict[str, Fingerprint]:
-    """The scripts that are started by a Python, with what RECORD says of them once they are portable.
+    """Return the scripts that are started by a Python, with what RECORD says of them once they are portable.
 
     Of other programs, which may be large, only the beginning is read.
     """

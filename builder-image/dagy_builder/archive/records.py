@@ -44,7 +44,7 @@ def recorded_hashes(records: Iterable[Record]) -> dict[str, str]:
 
 
 def overlaps(records: Iterable[Record], python_version: str) -> list[Overlap]:
-    """The paths of the ZIP on which distributions disagree, sorted."""
+    """Return the paths of the ZIP on which distributions disagree, sorted."""
     first: dict[str, tuple[str, str]] = {}
     shared: dict[str, dict[str, str]] = {}
     for record, data in _in_order(records):
@@ -61,7 +61,7 @@ def overlaps(records: Iterable[Record], python_version: str) -> list[Overlap]:
 
 
 def overlap_warnings(found: Iterable[Overlap]) -> list[str]:
-    """What is to be told of them: a sentence or two for each set of distributions."""
+    """Return what is to be told of them: a sentence or two for each set of distributions."""
     paths: dict[tuple[str, ...], list[str]] = {}
     for overlap in found:
         paths.setdefault(overlap.distributions, []).append(overlap.path)
@@ -85,7 +85,7 @@ def _in_order(records: Iterable[Record]) -> list[Record]:
 
 
 def winners(found: Iterable[Overlap]) -> list[str]:
-    """The distributions that have to be written once more, in this order, so that each path is its winner's."""
+    """Return the distributions that have to be written once more, in this order, so that each path is its winner's."""
     return sorted({overlap.distributions[-1] for overlap in found})
 
 
@@ -99,7 +99,7 @@ def owners(records: Iterable[Record]) -> Mapping[str, str]:
 
 
 def fingerprint(content: bytes) -> Fingerprint:
-    """What a RECORD says of a file with this content."""
+    """Return what a RECORD says of a file with this content."""
     digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
     return f"sha256={digest}", str(len(content))
 
@@ -123,7 +123,7 @@ def rewritten_record(content: bytes, rewritten: Mapping[str, Fingerprint], pytho
 
 
 def _distribution_of(record: str) -> str:
-    """The normalized name of the distribution whose RECORD has this path."""
+    """Return the normalized name of the distribution whose RECORD has this path."""
     return canonicalize_name(record.partition("/")[0].removesuffix(".dist-info").rpartition("-")[0])
 
 

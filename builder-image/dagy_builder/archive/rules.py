@@ -94,7 +94,7 @@ def portable_script(content: bytes) -> bytes:
 
 
 def shadowed_module(path: str, python_version: str) -> str | None:
-    """The module of the standard library in whose place Python would import this file of a tree, or None.
+    """Return the module of the standard library in whose place Python would import this file of a tree, or None.
 
     A folder without an __init__ doesn't: it is a namespace package's, and modules win over those. So a file of data
     stays where its package looks for it.
@@ -107,7 +107,7 @@ def shadowed_module(path: str, python_version: str) -> str | None:
 
 
 def shadow_warnings(paths: Iterable[str], owners: Mapping[str, str], python_version: str) -> list[str]:
-    """What is to be told about files that would shadow the standard library; `owners`: path to distribution."""
+    """Return what is to be told about files that would shadow the standard library; `owners`: path to distribution."""
     found: dict[str, set[str]] = {}
     for path in paths:
         module = shadowed_module(path, python_version)

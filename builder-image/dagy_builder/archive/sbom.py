@@ -30,7 +30,7 @@ _NO_LICENSE = {"", "unknown", "none"}
 
 
 def sbom(lock_text: str, request: BuildRequest, metadata: Iterable[bytes]) -> bytes:
-    """The document. `metadata` are the installed packages' METADATA files, in any order."""
+    """Return the document. `metadata` are the installed packages' METADATA files, in any order."""
     licenses = {name: found for text in metadata for name, found in [_licenses(text)]}
     packages = sorted(tomllib.loads(lock_text)["packages"], key=lambda package: str(package["name"]))
     identity = hashlib.sha256(lock_text.encode()).hexdigest()

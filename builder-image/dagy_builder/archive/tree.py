@@ -84,11 +84,11 @@ class TreeReader:
         self._leave()
 
     def read(self, file: TreeFile) -> bytes:
-        """The file's bytes. Raises StepError when it is no longer what `scan` saw."""
+        """Return the file's bytes. Raises StepError when it is no longer what `scan` saw."""
         return self._opened(file, lambda fd: _content(fd, file))
 
     def head(self, file: TreeFile, size: int) -> bytes:
-        """The file's first bytes. Raises StepError when it is no file any more."""
+        """Return the file's first bytes. Raises StepError when it is no file any more."""
         return self._opened(file, lambda fd: os.pread(fd, size, 0))
 
     def _opened(self, file: TreeFile, look: Callable[[int], bytes]) -> bytes:
@@ -106,7 +106,7 @@ class TreeReader:
             os.close(fd)
 
     def _open(self, folder: str) -> int:
-        """The folder's descriptor; no part of its path is a link."""
+        """Return the folder's descriptor; no part of its path is a link."""
         if not folder:
             return self._root_fd
         if self._fd < 0 or folder != self._folder:
@@ -157,7 +157,7 @@ def refuse_case_twins(paths: Iterable[str]) -> None:
 
 
 def refused(path: str, why: str) -> StepError:
-    """The failure for a tree that holds something no ZIP of ours may hold."""
+    """Return the failure for a tree that holds something no ZIP of ours may hold."""
     return StepError(
         Reason.TREE_REFUSED,
         f"The installed packages hold {_quoted(path)}, which is refused: {why}. Find the package that brings it (its "
@@ -166,7 +166,7 @@ def refused(path: str, why: str) -> StepError:
 
 
 def _quoted(path: str) -> str:
-    """The path in ASCII: what deceives the reader becomes an escape."""
+    """Return the path in ASCII: what deceives the reader becomes an escape."""
     shown = ascii(path)
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}...'"
 

@@ -138,7 +138,7 @@ def _only_on(files: Sequence[IndexFile], target: Target) -> str:
 
 
 def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> IndexMatch:
-    """What is wrong with the newest release; with the newest one that has wheels, if any has."""
+    """Return what is wrong with the newest release; with the newest one that has wheels, if any has."""
     versions = {file.version for file in live}
     with_wheels = {file.version for file in live if file.tags is not None}
     version = max(with_wheels or versions)
@@ -211,7 +211,7 @@ def _is_older(target: Target, requires: SpecifierSet | None) -> bool:
 
 
 def pythons_of(tags: Iterable[Tag]) -> str:
-    """The Python versions that wheels with these tags are for, e.g. "Python 3.7 to 3.10"."""
+    """Return the Python versions that wheels with these tags are for, e.g. "Python 3.7 to 3.10"."""
     minors: set[tuple[int, int]] = set()
     others: set[str] = set()
     for tag in tags:
@@ -261,7 +261,7 @@ def _other(interpreter: str) -> str:
 
 
 def _modern(platform: str) -> str:
-    """The name that PEP 600 gives to the same platform."""
+    """Return the name that PEP 600 gives to the same platform."""
     policy, _, machine = platform.partition("_")
     return f"{_ALIASES[policy]}_{machine}" if policy in _ALIASES else platform
 

@@ -65,7 +65,7 @@ class FailedBuild:
 
 
 def failed_build(output: str, requirements: Sequence[ParsedRequirement]) -> FailedBuild | None:
-    """The build that uv's output is about, if it is about one."""
+    """Return the build that uv's output is about, if it is about one."""
     match = _BACKEND_FAILED.search(output)
     if match is None:
         return None
@@ -87,7 +87,7 @@ def lacking(output: str) -> str | None:
 def problem_with_build(
     failed: FailedBuild, output: str, files: Sequence[IndexFile], target: Target
 ) -> tuple[Reason, Problem]:
-    """The problem, and whether Python is at fault: uv takes no notice of upper bounds of Requires-Python."""
+    """Return the problem, and whether Python is at fault: uv takes no notice of upper bounds of Requires-Python."""
     release = f"{failed.name}=={failed.version}"
     required = _requires_python(failed, files, target)
     root = failed.roots[0] if failed.roots else None

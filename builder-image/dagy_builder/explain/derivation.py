@@ -82,7 +82,7 @@ def is_derivation(output: str) -> bool:
 
 
 def read_derivation(output: str) -> Facts:
-    """The facts in uv's output."""
+    """Return the facts in uv's output."""
     story, _, hints = output.partition("\nhint:")
     text = _MARKER.sub("", " ".join(story.partition("cause:")[2].split()))
     premises = " ; ".join(_premises(text))
@@ -104,20 +104,20 @@ def read_derivation(output: str) -> Facts:
 
 
 def name_of(term: str) -> str:
-    """The package's name in a term, without versions and extras."""
+    """Return the package's name in a term, without versions and extras."""
     match = re.match(_NAME, _bare(term))
     return match[0] if match else term
 
 
 def _premises(text: str) -> list[str]:
-    """The parts between "because" and "we can conclude that"."""
+    """Return the parts between "because" and "we can conclude that"."""
     # By the capital letter, because a conclusion that ends in a list of versions has no full stop.
     parts = re.split(r"(?:^| )(?:And because|Because) ", text)
     return [re.split(r",? we can conclude that ", part)[0] for part in parts if part]
 
 
 def _names(phrase: str) -> list[str]:
-    """The names in "alpha and beta>=2" or "one of: beta<1 beta>2"."""
+    """Return the names in "alpha and beta>=2" or "one of: beta<1 beta>2"."""
     words = re.sub(r"^(?:one|all|any) of: ", "", phrase.split(" ; ", maxsplit=1)[0]).split()
     return [name_of(word) for word in words if word != "and"]
 

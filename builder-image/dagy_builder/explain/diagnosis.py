@@ -47,7 +47,7 @@ class Diagnosis:
         return next((root for root in self.roots if root.name == self.subject), self.roots[0])
 
     def confirmed_by(self, index_match: IndexMatch) -> Diagnosis:
-        """The same with what the index really has, which must not be available."""
+        """Return the same with what the index really has, which must not be available."""
         return replace(self, reason=_reason_of(index_match), index_match=index_match)
 
     def wanted(self) -> SpecifierSet:
@@ -125,12 +125,12 @@ def _specifier(dependency: str) -> SpecifierSet:
 def problem(
     diagnosis: Diagnosis, message: str, hint: str, *, wanted: str | None = None, exists: str | None = None
 ) -> Problem:
-    """The problem with the diagnosis' requirement, in these words."""
+    """Return the problem with the diagnosis' requirement, in these words."""
     return Problem.of(message, hint.rstrip(".") + ".", requirement=diagnosis.root.text, wanted=wanted, exists=exists)
 
 
 def with_dependency_path(diagnosis: Diagnosis, message: str) -> str:
-    """The message, led in by who brings the subject when the user doesn't ask for it himself."""
+    """Return the message, led in by who brings the subject when the user doesn't ask for it himself."""
     return message if diagnosis.is_direct else f"{dependency_path(diagnosis)}. {message}"
 
 
@@ -150,7 +150,7 @@ def in_words_of_user(term: str, diagnosis: Diagnosis) -> str:
 
 
 def chain_to(subject: str, roots: set[str], edges: Sequence[Edge]) -> list[Edge]:
-    """The edges that lead from one of `roots` to `subject`; empty when they don't."""
+    """Return the edges that lead from one of `roots` to `subject`; empty when they don't."""
     by_dependency = {name_of(edge.dependency): edge for edge in edges}
     chain: list[Edge] = []
     while subject not in roots:
@@ -163,7 +163,7 @@ def chain_to(subject: str, roots: set[str], edges: Sequence[Edge]) -> list[Edge]
 
 
 def from_roots(edges: Sequence[Edge], roots: Sequence[str]) -> list[Edge]:
-    """The edges in the order in which one reads them: from each root along what it needs."""
+    """Return the edges in the order in which one reads them: from each root along what it needs."""
     ordered: list[Edge] = []
 
     def follow(name: str) -> None:

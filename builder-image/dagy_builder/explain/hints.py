@@ -84,7 +84,7 @@ def leftover_hint(name: str, python_version: str) -> str | None:
 
 
 def near_names(name: str, others: Iterable[str]) -> list[str]:
-    """The other names that look like a slip of the pen away; at most two."""
+    """Return the other names that look like a slip of the pen away; at most two."""
     return get_close_matches(name, [other for other in others if other != name], n=2, cutoff=0.8)
 
 

@@ -46,18 +46,18 @@ class Resolver(Protocol):
         """True when source distributions may be built."""
 
     def failure_without(self, requirements: Sequence[ParsedRequirement], deadline: float) -> str | None:
-        """What uv says to these requirements; None when they can be resolved, or in time nothing came out."""
+        """Return what uv says to these requirements; None when they can be resolved, or in time nothing came out."""
 
     def newest(self, name: str, deadline: float) -> str | None:
-        """The newest version of a package that fits the target."""
+        """Return the newest version of a package that fits the target."""
 
     def version_within(
         self, asked: ParsedRequirement, others: Sequence[ParsedRequirement], deadline: float
     ) -> str | None:
-        """The version that `asked` gets when it is resolved with the others; None when it can't be."""
+        """Return the version that `asked` gets when it is resolved with the others; None when it can't be."""
 
     def files(self, name: str, deadline: float) -> Sequence[IndexFile] | None:
-        """What the index has of a package: nothing when it doesn't know it, None when it doesn't tell."""
+        """Return what the index has of a package: nothing when it doesn't know it, None when it doesn't tell."""
 
     def index_before_others(self, name: str) -> str:
         """URL of the index whose files `files` gave, where further ones were not asked for that; else ""."""
@@ -103,12 +103,12 @@ class Search:
     deadline: float
 
     def first(self, output: str) -> tuple[Reason, Problem]:
-        """The first problem alone, which `output` of uv is about."""
+        """Return the first problem alone, which `output` of uv is about."""
         found = self._diagnose(output, self.requirements)
         return found.reason, found.problem
 
     def failure(self, output: str) -> StepError:
-        """The failure with all problems."""
+        """Return the failure with all problems."""
         left, answer, raw = list(self.requirements), output, [output]
         found: list[_Found] = []
         for round_ in range(_MAX_ROUNDS):
@@ -136,7 +136,7 @@ class Search:
         return StepError(found[0].reason, summary, problems=problems, raw="\n\n".join(raw))
 
     def _alone(self, left: Sequence[ParsedRequirement]) -> list[tuple[_Found, str]]:
-        """What is wrong with single requirements of which the index has nothing that fits, and uv's words."""
+        """Return what is wrong with single requirements of which the index has nothing that fits, and uv's words."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return [one for one in pool.map(self._wrong_alone, left) if one is not None]
 
@@ -153,7 +153,7 @@ class Search:
         return self._diagnose(answer, [asked]), answer
 
     def _hidden(self, found: Sequence[_Found], left: Sequence[ParsedRequirement], raw: list[str]) -> list[_Found]:
-        """What else is wrong with requirements that were left out together, because they exclude each other.
+        """Return what else is wrong with requirements that were left out together, because they exclude each other.
 
         `left` can be resolved. It is grown by one of them after the other, and what stands in the way of those that
         can't be added are problems of their own.
@@ -181,7 +181,7 @@ class Search:
         return hidden
 
     def _diagnose(self, answer: str, left: Sequence[ParsedRequirement]) -> _Found:
-        """What uv's answer is about, and which requirements to leave out of the next round."""
+        """Return what uv's answer is about, and which requirements to leave out of the next round."""
         if direct := direct_url_problem(answer, left):
             reason, problem, culprit = direct
             return _Found(reason, problem, [culprit])

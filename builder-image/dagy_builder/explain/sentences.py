@@ -93,7 +93,7 @@ def _conflict(diagnosis: Diagnosis) -> Problem:
 
 
 def _obstacles(facts: Facts, roots: set[str]) -> list[str]:
-    """What keeps requirements apart beside what packages need: releases that one would need, and can't have."""
+    """Return what keeps requirements apart beside what packages need: releases that one would need, and can't have."""
     obstacles = [f"{name} is not in the package index" for name in facts.not_found]
     obstacles += [f"{term} has no wheel that fits" for term, _ in facts.without_wheel]
     obstacles += [f"{term} needs Python {wanted}" for term, wanted in facts.python]
@@ -105,7 +105,7 @@ def _obstacles(facts: Facts, roots: set[str]) -> list[str]:
 def with_tested_alternative(
     found: Problem, helping: Sequence[tuple[ParsedRequirement, str]], besides: str = ""
 ) -> Problem:
-    """The problem with a hint that names what was tried and works: a requirement, and the version it then gets.
+    """Return the problem with a hint that names what was tried and works: a requirement, and the version it then gets.
 
     The smallest change comes first. `besides` is another way, which was not tried: it comes first where the others are
     steps back.

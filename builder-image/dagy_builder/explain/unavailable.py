@@ -19,7 +19,7 @@ _BUILD_OF_PYTORCH = re.compile(r"cpu|cu\d+|xpu|rocm[\d.]+")
 
 
 def why_unavailable(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
-    """The problem that no release, or no file of one, can be taken: what there is, and what to do."""
+    """Return the problem that no release, or no file of one, can be taken: what there is, and what to do."""
     match found.unavailable:
         case Unavailability.NO_RELEASE | Unavailability.WITHDRAWN:
             return _no_release(diagnosis, found, target)
@@ -106,7 +106,7 @@ def _who(diagnosis: Diagnosis, found: IndexMatch) -> str:
 
 
 def _alternatives(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> list[str]:
-    """What there is for this Python, and which Python there is something for; empty when neither is known.
+    """Return what there is for this Python, and which Python there is something for; empty when neither is known.
 
     Nothing older than what was asked for is proposed, and no pre-release.
     """
@@ -145,7 +145,7 @@ def _exists(found: IndexMatch, of_version: str) -> str | None:
 
 
 def _no_release(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
-    """The problem with releases that are not there."""
+    """Return the problem with releases that are not there."""
     root, cutoff = diagnosis.root, dict(diagnosis.facts.too_new).get(diagnosis.subject)
     if cutoff:
         what = root.text if diagnosis.is_direct else dependency_path(diagnosis)
@@ -170,7 +170,7 @@ def _newest_words(found: IndexMatch, target: Target) -> str:
 
 
 def _wanted_text(diagnosis: Diagnosis) -> str:
-    """The subject with all that is asked of its version."""
+    """Return the subject with all that is asked of its version."""
     specifier = diagnosis.wanted()
     return f"{diagnosis.subject}{specifier}" if str(specifier) else diagnosis.subject
 

@@ -63,7 +63,7 @@ _CAUSES = (
 def direct_url_problem(
     output: str, requirements: Sequence[ParsedRequirement]
 ) -> tuple[Reason, Problem, ParsedRequirement] | None:
-    """What is wrong with the one requirement whose URL uv's error names, if it names one."""
+    """Return what is wrong with the one requirement whose URL uv's error names, if it names one."""
     error = output.partition("error: ")[2].splitlines()[0] if "error: " in output else ""
     asked = next((r for r in requirements if r.requirement.url and f"`{r.name} @ {r.requirement.url}`" in error), None)
     if asked is None:
@@ -85,7 +85,7 @@ def direct_url_problem(
 
 
 def url_dependency_problem(output: str) -> Problem | None:
-    """The problem with a package that wants a dependency from a URL, if uv's output is about one.
+    """Return the problem with a package that wants a dependency from a URL, if uv's output is about one.
 
     The URL is not repeated: uv has expanded variables of the environment in it.
     """
@@ -98,7 +98,7 @@ def url_dependency_problem(output: str) -> Problem | None:
 
 
 def environment_failure(output: str) -> StepError | None:
-    """What uv's output says about anything but the requirements, or None."""
+    """Return what uv's output says about anything but the requirements, or None."""
     if _BACKEND_FAILED in output:
         return None  # the rest is a build backend's own words, which decide nothing about whose fault it is
     if any(words in output for words in _DISK):
@@ -170,7 +170,7 @@ def _last_cause(output: str) -> str:
 
 
 def malformed_wheel(output: str) -> StepError | None:
-    """What uv's output says about a wheel that can't be unpacked or installed, or None."""
+    """Return what uv's output says about a wheel that can't be unpacked or installed, or None."""
     whose = _WHOSE.search(output)
     if whose is None:
         return None

@@ -28,7 +28,7 @@ class IndexClient:
         self._answered: dict[str, int] = {}
 
     def files(self, name: str, deadline: float) -> list[IndexFile] | None:
-        """What there is of a package, [] when no index knows it, None when that can't be found out.
+        """Return what there is of a package, [] when no index knows it, None when that can't be found out.
 
         `deadline` is a time of `time.monotonic`.
         """

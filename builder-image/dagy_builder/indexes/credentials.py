@@ -40,7 +40,7 @@ class Credential:
 
 
 def credential_of(source: str, fields: Mapping[str, str]) -> Credential:
-    """The credential out of a Secret's keys. Raises ValueError with the reason, a clause that names no value."""
+    """Return the credential out of a Secret's keys. Raises ValueError with the reason, a clause that names no value."""
     given = {key: fields[key].rstrip("\r\n") for key in KEYS if fields.get(key, "").rstrip("\r\n")}
     place = _place(given.get("url", ""))
     token, password, username = (given.get(key) for key in ("token", "password", "username"))
@@ -74,7 +74,7 @@ def _place(url: str) -> IndexUrl:
 
 
 def best_for(url: IndexUrl, credentials: Iterable[Credential]) -> Credential | None:
-    """The credential with the longest path among those that cover the URL; of equal ones the first."""
+    """Return the credential with the longest path among those that cover the URL; of equal ones the first."""
     covering = [one for one in credentials if one.covers(url)]
     return max(covering, key=lambda one: len(one.place.folder), default=None)
 

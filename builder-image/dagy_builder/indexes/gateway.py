@@ -86,7 +86,7 @@ class Gateway:
         return 200, self._upstream.masked(json.dumps(page)).encode()
 
     def file(self, method: str, url: IndexUrl, byte_range: str) -> BaseHTTPResponse | str:
-        """The answer for a file, its body unread; or why there is none."""
+        """Return the answer for a file, its body unread; or why there is none."""
         headers = {"Accept-Encoding": "identity", **({"Range": byte_range} if byte_range else {})}
         try:
             answer, _, credential = self._upstream.fetch(method, url, headers)
@@ -136,7 +136,7 @@ class Gateway:
 
 
 def _described_by(url: IndexUrl) -> IndexUrl | None:
-    """The wheel whose metadata lie at the URL."""
+    """Return the wheel whose metadata lie at the URL."""
     if url.query is not None or not url.path.endswith(_METADATA):
         return None
     return IndexUrl(str(url).removesuffix(_METADATA))
@@ -232,7 +232,7 @@ def serving(gateway: Gateway, port: int = 0) -> Iterator[Route]:
 
 
 def files_of_build(request: BuildRequest, lock: str) -> list[str]:
-    """The files that a request and its lock name by themselves. What can't be read is for the steps to tell."""
+    """Return the files that a request and its lock name by themselves. What can't be read is for the steps to tell."""
     urls: list[str] = []
     for text in request.requirements:
         with suppress(ValueError):

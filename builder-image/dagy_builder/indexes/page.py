@@ -39,7 +39,7 @@ class IndexFile:
 
 
 def files_of(name: str, body: bytes, content_type: str) -> list[IndexFile] | None:
-    """The files of a package's page, or None when it can't be read. Files of no known kind are left out."""
+    """Return the files of a package's page, or None when it can't be read. Files of no known kind are left out."""
     try:
         entries = _json_entries(body) if "json" in content_type.lower() else _html_entries(body)
     except (ValueError, TypeError, LookupError, RecursionError):
@@ -48,7 +48,7 @@ def files_of(name: str, body: bytes, content_type: str) -> list[IndexFile] | Non
 
 
 def uploaded_before(files: Iterable[IndexFile], cutoff: datetime) -> list[IndexFile]:
-    """The files that were uploaded before a time. As for uv, a file whose time is unknown was not."""
+    """Return the files that were uploaded before a time. As for uv, a file whose time is unknown was not."""
     moment = cutoff if cutoff.tzinfo else cutoff.replace(tzinfo=UTC)
     return [file for file in files if file.uploaded is not None and file.uploaded < moment]
 
@@ -140,7 +140,7 @@ class _Anchors(HTMLParser):
 
 
 def _specifier(value: object) -> SpecifierSet | None:
-    """What can't be read excludes nothing, as for uv."""
+    """Return the specifier; None, which excludes nothing, where it can't be read, as for uv."""
     if not isinstance(value, str) or not value:
         return None
     try:
@@ -150,7 +150,7 @@ def _specifier(value: object) -> SpecifierSet | None:
 
 
 def _withdrawn(value: object) -> str | None:
-    """The author's words become part of a message: one line, bounded."""
+    """Return the author's words as part of a message: one line, bounded."""
     if isinstance(value, str) and value:
         return " ".join(redact(value).split())[:200]
     return "" if value is True else None

@@ -36,7 +36,7 @@ class Route:
     base: str
 
     def local(self, url: IndexUrl) -> str:
-        """The URL at which the gateway serves what lies at `url`."""
+        """Return the URL at which the gateway serves what lies at `url`."""
         return f"{self.base}/{url.scheme}/{url.authority}{url.target}"
 
     def local_text(self, url: str) -> str:
@@ -45,7 +45,7 @@ class Route:
         return self.local(IndexUrl(plain)) + (f"#{fragment}" if fragment else "")
 
     def asked_for(self, path: str) -> IndexUrl | None:
-        """What a request to the gateway asks for; None when that is no URL that can be asked for."""
+        """Return what a request to the gateway asks for; None when that is no URL that can be asked for."""
         slash, _, place = path.partition("/")
         scheme, _, rest = place.partition("/")
         try:
@@ -54,7 +54,7 @@ class Route:
             return None
 
     def public(self, text: str) -> str:
-        """The text with the indexes' own URLs in place of the gateway's."""
+        """Return the text with the indexes' own URLs in place of the gateway's."""
         return re.sub(re.escape(self.base) + r"/(https?)/(?=[^\s/])", r"\1://", text)
 
     def local_requirements(self, lines: str) -> str:
@@ -80,7 +80,7 @@ class Route:
                 return value
 
     def failures(self) -> list[str]:
-        """What went wrong at the indexes, a line each; nothing when the gateway doesn't tell."""
+        """Return what went wrong at the indexes, a line each; nothing when the gateway doesn't tell."""
         try:
             with _without_proxy().open(self.base + FAILURES_PATH, timeout=5) as answer:
                 return [str(line) for line in json.load(answer)]

@@ -48,7 +48,7 @@ class Upstream:
     def fetch(
         self, method: str, url: IndexUrl, headers: Mapping[str, str], timeout: urllib3.Timeout = _TIMEOUT
     ) -> tuple[BaseHTTPResponse, IndexUrl, Credential | None]:
-        """The answer with its body unread, the URL that it came from, and the credential that was sent there.
+        """Return the answer with its body unread, the URL that it came from, and the credential that was sent there.
 
         Credentials are chosen anew for each redirect, so none follows to a place that it doesn't cover. `timeout`
         counts for each of these requests. Raises UpstreamError.
@@ -66,7 +66,7 @@ class Upstream:
         raise UpstreamError(f"it redirects more than {_MAX_REDIRECTS} times")
 
     def masked(self, text: str) -> str:
-        """The text without any secret value that is known here."""
+        """Return the text without any secret value that is known here."""
         return without_values(text, self._secret_values)
 
     def _request(
@@ -137,7 +137,7 @@ def read_page(answer: BaseHTTPResponse, deadline: float = math.inf) -> bytes:
 
 
 def cause_of(error: BaseException) -> str:
-    """The innermost cause in one line, e.g. "certificate verify failed: self-signed certificate"."""
+    """Return the innermost cause in one line, e.g. "certificate verify failed: self-signed certificate"."""
     seen: list[BaseException] = []
     following: BaseException | None = error
     while following is not None and following not in seen:

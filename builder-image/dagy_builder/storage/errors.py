@@ -38,7 +38,7 @@ class StorageError(Exception):
 
 
 def classify(error: Exception, bucket: str, endpoint: str) -> StorageError:
-    """The botocore error as a StorageError. `endpoint` is a URL or a name for AWS."""
+    """Return the botocore error as a StorageError. `endpoint` is a URL or a name for AWS."""
     from botocore import exceptions as s3
 
     match error:
@@ -102,7 +102,7 @@ def _refusal(error: ClientError, bucket: str, endpoint: str) -> StorageError:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason in a few words, e.g. "connection refused"."""
+    """Return the innermost reason in a few words, e.g. "connection refused"."""
     text = str(error)
     inner = getattr(error, "kwargs", {}).get("error")
     if inner is not None:

@@ -57,7 +57,7 @@ class ObjectInfo:
 
 
 def read_at_most(body: _Readable, limit: int) -> bytes:
-    """The first bytes of an answer: `limit` at most, and one more when there are more."""
+    """Return the first bytes of an answer: `limit` at most, and one more when there are more."""
     chunks, left = [], limit + 1
     while left and (chunk := body.read(min(left, _READ_BYTES))):
         chunks.append(chunk)
@@ -155,7 +155,7 @@ class ObjectStore:
         return self._call(lambda: request(self._s3))
 
     def head(self, key: str) -> ObjectInfo | None:
-        """What is known of the object, or None when there is none."""
+        """Return what is known of the object, or None when there is none."""
         found = self._or_none(lambda: self._s3.head_object(Bucket=self.bucket, Key=key))
         return found and ObjectInfo(found["ContentLength"], found.get("Metadata", {}), found["ETag"])
 
@@ -266,5 +266,5 @@ def _code(error: Exception) -> str:
 
 
 def bucket_of(environment: Mapping[str, str] | None = None) -> str:
-    """The bucket's name out of DAGY_S3_BUCKET, or an empty string."""
+    """Return the bucket's name out of DAGY_S3_BUCKET, or an empty string."""
     return (os.environ if environment is None else environment).get("DAGY_S3_BUCKET", "")

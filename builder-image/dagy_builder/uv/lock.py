@@ -70,7 +70,7 @@ class Lock:
 
 
 def canonical_lock(uv_text: str, target: Target, index_of: Callable[[str], str | None] = lambda _: None) -> Lock:
-    """The lock made from what uv wrote: for each package the one file that fits `target` best. Raises LockError.
+    """Return the lock made from what uv wrote: for each package the one file that fits `target` best. Raises LockError.
 
     `index_of` tells which index a name comes from. uv leaves it out, but finds files in its cache by it.
     """
@@ -124,7 +124,7 @@ def read_lock(text: str, target: Target) -> Lock:
 
 
 def lock_of(text: str, name: str) -> str:
-    """The part of a lock that is one package's."""
+    """Return the part of a lock that is one package's."""
     document = tomllib.loads(text)
     return tomli_w.dumps({**document, "packages": [one for one in document["packages"] if one["name"] == name]})
 
@@ -196,7 +196,7 @@ def _sha256(name: str, hashes: Any) -> dict[str, str]:
 
 
 def _public_url(name: str, url: str | None) -> str:
-    """The URL without credentials: locks are kept and shown."""
+    """Return the URL without credentials: locks are kept and shown."""
     parts = urlsplit(url or "")
     if parts.scheme not in ("https", "http"):
         raise LockError(f"{name} lies at no web address, so a build can't fetch it.")

@@ -71,7 +71,7 @@ class Uv:
         return self.route.local_text(url) if self.route else url
 
     def public(self, text: str) -> str:
-        """What uv wrote, with the URLs that everybody knows."""
+        """Return what uv wrote, with the URLs that everybody knows."""
         return self.route.public(text) if self.route else text
 
     def run(
@@ -115,7 +115,7 @@ class Uv:
         return UvResult(process.returncode, "\n".join(lines))
 
     def _failed_requests(self) -> list[str]:
-        """What the index gateway could not fetch: uv itself sees no more than a status."""
+        """Return what the index gateway could not fetch: uv itself sees no more than a status."""
         return [redact(f"index: {line}") for line in self.route.failures()] if self.route else []
 
     def version(self) -> str:

@@ -118,7 +118,7 @@ def _fill(answer: http.client.HTTPResponse, into: memoryview) -> None:
 
 
 def _detail(data: bytes) -> str:
-    """The sentence of problem details (RFC 9457), or the beginning of whatever else it is."""
+    """Return the sentence of problem details (RFC 9457), or the beginning of whatever else it is."""
     try:
         return str(json.loads(data)["detail"])
     except (ValueError, KeyError, TypeError):

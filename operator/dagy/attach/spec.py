@@ -70,7 +70,7 @@ class AttachSpec:
         return cls(**{**data, "items": tuple(AttachItem(**item) for item in data["items"])})
 
     def sign_request(self) -> Mapping[str, Any]:
-        """The body of the API's request for URLs."""
+        """Return the body of the API's request for URLs."""
         body: dict[str, Any] = {
             "artifacts": [{"slug": item.slug, "sha256": item.sha256} for item in self.items if item.slug]
         }

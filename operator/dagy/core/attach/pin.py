@@ -128,7 +128,7 @@ class Attachment:
 def pin(
     request: AttachRequest, packages: Mapping[str, ResolvedPackage], *, only_current: bool = False
 ) -> Attachment | Refusal:
-    """The artifacts, checked against the pod but not yet against each other's files.
+    """Return the artifacts, checked against the pod but not yet against each other's files.
 
     `packages` by slug: those that exist and that the pod may use. With `only_current` (a deployment by a person) a
     package must be COMPLETED now. Without (a pod, which may be a replacement of one that ran for months) its last good

@@ -95,7 +95,7 @@ def attach(
 
 
 def json_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Manifest]:
-    """What `attach` changed, as a JSON Patch (RFC 6902): whole fields, which "add" replaces where they exist."""
+    """Return what `attach` changed, as a JSON Patch (RFC 6902): whole fields, which "add" replaces where they exist."""
     fields = [("metadata", "annotations"), *(("spec", name) for name in sorted(after["spec"]))]
     return [
         {"op": "add", "path": f"/{part}/{name}", "value": after[part][name]}
@@ -150,7 +150,7 @@ def _init_container(
 
 
 def _resources(spec: Mapping[str, Any], settings: InitContainer, in_memory: int) -> Manifest:
-    """What it may use; `in_memory`: size in MiB of a volume that lies in memory, and counts as the container's.
+    """Return what it may use; `in_memory`: size in MiB of a volume that lies in memory, and counts as the container's.
 
     A pod whose containers all get exactly what they may use (quality of service Guaranteed) stays one.
 
@@ -198,7 +198,7 @@ def _volumes(megabytes: int, *, in_memory: bool) -> list[Manifest]:
 
 
 def _equipped(container: Mapping[str, Any], paths: Sequence[str], tail: str) -> Manifest:
-    """The container with the volume, read-only, and PYTHONPATH, which keeps what it was."""
+    """Return the container with the volume, read-only, and PYTHONPATH, which keeps what it was."""
     mount = {"name": _VOLUME, "mountPath": ROOT, "readOnly": True}
     mounts = [*(container.get("volumeMounts") or ()), mount]
     return {**container, "volumeMounts": mounts, "env": _environment(container, paths, tail)}

@@ -144,7 +144,7 @@ def versions_conflict(name: str, first: str, version: str, second: str, other: s
 
 
 def files_conflict(path: str, more: str, first: str, second: str) -> Refusal:
-    """The same path with different content from two packages. `more`: how many there are besides."""
+    """Return the refusal of one path with different content in two packages. `more`: how many there are besides."""
     others = f" (and {more} more)" if more else ""
     return Refusal(
         AttachReason.FILE_CONFLICT,

@@ -89,7 +89,7 @@ def wanted_packages(text: str) -> tuple[PackageRef, ...] | Refusal:
 
 
 def suppliers_in(annotations: Mapping[str, Any]) -> frozenset[str] | Refusal:
-    """The namespaces that a pod or a namespace takes packages from besides its own."""
+    """Return the namespaces that a pod or a namespace takes packages from besides its own."""
     given = [part.strip() for part in str(annotations.get(names.PACKAGES_FROM, "")).split(",") if part.strip()]
     wrong = next((name for name in given if not _NAMESPACE.fullmatch(name)), None)
     if wrong is not None:
@@ -133,7 +133,7 @@ def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Re
 
 
 def template_of(workload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The pod template of a Deployment, Job, CronJob or the like; empty for anything else."""
+    """Return the pod template of a Deployment, Job, CronJob or the like; empty for anything else."""
     spec = workload.get("spec") or {}
     if "jobTemplate" in spec:
         spec = (spec["jobTemplate"] or {}).get("spec") or {}
@@ -179,7 +179,7 @@ def _flow(text: str) -> Flow | Refusal | None:
 
 
 def _architecture(spec: Mapping[str, Any]) -> str | None:
-    """The CPU that the pod's node is bound to have, by selector or by an affinity of one value."""
+    """Return the CPU that the pod's node is bound to have, by selector or by an affinity of one value."""
     selected = (spec.get("nodeSelector") or {}).get(_ARCHITECTURE)
     if selected:
         return str(selected)

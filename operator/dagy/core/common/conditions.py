@@ -19,7 +19,7 @@ _STATUS = {True: "True", False: "False", None: "Unknown"}
 def conditions_of(
     previous: Iterable[Condition], rows: Iterable[Row], generation: int, now: datetime
 ) -> list[Condition]:
-    """The rows as conditions; those that say what `previous` said keep their time."""
+    """Return the rows as conditions; those that say what `previous` said keep their time."""
     before = {c.type: c for c in previous}
     return [_condition(before.get(row[0]), row, generation, now) for row in rows]
 

@@ -54,7 +54,7 @@ class Failure:
 
 
 def failure_in(annotation: str) -> Failure | None:
-    """What `to_annotation` wrote, or None for anything else."""
+    """Return what `to_annotation` wrote, or None for anything else."""
     try:
         kept = json.loads(annotation)
         return Failure(str(kept["reason"]), str(kept["message"]), Fault(kept["fault"]))

@@ -19,7 +19,7 @@ class TooMuchJsonError(JsonError):
 
 
 def read_json(text: bytes | str, *, max_values: int = MAX_VALUES, max_fields: int = MAX_FIELDS) -> Any:
-    """The value, with at most `max_values` values in it, `max_fields` in one object, and MAX_DEPTH levels.
+    """Return the value, with at most `max_values` values in it, `max_fields` in one object, and MAX_DEPTH levels.
 
     Who calls bounds the size of the text. Raises JsonError; never RecursionError or UnicodeDecodeError.
     """

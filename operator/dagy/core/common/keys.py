@@ -79,7 +79,7 @@ class Location:
     prefix: str = ""
 
     def uri(self, key: ObjectKey) -> str:
-        """The object as a URI."""
+        """Return the object as a URI."""
         return uri_of(self.bucket, key.text)
 
     def path(self, *parts: str) -> str:
@@ -87,7 +87,7 @@ class Location:
         return "/".join(part for part in (self.prefix.strip("/"), *parts) if part) + "/"
 
     def inside(self, uri: str, folder: str) -> str | None:
-        """What the URI says below the folder; None when it lies elsewhere."""
+        """Return what the URI says below the folder; None when it lies elsewhere."""
         start = uri_of(self.bucket, folder)
         return uri.removeprefix(start) if uri.startswith(start) else None
 
@@ -148,7 +148,7 @@ class PackageHome:
         return f"{flat}{self.uid}/", flat
 
     def lock(self, spec_hash: str) -> ObjectKey:
-        """The lock that was found for a spec."""
+        """Return the lock that was found for a spec."""
         return self.locks(spec_hash)[0]
 
     def locks(self, spec_hash: str) -> tuple[ObjectKey, ...]:
@@ -156,11 +156,11 @@ class PackageHome:
         return tuple(ObjectKey(f"{folder}resolutions/{spec_hash[:32]}.json", _SEAL) for folder in self._folders)
 
     def log(self, job: str) -> ObjectKey:
-        """The log of one Job."""
+        """Return the log of one Job."""
         return ObjectKey(f"{self.folder.text}logs/{job}.log", _SEAL)
 
     def builds(self, build: Build) -> tuple[BuildKeys, ...]:
-        """The names of a build, the present layout first."""
+        """Return the names of a build, the present layout first."""
         return tuple(BuildKeys.of(folder, build) for folder in self._folders)
 
     def records(self, build: Build) -> tuple[ObjectKey, ...]:
@@ -168,11 +168,11 @@ class PackageHome:
         return tuple(ObjectKey(names.record, _SEAL) for names in self.builds(build))
 
     def key_of(self, uri: str | None) -> ObjectKey | None:
-        """The gate: the key of one of this package's objects; None for every other text."""
+        """The gate: return the key of one of this package's objects; None for every other text."""
         return self._matching(uri, _OBJECT)
 
     def artifact_of(self, uri: str | None) -> ObjectKey | None:
-        """The same for its ZIPs alone."""
+        """Return the same for its ZIPs alone."""
         return self._matching(uri, _ARTIFACT)
 
     def beside(self, artifact: ObjectKey, name: str = "") -> ObjectKey:
@@ -205,7 +205,7 @@ class PackageHome:
         return key.text.startswith(self.folder.text)
 
     def relocated(self, key: ObjectKey, to: PackageHome) -> ObjectKey:
-        """The object's place in another package's folder."""
+        """Return the object's place in another package's folder."""
         return ObjectKey(to.folder.text + key.text.removeprefix(self.folder.text), _SEAL)
 
     @property
@@ -214,7 +214,7 @@ class PackageHome:
         return ObjectKey(f"{self.folder.text}{_RETAINED}", _SEAL)
 
     def predecessor(self, listed: str) -> PackageHome | None:
-        """The package of the same slug with another UID in whose folder a listed key lies, if it lies in one."""
+        """Return the package of the same slug with another UID in whose folder a listed key lies, if it lies in one."""
         uid, _, name = listed.removeprefix(self.earlier.text).partition("/")
         other = listed.startswith(self.earlier.text) and uid != self.uid and re.fullmatch(_UID, uid)
         return PackageHome(self.location, self.owned, uid) if other and _OBJECT.fullmatch(name) else None
@@ -275,7 +275,7 @@ class FlowHome:
         return Prefix(f"{self._folder}{deployment}/", _SEAL)
 
     def upload_of(self, uri: str) -> FlowUpload | None:
-        """The gate: one of this namespace's uploads; None for every other text."""
+        """The gate: return one of this namespace's uploads; None for every other text."""
         found = _FLOW_FILE.fullmatch(self.location.inside(uri, self._folder) or "")
         return self.upload(found[1], found[2]) if found else None
 

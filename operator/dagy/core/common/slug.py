@@ -73,7 +73,7 @@ def claim_in(obj: Mapping[str, Any]) -> Claim | None:
 
 
 def owned(claim: Claim | None, key: NamespacedName, namespace_uid: str) -> OwnedSlug | None:
-    """The slug, when the claim is that package's: its namespace and name, and not those of an earlier namespace.
+    """Return the slug, when the claim is that package's: its namespace and name, and not those of an earlier namespace.
 
     A claim that is bound to no namespace was made before claims were, or was released by an administrator, and belongs
     to whoever has its namespace and name first.

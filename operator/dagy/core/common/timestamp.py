@@ -11,7 +11,7 @@ def timestamp(moment: datetime, *, micro: bool = True) -> str:
 
 
 def moment(text: str) -> datetime:
-    """The time that `timestamp` wrote; the beginning of time for anything else."""
+    """Return the time that `timestamp` wrote; the beginning of time for anything else."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

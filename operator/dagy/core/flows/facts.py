@@ -60,7 +60,7 @@ def surplus_runs(runs: Iterable[RunFact], limit: int, token: str) -> tuple[RunFa
 
 
 def controller_of(obj: Json) -> Json:
-    """The owner reference of what controls the object (Kubernetes allows one); empty when nothing does."""
+    """Return the owner reference of what controls the object (Kubernetes allows one); empty when nothing does."""
     owners = obj["metadata"].get("ownerReferences") or []
     return next((owner for owner in owners if owner.get("controller")), {})
 

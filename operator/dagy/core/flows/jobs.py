@@ -29,7 +29,7 @@ def run_name(deployment: str, uid: str, token: str) -> str:
 
 
 def nothing_to_run(deployment: Mapping[str, Any]) -> Refusal:
-    """Why a deployment without a revision can't be run."""
+    """Return why a deployment without a revision can't be run."""
     metadata, message = deployment["metadata"], flow_status_in(deployment).message
     why = f": {message}" if message else "."
     return Refusal(
@@ -56,7 +56,7 @@ def run_of(deployment: Mapping[str, Any], revision: Revision, token: str, reques
 
 
 def cron_job(deployment: Mapping[str, Any], plan: FlowPlan, revision: Revision, settings: FlowSettings) -> Manifest:
-    """The CronJob of the schedule, as server-side apply takes it."""
+    """Return the CronJob of the schedule, as server-side apply takes it."""
     spec, name = plan.spec, plan.key.name
     assert spec.schedule
     zone = {"timeZone": spec.time_zone} if spec.time_zone else {}
@@ -90,7 +90,7 @@ def labels_of(deployment: str, revision: Revision) -> dict[str, str]:
 
 
 def attach_annotations(deployment: str, revision: Revision) -> dict[str, str]:
-    """What the admission webhook reads: everything by SHA-256."""
+    """Return what the admission webhook reads: everything by SHA-256."""
     artifact = revision.spec.artifact
     flow = {"deployment": deployment, "sha256": artifact.sha256, "sizeBytes": artifact.size_bytes}
     packages = ",".join(f"{p.slug}@{p.sha256}" for p in revision.packages)

@@ -68,7 +68,7 @@ def flow_plan_of(deployment: Mapping[str, Any]) -> FlowPlan:
 
 
 def flow_status_in(deployment: Mapping[str, Any]) -> FlowDeploymentStatus:
-    """The present status; an empty one when there is none or when somebody has spoiled it."""
+    """Return the present status; an empty one when there is none or when somebody has spoiled it."""
     try:
         return FlowDeploymentStatus.model_validate(deployment.get("status") or {})
     except ValueError:
@@ -82,18 +82,18 @@ def stored_bytes(value: Any) -> int:
 
 
 def source_of(spec: FlowDeploymentSpec) -> FlowSource:
-    """The fields that make a revision."""
+    """Return the fields that make a revision."""
     return FlowSource.model_validate(spec.model_dump(include=set(FlowSource.model_fields)))
 
 
 def wanted_of(source: FlowSource) -> tuple[PackageRef, ...]:
-    """The packages that the spec asks for, in order of precedence."""
+    """Return the packages that the spec asks for, in order of precedence."""
     parts = [reference.partition("@") for reference in source.dep_package_slugs]
     return tuple(PackageRef(slug, sha256 or None) for slug, _, sha256 in parts)
 
 
 def request_for(plan: FlowPlan, revision: Revision | None) -> AttachRequest:
-    """What is to be attached: to a new revision as the spec asks, or to a kept one with its pins."""
+    """Return what is to be attached: to a new revision as the spec asks, or to a kept one with its pins."""
     source = revision.spec if revision else plan.source
     pins = tuple(PackageRef(p.slug, p.sha256) for p in revision.packages) if revision else wanted_of(source)
     return AttachRequest(
@@ -118,7 +118,7 @@ def _images(source: FlowSource) -> tuple[ImageFact, ...]:
 def revision_of(
     plan: FlowPlan, number: int, packages: tuple[PinnedPackage, ...], deployed_at: str, settings: FlowSettings
 ) -> Revision:
-    """The revision that deploys the present spec with these artifacts."""
+    """Return the revision that deploys the present spec with these artifacts."""
     source = plan.source
     python = source.python_version or (packages[0].python_version if packages else None)
     image = source.image

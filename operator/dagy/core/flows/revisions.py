@@ -56,7 +56,7 @@ def revision_name(deployment: str, uid: str, number: int) -> str:
 
 
 def revision_object(owner: Json, revision: Revision, refresh_token: str) -> Json:
-    """The ControllerRevision of a revision."""
+    """Return the ControllerRevision of a revision."""
     metadata = owner["metadata"]
     uses = {f"{names.LABEL_USES_PREFIX}{p.slug}": "" for p in revision.packages}
     return {
@@ -86,7 +86,7 @@ def code_in(objects: Iterable[Mapping[str, Any]], uids: Collection[str]) -> list
 
 
 def number_in(metadata: Mapping[str, Any]) -> tuple[str, int] | None:
-    """The deployment's UID and the revision's number, as an object's metadata alone tells them."""
+    """Return the deployment's UID and the revision's number, as an object's metadata alone tells them."""
     owner, number = _owner(metadata), str((metadata.get("labels") or {}).get(names.LABEL_REVISION, ""))
     name = number.isdigit() and revision_name(owner.get("name", ""), owner.get("uid", ""), int(number))
     return (str(owner["uid"]), int(number)) if owner and name == metadata["name"] else None
@@ -139,7 +139,7 @@ def flow_labels(deployment: str) -> dict[str, str]:
 
 
 def owner_reference(owner: Mapping[str, Any]) -> Json:
-    """The deployment as the controlling owner of an object."""
+    """Return the deployment as the controlling owner of an object."""
     metadata = owner["metadata"]
     return {
         "apiVersion": names.API_VERSION,
@@ -179,7 +179,7 @@ def _owner(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def rollback_patch(deployment: Mapping[str, Any], revision: Revision) -> dict[str, Any]:
-    """The merge patch (RFC 7396) that brings back a revision, with the resourceVersion that was looked at.
+    """Return the merge patch (RFC 7396) that brings back a revision, with the resourceVersion that was looked at.
 
     Schedule, limits and policies are no part of a revision and stay as they are.
     """

@@ -126,7 +126,7 @@ def flow_state_of(plan: FlowPlan, seen: Observed) -> FlowState:
 def flow_actions(
     plan: FlowPlan, seen: Observed, state: FlowState, deployment: Mapping[str, Any], settings: FlowSettings
 ) -> tuple[FlowAction, ...]:
-    """What to do now, in this order. Doing it twice changes nothing."""
+    """Return what to do now, in this order. Doing it twice changes nothing."""
     match state:
         case ToDeploy(packages):
             return (CreateRevision(_next_number(seen), packages),)
@@ -139,7 +139,7 @@ def flow_actions(
 
 
 def pinned_packages(attachment: Attachment) -> tuple[PinnedPackage, ...]:
-    """The attachment as revisions keep it."""
+    """Return the attachment as revisions keep it."""
     return tuple(
         PinnedPackage(
             slug=p.slug,
@@ -201,7 +201,7 @@ def _name_taken(plan: FlowPlan) -> Refusal:
 
 
 def revision_taken(plan: FlowPlan, seen: Observed) -> Refusal:
-    """Why the next revision can't be kept: what has its name is none of the deployment's revisions."""
+    """Return why the next revision can't be kept: what has its name is none of the deployment's revisions."""
     name = revision_name(plan.key.name, plan.uid, _next_number(seen))
     return Refusal(
         FlowReason.NAME_TAKEN,
@@ -216,6 +216,6 @@ def _next_number(seen: Observed) -> int:
 
 
 def new_revision(plan: FlowPlan, action: CreateRevision, deployed_at: str, settings: FlowSettings) -> KeptRevision:
-    """The revision that a CreateRevision asks for; its object's name comes with the object."""
+    """Return the revision that a CreateRevision asks for; its object's name comes with the object."""
     revision = revision_of(plan, action.number, action.packages, deployed_at, settings)
     return KeptRevision("", revision, plan.refresh)

@@ -20,7 +20,7 @@ _OBJECT_BYTES = 1_400_000
 def flow_status_of(
     plan: FlowPlan, seen: Observed, state: FlowState, previous: FlowDeploymentStatus, now: datetime
 ) -> FlowDeploymentStatus:
-    """The whole status for this state."""
+    """Return the whole status for this state."""
     present = seen.present.revision if seen.present else None
     reason, message, waiting = _headline(plan, seen, state)
     deployed = isinstance(state, Deployed)

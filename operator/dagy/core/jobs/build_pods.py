@@ -59,7 +59,7 @@ class S3Settings:
 
 
 def s3_volumes(kind: JobKind, settings: S3Settings) -> list[Manifest]:
-    """The file of credentials, for Jobs that upload."""
+    """Return the file of credentials, for Jobs that upload."""
     if Step.UPLOAD not in STEPS[kind]:
         return []
     secret = {"secretName": settings.credentials, "optional": True, "defaultMode": 0o440}
@@ -67,7 +67,7 @@ def s3_volumes(kind: JobKind, settings: S3Settings) -> list[Manifest]:
 
 
 def with_s3(container: Manifest, settings: S3Settings) -> Manifest:
-    """The container `upload` with the way to S3, and any other as it is."""
+    """Return the container `upload` with the way to S3, and any other as it is."""
     if container["name"] != Step.UPLOAD:
         return container
     return {

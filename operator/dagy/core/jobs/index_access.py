@@ -54,7 +54,7 @@ class References:
 
 
 def references_of(plan: BuildPlan) -> References:
-    """The objects that the package's index settings name."""
+    """Return the objects that the package's index settings name."""
     index = plan.spec.index or Index()
     return References(tuple(index.secret_names), index.ca_bundle)
 
@@ -62,7 +62,7 @@ def references_of(plan: BuildPlan) -> References:
 def access_of(
     plan: BuildPlan, secrets: Mapping[str, Found], bundle: Found | None, default_index: str = ""
 ) -> IndexAccess | Failure:
-    """What the Job gets, or the first reason why it can't; `bundle` is the object with the certificates."""
+    """Return what the Job gets, or the first reason why it can't; `bundle` is the object with the certificates."""
     namespace = plan.key.namespace
     credentials: list[Credential] = []
     kept: list[tuple[str, Mapping[str, str]]] = []

@@ -32,7 +32,7 @@ class HostRules:
 
 
 def refused_host(plan: BuildPlan, rules: HostRules) -> Failure | None:
-    """Why a package's URLs can't be used here, about the first such one; None when they can.
+    """Return why a package's URLs can't be used here, about the first such one; None when they can.
 
     What can't be read as a URL is left to the validation, which says so.
     """

@@ -58,7 +58,7 @@ def needs_gateway(plan: BuildPlan, settings: IndexSettings) -> bool:
 
 
 def step_environment(step: Step, plan: BuildPlan, settings: IndexSettings) -> list[Manifest]:
-    """The environment by which a step finds the indexes."""
+    """Return the environment by which a step finds the indexes."""
     if step not in _USES_INDEXES:
         return []
     if needs_gateway(plan, settings):
@@ -92,7 +92,7 @@ def gateway_containers(plan: BuildPlan, settings: IndexSettings, template: Manif
 
 
 def gateway_volumes(plan: BuildPlan, settings: IndexSettings, secret_name: str) -> list[Manifest]:
-    """The credentials: the package's, copied into the Secret `secret_name`, and the operator's."""
+    """Return the credentials: the package's, copied into the Secret `secret_name`, and the operator's."""
     if not needs_gateway(plan, settings):
         return []
     sources: list[Manifest] = []
@@ -114,7 +114,7 @@ def gateway_volumes(plan: BuildPlan, settings: IndexSettings, secret_name: str) 
 
 
 def secret_data(access: IndexAccess) -> dict[str, str]:
-    """The keys of the Job's own Secret: every key of each of the package's, empty where that has none."""
+    """Return the keys of the Job's own Secret: every key of each of the package's, empty where that has none."""
     return {
         _key(number, key): fields.get(key, "") for number, (_, fields) in enumerate(access.credentials) for key in KEYS
     }

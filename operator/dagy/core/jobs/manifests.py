@@ -114,7 +114,7 @@ def labels_of(plan: BuildPlan, start: StartJob) -> dict[str, str]:
 
 
 def job_manifest(plan: BuildPlan, start: StartJob, settings: JobSettings) -> Manifest:
-    """The Job. One pod, one try: attempts are the operator's business (`backoffLimit: 0`)."""
+    """Return the Job. One pod, one try: attempts are the operator's business (`backoffLimit: 0`)."""
     labels = {**settings.pods.labels, **labels_of(plan, start)}
     annotations = {**settings.pods.annotations, names.ANNOTATION_PACKAGE: str(plan.key)}
     unidentified = [*(step for step in STEPS[start.kind] if step is not Step.UPLOAD), GATEWAY]
@@ -143,7 +143,7 @@ def job_manifest(plan: BuildPlan, start: StartJob, settings: JobSettings) -> Man
 def input_config_map(
     plan: BuildPlan, start: StartJob, job_uid: str, settings: JobSettings, files: Mapping[str, str | bytes]
 ) -> Manifest:
-    """What the Job mounts at /input. It belongs to the Job, so it goes when the Job goes."""
+    """Return what the Job mounts at /input. It belongs to the Job, so it goes when the Job goes."""
     metadata = _metadata_beside_job(plan, start, job_uid, settings)
     text = {name: content for name, content in files.items() if isinstance(content, str)}
     binary = {name: b64encode(content).decode() for name, content in files.items() if isinstance(content, bytes)}
@@ -153,7 +153,7 @@ def input_config_map(
 def index_secret(
     plan: BuildPlan, start: StartJob, job_uid: str, settings: JobSettings, access: IndexAccess
 ) -> Manifest:
-    """The Job's own copy of the package's index credentials; it goes when the Job goes, or before."""
+    """Return the Job's own copy of the package's index credentials; it goes when the Job goes, or before."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -176,7 +176,7 @@ def _metadata_beside_job(plan: BuildPlan, start: StartJob, job_uid: str, setting
 
 
 def input_files(request: BuildRequest, lock: str | None, certificates: str = "") -> dict[str, str | bytes]:
-    """The files of /input. Raises LockSizeError for a lock that no validation hands out."""
+    """Return the files of /input. Raises LockSizeError for a lock that no validation hands out."""
     files: dict[str, str | bytes] = {"request.json": json.dumps(request.to_json(), indent=1)}
     if lock is not None:
         files[LOCK_FILE] = pack(lock)

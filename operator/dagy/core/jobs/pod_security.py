@@ -33,7 +33,7 @@ POD_SECURITY: Manifest = {
 
 
 def container_security(step: Step) -> Manifest:
-    """The securityContext of a step's container."""
+    """Return the securityContext of a step's container."""
     return {
         "runAsUser": _USERS[step],
         "allowPrivilegeEscalation": False,
@@ -52,7 +52,7 @@ def skip_workload_identity(containers: Iterable[str]) -> dict[str, str]:
 
 
 def scratch_volumes(container: str, size: str) -> list[Manifest]:
-    """What a container may write to besides, and no other one sees: its /tmp, and its shared memory.
+    """Return what a container may write to besides, and no other one sees: its /tmp, and its shared memory.
 
     Without a volume, containers of a pod have one /dev/shm, where package code could leave something for later steps.
     """
@@ -64,7 +64,7 @@ def scratch_volumes(container: str, size: str) -> list[Manifest]:
 
 
 def scratch_mounts(container: str) -> list[Manifest]:
-    """The container's mounts of `scratch_volumes`."""
+    """Return the container's mounts of `scratch_volumes`."""
     return [
         {"name": f"tmp-{container}", "mountPath": "/tmp"},  # noqa: S108
         {"name": f"shm-{container}", "mountPath": "/dev/shm"},  # noqa: S108

@@ -59,7 +59,7 @@ def standing_of(job: JobFact) -> Progress | Success | Failure:
 
 
 def _told(pod: PodFact) -> Failure | None:
-    """What the first step that failed by itself reports; the ones after it only noticed."""
+    """Return what the first step that failed by itself reports; the ones after it only noticed."""
     for container in _failed(pod):
         # With cgroup v1 only the process that asked for memory dies, so the step can still report that as a failure.
         if container.reason == "OOMKilled":
@@ -71,7 +71,7 @@ def _told(pod: PodFact) -> Failure | None:
 
 
 def _happened_to(job: JobFact, pod: PodFact) -> Failure | None:
-    """What became of the pod. None while it ends: a killed container is reported before the cause of it is."""
+    """Return what became of the pod. None while it ends: a killed container is reported before the cause of it is."""
     if pod.disruption:
         return pod_failures.disrupted(job.name, pod)
     if pod.phase != "Failed":
@@ -101,7 +101,7 @@ def _success(last: ContainerFact) -> Success | Failure:
 
 
 def failure_of(outcome: StepOutcome) -> Failure:
-    """The failure that a step reported itself."""
+    """Return the failure that a step reported itself."""
     fault = Fault(outcome.fault) if outcome.fault in tuple(Fault) else Fault.INFRASTRUCTURE
     result = outcome.result or {}
     return Failure(
@@ -114,7 +114,7 @@ def failure_of(outcome: StepOutcome) -> Failure:
 
 
 def _outcome(container: ContainerFact) -> StepOutcome | None:
-    """The step's own report, or None when it wrote none (killed) or something else did (hostile)."""
+    """Return the step's own report, or None when it wrote none (killed) or something else did (hostile)."""
     outcome = container.outcome or parse_outcome(container.message)
     return outcome if outcome and outcome.step == container.step else None
 

@@ -67,7 +67,7 @@ class PodFact:
     containers: tuple[ContainerFact, ...] = ()
 
     def container(self, step: Step) -> ContainerFact | None:
-        """The container of that step, when the kubelet has reported it."""
+        """Return the container of that step, when the kubelet has reported it."""
         return next((c for c in self.containers if c.step is step), None)
 
 
@@ -145,7 +145,7 @@ def _ours(job: Json) -> bool:
 
 
 def last_step_running(pod: Json) -> Step | None:
-    """The step with which the pod's work ends, when its container runs."""
+    """Return the step with which the pod's work ends, when its container runs."""
     kind = _label(pod, names.LABEL_JOB_KIND)
     if kind not in tuple(JobKind):
         return None
@@ -154,7 +154,7 @@ def last_step_running(pod: Json) -> Step | None:
 
 
 def _ended_as_said(pod: PodFact | None, kind: JobKind, outcome: StepOutcome | None) -> PodFact | None:
-    """The pod as it is when its last step has told its outcome.
+    """Return the pod as it is when its last step has told its outcome.
 
     The kubelet reports that up to a second later; where the pod is gone by then, it never does.
     """

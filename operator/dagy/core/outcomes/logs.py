@@ -18,17 +18,17 @@ _LINE_BYTES = 4 * LINE_CHARACTERS + 4  # UTF-8 needs four bytes at most; what is
 
 
 def heading(step: str) -> str:
-    """The line above a step's log."""
+    """Return the line above a step's log."""
     return f"=== {step} ===\n"
 
 
 def without_result(log: str) -> str:
-    """The log as it may be shown, without the machine-readable result at its end."""
+    """Return the log as it may be shown, without the machine-readable result at its end."""
     return "\n".join(log_line(line) for line in log.splitlines() if not line.startswith(RESULT_PREFIX))
 
 
 def newest_job(jobs: Iterable[JobFact], kind: JobKind) -> JobFact | None:
-    """The last attempt of that step."""
+    """Return the last attempt of that step."""
     return max((job for job in jobs if job.kind is kind), key=lambda job: (job.created_at, job.attempt), default=None)
 
 
@@ -76,7 +76,7 @@ class LogReader:
         return result_of(self._frames, self._step)
 
     def end(self) -> StepLog:
-        """The log, which has ended."""
+        """Return the log, which has ended."""
         self._frames.feed(b"\n")
         cut = f"({self._dropped:,} bytes before this are left out.)\n" if self._dropped else ""
         return StepLog(cut + b"".join(self._kept).decode("utf-8", errors="replace"), self.result)
@@ -92,12 +92,12 @@ class LineFilter:
     rest: bytes = b""
 
     def feed(self, chunk: bytes) -> tuple[LineFilter, bytes]:
-        """The filter to go on with, and what may be shown."""
+        """Return the filter to go on with, and what may be shown."""
         *lines, rest = (self.rest + chunk).split(b"\n")
         return LineFilter(rest[:_LINE_BYTES]), b"".join(_shown(line) + b"\n" for line in lines if not _is_result(line))
 
     def end(self) -> bytes:
-        """What is left when the stream has ended."""
+        """Return what is left when the stream has ended."""
         return b"" if _is_result(self.rest) else _shown(self.rest)
 
 

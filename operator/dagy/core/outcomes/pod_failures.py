@@ -36,7 +36,7 @@ def out_of_memory(step: Step) -> Failure:
 
 
 def lost(job: str) -> Failure:
-    """The pod is gone, and nobody saw its end."""
+    """Return the failure of a pod that is gone, and whose end nobody saw."""
     return Failure(
         StateReason.POD_LOST,
         f"The pod of Job {job} disappeared before its result was read, with its node or because somebody deleted it.",
@@ -63,7 +63,7 @@ def disrupted(job: str, pod: PodFact) -> Failure:
 
 
 def stopped(pod: PodFact) -> Failure:
-    """The kubelet stopped the pod and says why."""
+    """Return the failure of a pod that the kubelet stopped, with its reason."""
     why = _sentence(pod.message or pod.reason)
     if pod.reason == "DeadlineExceeded":
         return DEADLINE if any(_has_started(c) for c in pod.containers) else _not_started()

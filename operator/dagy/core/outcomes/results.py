@@ -35,7 +35,7 @@ class FoundLock:
 
 
 def lock_in(job: JobFact, result: Result) -> FoundLock | Failure:
-    """The lock that a validation tells of in its log, if it is the one that its termination message names."""
+    """Return the lock that a validation tells of in its log, if it is the one that its termination message names."""
     if isinstance(result, Incomplete):
         return _incomplete(job, result.why)
     try:
@@ -58,14 +58,14 @@ def _incomplete(job: JobFact, why: str) -> Failure:
 
 
 def warnings_in(outcome: StepOutcome) -> tuple[str, ...]:
-    """What the resolver remarks, as text that may be shown."""
+    """Return what the resolver remarks, as text that may be shown."""
     found = (outcome.result or {}).get("warnings")
     texts = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
     return tuple(one_line(text, _WARNING_CHARACTERS) for text in texts[:_MOST_WARNINGS])
 
 
 def rejection_in(result: Result | None) -> Failure | None:
-    """The failed validation in full, as its log tells."""
+    """Return the failed validation in full, as its log tells."""
     if not isinstance(result, Complete) or result.outcome.step != Step.RESOLVE or result.outcome.ok:
         return None
     return failure_of(result.outcome)

@@ -40,7 +40,7 @@ Result = Complete | Incomplete
 
 
 def result_of(frames: FrameReader, step: Step) -> Result:
-    """What that step's log has told so far."""
+    """Return what that step's log has told so far."""
     text = frames.text()
     if text is None:
         return Incomplete(frames.flaw())
@@ -51,7 +51,7 @@ def result_of(frames: FrameReader, step: Step) -> Result:
 
 
 def parse_outcome(text: str) -> StepOutcome | None:
-    """The outcome; None when the text holds none."""
+    """Return the outcome; None when the text holds none."""
     try:
         outcome = StepOutcome.from_json(json.loads(text))
     except (ValueError, TypeError, AttributeError, RecursionError):

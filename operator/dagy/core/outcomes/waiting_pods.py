@@ -40,7 +40,7 @@ def lacks_pod(job: JobFact, now: datetime) -> bool:
 
 
 def with_end(job: JobFact, options: BuildOptions, seconds: float, now: datetime) -> JobFact:
-    """The Job as it is once its pod had `seconds` (or the package's time-out, when that is less) to start."""
+    """Return the Job as it is once its pod had `seconds` (or the package's time-out, when that is less) to start."""
     allowed = timedelta(seconds=min(seconds, options.timeout_seconds))
     if job.failure and not job.ended_at:
         return replace(job, ended_at=timestamp(_time(job.created_at) + allowed, micro=False))

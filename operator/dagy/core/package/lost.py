@@ -20,7 +20,7 @@ ONCE_IN = timedelta(hours=24)
 
 
 def lost_of(seen: Observed, now: datetime) -> LostArtifact | None:
-    """What is known of a lost ZIP of the present lock: what status remembers, or what was just found out."""
+    """Return what is known of a lost ZIP of the present lock: what status remembers, or what was just found out."""
     known, resolution = seen.lost, seen.resolution
     if known and resolution and known.lock_hash != resolution.lock_hash:
         known = None
@@ -31,7 +31,7 @@ def lost_of(seen: Observed, now: datetime) -> LostArtifact | None:
 
 
 def open_loss(seen: Observed, now: datetime) -> LostArtifact | None:
-    """The same, as long as there has been no artifact since."""
+    """Return the same, as long as there has been no artifact since."""
     lost = lost_of(seen, now)
     return lost if lost and lost.rebuilt_at is None else None
 

@@ -47,7 +47,7 @@ class BuildPlan:
         return self.spec.build_policy is BuildPolicy.AUTO
 
     def request(self) -> BuildRequest:
-        """The request for the validation Job; the build Job adds where the result goes."""
+        """Return the request for the validation Job; the build Job adds where the result goes."""
         index = self.spec.index or Index()
         newer: datetime | None = self.spec.exclude_newer
         return BuildRequest(
@@ -104,7 +104,7 @@ def _spec_hash(spec: DepPackageSpec, normalized: requirements.NormalizedList, pl
 
 
 def _index_identity(index: Index) -> dict[str, Any]:
-    """The index settings, without those that came later and are not used, so that older hashes stay."""
+    """Return the index settings, without those that came later and are not used, so that older hashes stay."""
     identity = index.to_json()
     return identity if index.secret_names else {k: v for k, v in identity.items() if k != "secretNames"}
 
@@ -115,7 +115,7 @@ def digest(value: Any) -> str:
 
 
 def malformed_failure(plan: BuildPlan) -> Failure:
-    """The failure of a plan whose list holds entries that are no requirements (`normalized.errors`)."""
+    """Return the failure of a plan whose list holds entries that are no requirements (`normalized.errors`)."""
     errors = plan.normalized.errors
     problems = tuple(Problem(message=e.message, requirement=e.text, hint=e.hint) for e in errors)
     first = f"{errors[0].message} {errors[0].hint or ''}".strip()

@@ -37,7 +37,7 @@ def is_allowed(plan: BuildPlan, *, asked: bool) -> bool:
 
 
 def sources_in(packages: Iterable[Mapping[str, Any]], plan: BuildPlan, lock_hash: str) -> tuple[Source, ...]:
-    """The packages that say they have such an artifact of the lock as the plan wants, the latest built first."""
+    """Return the packages that say they have such an artifact of the lock as the plan wants, the latest built first."""
     found: list[tuple[str, Source]] = []
     for package in packages:
         metadata, status = package["metadata"], package.get("status") or {}

@@ -25,7 +25,7 @@ class Look(Enum):
 
 
 def status_in(package: Mapping[str, Any]) -> DepPackageStatus:
-    """The present status; an empty one when there is none or when somebody has spoiled it."""
+    """Return the present status; an empty one when there is none or when somebody has spoiled it."""
     try:
         return DepPackageStatus.model_validate(package.get("status") or {})
     except ValueError:
@@ -33,7 +33,7 @@ def status_in(package: Mapping[str, Any]) -> DepPackageStatus:
 
 
 def handled_tokens(status: DepPackageStatus) -> Tokens:
-    """The requests that were acted upon."""
+    """Return the requests that were acted upon."""
     return Tokens(
         validate=status.last_handled_validate or "",
         build=status.last_handled_build or "",
@@ -43,7 +43,7 @@ def handled_tokens(status: DepPackageStatus) -> Tokens:
 
 
 def resolution_in(status: DepPackageStatus, plan: BuildPlan) -> Resolution | Look | None:
-    """The lock of the present spec; None when there is known to be none."""
+    """Return the lock of the present spec; None when there is known to be none."""
     if status.spec_hash != plan.spec_hash:
         return Look.UNKNOWN
     if not status.lock_hash:
@@ -53,7 +53,7 @@ def resolution_in(status: DepPackageStatus, plan: BuildPlan) -> Resolution | Loo
 
 
 def record_in(status: DepPackageStatus, plan: BuildPlan, resolution: Resolution) -> Record | Look | None:
-    """The finished build of that lock; None when there is known to be none."""
+    """Return the finished build of that lock; None when there is known to be none."""
     kept = status.artifact
     if kept and kept.lock_hash == resolution.lock_hash and _same_build(kept, plan):
         origin = status.build.reused_from if status.build else None
@@ -67,7 +67,7 @@ def record_in(status: DepPackageStatus, plan: BuildPlan, resolution: Resolution)
 
 
 def rejection_in(status: DepPackageStatus, plan: BuildPlan) -> Failure | None:
-    """The failed validation of the present spec, if status tells of one."""
+    """Return the failed validation of the present spec, if status tells of one."""
     validation = status.validation
     if validation is None or validation.spec_hash != plan.spec_hash or not validation.errors:
         return None
@@ -82,7 +82,7 @@ def rejection_in(status: DepPackageStatus, plan: BuildPlan) -> Failure | None:
 
 
 def artifact_of(status: ArtifactStatus) -> Artifact:
-    """The artifact that status repeats."""
+    """Return the artifact that status repeats."""
     return Artifact.from_json(status.to_json())
 
 

@@ -122,7 +122,7 @@ def _retrying(message: str, attempt: int, at: datetime) -> str:
 
 
 def _given_up(plan: BuildPlan, failure: Failure, job: JobFact | None) -> str:
-    """What is to be done about a failure that another attempt may mend, and that gets none by itself."""
+    """Return what is to be done about a failure that another attempt may mend, and that gets none by itself."""
     if job is None or not failure.retryable:
         return ""
     if plan.spec.suspend:

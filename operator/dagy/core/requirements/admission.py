@@ -34,7 +34,7 @@ _CONDA_HINT = (
 
 
 def check_text(text: str) -> str:
-    """The text as the grammar may read it: stripped, tabs as spaces. Raises RequirementError."""
+    """Return the text as the grammar may read it: stripped, tabs as spaces. Raises RequirementError."""
     check_length(text)
     text = text.strip(" \t").replace("\t", " ")
     if not text:

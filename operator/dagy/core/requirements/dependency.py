@@ -45,7 +45,7 @@ class Dependency:
         return text_of(self.specifier)
 
     def without_marker(self) -> Self:
-        """The same dependency, wanted everywhere."""
+        """Return the same dependency, wanted everywhere."""
         return replace(self, marker=None) if self.marker is not None else self
 
     @override
@@ -116,12 +116,12 @@ _ORDER = {"===": 0, "==": 1, "~=": 2, ">=": 3, ">": 4, "<": 5, "<=": 6, "!=": 7}
 
 
 def canonical(specifier: SpecifierSet) -> SpecifierSet:
-    """The same set with normalized versions and without repetitions."""
+    """Return the same set with normalized versions and without repetitions."""
     return SpecifierSet(text_of(specifier)) if specifier else specifier
 
 
 def text_of(specifier: SpecifierSet) -> str:
-    """The set as text, e.g. ">=2.31.0,<2.32.0": lower bound, upper bound, exclusions.
+    """Return the set as text, e.g. ">=2.31.0,<2.32.0": lower bound, upper bound, exclusions.
 
     Versions are normalized (PEP 440), but keep their number of parts. The versions of "===" must be versions, too.
     """

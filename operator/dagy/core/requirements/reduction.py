@@ -26,7 +26,7 @@ class SplitError(ValueError):
 
 
 def needed(listed: Sequence[Dependency], resolution: Iterable[Resolved]) -> tuple[Dependency, ...]:
-    """The requirements without those that others of them bring, in their order.
+    """Return the requirements without those that others of them bring, in their order.
 
     Extras and URLs say more than a name, so they stay. Of packages that need one another one stays.
     """
@@ -67,7 +67,7 @@ def split(lists: Sequence[Sequence[Dependency]], resolution: Sequence[Resolved])
 
 
 def closure(names: Collection[str], brings: Mapping[str, Collection[str]]) -> set[str]:
-    """The names, and all that they bring."""
+    """Return the names, and all that they bring."""
     found, waiting = set(names), list(names)
     while waiting:
         new = set(brings.get(waiting.pop(), ())) - found

@@ -153,7 +153,7 @@ _HABITS = (
 
 
 def syntax_error(text: str, error: InvalidRequirement) -> RequirementError:
-    """The library's error for what `packaging` refused."""
+    """Return the library's error for what `packaging` refused."""
     # `packaging` keeps complaint and position in the cause; without them the caret is lost, and nothing else.
     complaint = str(getattr(error.__cause__, "message", ""))
     span = getattr(error.__cause__, "span", None)

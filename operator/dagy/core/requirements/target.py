@@ -32,7 +32,7 @@ class Target:
 
 
 def for_target(dependency: Dependency, target: Target) -> Dependency | None:
-    """The dependency without its environment marker, or None where the marker is false.
+    """Return the dependency without its environment marker, or None where the marker is false.
 
     A package isn't tied to a patch release of Python: a marker that is true for some of them counts as true, because
     a package too many does no harm and a missing one does. Extras of a project that isn't there are never active.
@@ -57,7 +57,7 @@ def for_target(dependency: Dependency, target: Target) -> Dependency | None:
 
 
 def why_not_needed(dependency: Dependency, target: Target) -> str:
-    """The reason that goes with `for_target` returning None."""
+    """Return the reason that goes with `for_target` returning None."""
     return f"not needed on Python {target.python_version} for Linux: {dependency.marker} is false"
 
 

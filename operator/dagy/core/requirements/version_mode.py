@@ -32,7 +32,7 @@ class Recognized:
 
 
 def version_spec(version: Version, mode: VersionMode) -> str:
-    """The specifier that a mode stands for at a version, e.g. 2.31.0 and minor range: ">=2.31.0,<2.32.0".
+    """Return the specifier that a mode stands for at a version, e.g. 2.31.0 and minor range: ">=2.31.0,<2.32.0".
 
     Parts that the version lacks count as 0. A range begins at the first release of the series; a pre-release isn't in
     there, so its range begins at the pre-release itself. Ranges take no notice of a local version ("+cu118"), which
@@ -73,7 +73,7 @@ def recognize(specifier: SpecifierSet) -> Recognized:
 
 
 def caution(version: Version, mode: VersionMode) -> str | None:
-    """What somebody who picks this mode for this version should know, in one sentence; None when nothing."""
+    """Return what somebody who picks this mode for this version should know, in one sentence; None when nothing."""
     if mode is VersionMode.ANY:
         return "Each build takes the latest version, so two builds may differ."
     if mode is VersionMode.MAJOR_RANGE and version.major == 0:

@@ -93,7 +93,7 @@ class Admission:
         return unexplained([wanted.slug for wanted in request.wanted])
 
     def _pod_unavailable(self, error: Exception) -> Json:
-        """What the packages are can't be found out now: the pod is refused, and whoever made it tries again."""
+        """Refuse the pod, because its packages can't be found out now; whoever made it tries again."""
         cause = f" {_cause(error)}" if self._tell else ""
         message = f"Packages can't be attached now.{cause} Try again in a moment."
         status = {"code": _UNAVAILABLE, "reason": "ServiceUnavailable", "message": message}

@@ -73,7 +73,7 @@ async def _packages(body: SignRequest, services: Services, pod: PodIdentity) -> 
 
 
 async def _flow(wanted: FlowArtifactToSign, services: Services, pod: PodIdentity) -> _Found:
-    """The artifact of that SHA-256 among those that the deployment has, or had in a revision that is kept.
+    """Return the artifact of that SHA-256 among those that the deployment has, or had in a revision that is kept.
 
     Status doesn't list every revision that a run may be of, and can be erased. What was uploaded for the deployment
     itself is found without it.

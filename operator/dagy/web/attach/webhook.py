@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def review_app(admission: Admission, clients: Clients) -> ASGIApp:
-    """The two webhooks, for the API server only."""
+    """Return the two webhooks, for the API server only."""
 
     def route(path: str, review: Callable[[bytes], Awaitable[Response]]) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -88,7 +88,7 @@ def _refused(error: Exception) -> Response:
 
 
 def health_app(ready: Callable[[], bool]) -> ASGIApp:
-    """What the kubelet asks, on a port of its own."""
+    """Return what the kubelet asks, on a port of its own."""
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok")

@@ -45,7 +45,7 @@ class RouteAllowances:
 
 
 def refused(error: Exception) -> Response:
-    """The gate's refusals as problems."""
+    """Return the gate's refusals as problems."""
     match error:
         case BodyTooLargeError():
             detail = (

@@ -48,7 +48,7 @@ class Callers:
         self._new, self._known = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(_AT_ONCE)
 
     async def admit(self, scope: Scope) -> str:
-        """The caller's name. Raises ProblemError or KubeError (401), and what the cluster's absence raises."""
+        """Return the caller's name. Raises ProblemError or KubeError (401), and what the cluster's absence raises."""
         path = scope["path"]
         if self._services.own is None or path in _PUBLIC:
             return ""

@@ -122,7 +122,7 @@ class Gate:
         await answer(scope, receive, send)
 
     async def _read(self, receive: Receive, limits: Allowance) -> bytes | None:
-        """The body; None when the client has gone."""
+        """Return the body; None when the client has gone."""
         parts = bytearray()
         try:
             async with asyncio.timeout(limits.body_seconds):

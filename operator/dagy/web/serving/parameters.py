@@ -43,7 +43,7 @@ _ALWAYS = (
 
 
 def problems(*reasons: ApiReason) -> dict[int | str, dict[str, Any]]:
-    """The problems that a route may answer with, beside those of every route, for its OpenAPI."""
+    """Return the problems that a route may answer with, beside those of every route, for its OpenAPI."""
     by_status: dict[int, list[ApiReason]] = {}
     for reason in (*_ALWAYS, *reasons):
         by_status.setdefault(API_CATALOGUE[reason].status, []).append(reason)

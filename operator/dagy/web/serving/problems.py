@@ -52,7 +52,7 @@ class ProblemError(Exception):
 
 
 def problem_response(error: ProblemError) -> JSONResponse:
-    """The answer."""
+    """Return the answer."""
     entry = API_CATALOGUE[error.reason]
     body = Problem(
         type=f"{_TYPE}{error.code}",
@@ -72,7 +72,7 @@ def unauthenticated(detail: str) -> ProblemError:
 
 
 def from_cluster(error: KubeError) -> ProblemError:
-    """What the API server refused, where the request's own code had nothing better to say."""
+    """Return what the API server refused, where the request's own code had nothing better to say."""
     match error.status, error.reason:
         case 401, _:
             return unauthenticated(
@@ -105,7 +105,7 @@ def from_cluster(error: KubeError) -> ProblemError:
 
 
 def from_storage(error: StorageError) -> ProblemError:
-    """What S3 refused, in the same words as in a package's status."""
+    """Return what S3 refused, in the same words as in a package's status."""
     return ProblemError(ApiReason.STORAGE_UNAVAILABLE, error.message, headers=_TRY_AGAIN)
 
 

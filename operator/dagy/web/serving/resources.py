@@ -32,7 +32,7 @@ class Resource:
     """The role that lets somebody write them, and what that means."""
 
     async def find(self, api: KubeApi, namespace: str, name: str) -> Json | None:
-        """The object, or None when there is none that the caller may see."""
+        """Return the object, or None when there is none that the caller may see."""
         try:
             return await api.get(custom_path(self.plural, namespace, name))
         except KubeError as error:
@@ -41,7 +41,7 @@ class Resource:
             raise
 
     async def get(self, api: KubeApi, namespace: str, name: str) -> Json:
-        """The object. Raises ProblemError (404)."""
+        """Return the object. Raises ProblemError (404)."""
         found = await self.find(api, namespace, name)
         if found is None:
             raise self.missing(namespace, name)
@@ -81,7 +81,7 @@ class Resource:
     async def create(
         self, api: KubeApi, namespace: str, name: str, spec: Json, annotations: Mapping[str, str] | None = None
     ) -> Json:
-        """The new object. Raises ProblemError (403, 404, 409, 422)."""
+        """Return the new object. Raises ProblemError (403, 404, 409, 422)."""
         metadata = {"name": name, "annotations": dict(annotations or {})}
         body = {"apiVersion": names.API_VERSION, "kind": self.kind, "metadata": metadata, "spec": spec}
         try:

@@ -120,7 +120,7 @@ class Services:
 
     @cached_property
     def looks(self) -> SharedLooks:
-        """What followers of one package look at together."""
+        """Return what followers of one package look at together."""
         return SharedLooks()
 
     @cached_property
@@ -144,7 +144,7 @@ class Services:
         return self.own or self.callers
 
     def identity(self) -> KubeApi:
-        """The API's own service account. Raises ProblemError in process."""
+        """Return the API's own service account. Raises ProblemError in process."""
         if self.own is None:
             raise ProblemError(
                 ApiReason.NO_IDENTITY,
@@ -169,7 +169,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 
 
 async def services_of(request: Request) -> Services:
-    """The app's services."""
+    """Return the app's services."""
     return cast(Services, request.app.state.services)
 
 
@@ -177,7 +177,7 @@ Provided = Annotated[Services, Depends(services_of)]
 
 
 def token_in(authorization: str) -> str:
-    """The token of an Authorization header. Raises ProblemError (401) without one."""
+    """Return the token of an Authorization header. Raises ProblemError (401) without one."""
     scheme, _, token = authorization.partition(" ")
     token = token.strip()
     # Of a token only visible ASCII reaches a header of ours.
@@ -202,7 +202,7 @@ def certified_user(scope: Scope) -> CertifiedUser | None:
 
 
 async def caller_of(request: Request, services: Provided, _documented: Credentials) -> KubeApi:
-    """The cluster with the caller's rights: by a token, or else by the client certificate of the connection."""
+    """Return the cluster with the caller's rights: by a token, or else by the client certificate of the connection."""
     if services.own is None:
         return services.callers
     user = certified_user(request.scope)

@@ -26,7 +26,7 @@ class Verifications:
         self._running: dict[_Object, asyncio.Future[Stored | None]] = {}
 
     async def stored(self, files: PresignedStore, key: ObjectKey, limit: int) -> Stored | None:
-        """The whole object; None when there is none. Raises ProblemError while it is still being read."""
+        """Return the whole object; None when there is none. Raises ProblemError while it is still being read."""
         etag = await asyncio.to_thread(files.etag, key)
         if etag is None:
             return None

@@ -100,7 +100,7 @@ class CertificateKeeper:
         self._held = newest
 
     async def _agree(self) -> Certificates:
-        """What the Secret holds, after this replica or another one has renewed it if that was due."""
+        """Return what the Secret holds, after this replica or another one has renewed it if that was due."""
         path = namespaced("secrets", self._settings.api_namespace, self._settings.secret)
         valid_for = timedelta(days=self._settings.tls_days)
         for _ in range(_TRIES):

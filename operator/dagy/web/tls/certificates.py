@@ -53,7 +53,7 @@ class Certificates:
 def renewed(
     now: datetime, held: Certificates | None, hosts: Sequence[str], valid_for: timedelta
 ) -> Certificates | None:
-    """The certificates to have instead of `held`; None when those will do.
+    """Return the certificates to have instead of `held`; None when those will do.
 
     An authority that is replaced early does not sign yet: the server keeps its certificate until that is due itself,
     and by then everybody trusts the new authority.
@@ -85,7 +85,7 @@ def _due(
 
 
 def _authorities(held: Certificates | None, now: datetime) -> list[x509.Certificate]:
-    """The authorities that are valid still."""
+    """Return the authorities that are valid still."""
     try:
         found = x509.load_pem_x509_certificates(held.authorities.encode()) if held else []
     except ValueError:

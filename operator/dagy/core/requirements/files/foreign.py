@@ -66,7 +66,7 @@ _LOCKS = (
 
 
 def foreign_file(text: str) -> ForeignFile | None:
-    """The kind of file, where it is a known one that is no list of requirements."""
+    """Return the kind of file, where it is a known one that is no list of requirements."""
     text = text.removeprefix("\ufeff")
     if text.lstrip()[:1] in ("[", "{") and text.rstrip()[-1:] in ("]", "}"):
         return _foreign_json(text)
@@ -107,7 +107,7 @@ def _foreign_json(text: str) -> ForeignFile | None:
 
 
 def foreign_document(document: object) -> ForeignFile | None:
-    """The same for what a YAML or JSON file holds."""
+    """Return the same for what a YAML or JSON file holds."""
     is_environment = (
         isinstance(document, dict) and "kind" not in document and isinstance(document.get("dependencies"), list)
     )

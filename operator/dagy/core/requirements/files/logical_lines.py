@@ -56,7 +56,7 @@ class LogicalLine:
 
 
 def decode(data: bytes) -> str:
-    """The text of a requirements file: UTF-8, or UTF-16 with a byte order mark (as PowerShell writes it).
+    """Return the text of a requirements file: UTF-8, or UTF-16 with a byte order mark (as PowerShell writes it).
 
     Bytes that are neither become U+FFFD, so that a comment in Latin-1 does no harm. Raises UnusableFileError for what
     is too large, and for binary data.

@@ -47,7 +47,7 @@ def to_manifest(name: str, python_version: str, dependencies: Sequence[Dependenc
 
 
 def requirements_in(manifest: object) -> tuple[str, ...]:
-    """The texts of spec.dependencies. Raises ManifestError for anything that isn't a DepPackage."""
+    """Return the texts of spec.dependencies. Raises ManifestError for anything that isn't a DepPackage."""
     if foreign := foreign_document(manifest):
         raise ManifestError(f"{foreign.message} {foreign.hint}")
     if not isinstance(manifest, Mapping) or manifest.get("kind") != DEPPACKAGE_KIND:

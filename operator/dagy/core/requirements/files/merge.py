@@ -60,7 +60,7 @@ def merge(existing: Sequence[Dependency], file: RequirementsFile) -> Merge:
 
 
 def resolve(merged: Merge, choices: Mapping[str, Choice] | Choice = Choice.KEEP_EXISTING) -> tuple[Dependency, ...]:
-    """The list with the conflicts settled: one choice for all, or one for each normalized name.
+    """Return the list with the conflicts settled: one choice for all, or one for each normalized name.
 
     What isn't chosen stays as it is. The order is that of the list, followed by what is new.
     """
