@@ -1,4 +1,4 @@
-"""Which files of an installed tree go into the ZIP, and with which bytes. Pure.
+"""Rules for the files of an installed tree that go into the ZIP, and for their bytes. Pure.
 
 Left out is what differs from one installation of the same lock to the next, compiled Python, which can hide other code
 than its source, and what would be imported in place of Python's standard library. Scripts get a first line that works

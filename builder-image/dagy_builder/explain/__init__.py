@@ -1,1 +1,1 @@
-"""Why requirements can't be had, in sentences that tell what to do."""
+"""Explanations of requirements that can't be had, in sentences that tell what to do."""

@@ -65,7 +65,7 @@ class IndexMatch:
     latest: str | None = None
     """The newest release of all that its authors allow on the target's Python, whether a file of it fits or not."""
     count: int = 0
-    """How many releases are wanted."""
+    """The number of wanted releases."""
     when_pinned: bool = False
     """True when `version`, which was withdrawn, has a file that fits: it is taken when it is asked for exactly."""
     only_on: str = ""

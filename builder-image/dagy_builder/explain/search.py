@@ -75,7 +75,7 @@ class _Found:
 
 
 def seconds_to_explain(environment: Mapping[str, str] = os.environ) -> float:
-    """How long a failure may be looked into: DAGY_EXPLAIN_SECONDS. Raises StepError when that is no time."""
+    """Return the seconds for looking into a failure: DAGY_EXPLAIN_SECONDS. Raises StepError when that is no time."""
     given = environment.get("DAGY_EXPLAIN_SECONDS") or _DEFAULT_SECONDS
     try:
         seconds = float(given)

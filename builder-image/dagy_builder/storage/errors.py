@@ -1,4 +1,4 @@
-"""What S3's refusals mean: one sentence, one reason, one fault. Pure."""
+"""Meaning of S3's refusals: one sentence, one reason, one fault. Pure."""
 
 from __future__ import annotations
 

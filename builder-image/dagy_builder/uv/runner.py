@@ -54,7 +54,7 @@ _PASSED_ON = (
 
 @dataclass(frozen=True)
 class UvResult:
-    """How a run of uv ended, with everything it wrote, redacted."""
+    """The end of a run of uv, with everything it wrote, redacted."""
 
     code: int
     output: str
@@ -67,7 +67,7 @@ class Uv:
         self._binary, self._environment, self.route = binary, dict(environment), route
 
     def local(self, url: str) -> str:
-        """Where uv finds what lies at the URL. Raises ValueError when it can be read in two ways."""
+        """Return where uv finds the content of the URL. Raises ValueError when it can be read in two ways."""
         return self.route.local_text(url) if self.route else url
 
     def public(self, text: str) -> str:

@@ -176,7 +176,7 @@ def _pieces(packed: memoryview, member: zipfile.ZipInfo) -> Iterator[bytes]:
 
 
 def _start(data: mmap.mmap, member: zipfile.ZipInfo) -> int:
-    """Where a member's bytes begin: after its local header."""
+    """Return the offset of a member's bytes: after its local header."""
     if member.header_offset + _LOCAL.size > len(data):
         raise AttachError(f"The ZIP's {member.filename[:200]!r} lies outside of it, and is refused.")
     signature, name, extra = _LOCAL.unpack_from(data, member.header_offset)

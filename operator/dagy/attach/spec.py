@@ -34,7 +34,7 @@ class AttachItem:
 
     @property
     def label(self) -> str:
-        """How messages name it."""
+        """Its name in messages."""
         return f"package {self.slug}" if self.slug else "the flow's own code"
 
     @property

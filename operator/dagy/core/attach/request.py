@@ -54,7 +54,7 @@ class ImageFact:
 
 @dataclass(frozen=True)
 class AttachRequest:
-    """What is asked for, and what it has to fit."""
+    """The packages that are asked for, and what they have to fit."""
 
     namespace: str
     wanted: tuple[PackageRef, ...]

@@ -38,7 +38,7 @@ _DELETED = "_deleted"  # no namespace is called like that
 
 
 class _Seal:
-    """What only this module has."""
+    """A mark that only this module has."""
 
 
 _SEAL = _Seal()
@@ -152,7 +152,7 @@ class PackageHome:
         return self.locks(spec_hash)[0]
 
     def locks(self, spec_hash: str) -> tuple[ObjectKey, ...]:
-        """Where a spec's lock may lie, the present layout first."""
+        """Return the keys where a spec's lock may lie, the present layout first."""
         return tuple(ObjectKey(f"{folder}resolutions/{spec_hash[:32]}.json", _SEAL) for folder in self._folders)
 
     def log(self, job: str) -> ObjectKey:
@@ -164,7 +164,7 @@ class PackageHome:
         return tuple(BuildKeys.of(folder, build) for folder in self._folders)
 
     def records(self, build: Build) -> tuple[ObjectKey, ...]:
-        """Where a build's record may lie, the present layout first."""
+        """Return the keys where a build's record may lie, the present layout first."""
         return tuple(ObjectKey(names.record, _SEAL) for names in self.builds(build))
 
     def key_of(self, uri: str | None) -> ObjectKey | None:
@@ -252,7 +252,7 @@ class FlowUpload:
 
 @dataclass(frozen=True)
 class FlowHome:
-    """Where the code of one namespace's flows lies. No slug is spelled like the folder: they are upper case."""
+    """Keys of the code of one namespace's flows. No slug is spelled like the folder: they are upper case."""
 
     location: Location
     namespace: str
@@ -289,7 +289,7 @@ class FlowHome:
 
 
 def upload_in(location: Location, key: str) -> FlowUpload | None:
-    """Whose code lies at a key, as its uploader names it; None for a key that no upload has."""
+    """Return the upload at a key, as its uploader names it; None for a key that no upload has."""
     below = location.inside(uri_of(location.bucket, key), location.path()) if location.prefix else key
     namespace = (below or "").partition("/")[0]
     if not re.fullmatch(_LABEL, namespace):

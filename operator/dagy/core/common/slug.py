@@ -22,7 +22,7 @@ LENGTH = 8
 
 
 class _Seal:
-    """What only this module has."""
+    """A mark that only this module has."""
 
 
 _SEAL = _Seal()

@@ -93,7 +93,7 @@ def number_in(metadata: Mapping[str, Any]) -> tuple[str, int] | None:
 
 
 def pins_in(objects: Iterable[Mapping[str, Any]], slug: str) -> tuple[Pin, ...]:
-    """Who pins artifacts of that package, over all deployments."""
+    """Return the users that pin artifacts of that package, over all deployments."""
     pins = []
     for obj in objects:
         kept = _kept(obj)
@@ -190,7 +190,7 @@ def rollback_patch(deployment: Mapping[str, Any], revision: Revision) -> dict[st
 
 
 def unknown_revision(deployment: Mapping[str, Any], number: int, kept: Iterable[int]) -> Refusal:
-    """Why there is no way back to revision `number`. `kept`: the numbers of those that there are, newest first."""
+    """Return the refusal of a way back to revision `number`. `kept`: the numbers that exist, newest first."""
     name = f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}"
     there_are = ", ".join(map(str, kept)) or "none"
     return Refusal(

@@ -110,7 +110,7 @@ FlowAction = CreateRevision | ApplyCronJob | EndSchedule | StartRun | DeleteRuns
 
 
 def flow_state_of(plan: FlowPlan, seen: Observed) -> FlowState:
-    """Where the deployment stands."""
+    """Return the deployment's state."""
     if seen.cron_job and plan.spec.schedule and not is_owned(seen.cron_job, plan.uid):
         return Refused(_name_taken(plan))
     if isinstance(seen.attachment, Refusal):

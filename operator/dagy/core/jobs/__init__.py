@@ -1,1 +1,1 @@
-"""What the Jobs of packages look like. Pure."""
+"""Manifests of packages' Jobs. Pure."""

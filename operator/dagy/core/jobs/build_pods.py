@@ -50,7 +50,7 @@ _FOLDER, _VOLUME = "/s3", "s3-credentials"
 
 @dataclass(frozen=True)
 class S3Settings:
-    """What the administrator decides about the builds' way to S3."""
+    """The administrator's settings for the builds' way to S3."""
 
     secret: str
     """Secret in the build namespace whose keys become variables."""

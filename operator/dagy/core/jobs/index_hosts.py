@@ -1,4 +1,4 @@
-"""Which hosts packages may name, in spec.index and after "name @": the administrator decides, within reason. Pure.
+"""Hosts that packages may name, in spec.index and after "name @": the administrator decides, within reason. Pure.
 
 It bounds what a package says, not where an index that is allowed leads: its pages and redirects are its own business,
 and the NetworkPolicy's.

@@ -38,7 +38,7 @@ _FIRST_OF_PACKAGE, _FIRST_OF_OPERATOR = 10, 50
 
 @dataclass(frozen=True)
 class IndexSettings:
-    """What the administrator decides about package indexes."""
+    """The administrator's settings for package indexes."""
 
     url: str = ""
     """The index of packages that name none; PyPI when empty."""

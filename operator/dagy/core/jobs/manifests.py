@@ -69,7 +69,7 @@ _GRACE_SECONDS = 5
 
 @dataclass(frozen=True)
 class JobSettings:
-    """What the administrator decides about every Job."""
+    """The administrator's settings for every Job."""
 
     namespace: str
     image: str
@@ -91,7 +91,7 @@ class JobSettings:
     index: IndexSettings = field(default_factory=IndexSettings)
     pods: BuildPods = field(default_factory=BuildPods)
     start_seconds: float = 300
-    """How long a pod may take until its first container runs."""
+    """Seconds that a pod may take until its first container runs."""
     maxima: Mapping[str, str] = field(default_factory=dict)
     """What a package may ask for at most, by the resource's name."""
 

@@ -1,4 +1,4 @@
-"""What keeps the containers of a build apart: users, volumes, and who may have an identity. Pure."""
+"""Isolation of a build's containers: users, volumes, and who may have an identity. Pure."""
 
 from __future__ import annotations
 

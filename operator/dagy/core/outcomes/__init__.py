@@ -1,1 +1,1 @@
-"""What Jobs, pods and their logs say happened. Pure."""
+"""Outcomes of Jobs, read from Jobs, pods and logs. Pure."""

@@ -1,4 +1,4 @@
-"""How a Job stands, and when it failed: why, whose fault that is, and what to do. Pure.
+"""State of a Job, and of a failed one: why, whose fault that is, and what to do. Pure.
 
 A step that could speak left its outcome in the termination message. Otherwise it is what happened to the pod
 (dagy.core.outcomes.pod_failures).

@@ -1,4 +1,4 @@
-"""What a validation tells at the end of its log: the lock, or what is wrong. Pure.
+"""Result of a validation, at the end of its log: the lock, or what is wrong. Pure.
 
 Hostile until parsed: where source distributions are allowed, package code can write to that log.
 """

@@ -1,4 +1,4 @@
-"""What a step told: its outcome, out of a termination message or the end of its log. Pure.
+"""Report of a step: its outcome, out of a termination message or the end of its log. Pure.
 
 Hostile until parsed: where source distributions are allowed, package code can write to both. What comes out has the
 right types, bounded lengths, and texts that may be shown anywhere.

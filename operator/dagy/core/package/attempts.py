@@ -37,7 +37,7 @@ def verdict_of(job: JobFact, seen: Observed) -> Failure | None:
 
 
 def in_a_row(jobs: tuple[JobFact, ...], last: JobFact, fault: Fault) -> int:
-    """How many attempts, up to `last`, failed through that fault; those that are not there any more count as well."""
+    """Count the attempts, up to `last`, failed through that fault; those that are not there any more count as well."""
     mine = [job for job in jobs if (job.kind, job.input_hash) == (last.kind, last.input_hash)]
     others = [job.attempt for job in mine if job.attempt < last.attempt and _fault_of(job) is not fault]
     return last.attempt - max(others, default=0)

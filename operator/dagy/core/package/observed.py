@@ -68,7 +68,7 @@ class Observed:
     missing: Missing | None = None
     """Instead of the record: it is known, and S3 has just said that its ZIP is not there."""
     lost: LostArtifact | None = None
-    """What status remembers of a ZIP that was missing."""
+    """Status's record of a ZIP that was missing."""
     sources: tuple[Source, ...] = ()
     """Packages that may have an artifact of that lock, likeliest first; asked only while nothing has been built."""
     rejected: Failure | None = None
@@ -77,7 +77,7 @@ class Observed:
     """URI of the log that it was read from: which Job's verdict it is."""
     handled: Tokens = field(default_factory=Tokens)
     home: PackageHome | None = None
-    """Where the package's objects lie; None as long as it has no slug."""
+    """Keys of the package's objects; None as long as it has no slug."""
     index_refused: Failure | None = None
     """Why the package's index settings (Secrets, certificates) can't be used, so that no Job may start."""
     index_access: IndexAccess | None = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""Which texts are refused before the grammar of PEP 508 is asked.
+"""Texts that are refused before the grammar of PEP 508 is asked.
 
 The resolver that reads the list later expands `${VAR}`, follows option lines and opens local paths, so nothing that
 looks like one may get as far as that.

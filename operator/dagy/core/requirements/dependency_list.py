@@ -43,7 +43,7 @@ class LineError:
 
 @dataclass(frozen=True)
 class NormalizedList:
-    """What became of a list of requirements. Every entry is in exactly one of the three."""
+    """The result of reading a list of requirements. Every entry is in exactly one of the three."""
 
     dependencies: tuple[str, ...]
     """Canonical PEP 508 texts without markers, sorted by normalized name."""

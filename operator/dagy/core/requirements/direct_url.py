@@ -1,4 +1,4 @@
-"""Which URLs may stand after "name @" (PEP 508 direct references): https, no credentials, a package file."""
+"""URLs that may stand after "name @" (PEP 508 direct references): https, no credentials, a package file."""
 
 from __future__ import annotations
 

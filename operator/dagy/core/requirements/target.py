@@ -1,4 +1,4 @@
-"""What a package is built for, as environment markers see it (PEP 508)."""
+"""Target of a package's build, as environment markers see it (PEP 508)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 
 class VersionMode(StrEnum):
-    """How widely a dependency's version may vary."""
+    """The range in which a dependency's version may vary."""
 
     EXACT = "exact"
     MINOR_RANGE = "minor-range"

@@ -25,7 +25,7 @@ class Resource:
     kind: str
     plural: str
     noun: str
-    """What sentences call it."""
+    """Its name in sentences."""
     command: str
     """Group of the command line that lists them."""
     to_edit: str

@@ -83,7 +83,7 @@ class Services:
         return AttachLookup(self.reader, self.settings.location, ObjectStore(self.settings.s3_bucket))
 
     async def home_of(self, package: Json) -> PackageHome | None:
-        """Where the objects of a package lie that the caller may get; None as long as no slug is known to be its own.
+        """Return the keys of a package that the caller may get; None as long as no slug is known to be its own.
 
         Raises ProblemError in process, where the caller may not see whose a slug is.
         """

@@ -1,4 +1,4 @@
-"""Whose client certificates the API accepts: those that the cluster itself accepts, as API servers beside it do."""
+"""Client certificates that the API accepts: those that the cluster itself accepts, as API servers beside it do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask the webhook: the API server, as far as it can be told from others."""
+"""Callers that the webhook accepts: the API server, as far as it can be told from others."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ LIST_IS_FULL = (
 
 
 class Choice(StrEnum):
-    """How a conflict is settled."""
+    """The way to settle a conflict."""
 
     KEEP_EXISTING = "keep-existing"
     USE_INCOMING = "use-incoming"
@@ -75,7 +75,7 @@ def resolve(merged: Merge, choices: Mapping[str, Choice] | Choice = Choice.KEEP_
 
 
 def excess(dependencies: Iterable[Dependency]) -> int:
-    """How many dependencies a list has more than a package may hold; 0 when it fits."""
+    """Count the dependencies that a list has more than a package may hold; 0 when it fits."""
     return max(0, sum(1 for _ in dependencies) - MAX_DEPENDENCIES)
 
 

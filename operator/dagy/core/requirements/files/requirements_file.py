@@ -32,7 +32,7 @@ class SkipReason(StrEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """Where in the file something stands."""
+    """A position in the file."""
 
     number: int
     """First line, from 1."""
