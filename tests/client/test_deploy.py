@@ -105,8 +105,8 @@ def test_an_upload_that_was_killed_goes_on_where_it_was(
         assert process.stdout
         assert int(process.stdout.readline()) >= 5 << 20
         process.send_signal(signal.SIGKILL)
-    (hint,) = (tmp_path / "cache/dagy/uploads").iterdir()
-    first = json.loads(hint.read_text())["upload_id"]
+    (state,) = (tmp_path / "cache/dagy/uploads").iterdir()
+    first = json.loads(state.read_text())["upload_id"]
     seen: list[int] = []
     deploy(path, name, progress=lambda done, _total: seen.append(done))
     assert 0 < seen[0] < path.stat().st_size
@@ -120,7 +120,7 @@ def test_an_upload_that_was_killed_goes_on_where_it_was(
     assert played.get("team-a", name, "flowdeployment")["metadata"]["generation"] == generation
 
 
-def test_a_hint_that_leads_nowhere_costs_nothing(
+def test_an_upload_state_that_leads_nowhere_costs_nothing(
     environment: None, played: PlayedOperator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, path = unique("d"), artifact(tmp_path / "a.zip")

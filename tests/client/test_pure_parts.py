@@ -1,4 +1,4 @@
-"""References, retries, slices, hints, artifacts, tokens: what needs no API."""
+"""References, retries, slices, states, artifacts, tokens: what needs no API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dagy.client.files.artifacts import read_artifact, runnable_modules
 from dagy.client.files.parts import slices
-from dagy.client.files.upload_state import Hint, Hints
+from dagy.client.files.upload_state import UploadState, UploadStates
 from dagy.client.files.verified import VerifiedFile
 from dagy.client.http import retry
 from dagy.client.http.errors import ArtifactError, InvalidError, SetupError, api_error
@@ -127,32 +127,32 @@ def test_an_artifact_is_read_and_refused(tmp_path: Path) -> None:
     assert found.modules == {"flow"}
 
 
-def test_hints_are_kept_found_and_forgotten(tmp_path: Path) -> None:
-    hints, hint = Hints(tmp_path / "cache"), Hint("id", "key", 5 << 20, ((1, "e1"), (2, "e2")))
-    assert hints.find("a", "b") is None
-    hints.keep(hint, "a", "b")
-    assert hints.find("a", "b") == hint
-    assert hints.find("ab", "") is None
-    hints.forget("a", "b")
-    assert hints.find("a", "b") is None
-    hints.forget("a", "b")
+def test_upload_states_are_kept_found_and_forgotten(tmp_path: Path) -> None:
+    states, state = UploadStates(tmp_path / "cache"), UploadState("id", "key", 5 << 20, ((1, "e1"), (2, "e2")))
+    assert states.find("a", "b") is None
+    states.keep(state, "a", "b")
+    assert states.find("a", "b") == state
+    assert states.find("ab", "") is None
+    states.forget("a", "b")
+    assert states.find("a", "b") is None
+    states.forget("a", "b")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"upload_id": "x"}', '{"parts": 3}', "\udcff"])
-def test_a_damaged_hint_is_none(tmp_path: Path, content: str) -> None:
-    hints = Hints(tmp_path)
-    hints.keep(Hint("id", "key", 1), "a")
+def test_a_damaged_upload_state_is_none(tmp_path: Path, content: str) -> None:
+    states = UploadStates(tmp_path)
+    states.keep(UploadState("id", "key", 1), "a")
     (file,) = tmp_path.iterdir()
     file.write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert hints.find("a") is None
+    assert states.find("a") is None
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    hints = Hints(tmp_path / "file")
-    hints.keep(Hint("id", "key", 1), "a")
-    assert hints.find("a") is None
-    hints.forget("a")
+    states = UploadStates(tmp_path / "file")
+    states.keep(UploadState("id", "key", 1), "a")
+    assert states.find("a") is None
+    states.forget("a")
 
 
 def test_a_download_is_whole_and_verified_or_not_there(tmp_path: Path) -> None:

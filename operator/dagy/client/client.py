@@ -94,10 +94,10 @@ class Client:
     @cached_property
     def uploads(self) -> Uploads:
         """Uploads of flows, which make deployments."""
-        from dagy.client.files.upload_state import Hints
+        from dagy.client.files.upload_state import UploadStates
         from dagy.client.uploads import Uploads
 
-        return Uploads(self._session, Hints.of_user())
+        return Uploads(self._session, UploadStates.of_user())
 
     def __enter__(self) -> Self:
         return self
