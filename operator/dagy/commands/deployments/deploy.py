@@ -14,7 +14,7 @@ from dagy.client.references import object_key, package_reference
 from dagy.commands import output, terminal
 from dagy.commands.connection import DONE, UsageError, answered, connected, namespace_of
 from dagy.commands.deployments.commands import settled
-from dagy.commands.deployments.flow_name import flow_name_of
+from dagy.commands.input_files import InputError
 from dagy.commands.options import DEFAULT, Api, Timeout
 from dagy.deploy import deploy_with
 from dagy.model.base import NamespacedName
@@ -140,3 +140,24 @@ def _environment(given: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f'--env takes NAME=VALUE, which "{name}" is not.')
         values[name] = value
     return values
+
+
+def flow_name_of(artifact: LocalArtifact, present: DeploymentResponse | None, deployment: str) -> str:
+    """The flow of the deployment as it is, else the only module in the ZIP, else the one called like the deployment.
+
+    Raises InputError when that names none.
+    """
+    modules = artifact.modules
+    if present is not None and (present.flow_name.partition(".")[0] in modules or present.command):
+        return present.flow_name
+    if len(modules) == 1:
+        return next(iter(modules))
+    if (namesake := deployment.replace("-", "_")) in modules:
+        return namesake
+    if not modules:
+        raise InputError(
+            f"{artifact.path}: nothing at the top of this ZIP can be run: neither a module (flow.py) nor a package "
+            "with a __main__.py. Name the flow with --flow-name, or put one there."
+        )
+    listed = ", ".join(sorted(modules)[:5]) + (", ..." if len(modules) > 5 else "")
+    raise InputError(f"{artifact.path}: which module is the flow ({listed})? Name it with --flow-name.")
