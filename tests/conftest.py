@@ -65,6 +65,18 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield str(path)
 
 
+@pytest.fixture
+def kubectl(kubeconfig: str) -> Any:
+    """kubectl; exit code and everything it said."""
+
+    def run(*arguments: str, stdin: Any = None) -> tuple[int, str]:
+        argv = [str(current_layout().bin / "kubectl"), f"--kubeconfig={kubeconfig}", "-n", "team-a", *arguments]
+        done = subprocess.run(argv, input=json.dumps(stdin), capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     """The bucket."""
