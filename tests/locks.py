@@ -6,7 +6,7 @@ import base64
 import hashlib
 
 from dagy_builder.contract import Step, StepOutcome
-from dagy_builder.frames import FrameReader, framed
+from dagy_builder.log_frames import FrameReader, framed
 from dagy_builder.packed_lock import pack
 
 

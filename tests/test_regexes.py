@@ -28,10 +28,10 @@ _BOUNDED = {
     ),
     "dagy.client.http.transport": "its texts are the caller's own log records, a URL each",
     **dict.fromkeys(
-        [f"dagy_builder.{name}" for name in ("explain.build_failure", "explain.derivation", "explain.uv_errors")],
+        [f"dagy_builder.{name}" for name in ("explain.build_failure", "explain.derivation", "explain.fetch_failures")],
         "uv's account of one package, read in that package's own Job, which its deadline ends",
     ),
-    "dagy_builder.archive.rules": "its texts are the first lines of scripts",
+    "dagy_builder.archive.included": "its texts are the first lines of scripts",
 }
 """Modules and patterns whose texts are short, or nobody's but their author's: they are not tried."""
 

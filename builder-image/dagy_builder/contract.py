@@ -2,8 +2,8 @@
 
 Standard library only. The operator writes a `BuildRequest` into the ConfigMap that a Job mounts; each step answers
 with a `StepOutcome` in its termination message (at most 4096 bytes, a limit of Kubernetes). The last step of a Job
-prints it at the end of its log, too, whole (`dagy_builder.frames`): a lock is larger than that, and who follows the log
-knows at once what the kubelet reports up to a second later.
+prints it at the end of its log, too, whole (`dagy_builder.log_frames`): a lock is larger than that, and who follows the
+log knows at once what the kubelet reports up to a second later.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from dagy.core.package.queue import Limits
 from dagy.model.base import NamespacedName
 from dagy_builder import keys
 from dagy_builder.contract import Artifact, BuildRequest, Step, StepOutcome
-from dagy_builder.frames import framed
+from dagy_builder.log_frames import framed
 from dagy_builder.packed_lock import LOCK_FILE, pack, unpack
 from dagy_builder.steps.outcome import clipped
 from dagy_builder.storage.store import ObjectStore

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import deflate
 
-from dagy_builder.archive import rules
+from dagy_builder.archive import included as rules
 from dagy_builder.archive.native import Linked, link_warnings, linked
 from dagy_builder.archive.records import (
     Fingerprint,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
-from dagy_builder.archive.rules import is_left_out
+from dagy_builder.archive.included import is_left_out
 
 _MOST_WARNINGS, _MOST_PATHS = 5, 3
 

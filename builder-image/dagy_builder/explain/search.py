@@ -19,15 +19,15 @@ from dagy_builder.explain.availability import match_files
 from dagy_builder.explain.build_failure import failed_build, problem_with_build
 from dagy_builder.explain.derivation import is_derivation, read_derivation
 from dagy_builder.explain.diagnosis import Diagnosis, diagnoses
-from dagy_builder.explain.hints import ALLOW_SOURCES, is_final, near_names
-from dagy_builder.explain.sentences import problem_of, summary_of, with_tested_alternative
-from dagy_builder.explain.unavailable import sources_would_help
-from dagy_builder.explain.uv_errors import (
+from dagy_builder.explain.fetch_failures import (
     direct_url_problem,
     environment_failure,
     first_sentence,
     url_dependency_problem,
 )
+from dagy_builder.explain.hints import ALLOW_SOURCES, is_final, near_names
+from dagy_builder.explain.sentences import problem_of, summary_of, with_tested_alternative
+from dagy_builder.explain.unavailable import sources_would_help
 from dagy_builder.failure import StepError
 from dagy_builder.indexes.page import IndexFile
 from dagy_builder.requirement import ParsedRequirement

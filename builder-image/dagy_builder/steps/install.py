@@ -10,7 +10,7 @@ from pathlib import Path
 from dagy_builder.archive.records import overlaps, winners
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.explain.build_failure import failed_build, problem_with_build
-from dagy_builder.explain.uv_errors import environment_failure, first_sentence, malformed_wheel
+from dagy_builder.explain.fetch_failures import environment_failure, first_sentence, malformed_wheel
 from dagy_builder.failure import StepError
 from dagy_builder.requirement import parse_requirements
 from dagy_builder.steps import shared_cache

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dagy_builder.contract import NONCE_VARIABLE, TERMINATION_MESSAGE_LIMIT, StepOutcome
-from dagy_builder.frames import RESULT_LIMIT_BYTES, framed
+from dagy_builder.log_frames import RESULT_LIMIT_BYTES, framed
 from dagy_builder.redact import clipped as words
 
 _DEFAULT_LOG = "/dev/termination-log"

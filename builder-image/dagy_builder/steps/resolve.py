@@ -110,7 +110,7 @@ def read_graph(text: str) -> tuple[Node, ...]:
 def _passed_over(requirements: Sequence[ParsedRequirement], lock: Lock, compiler: Compiler) -> tuple[str, ...]:
     if compiler.builds_sources:
         return ()
-    from dagy_builder.steps.passed_over import warnings_of_passed_over
+    from dagy_builder.steps.older_releases import warnings_of_passed_over
 
     return warnings_of_passed_over(requirements, lock.packages, compiler, compiler.target, datetime.now(UTC))
 

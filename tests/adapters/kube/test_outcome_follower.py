@@ -15,7 +15,7 @@ from dagy.adapters.kube.api import KubeApi, KubeError
 from dagy.adapters.kube.outcome_follower import OutcomeFollower
 from dagy.model.base import NamespacedName
 from dagy_builder.contract import Step, StepOutcome
-from dagy_builder.frames import framed
+from dagy_builder.log_frames import framed
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import Rig, create, run
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.explain.derivation import is_derivation, read_derivation
 from dagy_builder.explain.diagnosis import Diagnosis, diagnoses
+from dagy_builder.explain.fetch_failures import url_dependency_problem
 from dagy_builder.explain.sentences import problem_of
-from dagy_builder.explain.uv_errors import url_dependency_problem
 from dagy_builder.requirement import parse_requirements
 from dagy_builder.steps.resolve import Compiler
 from dagy_builder.target import Target

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dagy_builder.archive import rules
+from dagy_builder.archive import included as rules
 from dagy_builder.contract import BuildRequest, StepOutcome
 from dagy_builder.steps import pipeline
 from dagy_builder.steps.handover import packed_in

@@ -19,7 +19,7 @@ from dagy.core.outcomes.facts import job_of, last_step_running
 from dagy.core.outcomes.step_outcomes import Complete, result_of
 from dagy.model.base import NamespacedName
 from dagy_builder.contract import Step, StepOutcome
-from dagy_builder.frames import FrameReader
+from dagy_builder.log_frames import FrameReader
 
 log = logging.getLogger(__name__)
 

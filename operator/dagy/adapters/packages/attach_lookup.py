@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dagy.adapters.kube.api import KubeApi, deppackage_path
 from dagy.adapters.kube.reviews import may_get
+from dagy.adapters.packages.bounded_cache import WeighedCache
 from dagy.adapters.packages.claims import Claims
-from dagy.adapters.packages.weighed_cache import WeighedCache
 from dagy.core.attach import refusals
 from dagy.core.attach.contents import MAX_FILES, MAX_LOCK_BYTES, ContentsError, FileComparison, versions_of_lock
 from dagy.core.attach.pin import (

@@ -9,12 +9,12 @@ from dagy.adapters.kube.api import KubeError
 from dagy.adapters.packages.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.packages.cluster import Cluster
 from dagy.controller.engine.controller import ManagedObject
+from dagy.controller.packages.actions import Performer
 from dagy.controller.packages.artifact_checks import ArtifactChecks
 from dagy.controller.packages.context import ReconcileContext
 from dagy.controller.packages.finalize import finalize
 from dagy.controller.packages.limiter import ConcurrencyLimiter
 from dagy.controller.packages.observe import Observer
-from dagy.controller.packages.perform import Performer
 from dagy.controller.packages.slugs import Slugs
 from dagy.core.common.failure import Failure
 from dagy.core.common.reasons import StateReason

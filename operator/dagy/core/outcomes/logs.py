@@ -10,7 +10,7 @@ from dagy.core.outcomes.facts import JobFact, JobKind
 from dagy.core.outcomes.step_outcomes import Incomplete, Result, result_of
 from dagy.model.status import DepPackageStatus
 from dagy_builder.contract import RESULT_PREFIX, Step
-from dagy_builder.frames import FrameReader
+from dagy_builder.log_frames import FrameReader
 from dagy_builder.redact import LINE_CHARACTERS, log_line
 
 _KEPT_BYTES = 20_000_000

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dagy_builder.contract import Fault, Problem, Reason, Step, StepOutcome
-from dagy_builder.frames import FrameReader
+from dagy_builder.log_frames import FrameReader
 from dagy_builder.redact import one_line, redact
 
 _MESSAGE_CHARACTERS = 2000

@@ -1,8 +1,8 @@
 """Requirements: what a package depends on, and every rule about it. Pure functions on text and values."""
 
 from dagy.core.requirements.dependency import Dependency, parse_dependency
-from dagy.core.requirements.dependency_list import Dropped, LineError, NormalizedList, normalize
 from dagy.core.requirements.errors import ErrorCode, RequirementError
+from dagy.core.requirements.normalization import Dropped, LineError, NormalizedList, normalize
 from dagy.core.requirements.target import Target
 from dagy.core.requirements.version_mode import Recognized, VersionMode, caution, recognize, version_spec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagy.adapters.packages.weighed_cache import WeighedCache
+from dagy.adapters.packages.bounded_cache import WeighedCache
 
 
 def test_the_values_that_were_not_used_for_longest_go() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dagy_builder.contract import BuildRequest, Fault, Reason, StepOutcome
-from dagy_builder.explain.uv_errors import environment_failure
+from dagy_builder.explain.fetch_failures import environment_failure
 from dagy_builder.steps import pipeline
 from tests.fakes.index import Authority, Index, Release, serve
 

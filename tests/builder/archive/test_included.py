@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from dagy_builder.archive import rules
+from dagy_builder.archive import included as rules
+from dagy_builder.archive.included import BACKPORTS, shadow_warnings, shadowed_module
 from dagy_builder.archive.pack import PackageSummary, package
-from dagy_builder.archive.rules import BACKPORTS, shadow_warnings, shadowed_module
 from dagy_builder.contract import BuildRequest
 from dagy_builder.platforms import SINCE, STANDARD_LIBRARY
 from dagy_builder.sizes import Limits

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagy_builder.contract import RESULT_PREFIX, StepOutcome
-from dagy_builder.frames import RESULT_LIMIT_BYTES, FrameReader, framed
+from dagy_builder.log_frames import RESULT_LIMIT_BYTES, FrameReader, framed
 from tests.locks import lock_of, log_with, resolved
 
 NONCE = "5e1c9f6c-0f0c-4f2e-8f3b-2f1f7a3a9d10"
