@@ -33,7 +33,7 @@ class UsageError(InputError):
     """Options that don't go together; the message says which do."""
 
 
-def answered(command: Callable[P, int]) -> Callable[P, int]:
+def with_exit_code(command: Callable[P, int]) -> Callable[P, int]:
     """Turn what a command raises into one sentence on standard error and an exit code."""
 
     @functools.wraps(command)

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from dagy.client import Client, DeploymentRefusedError, NotFoundError
 from dagy.commands import output, terminal
-from dagy.commands.connection import DONE, FAILED, answered, connected, namespace_of
+from dagy.commands.connection import DONE, FAILED, connected, namespace_of, with_exit_code
 from dagy.commands.deployments.text import HEADINGS, outcome, page, row
 from dagy.commands.options import ALL_OPTIONS, DEFAULT, AllNamespaces, Api, Deployment, Follow, Timeout
 from dagy.model.flowstatus import RunPhase
@@ -18,7 +18,7 @@ app = App(name="deployments", default_parameter=ALL_OPTIONS)
 
 
 @app.command(name="list")
-@answered
+@with_exit_code
 def list_deployments(
     *,
     all_namespaces: AllNamespaces = False,
@@ -39,7 +39,7 @@ def list_deployments(
 
 
 @app.command
-@answered
+@with_exit_code
 def show(deployment: Deployment, /, *, api: Api = DEFAULT) -> int:
     """Show all about a deployment: its packages, revisions and runs."""
     with connected(api) as client:
@@ -52,7 +52,7 @@ def show(deployment: Deployment, /, *, api: Api = DEFAULT) -> int:
 
 
 @app.command
-@answered
+@with_exit_code
 def rollback(
     deployment: Deployment,
     /,
@@ -71,7 +71,7 @@ def rollback(
 
 
 @app.command
-@answered
+@with_exit_code
 def delete(deployment: Deployment, /, *, api: Api = DEFAULT) -> int:
     """Delete a deployment, its schedule and its runs."""
     with connected(api) as client:
@@ -84,7 +84,7 @@ def delete(deployment: Deployment, /, *, api: Api = DEFAULT) -> int:
 
 
 @app.command
-@answered
+@with_exit_code
 def logs(
     deployment: Deployment,
     run: Annotated[str | None, Parameter(name="RUN", help="Name of the run; the latest when absent.")] = None,
@@ -103,7 +103,7 @@ def logs(
     return DONE
 
 
-@answered
+@with_exit_code
 def run(
     deployment: Deployment,
     /,

@@ -12,7 +12,7 @@ from dagy.client import Client, NotFoundError
 from dagy.client.files.artifacts import LocalArtifact, read_artifact
 from dagy.client.references import object_key, package_reference
 from dagy.commands import output, terminal
-from dagy.commands.connection import DONE, UsageError, answered, connected, namespace_of
+from dagy.commands.connection import DONE, UsageError, connected, namespace_of, with_exit_code
 from dagy.commands.deployments.commands import settled
 from dagy.commands.input_files import InputError
 from dagy.commands.options import DEFAULT, Api, Timeout
@@ -68,7 +68,7 @@ class Flow:
 _AS_IT_IS = Flow()
 
 
-@answered
+@with_exit_code
 def deploy(
     artifact: Annotated[Path, Parameter(name="ARTIFACT", help="The flow's code, as a ZIP.")],
     /,

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from dagy.client import Client
 from dagy.commands import output, terminal
-from dagy.commands.connection import DONE, FAILED, answered, connected, namespace_of
+from dagy.commands.connection import DONE, FAILED, connected, namespace_of, with_exit_code
 from dagy.commands.options import ALL_OPTIONS, DEFAULT, AllNamespaces, Api, Follow, Package, Timeout, Wait
 from dagy.commands.packages.text import HEADINGS, ended, page, row
 from dagy.commands.packages.wait import wait_for
@@ -41,7 +41,7 @@ app.command(
 
 
 @app.command(name="list")
-@answered
+@with_exit_code
 def list_packages(
     *,
     search: Annotated[
@@ -70,7 +70,7 @@ def list_packages(
 
 
 @app.command
-@answered
+@with_exit_code
 def show(package: Package, /, *, api: Api = DEFAULT) -> int:
     """Show all about a package."""
     with connected(api) as client:
@@ -83,28 +83,28 @@ def show(package: Package, /, *, api: Api = DEFAULT) -> int:
 
 
 @app.command
-@answered
+@with_exit_code
 def validate(package: Package, /, *, wait: Wait = False, timeout: Timeout = 1800.0, api: Api = DEFAULT) -> int:
     """Check that the requirements resolve together."""
     return _requested(api, package, lambda client: client.packages.validate(package), wait, timeout)
 
 
 @app.command(name=["build", "rebuild"])
-@answered
+@with_exit_code
 def build(package: Package, /, *, wait: Wait = False, timeout: Timeout = 1800.0, api: Api = DEFAULT) -> int:
     """Build a package, or build it again: from the same versions, unless its list has changed."""
     return _requested(api, package, lambda client: client.packages.build(package), wait, timeout)
 
 
 @app.command
-@answered
+@with_exit_code
 def refresh(package: Package, /, *, wait: Wait = False, timeout: Timeout = 1800.0, api: Api = DEFAULT) -> int:
     """Resolve a package anew, with the versions that the index has now, and build that."""
     return _requested(api, package, lambda client: client.packages.refresh(package), wait, timeout)
 
 
 @app.command
-@answered
+@with_exit_code
 def cancel(
     package: Package,
     /,
@@ -118,7 +118,7 @@ def cancel(
 
 
 @app.command
-@answered
+@with_exit_code
 def wait(package: Package, /, *, timeout: Timeout = 1800.0, api: Api = DEFAULT) -> int:
     """Wait until a package is built, or failed.
 
@@ -129,7 +129,7 @@ def wait(package: Package, /, *, timeout: Timeout = 1800.0, api: Api = DEFAULT) 
 
 
 @app.command
-@answered
+@with_exit_code
 def logs(
     package: Package,
     /,
@@ -149,7 +149,7 @@ def logs(
 
 
 @app.command
-@answered
+@with_exit_code
 def delete(
     first: Package, /, *more: Annotated[str, Parameter(name="MORE", help="Further packages.")], api: Api = DEFAULT
 ) -> int:
@@ -165,7 +165,7 @@ def delete(
 
 
 @app.command
-@answered
+@with_exit_code
 def download(
     package: Package,
     /,

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from dagy.client import Client, ConflictError
 from dagy.client.references import object_key
 from dagy.commands import output, terminal
-from dagy.commands.connection import DONE, FAILED, UsageError, answered, connected, namespace_of
+from dagy.commands.connection import DONE, FAILED, UsageError, connected, namespace_of, with_exit_code
 from dagy.commands.input_files import read_text, shown
 from dagy.commands.options import DEFAULT, PYTHON_HELP, Api, Timeout, Wait
 from dagy.commands.packages.text import import_findings
@@ -35,7 +35,7 @@ _File = Annotated[
 ]
 
 
-@answered
+@with_exit_code
 def create(
     name: Annotated[str, Parameter(name="NAME", help="Name, or namespace/name, in Kubernetes.")],
     /,
@@ -84,7 +84,7 @@ def create(
         return _told(client, api, made, "created" if not replace else "saved", wait=wait, timeout=timeout)
 
 
-@answered
+@with_exit_code
 def import_file(
     file: _File,
     /,
