@@ -1,4 +1,4 @@
-"""How somebody with a kubeconfig reaches the cluster's own API: what the installation publishes, and who they are."""
+"""Access of somebody with a kubeconfig to the cluster's own API: what the installation publishes, and credentials."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _READY = "Ready"
 
 @dataclass(frozen=True)
 class Published:
-    """What the installation tells its users about the API (a ConfigMap that everybody with a login may get)."""
+    """Facts about the API, published by the installation (in a ConfigMap that everybody with a login may get)."""
 
     authority: str = ""
     """Certificates (PEM) by which the API itself is known."""
     url: str = ""
-    """Where it is reached directly, so that its own certificate answers, and client certificates arrive."""
+    """URL where it is reached directly, so that its own certificate answers, and client certificates arrive."""
     proxied_url: str = ""
-    """Where it is reached by way of a proxy that ends TLS, such as an Ingress."""
+    """URL where it is reached by way of a proxy that ends TLS, such as an Ingress."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a kubeconfig's user has to show."""
+    """Credentials of a kubeconfig's user."""
 
     token: str = ""
     certificate: tuple[str, str] | None = None
@@ -33,7 +33,7 @@ class Credentials:
 
 
 async def published(api: KubeApi) -> Published:
-    """What is published; nothing where the installation is older, elsewhere, or hidden. Raises KubeError."""
+    """Return the published facts; empty where the installation is older, elsewhere, or hidden. Raises KubeError."""
     try:
         found = await api.get(namespaced("configmaps", names.SYSTEM_NAMESPACE, names.API_CONFIG_MAP))
     except KubeError as error:
@@ -47,7 +47,7 @@ async def published(api: KubeApi) -> Published:
 
 
 async def credentials(api: KubeApi) -> Credentials:
-    """Those of the connection, as they are now: plugins and files may replace them."""
+    """Return the credentials of the connection, as they are now: plugins and files may replace them."""
     configuration = api.configuration
     bearer = (await configuration.auth_settings()).get("BearerToken")
     token = str(bearer["value"] or "").removeprefix("Bearer ") if bearer else ""
@@ -56,7 +56,7 @@ async def credentials(api: KubeApi) -> Credentials:
 
 
 async def may_forward(api: KubeApi) -> bool:
-    """Whether this user may find a pod of the API and forward a port to it."""
+    """Return True when this user may find a pod of the API and forward a port to it."""
     wanted = [("list", ""), ("get", "portforward"), ("create", "portforward")]
     return all([await reviews.may_with_pods(api, names.SYSTEM_NAMESPACE, verb, part) for verb, part in wanted])
 

@@ -77,7 +77,7 @@ class PresignedStore:
         return self._call(lambda s3: s3.create_multipart_upload(**about))["UploadId"]
 
     def part_url(self, key: ObjectKey, upload_id: str, number: int, length: int, seconds: int) -> str:
-        """Where a part goes, for whoever has the URL. `length` in bytes is signed: the store refuses any other."""
+        """Return a part's URL, for whoever has it. `length` in bytes is signed: the store refuses any other."""
         part: dict[str, Any] = {"UploadId": upload_id, "PartNumber": number, "ContentLength": length}
         return self._url("upload_part", key, part, seconds, public=True)
 
@@ -128,7 +128,7 @@ class PresignedStore:
         return found.size if found else None
 
     def etag(self, key: ObjectKey) -> str | None:
-        """What changes with the object's bytes; None when there is none."""
+        """Return the object's ETag, which changes with its bytes; None when there is no object."""
         found = self._objects.head(key.text)
         return found.etag if found else None
 
@@ -137,7 +137,7 @@ class PresignedStore:
         self._objects.delete(key.text)
 
     def download_url(self, key: ObjectKey, seconds: int, *, filename: str = "", public: bool) -> str:
-        """Where an object can be read by whoever has the URL: `public` for users, else for pods of the cluster."""
+        """Return the URL to read an object, for whoever has it: `public` for users, else for pods of the cluster."""
         more = {"ResponseContentDisposition": f'attachment; filename="{filename}"'} if filename else {}
         return self._url("get_object", key, more, seconds, public=public)
 

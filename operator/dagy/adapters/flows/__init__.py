@@ -1,1 +1,1 @@
-"""What cluster and S3 hold of flow deployments."""
+"""Access to the state of flow deployments in cluster and S3."""

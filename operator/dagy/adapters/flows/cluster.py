@@ -117,7 +117,7 @@ class FlowCluster:
         )
 
     async def _pins_in(self, namespace: str, owned: OwnedSlug) -> tuple[Pin, ...]:
-        """What counts of a namespace's revisions.
+        """Return the pins that count among a namespace's revisions.
 
         In the package's own namespace, whoever may write ControllerRevisions may pin. In others only flows whose
         account the package's namespace lets get it, and of their text no more is read, and asked for, than so much.

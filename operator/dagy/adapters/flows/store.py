@@ -17,11 +17,11 @@ class FlowStore:
         self._objects, self._location = objects, location
 
     def home(self, namespace: str) -> FlowHome:
-        """Where a namespace's uploads lie."""
+        """Return the place of a namespace's uploads."""
         return FlowHome(self._location, namespace)
 
     def own(self, uris: Iterable[str], namespace: str) -> list[FlowUpload]:
-        """Those of the URIs that are uploads of that namespace."""
+        """Return the uploads of that namespace among the URIs."""
         return [upload for upload in map(self.home(namespace).upload_of, uris) if upload]
 
     async def size(self, upload: FlowUpload) -> int | None:

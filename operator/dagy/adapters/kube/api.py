@@ -77,7 +77,7 @@ class KubeApi:
 
     @property
     def configuration(self) -> client.Configuration:
-        """Where the server is, whom to trust, and who asks."""
+        """Address of the server, trust in it, and the identity of who asks."""
         return cast(client.Configuration, self._client.configuration)
 
     def as_caller(self, token: str) -> KubeApi:
@@ -167,7 +167,7 @@ class KubeApi:
         return found
 
     async def list_metadata(self, path: str, keep: Callable[[Json], T], **query: Any) -> list[T]:
-        """What `keep` takes of each item's metadata: of many large objects they are a small part, but a part."""
+        """Return `keep`'s values of each item's metadata: of many large objects they are a small part, but a part."""
         pages = self.pages(path, query, _METADATA_ONLY)
         return [keep(item["metadata"]) async for page in pages for item in page.get("items") or []]
 

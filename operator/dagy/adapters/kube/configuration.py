@@ -1,4 +1,4 @@
-"""How the API server is reached: address, trust, identity, proxy."""
+"""Connection to the API server: address, trust, identity, proxy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kubernetes.aio import client, config
 
 
 async def configuration_of(kubeconfig: str | None) -> client.Configuration:
-    """How to reach the API server: by the kubeconfig, the pod's service account, or else the user's own kubeconfig."""
+    """Return the connection: by `kubeconfig`, else by the pod's service account, else by the user's own kubeconfig."""
     configuration = client.Configuration()
     if kubeconfig:
         await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
@@ -34,7 +34,7 @@ def _proxy_to(server: str) -> str | None:
 
 
 def without_identity(whole: client.Configuration) -> client.Configuration:
-    """Where the server is and whom to trust, copied by name, so that nothing else can come along."""
+    """Return the server's address and the trust in it, copied by name, so that nothing else can come along."""
     bare = client.Configuration()
     for setting in ("host", "ssl_ca_cert", "ca_cert_data", "verify_ssl", "disable_strict_ssl_verification",
                     "tls_server_name", "proxy", "proxy_headers"):  # fmt: skip

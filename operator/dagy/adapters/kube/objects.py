@@ -10,7 +10,7 @@ from dagy.model import constants as names
 
 Json = dict[str, Any]
 GROUP_PATHS = {"jobs": "/apis/batch/v1", "cronjobs": "/apis/batch/v1", "controllerrevisions": "/apis/apps/v1"}
-"""Where the API server serves built-in resources that are not of the core group."""
+"""Paths below which the API server serves built-in resources that are not of the core group."""
 
 
 def deppackage_path(namespace: str, name: str = "", subresource: str = "") -> str:
@@ -55,17 +55,17 @@ class KubeError(Exception):
 
     @property
     def is_conflict(self) -> bool:
-        """Whether somebody has changed the object since it was read; a name that is taken is something else."""
+        """True when somebody has changed the object since it was read; a name that is taken is something else."""
         return self.status == 409 and not self.is_taken
 
     @property
     def is_taken(self) -> bool:
-        """Whether the object that was to be created has a namesake which is somebody else's."""
+        """True when the object that was to be created has a namesake which is somebody else's."""
         return self.status == 409 and self.reason == "AlreadyExists"
 
     @property
     def too_large(self) -> bool:
-        """Whether the object is larger than the API server takes, or etcd, whose refusal comes as an error 500."""
+        """True when the object is larger than the API server takes, or etcd, whose refusal comes as an error 500."""
         return self.status == 413 or (self.status == 500 and "request is too large" in str(self))
 
 

@@ -30,7 +30,7 @@ class PodIdentity:
 
 
 async def may(api: KubeApi, verb: str, plural: str, namespace: str, name: str = "") -> bool:
-    """Whether the owner of `api`'s token may do that to one of our kinds."""
+    """Return True when the owner of `api`'s token may do that to one of our kinds."""
     return await _may(api, attributes(verb, plural, namespace, name))
 
 
@@ -66,7 +66,7 @@ async def user_of(api: KubeApi) -> str:
 
 
 async def pod_of(api: KubeApi, token: str) -> PodIdentity | None:
-    """Which pod a token for our audience belongs to; None for any other token.
+    """Return the pod that a token for our audience belongs to; None for any other token.
 
     The API server checks signature, audience, expiry, and that pod and service account still exist.
     """
@@ -86,7 +86,7 @@ async def pod_of(api: KubeApi, token: str) -> PodIdentity | None:
 
 
 async def account_may_get(api: KubeApi, identity: PodIdentity, namespace: str, name: str) -> bool:
-    """Whether a pod's service account may get that DepPackage."""
+    """Return True when a pod's service account may get that DepPackage."""
     user = identity.user
     review = {
         "apiVersion": "authorization.k8s.io/v1",
@@ -103,7 +103,7 @@ async def account_may_get(api: KubeApi, identity: PodIdentity, namespace: str, n
 
 
 async def may_get(api: KubeApi, namespace: str, account: str, package: NamespacedName) -> bool:
-    """Whether a service account may get a DepPackage, when no token of its own is at hand."""
+    """Return True when a service account may get a DepPackage, when no token of its own is at hand."""
     groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
     user = {"username": f"{_PREFIX}{namespace}:{account}", "groups": groups}
     return await account_may_get(api, PodIdentity(namespace, account, "", user), package.namespace, package.name)

@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 class SharedReads(Generic[K, V]):
-    """What somebody gets was asked for after they came, so it is as new as by a request of their own."""
+    """Reads shared by all who wait: each was begun after its reader came, so it is as new as a request of their own."""
 
     def __init__(self, read: Callable[[K], Awaitable[V]]) -> None:
         self._read = read

@@ -1,1 +1,1 @@
-"""What cluster and S3 hold of packages."""
+"""Access to the state of packages in cluster and S3."""

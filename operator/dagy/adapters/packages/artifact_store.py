@@ -1,4 +1,4 @@
-"""What the operator keeps in S3 and finds there again: locks, records of builds, logs.
+"""Objects that the operator keeps in S3 and finds there again: locks, records of builds, logs.
 
 S3 is where the truth about finished work lies; status only repeats it. boto3 blocks, so each call runs in a thread.
 """
@@ -21,7 +21,7 @@ from dagy_builder.contract import Artifact, Fault
 from dagy_builder.storage.store import ObjectStore, StorageError
 
 _LATE_AFTER = timedelta(hours=2, minutes=30)
-"""When nothing of a deleted package can still run: longest time-out, 2 h, and some more for clocks that differ."""
+"""Time after which nothing of a deleted package can still run: longest time-out, 2 h, and more for differing clocks."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class ArtifactStore:
         await self._put(home.trace, b"", "text/plain")
 
     async def has_traces(self, namespace: str, slug: str, uid: str) -> bool:
-        """Whether that very package has written anything at that slug."""
+        """Return True when that very package has written anything at that slug."""
         prefix = self.location.traces(namespace, slug, uid)
         return await asyncio.to_thread(lambda: next(iter(self._objects.list(prefix.text)), None) is not None)
 

@@ -1,4 +1,4 @@
-"""What cluster and bucket know of the packages that a pod asks for."""
+"""Lookup, in cluster and bucket, of the packages that a pod asks for."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 _VERSIONS_BYTES, _DIFFERENCES_BYTES = 16 << 20, 8 << 20
 _SMALL_FILES = 50_000
 _ENTRY_BYTES = 200
-"""What a dictionary's entry takes beside its texts."""
+"""Bytes that a dictionary's entry takes beside its texts."""
 _Compared: TypeAlias = tuple[Contents, ...] | str
-"""What is in each package, or why that can't be told: never the error itself, which holds all that was read."""
+"""Contents of each package, or why they can't be told: never the error itself, which holds all that was read."""
 
 
 class AttachLookup:
@@ -77,7 +77,7 @@ class AttachLookup:
         return {candidate.slug: candidate for candidate in found if candidate}
 
     async def conflicts(self, pinned: Sequence[Pinned]) -> Refusal | None:
-        """Why these can't be used together, by what is in them."""
+        """Return the refusal when these can't be used together, or their contents can't be told; None otherwise."""
         if len(pinned) < 2 or self._objects is None:
             return None
         found = await self._contents(pinned)
@@ -119,7 +119,7 @@ class AttachLookup:
         return ResolvedPackage.from_object(PackageHome(self._location, owned, package["metadata"]["uid"]), package)
 
     async def _is_agreed(self, wanted: PackageRef, request: AttachRequest, key: NamespacedName) -> bool:
-        """Whether both sides agree: the consumer names the supplier, whose rights let the consumer's account in."""
+        """Return True when both agree: the consumer names the supplier, whose rights let the consumer's account in."""
         if not request.accepts(wanted, key.namespace):
             namespace = await self._api.get(f"/api/v1/namespaces/{request.namespace}") or {}
             suppliers = suppliers_in((namespace.get("metadata") or {}).get("annotations") or {})

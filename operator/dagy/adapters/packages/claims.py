@@ -27,7 +27,7 @@ class Claims:
         return str(found["metadata"]["uid"]) if found else ""
 
     async def claim(self, slug: str) -> Claim | None:
-        """Whose slug that is; None for a text that is no slug."""
+        """Return the claim of a slug; None when nobody has it, and for a text that is no slug."""
         if not is_slug(slug):
             return None
         found = await self._api.get(custom_path(names.SLUGCLAIM_PLURAL, name=slug.lower()))
@@ -39,7 +39,7 @@ class Claims:
         return owned(claim, claim.key, await self.namespace_uid(claim.key.namespace)) if claim else None
 
     async def home_of(self, package: Mapping[str, Any], location: Location) -> PackageHome | None:
-        """Where the package's objects lie, once its claim says that its slug is its own; None before that."""
+        """Return the place of the package's objects, once its claim says that its slug is its own; None before that."""
         metadata = package["metadata"]
         key = NamespacedName(metadata["namespace"], metadata["name"])
         slug = str((package.get("status") or {}).get("slug") or "")
@@ -54,7 +54,7 @@ class Claims:
         return [claim for claim in map(claim_in, items) if claim]
 
     async def count(self, namespace: str) -> int:
-        """How many claims there are of a namespace of that name."""
+        """Return the number of claims of namespaces of that name."""
         path = custom_path(names.SLUGCLAIM_PLURAL)
         return len(await self._api.list_metadata(path, lambda _: None, fieldSelector=f"spec.namespace={namespace}"))
 

@@ -39,9 +39,9 @@ class Cluster:
         self._api, self._builds, self._reported = api, build_namespace, reported
         self.packages = KindClient(api, names.DEPPACKAGE_KIND, names.DEPPACKAGE_PLURAL)
         self.flows = FlowCluster(api, namespaces)
-        """Who uses a package."""
+        """The users of packages."""
         self.claims = Claims(api)
-        """Whose a slug is."""
+        """The owners of slugs."""
 
     async def packages_with_lock(self, namespace: str, lock_hash: str) -> list[Json]:
         """The DepPackages of a namespace whose present lock is that one."""
@@ -66,7 +66,7 @@ class Cluster:
         return found
 
     async def pods_exist(self, uid: str) -> bool:
-        """Whether any pod of the package is left, even one that is being stopped."""
+        """Return True when any pod of the package is left, even one that is being stopped."""
         selector = f"{names.LABEL_PACKAGE_UID}={uid}"
         return bool((await self._api.list(namespaced("pods", self._builds), labelSelector=selector))[0])
 
@@ -139,7 +139,7 @@ class Cluster:
         return await self._api.list_metadata(path, lambda job: str(job["name"]), labelSelector=selector)
 
     async def why_no_pod(self, job: JobFact) -> str:
-        """What Kubernetes says of a Job that has no pod; empty when it says nothing that can be read."""
+        """Return Kubernetes' message about a Job that has no pod; empty when there is none that can be read."""
         query = f"involvedObject.uid={job.uid},reason=FailedCreate"
         try:
             events, _ = await self._api.list(namespaced("events", self._builds), fieldSelector=query)
@@ -149,7 +149,7 @@ class Cluster:
         return one_line(str(newest.get("message", "")), _CAUSE_CHARACTERS).removeprefix("Error creating: ").rstrip(".")
 
     async def has_input(self, job: str) -> bool:
-        """Whether that Job has its ConfigMap."""
+        """Return True when that Job has its ConfigMap."""
         return await self._api.get(namespaced("configmaps", self._builds, job)) is not None
 
     async def delete_job(self, name: str) -> None:
