@@ -1,1 +1,1 @@
-"""What a controller of any kind does: watch, queue, pass after pass, and tell whether it is healthy."""
+"""Work of a controller of any kind: watch, queue, pass after pass, and its health."""

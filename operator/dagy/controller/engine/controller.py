@@ -52,12 +52,12 @@ class ManagedObject:
 
     @property
     def is_deleted(self) -> bool:
-        """Whether somebody has asked for its deletion."""
+        """True when somebody has asked for its deletion."""
         return "deletionTimestamp" in self.metadata
 
     @property
     def has_finalizer(self) -> bool:
-        """Whether our finalizer holds it."""
+        """True when our finalizer holds it."""
         return names.FINALIZER in (self.metadata.get("finalizers") or [])
 
     async def ensure_metadata(self, labels: Mapping[str, str] | None = None) -> None:
@@ -95,7 +95,7 @@ class ManagedObject:
 
 
 class Reconciler(Protocol):
-    """What is done about objects of one kind. Seconds are those after which to look at the object again."""
+    """Passes over objects of one kind. Seconds are those after which to look at the object again."""
 
     async def reconcile(self, obj: ManagedObject) -> float | None:
         """Observe, decide, act, write status. Raises KubeError and StorageError: it is then tried again later."""

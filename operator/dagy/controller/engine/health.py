@@ -22,7 +22,7 @@ class Health:
         self._last_watching = time.monotonic()
 
     def unhealthy_reason(self) -> str | None:
-        """What cannot be repaired from inside, if anything; the kubelet then restarts the process."""
+        """Return the fault that can't be repaired from inside, upon which the kubelet restarts the process, or None."""
         now = time.monotonic()
         if self._is_watching():
             self._last_watching = now
@@ -34,7 +34,7 @@ class Health:
         return None
 
     def is_ready(self) -> bool:
-        """Whether every object was seen, and none that changes would be missed."""
+        """Return True when every object was seen, and no change of one would be missed."""
         return self._controller.synced.is_set() and self._is_watching()
 
     async def serve(self, port: int) -> web.AppRunner:

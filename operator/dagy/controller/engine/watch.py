@@ -29,7 +29,7 @@ OnChange = Callable[[Mapping[str, Any], bool], None]
 
 @dataclass(frozen=True)
 class Resource:
-    """What is watched."""
+    """Kind of objects that is watched."""
 
     group: str
     plural: str
@@ -116,7 +116,7 @@ class Watcher:
 
     @property
     def ready(self) -> bool:
-        """Whether Kopf is up: logged in and about to watch. False between its end and its next start."""
+        """True when Kopf is up: logged in and about to watch. False between its end and its next start."""
         return self._thread.is_alive() and self._ready.is_set()
 
     def _run(self) -> None:

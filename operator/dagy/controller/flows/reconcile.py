@@ -30,7 +30,7 @@ _RETRY_SECONDS = 30.0
 
 
 class SlugIndex:
-    """Which deployments look at which slugs, so that a package's change wakes them. For one event loop."""
+    """Deployments by the slugs that they look at, so that a package's change wakes them. For one event loop."""
 
     def __init__(self) -> None:
         self._deployments: dict[str, set[NamespacedName]] = defaultdict(set)
@@ -49,13 +49,13 @@ class SlugIndex:
             self._deployments[slug].add(deployment)
 
     def deployments(self, slug: str) -> frozenset[NamespacedName]:
-        """Who looks at that slug."""
+        """Return the deployments that look at that slug."""
         return frozenset(self._deployments.get(slug, ()))
 
 
 @dataclass(frozen=True)
 class FlowContext:
-    """What one pass over a deployment knows beside the facts."""
+    """Knowledge of one pass over a deployment, beside the facts."""
 
     object: ManagedObject
     plan: FlowPlan

@@ -1,4 +1,4 @@
-"""What serves FlowDeployments in the operator's process, put together."""
+"""Wiring of all that serves FlowDeployments in the operator's process."""
 
 from __future__ import annotations
 

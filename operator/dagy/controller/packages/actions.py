@@ -46,7 +46,7 @@ from dagy_builder.storage.store import StorageError
 
 @dataclass(frozen=True)
 class _Given:
-    """What a Job gets beside its manifest."""
+    """Input of a Job beside its manifest."""
 
     files: Mapping[str, str | bytes]
     access: IndexAccess
@@ -67,7 +67,7 @@ class Performer:
         self._limiter, self._settings = limiter, settings
 
     async def perform(self, ctx: ReconcileContext, action: Action) -> bool:
-        """Do it, and keep what it finds out in `ctx`; whether the world is different now, worth another look at once.
+        """Do it, and keep what it finds out in `ctx`. True when the world is different now, worth another look at once.
 
         Raises KubeError and StorageError; the pass is then repeated later.
         """
@@ -135,7 +135,7 @@ class Performer:
         return position
 
     async def _gather(self, ctx: ReconcileContext, start: StartJob) -> _Given | Failure | None:
-        """What the Job is to get; a Failure when its index settings can't be used, None when its lock is gone.
+        """Return the Job's input; a Failure when its index settings can't be used, None when its lock is gone.
 
         Everything is read before the Job exists, in the same look, so that it gets what is said when it starts.
         """

@@ -1,4 +1,4 @@
-"""Whether the ZIPs of completed packages are still in S3: one after the other, each once an hour.
+"""Checks that the ZIPs of completed packages are still in S3: one after the other, each once an hour.
 
 What is found only makes the package be looked at; that look asks S3 once more, and decides.
 """
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _ROUND_SECONDS = 3600.0
 _TICK_SECONDS = 10.0
 _AWAY_SECONDS = 60.0
-"""How long S3 is left alone when it does not answer."""
+"""Seconds for which S3 is left alone when it does not answer."""
 
 
 class ArtifactChecks:
@@ -50,7 +50,7 @@ class ArtifactChecks:
         self._expected.pop(key, None)
 
     def suspects(self, key: NamespacedName) -> bool:
-        """Whether the package's ZIP seems to be gone."""
+        """Return True when the package's ZIP seems to be gone."""
         return key in self._suspected
 
     async def run(self) -> None:

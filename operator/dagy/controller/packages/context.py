@@ -1,4 +1,4 @@
-"""What is known during one pass over one package."""
+"""Knowledge of one pass over one package."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dagy.model.status import DepPackageStatus
 
 @dataclass
 class ReconcileContext:
-    """What one pass over a package knows, and the one place where what its actions find out is kept."""
+    """Knowledge of one pass over a package, and the one place where what its actions find out is kept."""
 
     object: ManagedObject
     plan: BuildPlan
@@ -38,12 +38,12 @@ class ReconcileContext:
 
     @property
     def now(self) -> datetime:
-        """When the pass began."""
+        """Start of the pass."""
         return self.object.now
 
     @property
     def home(self) -> PackageHome:
-        """Where the package's objects lie: nothing is done for one that has no slug."""
+        """Place of the package's objects: nothing is done for one that has no slug."""
         assert self.seen.home
         return self.seen.home
 

@@ -1,4 +1,4 @@
-"""How many Jobs run at a time: who waits for a slot, and the one place where a Job is let start."""
+"""Limit of Jobs that run at a time: the wait for a slot, and the one place where a Job is let start."""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ class Slugs:
         self._namespaces: dict[str, str] = {}
 
     async def ensure_home(self, package: Mapping[str, Any]) -> PackageHome | Failure:
-        """Where the package's objects lie: at the slug that is its own, that it asks to have back, or at a new one.
+        """Return the place of the package's objects; a Failure when it can't have its slug, or the namespace no more.
+
+        The slug is the package's own, one that it asks to have back, or a new one.
 
         Two operators that do this at the same time may create two claims; both then take the older one, and the other
         slug is never used. Raises KubeError and StorageError.
@@ -116,7 +118,7 @@ def _key(package: Mapping[str, Any]) -> NamespacedName:
 
 
 def _hints(package: Mapping[str, Any]) -> list[str]:
-    """What spec, status and label say, in this order; empty texts where they say nothing."""
+    """Return the slugs that spec, status and label name, in this order; empty texts where they name none."""
     status, labels = package.get("status") or {}, package["metadata"].get("labels") or {}
     return [str(text or "") for text in (package["spec"].get("slug"), status.get("slug"), labels.get(names.LABEL_SLUG))]
 

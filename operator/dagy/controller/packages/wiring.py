@@ -1,4 +1,4 @@
-"""What serves DepPackages in the operator's process, put together."""
+"""Wiring of all that serves DepPackages in the operator's process."""
 
 from __future__ import annotations
 
