@@ -1,4 +1,4 @@
-"""Whether the cluster answers, for who asks without a token: asked once in a while, however often it is wanted."""
+"""Readiness of the cluster, for those who ask without a token: asked once in a while, however often it is wanted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Readiness:
         self._error: Exception | None = None
 
     async def check(self) -> None:
-        """Return when the cluster answers. Raises what the last question raised."""
+        """Ask whether the cluster answers, unless that was asked lately. Raises the last question's error."""
         async with self._lock:
             if self._asked is None or self._clock() - self._asked >= self._seconds:
                 try:

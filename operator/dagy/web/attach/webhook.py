@@ -88,7 +88,7 @@ def _refused(error: Exception) -> Response:
 
 
 def health_app(ready: Callable[[], bool]) -> ASGIApp:
-    """Return what the kubelet asks, on a port of its own."""
+    """Return the app that the kubelet asks, on a port of its own."""
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok")

@@ -46,7 +46,7 @@ def too_large(what: str, most: int) -> ProblemError:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a deployment is to become."""
+    """Wanted state of a deployment."""
 
     options: DeploymentOptions
     artifact: FlowArtifact
@@ -65,7 +65,7 @@ class Wish:
         return {names.REQUEST_REFRESH: digest(self.upload_id)[:16]}
 
     def is_met(self, now: Json | None) -> bool:
-        """Whether that is how it is already."""
+        """Return True when the deployment is like that already."""
         return now is not None and _same(now, self.spec(now), self.asked)
 
 

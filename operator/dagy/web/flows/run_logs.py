@@ -129,7 +129,7 @@ def _state(pod: Json | None) -> dict[str, Any]:
 
 
 def _why(pod: Json | None) -> str:
-    """What keeps the pod from running, or how it ended, in Kubernetes' words."""
+    """Return the cause that keeps the pod from running, or that ended it, in Kubernetes' words; empty without one."""
     status = (pod or {}).get("status") or {}
     inits = [s.get("state") or {} for s in status.get("initContainerStatuses") or []]
     for state in (*inits, _state(pod)):

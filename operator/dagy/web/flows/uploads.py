@@ -95,7 +95,7 @@ async def assemble_upload(
 async def _flow_of(
     services: Services, caller: Caller, body: CompleteUploadRequest, namespace: str | None
 ) -> FlowUpload:
-    """Whose upload it is. Raises ProblemError when the request speaks of another one, or the caller may not deploy."""
+    """Return the upload. Raises ProblemError when the request speaks of another one, or the caller may not deploy."""
     flow = await _allowed(services, caller, body.artifact_key)
     if flow.deployment != body.deployment_name or namespace not in (None, flow.namespace):
         raise ProblemError(
@@ -149,7 +149,7 @@ async def abort_upload(services: Provided, caller: Caller, upload_id: UploadPath
 
 
 async def _allowed(services: Services, caller: Caller, key: str) -> FlowUpload:
-    """Whose upload the key is, once the caller may deploy there. Raises ProblemError (403, 404, 422)."""
+    """Return the upload of a key, once the caller may deploy there. Raises ProblemError (403, 404, 422)."""
     services.storage()
     flow = upload_in(services.settings.location, key)
     if flow is None:

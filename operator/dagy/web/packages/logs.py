@@ -95,7 +95,7 @@ def _no_log(package: Json, step: str | None) -> ProblemError:
 
 
 class _Source:
-    """Where the log of one step comes from."""
+    """Source of the log of one step."""
 
     def __init__(self, services: Services, kind: JobKind) -> None:
         self._services, self._kind, self._builds = services, kind, services.builds
@@ -132,7 +132,7 @@ class _Source:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _ended(self, package: Json) -> bool:
-        """Whether no other attempt of this step will come by itself."""
+        """Return True when no other attempt of this step will come by itself."""
         if rest_view.package_response(package).settled:
             return True
         resolved = _status(package).phase not in (None, Phase.PENDING, Phase.VALIDATING)

@@ -21,7 +21,7 @@ from dagy.web.serving.problems import ProblemError, unauthenticated
 from dagy.web.serving.services import Services, certified_user, token_in
 
 SIGN_PATH = "/artifacts:sign"
-"""Where the caller is a pod, with a token that the cluster's other doors don't take."""
+"""Path where the caller is a pod, with a token that the cluster's other doors don't take."""
 _PUBLIC = frozenset({"/healthz", "/readyz", "/openapi.json"})
 _ACCEPTED_SECONDS, _REFUSED_SECONDS = 10.0, 5.0
 _KEPT = 4096

@@ -72,7 +72,7 @@ def unauthenticated(detail: str) -> ProblemError:
 
 
 def from_cluster(error: KubeError) -> ProblemError:
-    """Return what the API server refused, where the request's own code had nothing better to say."""
+    """Return the problem for a refusal by the API server, where the request's own code had nothing better to say."""
     match error.status, error.reason:
         case 401, _:
             return unauthenticated(
@@ -105,7 +105,7 @@ def from_cluster(error: KubeError) -> ProblemError:
 
 
 def from_storage(error: StorageError) -> ProblemError:
-    """Return what S3 refused, in the same words as in a package's status."""
+    """Return the problem for an error of S3, in the same words as in a package's status."""
     return ProblemError(ApiReason.STORAGE_UNAVAILABLE, error.message, headers=_TRY_AGAIN)
 
 

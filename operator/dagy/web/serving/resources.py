@@ -193,7 +193,7 @@ class Resource:
             raise await self._forbidden(api, verb, namespace, "")
 
     async def _forbidden(self, api: KubeApi, verb: str, namespace: str, name: str) -> ProblemError:
-        """Who may see it is told that they may do no more; to anybody else it does not exist."""
+        """Return the refusal: 403 for callers who may see it, but do no more; to anybody else it does not exist."""
         whole = verb == "create" or not name
         if whole:
             visible = await reviews.may(api, "list", self.plural, namespace)

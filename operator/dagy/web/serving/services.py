@@ -115,12 +115,12 @@ class Services:
 
     @cached_property
     def streams(self) -> Streams:
-        """How many answers last."""
+        """Answers that last, and how many there may be."""
         return Streams()
 
     @cached_property
     def looks(self) -> SharedLooks:
-        """Return what followers of one package look at together."""
+        """Looks at a package that its followers share."""
         return SharedLooks()
 
     @cached_property
@@ -195,7 +195,7 @@ async def bearer_token(request: Request, _documented: Credentials) -> str:
 
 
 def certified_user(scope: Scope) -> CertifiedUser | None:
-    """Whose client certificate the connection has shown, where the request carries no token; None for nobody's."""
+    """Return the user of the connection's client certificate; None for nobody's, or with a token in the request."""
     if Headers(scope=scope).get("authorization"):
         return None
     return user_of(scope.get("state", {}).get(PEER_CERTIFICATE) or {})
@@ -215,7 +215,7 @@ Caller = Annotated[KubeApi, Depends(caller_of)]
 
 
 async def caller_name(request: Request) -> str:
-    """Who calls, as the gate has found out; empty in process, where everybody is the one user."""
+    """Return the caller's name, as the gate has found out; empty in process, where everybody is the one user."""
     return str(getattr(request.state, "caller", ""))
 
 

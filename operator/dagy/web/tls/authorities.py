@@ -53,7 +53,7 @@ class ApiAuthority:
         self._api, self._path = api, namespaced("configmaps", namespace, names.API_CONFIG_MAP)
         self._address = address
         self.pem = ""
-        """What was read or written last; empty as long as the API has published nothing."""
+        """Certificates (PEM) that were read or written last; empty as long as the API has published nothing."""
 
     async def publish(self, authorities: str) -> None:
         """Write them, if they are new."""

@@ -54,7 +54,7 @@ class CertificateKeeper:
         # of its own, and connections move to the newest when they begin.
         self.context.sni_callback = self._choose
         self._told = ""
-        """What was said last about a directory that can't be used, so as not to say it at every look."""
+        """Last warning about a directory that can't be used, so as not to repeat it at every look."""
 
     @property
     def authorities(self) -> str:
@@ -100,7 +100,7 @@ class CertificateKeeper:
         self._held = newest
 
     async def _agree(self) -> Certificates:
-        """Return what the Secret holds, after this replica or another one has renewed it if that was due."""
+        """Return the Secret's certificates, after this replica or another one has renewed them if that was due."""
         path = namespaced("secrets", self._settings.api_namespace, self._settings.secret)
         valid_for = timedelta(days=self._settings.tls_days)
         for _ in range(_TRIES):
@@ -125,9 +125,10 @@ class CertificateKeeper:
         raise TimeoutError(f"Secret {self._settings.secret} keeps changing.")
 
     def _given(self, folder: Path) -> tuple[Certificates, ssl.SSLContext] | None:
-        """What somebody else put there, if it is new; while it is no use, what is held is served, and that is said.
+        """Return somebody else's certificates in `folder`, with their context; None when they are not new, or no use.
 
-        Raises UnusableCertificateError when nothing is held.
+        While they are no use, those that are held are served, and that is logged. Raises UnusableCertificateError when
+        nothing is held.
         """
         try:
             given = read(folder)

@@ -32,7 +32,7 @@ class Certificates:
     """Everything that the replicas share, as PEM."""
 
     authorities: str
-    """Whom to trust; the first one signs."""
+    """Certificates (PEM) of the trusted authorities; the first one signs."""
     authority_key: str
     chain: str
     key: str
