@@ -157,7 +157,7 @@ class Packages:
         return link
 
     def parse(self, text: ParseRequest) -> ParseResponse:
-        """What each line of a requirements.txt means, and the list that results. Changes nothing."""
+        """Return the meaning of each line of a requirements.txt, and the list that results. Changes nothing."""
         body = text.model_dump(mode="json", exclude_unset=True)
         return self._session.send(Call("POST", f"/{ROOT}:parse", answer(ParseResponse), body=body))
 

@@ -1,4 +1,4 @@
-"""How people name packages: slug, name, or namespace/name. Pure."""
+"""Names of packages as people write them: slug, name, or namespace/name. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BadReferenceError(DagyError, ValueError):
 
 @dataclass(frozen=True)
 class PackageReference:
-    """What a text can mean. Eight digits can be both; the slug comes first then."""
+    """Meanings of a text. Eight digits can be both; the slug comes first then."""
 
     slug: str | None
     key: NamespacedName | None

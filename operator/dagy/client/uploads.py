@@ -21,7 +21,7 @@ _URLS_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class UploadedArtifact:
-    """What the body of the completion says of an upload."""
+    """Upload as the body of its completion describes it."""
 
     upload_id: str
     artifact_key: str

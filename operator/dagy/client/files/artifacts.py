@@ -20,7 +20,7 @@ class LocalArtifact:
     size_bytes: int
     sha256: str
     modules: frozenset[str]
-    """What `python -m` could start: top-level modules, and packages with a __main__."""
+    """Names that `python -m` could start: top-level modules, and packages with a __main__."""
 
 
 def read_artifact(path: str | os.PathLike[str]) -> LocalArtifact:

@@ -1,4 +1,4 @@
-"""Which upload was under way for which file: a state on this machine. S3 knows how far it has got, through the API.
+"""Uploads that were under way, by file: a state on this machine. S3 knows how far each has got, through the API.
 
 A state that is lost, damaged or out of date costs another upload and nothing else, so no failure here is one.
 """
@@ -34,7 +34,7 @@ class UploadStates:
 
     @classmethod
     def of_user(cls, environ: Mapping[str, str] = os.environ) -> UploadStates:
-        """Where the XDG convention puts what can be lost."""
+        """Return the states in the folder where the XDG convention puts what can be lost."""
         base = environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 never raises
         return cls(Path(base) / "dagy" / "uploads")
 

@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions: each message says what happened and what to do next."""
+"""Errors of the SDK, as exceptions: each message says what happened and what to do next."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StoreError(DagyError):
 
 
 class NotSettledError(DagyError):
-    """What was waited for did not happen in time."""
+    """The result that was waited for did not come in time."""
 
 
 class DeploymentRefusedError(DagyError):

@@ -1,4 +1,4 @@
-"""What the SDK takes from the kubeconfig: the token and the namespace of the present context."""
+"""Token and namespace of the present context, as the SDK takes them from the kubeconfig."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def context_namespace(environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 def kubeconfig_paths(environ: Mapping[str, str] = os.environ) -> list[Path]:
-    """Where the kubeconfig is looked for."""
+    """Return the paths where the kubeconfig is looked for."""
     given = [Path(one) for one in environ.get("KUBECONFIG", "").split(os.pathsep) if one]
     return given or [Path.home() / ".kube" / "config"]
 

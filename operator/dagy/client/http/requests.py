@@ -25,14 +25,14 @@ class Call(Generic[T]):
     """A JSON-ready value."""
     headers: Mapping[str, str] = field(default_factory=dict)
     idempotent: bool = True
-    """Whether carrying it out twice does no more than carrying it out once."""
+    """True when carrying it out twice does no more than carrying it out once."""
 
     central: bool = False
-    """Whether it needs what only the cluster's own API has: the object store, the pods of builds, everybody's slugs."""
+    """True when it needs what only the cluster's own API has: object store, pods of builds, everybody's slugs."""
 
     @property
     def repeatable(self) -> bool:
-        """Whether it may be sent again when it may have been carried out.
+        """True when it may be sent again although it may have been carried out.
 
         What depends on a state (If-Match) may not: if it was carried out, that state is gone.
         """

@@ -20,18 +20,18 @@ T = TypeVar("T")
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _PERMANENT = (ssl.SSLCertVerificationError, socket.gaierror)
-"""What another attempt would meet again: a certificate that isn't trusted, a name that nobody knows."""
+"""Errors that another attempt would meet again: a certificate that isn't trusted, a name that nobody knows."""
 
 
 @dataclass
 class Attempts:
-    """What has become of a call so far: it is sent until this says what came of it."""
+    """Attempts of one call so far: it is sent until they say what came of it."""
 
     call: Call[Any]
     base_url: str
     number: int = 1
     perhaps_done: bool = False
-    """Whether an attempt may have been carried out although no answer said so."""
+    """True when an attempt may have been carried out although no answer said so."""
 
     def after_failure(self, error: httpx.TransportError) -> float:
         """Seconds until the next attempt. Raises UnreachableError when there is none."""
@@ -59,7 +59,7 @@ class Attempts:
         return delay
 
     def is_done(self, response: httpx.Response) -> bool:
-        """Whether an answer says that it is done: also that what is to be deleted is gone, after an earlier attempt."""
+        """Return True for a success, and for a 404 to a DELETE of which an earlier attempt may have been done."""
         gone = self.call.method == "DELETE" and response.status_code == 404 and self.perhaps_done
         return response.is_success or gone
 
@@ -101,7 +101,7 @@ def failure(error: httpx.TransportError, base_url: str, tried: str = "") -> Dagy
 
 
 def store_refusal(response: httpx.Response) -> StoreError:
-    """What the object store did not give. Its signed URL is a secret, and stays out of the message."""
+    """Return the error of a refusal by the object store. Its signed URL is a secret, and stays out of the message."""
     return StoreError(
         f"The object store at {_origin(response.request)} answered {response.status_code} to a URL that the API signed."
         " Try again; if it stays so, the API's S3 settings are wrong, or this machine's clock is."

@@ -1,4 +1,4 @@
-"""Whether and when a request is sent again. Pure but for the jitter."""
+"""Decision whether and when a request is sent again. Pure but for the jitter."""
 
 from __future__ import annotations
 

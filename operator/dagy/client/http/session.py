@@ -42,7 +42,7 @@ class Session:
 
     @property
     def is_divided(self) -> bool:
-        """Whether calls that are `central` go to another API than the rest."""
+        """True when calls that are `central` go to another API than the rest."""
         return self._open_central is not None
 
     @property

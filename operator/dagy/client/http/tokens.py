@@ -1,4 +1,4 @@
-"""Where a client's Kubernetes token comes from: the caller, the environment, the pod, or the kubeconfig."""
+"""Sources of a client's Kubernetes token: the caller, the environment, the pod, or the kubeconfig."""
 
 from __future__ import annotations
 

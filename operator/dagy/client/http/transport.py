@@ -29,7 +29,7 @@ _SIGNATURE = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']*(?:X-Amz-|Signature=)[
 
 @dataclass(frozen=True)
 class Setup:
-    """How the API is reached."""
+    """Settings by which the API is reached."""
 
     url: str
     auth: httpx.Auth | None
@@ -102,7 +102,7 @@ class TokenAuth(httpx.Auth):
 
 
 def trust(ca_file: str | os.PathLike[str] | None) -> ssl.SSLContext | bool:
-    """Which certificates are trusted: httpx's (SSL_CERT_FILE among them), and those in `ca_file`. Raises SetupError."""
+    """Return the trusted certificates: httpx's (with SSL_CERT_FILE's), and those in `ca_file`. Raises SetupError."""
     if ca_file is None:
         return True
     context = httpx.create_ssl_context()
