@@ -1,4 +1,4 @@
-"""What can go wrong in the init container: for good, or only for now."""
+"""Errors in the init container: for good, or only for now."""
 
 from __future__ import annotations
 

@@ -19,13 +19,13 @@ T = TypeVar("T")
 _AT_ONCE = 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 DEADLINE_SECONDS = 120.0
-"""How long the infrastructure may be away before the container fails; the kubelet then starts it again, if it may."""
+"""Seconds that the infrastructure may be away before the container fails; the kubelet then restarts it, if it may."""
 
 Log = Callable[[str], None]
 
 
 class Fetcher:
-    """What one pod gets. `token`: reads the service account token, which the kubelet replaces now and then."""
+    """Fetcher of one pod's items. `token`: reads the service account token, which the kubelet replaces now and then."""
 
     def __init__(
         self, spec: AttachSpec, client: Client, token: Callable[[], str], log: Log, deadline_seconds: float

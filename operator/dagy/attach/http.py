@@ -27,7 +27,7 @@ class GoneError(AttachError):
 
 
 class Client:
-    """Whom to trust, and how to ask. `authority`: PEM certificates for the API, which trusts nobody else."""
+    """Requests to API and store. `authority`: PEM certificates for the API, which trusts nobody else."""
 
     def __init__(self, authority: str) -> None:
         self._authority = authority

@@ -1,4 +1,4 @@
-"""What the init container is asked to do, and where: the words that admission and the init container share."""
+"""Task of the init container, and its folders: the words that admission and the init container share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AttachItem:
     """At most so much comes out of it."""
 
     def folder(self, root: Path) -> Path:
-        """Where its files go."""
+        """Return the folder of its files, below `root`."""
         return root / "packages" / self.slug if self.slug else root / "flow"
 
     @property
@@ -39,7 +39,7 @@ class AttachItem:
 
     @property
     def when_gone(self) -> str:
-        """What to do when somebody has deleted it in the bucket."""
+        """Advice for when somebody has deleted it in the bucket."""
         if not self.slug:
             return "Deploy the flow again."
         return (
