@@ -59,7 +59,7 @@ class Attempts:
         return delay
 
     def is_done(self, response: httpx.Response) -> bool:
-        """Return True for a success, and for a 404 to a DELETE of which an earlier attempt may have been done."""
+        """Return True for a success, and for a 404 to a DELETE after an attempt that may have been carried out."""
         gone = self.call.method == "DELETE" and response.status_code == 404 and self.perhaps_done
         return response.is_success or gone
 

@@ -27,7 +27,7 @@ class Slugs:
         self._namespaces: dict[str, str] = {}
 
     async def ensure_home(self, package: Mapping[str, Any]) -> PackageHome | Failure:
-        """Return the place of the package's objects; a Failure when it can't have its slug, or the namespace no more.
+        """Return the place of the package's objects; a Failure when it gets no slug.
 
         The slug is the package's own, one that it asks to have back, or a new one.
 
