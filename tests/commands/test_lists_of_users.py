@@ -83,7 +83,7 @@ TOLD: dict[str, tuple[int, list[str]]] = {
     ]),
     "utf-16-without-bom.txt": (2, [r"The file is UTF-16 without a byte order mark\. Save it as UTF-8\."]),
     "version-control.txt": (1, [
-        r":1: error: Packages are not installed from version control.*\n\s+git\+https://\*\*\*@example\.com/org/private\.git@main",
+        r":1: error: Packages are not installed from version control.*\n\s+git\+https://\*\*\*\*@example\.com/org/private\.git@main",
         r":2: error: Packages are not installed from version control.*\n\s+git\+https://example\.com/orgname/reponame\.git@v1\.2",
     ]),
     "warnings-of-the-resolver.txt": (0, [
