@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,9 @@ def environment(layout: Layout) -> dict[str, str]:
 def main() -> int:
     """Run it; a cluster that isn't there is a sentence and exit code 1."""
     layout = current_layout()
+    # Also where SIGINT is ignored, as in a shell's background: the one in the cluster must come back.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         values = environment(layout)
         with resting(layout):

@@ -26,7 +26,13 @@ def outside(kube: Kube, tmp_path: Path) -> Iterator[Path]:
             yield log
         finally:
             os.killpg(process.pid, signal.SIGINT)
-            process.wait(60)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # it would do the work of all tests that follow
+                raise
+            finally:
+                kube("scale", "deployment/dagy-operator", "--replicas=1", namespace="dagy-system")
     kube("rollout", "status", "deployment/dagy-operator", "--timeout=90s", namespace="dagy-system")
 
 
