@@ -62,6 +62,12 @@ def unfinished(store: ObjectStore) -> list[Any]:
     return store.call(lambda s3: s3.list_multipart_uploads(Bucket=store.bucket)).get("Uploads", [])
 
 
+def parts_sent(store: ObjectStore) -> list[Any]:
+    """Parts of the uploads that are not finished."""
+    where = [{"Bucket": store.bucket, "Key": one["Key"], "UploadId": one["UploadId"]} for one in unfinished(store)]
+    return [part for one in where for part in store.call(lambda s3, one=one: s3.list_parts(**one)).get("Parts", [])]
+
+
 class Packer:
     """Lets a ZIP of `size` bytes grow while `ticks` is read; `seen` hears of each tick."""
 

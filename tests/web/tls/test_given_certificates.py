@@ -256,6 +256,9 @@ def test_the_overlay_needs_no_rights_to_certificates(overlay: list[dict[str, Any
 def test_the_server_takes_the_overlay(overlay: list[dict[str, Any]], world: World) -> None:
     """All but what needs cert-manager's own kinds."""
     items = [document for document in overlay if document["apiVersion"] != "cert-manager.io/v1"]
+    for one in items:  # the world's own webhooks have a URL in the place of the Service
+        if one["kind"].endswith("WebhookConfiguration"):
+            one["metadata"]["name"] += "-as-made"
     bundle = {"apiVersion": "v1", "kind": "List", "items": items}
     options = ("--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict")
     world.server("apply", *options, "-f", "-", stdin=bundle)

@@ -22,6 +22,7 @@ from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.redact import one_line
 
 _LOG_SECONDS = 60.0
+_LAST_LOG_SECONDS = 10.0
 _CAUSE_CHARACTERS = 800
 
 
@@ -157,13 +158,17 @@ class Cluster:
         await self._api.delete(namespaced("jobs", self._builds, name))
 
     async def log(self, pod: PodFact, step: Step) -> StepLog:
-        """A step's log, read once and in pieces; what comes of it in a minute when it takes longer."""
+        """A step's log, read once and in pieces; what comes of it in a minute when it takes longer.
+
+        Of a pod that is going, ten seconds: its kubelet may hold back an answer until the last container has ended.
+        """
         if not pod.name:
             return POD_GONE
         path, reader = namespaced("pods", self._builds, pod.name, "log"), LogReader(pod.uid, step)
+        seconds = _LAST_LOG_SECONDS if pod.deleting or pod.disruption else _LOG_SECONDS
         try:
-            async with asyncio.timeout(_LOG_SECONDS):
-                chunks = self._api.stream(path, query={"container": str(step)}, idle_seconds=_LOG_SECONDS)
+            async with asyncio.timeout(seconds):
+                chunks = self._api.stream(path, query={"container": str(step)}, idle_seconds=seconds)
                 async with aclosing(chunks):
                     async for chunk in chunks:
                         reader.feed(chunk)

@@ -201,7 +201,7 @@ class Performer:
             return await self._end(ctx, job, failure)
         uri, result = job.log_uri, job.result
         if job.pod and (job.kind is JobKind.VALIDATE or not uri):
-            logs = [await self._log(job.pod, step) for step in STEPS[job.kind]]
+            logs = await asyncio.gather(*(self._log(job.pod, step) for step in STEPS[job.kind]))
             # What was heard is the same, and whole.
             result = result if isinstance(result, Complete) else logs[-1].result
             parts = [(step, log.text) for step, log in zip(STEPS[job.kind], logs, strict=True)]
