@@ -41,7 +41,7 @@ class Claims:
     async def home_of(self, package: Mapping[str, Any], location: Location) -> PackageHome | None:
         """Return the place of the package's objects, once its claim says that its slug is its own; None before that."""
         metadata = package["metadata"]
-        key = NamespacedName(metadata["namespace"], metadata["name"])
+        key = NamespacedName.of(metadata)
         slug = str((package.get("status") or {}).get("slug") or "")
         claim, uid = await asyncio.gather(self.claim(slug), self.namespace_uid(key.namespace))
         mine = owned(claim, key, uid)

@@ -49,7 +49,7 @@ class FlowCleaner:
     ) -> None:
         """Delete revisions and their code, unless what is `kept` or another deployment uses it. Raises StorageError."""
         metadata = deployment["metadata"]
-        key, old = NamespacedName(metadata["namespace"], metadata["name"]), tuple(revisions)
+        key, old = NamespacedName.of(metadata), tuple(revisions)
         released = self._store.own(_uris(old), key.namespace)
         mine = [*_uris(kept), deployment["spec"]["artifact"]["uri"]]
         await self._store.delete(await self._unused(key, metadata["uid"], released, mine))
@@ -59,7 +59,7 @@ class FlowCleaner:
 
     async def _delete_code(self, deployment: dict[str, Any], kept: tuple[KeptRevision, ...]) -> None:
         metadata = deployment["metadata"]
-        key = NamespacedName(metadata["namespace"], metadata["name"])
+        key = NamespacedName.of(metadata)
         uris = [*_uris(kept), deployment["spec"]["artifact"]["uri"]]
         uploads = await self._store.uploads(key)
         unused = await self._unused(key, metadata["uid"], [*self._store.own(uris, key.namespace), *uploads], [])

@@ -114,7 +114,7 @@ class Slugs:
 
 
 def _key(package: Mapping[str, Any]) -> NamespacedName:
-    return NamespacedName(package["metadata"]["namespace"], package["metadata"]["name"])
+    return NamespacedName.of(package["metadata"])
 
 
 def _hints(package: Mapping[str, Any]) -> list[str]:

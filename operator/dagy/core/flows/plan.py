@@ -55,7 +55,7 @@ def flow_plan_of(deployment: Mapping[str, Any]) -> FlowPlan:
     source = source_of(spec)
     annotations = metadata.get("annotations") or {}
     return FlowPlan(
-        key=NamespacedName(metadata["namespace"], metadata["name"]),
+        key=NamespacedName.of(metadata),
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
         spec=spec,

@@ -71,7 +71,7 @@ def plan_of(package: Mapping[str, Any]) -> BuildPlan:
     normalized = requirements.normalize(spec.dependencies, spec.python_version, architecture=platform.architecture)
     annotations = metadata.get("annotations") or {}
     return BuildPlan(
-        key=NamespacedName(metadata["namespace"], metadata["name"]),
+        key=NamespacedName.of(metadata),
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
         spec=spec,

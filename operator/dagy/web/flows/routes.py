@@ -154,7 +154,7 @@ async def list_runs(caller: Caller, namespace: NamespacePath, name: DeploymentPa
 async def runs_of(caller: KubeApi, deployment: Json) -> list[RestRun]:
     """The deployment's runs, read with the caller's rights. Raises ProblemError (403)."""
     metadata = deployment["metadata"]
-    key = NamespacedName(metadata["namespace"], metadata["name"])
+    key = NamespacedName.of(metadata)
     cluster = FlowCluster(caller)
     try:
         scheduled = await cluster.cron_job(key) if deployment["spec"].get("schedule") else None
@@ -168,7 +168,7 @@ async def runs_of(caller: KubeApi, deployment: Json) -> list[RestRun]:
 async def _revision(caller: KubeApi, deployment: Json, number: int) -> Revision:
     """One of the deployment's revisions, read with the caller's rights. Raises ProblemError (403, 404)."""
     metadata, cluster = deployment["metadata"], FlowCluster(caller)
-    key = NamespacedName(metadata["namespace"], metadata["name"])
+    key = NamespacedName.of(metadata)
     try:
         found = await cluster.revision(key, metadata["uid"], number)
         if found is None:
