@@ -144,3 +144,11 @@ def test_a_log_that_is_not_there(api: Pieces, pod: str, text: str, why: str, mon
     assert log.text == text
     assert isinstance(log.result, Incomplete)
     assert why in log.result.why
+
+
+def test_the_log_of_a_pod_that_is_going_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its kubelet may hold the answer back until the last container has ended: three such logs took three minutes."""
+    monkeypatch.setattr(cluster_module, "_LAST_LOG_SECONDS", 0.05)
+    going = PodFact("p", "Running", uid="uid", deleting=True)
+    reading = Cluster(Pieces(b"a line\n", None), "builds").log(going, Step.RESOLVE)
+    assert asyncio.run(asyncio.wait_for(reading, 20)).text == "a line\n"
