@@ -10,15 +10,17 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from dagy_builder.contract import LAST_STEPS, BuildRequest, Fault, Reason, Step, StepOutcome
+from dagy_builder.contract import LAST_STEPS, Artifact, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError, exit_code_of
 from dagy_builder.packed_lock import LOCK_FILE, unpack
-from dagy_builder.steps import pipeline
+from dagy_builder.steps import images, pipeline
 from dagy_builder.steps.handover import Handover
 from dagy_builder.steps.isolation import await_isolation, end_all_others, hide_from_package_code
 from dagy_builder.steps.outcome import result_lines, write_termination_log
@@ -36,7 +38,7 @@ class _Terminated(BaseException):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the step; the exit code says whose fault a failure is (`ExitCode`)."""
+    """Run the step; the exit code tells the party at fault for a failure (`ExitCode`)."""
     parser = argparse.ArgumentParser(prog="dagy_builder", description="Run one step of a build of a package.")
     parser.add_argument("step", type=Step, choices=list(Step), metavar="STEP", help=", ".join(Step))
     parser.add_argument(
@@ -51,12 +53,14 @@ def main(arguments: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="dagy-trust-") as scratch:
             trust_added_authorities(Path(scratch), None if given.step is Step.UPLOAD else given.input)
             outcome = _run(given.step, given.input, given.work)
+            write_termination_log(outcome)
+            if given.step in LAST_STEPS:
+                _log("\n".join(result_lines(outcome)))
+            if given.step is Step.UPLOAD:
+                _push(given.input, given.work, outcome)
     except _Terminated:
         _log(f"{given.step}: stopped by SIGTERM")
         return 128 + signal.SIGTERM
-    write_termination_log(outcome)
-    if given.step in LAST_STEPS:
-        _log("\n".join(result_lines(outcome)))
     return exit_code_of(outcome)
 
 
@@ -75,12 +79,34 @@ def _run(step: Step, input_dir: Path, work: Path) -> StepOutcome:
     handover = Handover(work)
     if step is Step.UPLOAD:  # nobody waits for it, and it has no folder to write to
         return _run_step(step, lambda: _upload(input_dir, work, handover))
-    with handover.running(step) as tick:
-        outcome = _run_step(step, lambda: _build_step(step, input_dir, work, handover, tick))
-        # Before the next step begins, or daemons of a package's build could change what it reads.
-        end_all_others()
-        handover.leave(outcome)
+    # From before the step's end: whoever waits for the image must not wait for a container that was killed between.
+    with _images(work).running(step) if step is Step.PACKAGE else nullcontext():
+        with handover.running(step) as tick:
+            outcome = _run_step(step, lambda: _build_step(step, input_dir, work, handover, tick))
+            # Before the next step begins, or daemons of a package's build could change the files that it reads.
+            end_all_others()
+            handover.leave(outcome)
+        if step is Step.PACKAGE and outcome.ok and (request := _request(input_dir)).image_repository:
+            _images(work).leave(images.make_image(request, work, _log))
     return outcome
+
+
+def _images(work: Path) -> Handover:
+    return Handover(work, "image-")
+
+
+def _push(input_dir: Path, work: Path, uploaded: StepOutcome) -> None:
+    """Push the image of what was uploaded, unless it is there: the ZIP is complete, whatever becomes of it."""
+    request, artifact = _request(input_dir), Artifact.from_json(uploaded.result or {}) if uploaded.ok else None
+    # Records of earlier versions name the builder's image there.
+    if artifact is None or not request.image_repository or images.is_own(request, artifact.image):
+        return
+    made = partial(_images(work).wait_for, Step.PACKAGE)
+    try:
+        told = images.push_image(request, artifact, work, made, store=lambda: pipeline.open_store(request), log=_log)
+        write_termination_log(replace(uploaded, result=told.to_json()))
+    except _Terminated:
+        _log(f"{Step.UPLOAD}: stopped by SIGTERM before the image was pushed")
 
 
 def _run_step(step: Step, work: Callable[[], StepOutcome]) -> StepOutcome:
@@ -172,7 +198,7 @@ def _built_with(packaged: StepOutcome) -> Mapping[str, Any]:
             "python": platform.python_version(),
             "platform": platform.platform(),
         },
-        "image": os.environ.get("DAGY_BUILDER_IMAGE", ""),
+        "builderImage": os.environ.get("DAGY_BUILDER_IMAGE", ""),
         "seconds": {step: took for step, took in seconds.items() if took is not None},
     }
 

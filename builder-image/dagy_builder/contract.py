@@ -1,9 +1,9 @@
-"""What a build step is asked and what it answers: the only words the operator and the builder share.
+"""Requests and outcomes of build steps: the only words the operator and the builder share.
 
 Standard library only. The operator writes a `BuildRequest` into the ConfigMap that a Job mounts; each step answers
 with a `StepOutcome` in its termination message (at most 4096 bytes, a limit of Kubernetes). The last step of a Job
-prints it at the end of its log, too, whole (`dagy_builder.log_frames`): a lock is larger than that, and who follows the
-log knows at once what the kubelet reports up to a second later.
+prints it at the end of its log, too, whole (`dagy_builder.log_frames`): a lock is larger than that, and a
+follower of the log knows at once what the kubelet reports up to a second later.
 """
 
 from __future__ import annotations
@@ -19,20 +19,24 @@ PYPI = "https://pypi.org/simple"
 """The index where a request names none."""
 TERMINATION_MESSAGE_LIMIT = 4096
 RESULT_PREFIX = "dagy-result: "
-"""What the lines of a result in a log begin with."""
+"""The prefix of the lines of a result in a log."""
 NONCE_VARIABLE = "DAGY_RESULT_NONCE"
-"""In the environment of a Job's last step: a word by which the reader of its log knows its result."""
+"""The variable of a Job's last step with a word by which the reader of its log knows its result."""
 CACHED_TREE_VARIABLE = "DAGY_CACHED_TREE"
-"""In the environment of `install` and `package`: where the tree lies, when it lies beside a cache that builds share."""
+"""The variable of `install` and `package` with the path of the tree, when it lies beside a cache that builds share."""
 INDEX_CA_NAME = "index-ca.crt"
 """Authorities of the package's own indexes (spec.index.caBundle), in PEM, beside the request."""
 GATEWAY_VARIABLE = "DAGY_INDEX_GATEWAY"
 """Environment variable with the URL of the index gateway, where there is one."""
 GATEWAY_PORT = 7080
+BYTECODE_VARIABLE = "DAGY_BYTECODE_CACHE"
+"""The variable of `package` with the folder of bytecode that builds share."""
+CONFIG_VARIABLE = "DAGY_OCI_CONFIG"
+"""The variable of `upload` with the path of a docker config for the registry."""
 NODE_VARIABLE = "DAGY_NODE_IP"
-"""In the environment of such a step: the address of its node, which it must not reach either."""
+"""The variable of a step that may run package code with the address of its node, which it must not reach either."""
 ISOLATION_VARIABLE, ISOLATION_REQUIRED = "DAGY_ISOLATION", "required"
-"""In the environment of a step that may run package code: only where NetworkPolicies are enforced."""
+"""The variable and its value by which a step runs package code only where NetworkPolicies are enforced."""
 
 
 class Step(StrEnum):
@@ -45,18 +49,18 @@ class Step(StrEnum):
 
 
 LAST_STEPS = (Step.RESOLVE, Step.UPLOAD)
-"""With which a validation and a build end."""
+"""The steps with which a validation and a build end."""
 
 _P = TypeVar("_P", bound=PurePath)
 
 
 def step_folder(work: _P, step: Step) -> _P:
-    """Where `step` writes below the folder of one build, and nobody else. In a pod it is a volume."""
+    """Return the folder of `step` below that of one build; nobody else writes there. In a pod it is a volume."""
     return work / step
 
 
 class Fault(StrEnum):
-    """Whose fault a failure is, which decides whether it is tried again."""
+    """The party at fault for a failure, which decides whether it is tried again."""
 
     USER = "User"
     """The package's; never tried again."""
@@ -76,7 +80,7 @@ class ExitCode:
 
 
 class Reason(StrEnum):
-    """Why a step failed: CamelCase, stable, part of the API (they become condition reasons)."""
+    """The reason of a step's failure: CamelCase, stable, part of the API (they become condition reasons)."""
 
     MALFORMED_REQUIREMENT = "MalformedRequirement"
     PACKAGE_NOT_FOUND = "PackageNotFound"
@@ -100,6 +104,10 @@ class Reason(StrEnum):
     BUCKET_NOT_FOUND = "BucketNotFound"
     UPLOAD_FAILED = "UploadFailed"
     NOT_ISOLATED = "NotIsolated"
+    REGISTRY_UNREACHABLE = "RegistryUnreachable"
+    REGISTRY_ACCESS_DENIED = "RegistryAccessDenied"
+    REGISTRY_REFUSED = "RegistryRefused"
+    IMAGE_NOT_PUSHED = "ImageNotPushed"
     PREVIOUS_STEP_ENDED = "PreviousStepEnded"
     OUT_OF_MEMORY = "OutOfMemory"
     INTERNAL_ERROR = "InternalError"
@@ -115,7 +123,7 @@ class _Json:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote. Raises TypeError when a required field is missing."""
+        """Read the JSON of `to_json`. Raises TypeError when a required field is missing."""
         assert dataclasses.is_dataclass(cls)
         known = {_camel(f.name): f.name for f in dataclasses.fields(cls)}
         return cls(**{known[k]: v for k, v in data.items() if k in known})
@@ -148,6 +156,8 @@ class BuildRequest(_Json):
     """Further indexes, without credentials; the first index that knows a name wins."""
     compression: str = "fast"
     """fast or small."""
+    bytecode: str = "Exclude"
+    """Include (the ZIP holds bytecode of its sources) or Exclude."""
     slug: str = ""
     lock_hash: str = ""
     """sha256 of the lock (hex), for `package` and `upload`."""
@@ -156,8 +166,12 @@ class BuildRequest(_Json):
     attempt: int = 1
     """Number of the attempt, from 1. Each one uploads under a name of its own."""
     bucket: str = ""
+    image_repository: str = ""
+    """The package's own repository in the registry, HOST[:PORT]/NAME; empty where there is to be no image."""
+    image_plain_http: bool = False
+    """True when the registry is spoken to without TLS."""
     key_prefix: str = ""
-    """Where this package's objects live in the bucket: ends with a slash, or is empty."""
+    """The prefix of this package's objects in the bucket: ends with a slash, or is empty."""
 
     @property
     def indexes(self) -> list[str]:
@@ -166,13 +180,32 @@ class BuildRequest(_Json):
 
     @property
     def default_index(self) -> str:
-        """URL of the index that is asked last, and for what no other one is named."""
+        """URL of the index that is asked last, and for all names without another one."""
         return self.index_url or PYPI
 
     @property
+    def has_bytecode(self) -> bool:
+        """True when the ZIP is to hold bytecode."""
+        return self.bytecode == "Include"
+
+    @property
     def runs_package_code(self) -> bool:
-        """Whether source distributions may be built, which runs whatever their authors wrote."""
+        """True when source distributions may be built, which runs whatever their authors wrote."""
         return self.source_distributions == "Allow"
+
+
+@dataclasses.dataclass(frozen=True)
+class Fix(_Json):
+    """A change of one requirement that solves a problem."""
+
+    requirement: str
+    """The requirement as the user gave it (normalized)."""
+    replacement: str
+    """What to ask for in its place."""
+    version: str | None = None
+    """The version that it gets then, where that is known."""
+    tried: bool = False
+    """Whether it was resolved together with all that is right in the list."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,14 +213,16 @@ class Problem(_Json):
     """One thing that is wrong with the user's requirements."""
 
     message: str
-    """The whole in one or two sentences: what, to which requirement, why."""
+    """The whole in one or two sentences: the fault, the requirement, the cause."""
     requirement: str | None = None
     """The requirement as the user gave it (normalized)."""
     wanted: str | None = None
     exists: str | None = None
     why: str | None = None
     hint: str | None = None
-    """What to do next."""
+    """The next thing to do."""
+    fixes: list[dict[str, Any]] | None = None
+    """`Fix`es as JSON, each of which solves it, the smallest first; the hint names them. None when there is none."""
 
     @classmethod
     def of(
@@ -199,13 +234,13 @@ class Problem(_Json):
         wanted: str | None = None,
         exists: str | None = None,
     ) -> Self:
-        """A problem whose message is the whole: what is wrong, and what to do, a sentence or two each."""
+        """Return a problem whose message is the whole: the fault and the next step, a sentence or two each."""
         return cls(f"{why} {hint}", requirement, wanted, exists, why, hint)
 
 
 @dataclasses.dataclass(frozen=True)
 class Artifact(_Json):
-    """A ZIP that lies in S3, complete and checked: what build.json says and status repeats."""
+    """A ZIP that lies in S3, complete and checked, as build.json tells and status repeats."""
 
     uri: str
     sha256: str
@@ -221,32 +256,38 @@ class Artifact(_Json):
     lock_hash: str
     built_at: str
     zip_importable: bool
-    """Whether the ZIP can stand on sys.path as it is: no native modules, and no zip64 before Python 3.13."""
+    """True when the ZIP can stand on sys.path as it is: no native modules, and no zip64 before Python 3.13."""
     lock_uri: str
     compression: str = "fast"
     """fast or small."""
+    bytecode: str | None = None
+    """Include or Exclude; None when it was built before there was a choice: then it has none."""
     contents_uri: str | None = None
     """The lines that `content_sha256` hashes, as a gzip file."""
     sbom_uri: str | None = None
     """The bill of materials (CycloneDX)."""
     record_uri: str | None = None
     """The build's record, build.json."""
+    image: str | None = None
+    """The same files in a registry, REPOSITORY@sha256:DIGEST; None where there is none (yet)."""
+    image_failure: dict[str, str] | None = None
+    """`reason` and `message` of a push that failed; None where none did."""
     log_uri: str | None = None
     """The build's log; the operator adds it, because it ends after the record is written."""
     warnings: list[str] | None = None
-    """What its user should know of it, each a sentence or two; None when nothing."""
+    """Warnings for its user, each a sentence or two; None when there are none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class StepOutcome(_Json):
-    """How a step ended. `reason`, `message` and `fault` are set exactly when it failed."""
+    """The outcome of a step. `reason`, `message` and `fault` are set exactly when it failed."""
 
     step: str
     ok: bool
     seconds: float = 0.0
     reason: str | None = None
     message: str | None = None
-    """One or two sentences: what happened, to what, why, and what to do next."""
+    """One or two sentences: the event, the thing it happened to, the cause, and the next step."""
     fault: str | None = None
     problems: list[dict[str, Any]] | None = None
     """`Problem`s as JSON, when the requirements are at fault; all of them."""

@@ -8,7 +8,7 @@ from dagy_builder.contract import ExitCode, Fault, Problem, Reason, Step, StepOu
 
 
 class StepError(Exception):
-    """A step can't go on. The message is one or two sentences: what, to which thing, why, and what to do next."""
+    """A step can't go on. The message is one or two sentences: the event, its object, the cause, and the next step."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class StepError(Exception):
 
 
 def exit_code_of(outcome: StepOutcome) -> int:
-    """The exit code that says whose fault the outcome is."""
+    """Return the exit code for the outcome's fault."""
     if outcome.ok:
         return ExitCode.OK
     codes = {Fault.USER: ExitCode.USER, Fault.ADMINISTRATOR: ExitCode.ADMINISTRATOR}

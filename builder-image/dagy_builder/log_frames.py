@@ -1,7 +1,7 @@
-"""A step's result as lines of its log: framed, so that who reads them knows whether all of it came. Pure.
+"""A step's result as lines of its log: framed, so that the reader knows whether all of it came. Pure.
 
 A log is no channel for whole texts: runtimes split lines at 16 KiB, kubelets rotate files, streams end early. So each
-frame is short and says which one of how many it is, and how long the whole is, with its SHA-256. It also carries a
+frame is short and tells its number, the number of all, and the length and the SHA-256 of the whole. It also carries a
 nonce that only the operator and the step know, the pod's uid: a line that an index or a package brought into the log
 is no frame.
 """
@@ -38,7 +38,7 @@ def framed(text: str, nonce: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Whole:
-    """What all frames of one text have in common."""
+    """The header that all frames of one text have in common."""
 
     count: int
     size: int
@@ -46,7 +46,7 @@ class _Whole:
 
     @property
     def fits(self) -> bool:
-        """Whether it is what `framed` makes, so that its parts take no more memory than it may have."""
+        """True when `framed` can have made it, so that its parts take no more memory than it may have."""
         return 0 < self.size <= RESULT_LIMIT_BYTES and self.count == -(-self.size // _PAYLOAD)
 
     def length_of(self, index: int) -> int:
@@ -64,7 +64,7 @@ class FrameReader:
         self._text: str | None = None
 
     def feed(self, chunk: bytes) -> bool:
-        """The log's next bytes; whether a text came to its end in them.
+        """Take the log's next bytes; return True when a text came to its end in them.
 
         Takes time in proportion to them, and a line that is too long for a frame takes no memory.
         """
@@ -78,7 +78,7 @@ class FrameReader:
         return self._text
 
     def flaw(self) -> str:
-        """Why there is no text, as the end of a sentence: "... did not come whole: <flaw>."."""
+        """Return the reason that there is no text, as a sentence's end: "... did not come whole: <flaw>."."""
         if self._whole is None:
             return "the log has none of its parts"
         missing = [index for index in range(1, self._whole.count + 1) if index not in self._parts]
@@ -87,7 +87,7 @@ class FrameReader:
         return "its parts do not add up to the length and the SHA-256 that they announce"
 
     def _take(self, line: bytes) -> bool:
-        """Whether the line ended a text. Each text is put together once, however often its frames come."""
+        """Take a line; return True when it ended a text. A text is put together once, however often its frames come."""
         if not line.startswith(RESULT_PREFIX.encode()) or len(line) > _LONGEST_LINE:
             return False
         found = _FRAME.fullmatch(line.removeprefix(RESULT_PREFIX.encode()))

@@ -11,7 +11,7 @@ LOCK_FILE = "pylock.toml.gz"
 """Its name beside a build's request."""
 TEXT_LIMIT_BYTES = 4 << 20
 PACKED_LIMIT_BYTES = 600_000
-"""What a build's ConfigMap has room for, beside the request and certificates."""
+"""Bytes that a build's ConfigMap has room for, beside the request and certificates."""
 _GZIP = 16 + zlib.MAX_WBITS
 
 

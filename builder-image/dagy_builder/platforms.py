@@ -1,4 +1,4 @@
-"""What packages can be for: the one place for Python versions, the modules that each brings, and CPUs.
+"""Platforms of packages: the one place for Python versions, the modules that each brings, and CPUs.
 
 Standard library only. `interpreters.py` and the Dockerfile beside it repeat the versions; a test compares them.
 """

@@ -1,7 +1,7 @@
-"""What must not be shown of text that others wrote: secrets, escape sequences, and characters that deceive the reader.
+"""Redaction of text that others wrote: secrets, escape sequences, and characters that deceive the reader.
 
 The one place for it, in the steps and in the operator. Everything here takes time in proportion to the text, whatever
-it holds, because strangers choose it; but for `redact_requirement`, which looks at a short text only.
+it holds, because strangers choose it; except `redact_requirement`, which looks at a short text only.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from urllib.parse import quote, quote_plus
 MASK = "****"
 
 LINE_CHARACTERS = 10_000
-"""What is shown of a line of a log."""
+"""Characters that are shown of a line of a log."""
 
 # ECMA-48: CSI sequences, OSC strings (hyperlinks, titles), and the two-byte escapes.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-# What is no text: C0 and C1 controls but newline, halves of surrogate pairs, and what reorders, hides or joins text.
+# No text: C0 and C1 controls but newline, halves of surrogate pairs, and characters that reorder, hide or join text.
 _CONTROLS = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _TAB = "    "
+_COLOUR = re.compile(r"(\x1b\[[0-9;:]{0,64}m)")
 _AUTHORITY_END = re.compile(r"[/?#]|\s")
 # A name with a dot, localhost, or an address: what else stands there may be the beginning of a password.
 _HOST = re.compile(
@@ -58,7 +59,7 @@ def redact(text: str) -> str:
 
 
 def redact_requirement(text: str) -> str:
-    """What may be shown of a text that should be a requirement: one printable line, nothing secret of its URLs.
+    """Return a would-be requirement in a form that may be shown: one printable line, nothing secret of its URLs.
 
     Masks too much rather than too little (user names, passwords and whole queries), because nobody can tell what was
     meant by a malformed text. A text that is longer than `REQUIREMENT_CHARACTERS` keeps its beginning.
@@ -113,6 +114,17 @@ def log_line(line: str) -> str:
     if line.isascii() and line.isprintable() and len(line) <= LINE_CHARACTERS and "@" not in line and "=" not in line:
         return line
     return redact(line[:LINE_CHARACTERS]).replace("\n", " ") + ("…" if len(line) > LINE_CHARACTERS else "")
+
+
+def coloured_log_line(line: str) -> str:
+    """As `log_line`, with its colours (SGR, ECMA-48 8.3.117) as far as nothing is hidden behind them."""
+    parts = _COLOUR.split(line)
+    shown = log_line("".join(parts[::2]))
+    if len(parts) == 1:
+        return shown
+    texts = [log_line(text) for text in parts[::2]]
+    colours = [*parts[1::2], ""]
+    return "".join(map("".join, zip(texts, colours, strict=True))) if "".join(texts) == shown else shown
 
 
 def _without_userinfo(text: str) -> str:

@@ -1,9 +1,9 @@
-"""Which requirements may reach uv, and in which words. Pure.
+"""Requirements that may reach uv, and their wording. Pure.
 
 uv expands `${NAME}` in a requirements file, follows option lines (`-r`, `--index-url`), and takes local paths and
 version-control URLs; each of these would hand the builder's environment or files to whoever wrote the requirement.
-So uv gets only what was parsed and printed again. What people write is read by `dagy.core.requirements`, with hints;
-here is what must hold of a request, whoever made it.
+So uv gets only requirements that were parsed and printed again. People's own texts are read by
+`dagy.core.requirements`, with hints; the rules here hold for every request, whoever made it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def parse_requirements(texts: Iterable[str]) -> list[ParsedRequirement]:
 
 
 def parse_requirement(text: str) -> Requirement:
-    """One requirement. Raises ValueError with the reason, a sentence that says what to write instead."""
+    """One requirement. Raises ValueError with the reason, a sentence that names another way to write it."""
     if len(text) > REQUIREMENT_CHARACTERS:
         raise ValueError(f"longer than {REQUIREMENT_CHARACTERS} characters. Shorten it.")
     if any(unicodedata.category(c).startswith("C") or c in "\u2028\u2029" for c in text):

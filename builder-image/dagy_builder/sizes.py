@@ -1,4 +1,4 @@
-"""Sizes: in words for people, and how large an installed tree and its ZIP may be."""
+"""Sizes: in words for people, and as limits of an installed tree and its ZIP."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _number(given: Mapping[str, str], name: str, default: int) -> int:
 
 
 def too_large(what: str, limit: str) -> StepError:
-    """The failure for a tree above a limit: what there is, and what may be."""
+    """The failure for a tree above a limit: its size, and the most that it may have."""
     return StepError(
         Reason.TOO_LARGE,
         f"{what}, and the limit is {limit}. Remove dependencies that are not needed, or split the package.",

@@ -1,4 +1,4 @@
-"""What a build is for: one CPython minor version on one kind of Linux, and the wheels that fit it."""
+"""The target of a build: one CPython minor version on one kind of Linux, and the wheels that fit it."""
 
 from __future__ import annotations
 

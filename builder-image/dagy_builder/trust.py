@@ -1,4 +1,4 @@
-"""Which certificate authorities are trusted: the image's, and those that the cluster's administrator adds."""
+"""Trusted certificate authorities: the image's, and those that the cluster's administrator adds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def trust_added_authorities(scratch: Path, input_dir: Path | None = None) -> Non
     """Make uv and boto3 trust DAGY_CA_DIRECTORY/ca-certificates.crt as well, and those of the package in `input_dir`.
 
     Each takes one bundle in place of its own, so one is made in `scratch`, out of the system's and the added ones.
-    What speaks to S3 must not trust a package's authorities: leave `input_dir` out there.
+    Clients of S3 must not trust a package's authorities: leave `input_dir` out there.
     """
     folder = os.environ.get("DAGY_CA_DIRECTORY")
     places = [Path(folder, ADDED_NAME) if folder else None, input_dir / INDEX_CA_NAME if input_dir else None]
@@ -31,7 +31,7 @@ def trust_added_authorities(scratch: Path, input_dir: Path | None = None) -> Non
 
 
 def client_context() -> ssl.SSLContext:
-    """What indexes are spoken to with. As for uv, an authority need not follow all of RFC 5280.
+    """Return the TLS context for indexes. As for uv, an authority need not follow all of RFC 5280.
 
     From Python 3.13 on the default refuses, for example, certificates without an Authority Key Identifier, which many
     companies' authorities issue.

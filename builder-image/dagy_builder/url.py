@@ -1,8 +1,8 @@
-"""URLs of package indexes: what decides about credentials, redirects and hosts is what is connected to.
+"""URLs of package indexes: the parts that decide about credentials, redirects and hosts are those connected to.
 
 Programs read one text in several ways: `https://a\\@b/` has the host `a` for one and `b` for another. So every URL, of
 a setting, a page's link or a redirect, is read once, by the client's own parser, and from then on it is an `IndexUrl`:
-its parts are compared, and its parts are connected to. What two programs may read differently is refused.
+its parts are compared, and its parts are connected to. A text that two programs may read differently is refused.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class IndexUrl:
 
     @property
     def target(self) -> str:
-        """What a request line asks for: path and query."""
+        """The target of a request line: path and query."""
         return self.path if self.query is None else f"{self.path}?{self.query}"
 
     @property
@@ -86,23 +86,23 @@ class IndexUrl:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether all servers find the same path in it, so that a prefix of it means something."""
+        """True when all servers find the same path in it, so that a prefix of it means something."""
         return not _READ_IN_TWO_WAYS.search(self.path)
 
     def contains(self, other: IndexUrl) -> bool:
-        """Whether `other` is this place or lies below it, for every server."""
+        """Return True when `other` is this place or lies below it, for every server."""
         both = self.is_comparable and other.is_comparable
         return both and self.origin == other.origin and other.folder.startswith(self.folder)
 
     def leads_to(self, reference: str) -> IndexUrl:
-        """Where a link of this page, or a redirect from it, leads. Raises ValueError as the constructor does."""
+        """Return the URL that a link or a redirect of this page leads to. Raises ValueError as the constructor does."""
         if reason := _hidden_character(reference):
             raise ValueError(reason)
         return IndexUrl(urljoin(str(self), reference))
 
 
 def why_unclear(url: str) -> str | None:
-    """What in the text of an http(s) URL programs may read differently, as a clause; None when there is nothing."""
+    """Return the reason, a clause, for which programs may read an http(s) URL differently; None when there is none."""
     if reason := _hidden_character(url):
         return reason
     scheme, separator, rest = url.partition("://")
@@ -131,14 +131,14 @@ def _hidden_character(text: str) -> str | None:
 
 
 def _parted(rest: str) -> tuple[str, str, str]:
-    """Authority, path, and what follows, of a URL after its scheme."""
+    """Authority, path, and the rest, of a URL after its scheme."""
     end = min((at for at in map(rest.find, "?#") if at >= 0), default=len(rest))
     authority, slash, path = rest[:end].partition("/")
     return authority, slash + path, rest[end:]
 
 
 def _is_plain_host(host: str) -> bool:
-    """Whether it is a name, or an address in its one usual spelling: 127.1 and 0x7f000001 are neither."""
+    """Return True when it is a name, or an address in its one usual spelling: 127.1 and 0x7f000001 are neither."""
     try:
         if host.startswith("["):
             ipaddress.IPv6Address(host[1:-1])

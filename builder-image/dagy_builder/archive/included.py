@@ -1,8 +1,8 @@
 """Rules for the files of an installed tree that go into the ZIP, and for their bytes. Pure.
 
-Left out is what differs from one installation of the same lock to the next, compiled Python, which can hide other code
-than its source, and what would be imported in place of Python's standard library. Scripts get a first line that works
-wherever they are unpacked.
+Three kinds of files are left out: files that differ from one installation of the same lock to the next; compiled
+Python, which can hide other code than its source; and files that would be imported in place of Python's standard
+library. Scripts get a first line that works wherever they are unpacked.
 
 A folder on PYTHONPATH comes before the standard library, site-packages after it. So a ZIP holds nothing that would be
 imported in place of a module of the target's standard library: wherever it is unpacked, imports find what they would
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 
 from dagy_builder.platforms import STANDARD_LIBRARY
 
-# Beside a package's metadata: who installed it, when and from where (PEP 376, PEP 610, and uv's own notes).
+# Beside a package's metadata: its installer, the time, and its source (PEP 376, PEP 610, and uv's own notes).
 _INSTALLATION_NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
 SCRIPT_HEAD_BYTES = 4096
 """More than an interpreter's path may have."""
@@ -51,7 +51,7 @@ _MOST_SHADOW_WARNINGS = 5
 
 
 def is_left_out(path: str, python_version: str) -> bool:
-    """Return whether a file of the tree does not go into the ZIP for that Python."""
+    """Return True when a file of the tree does not go into the ZIP for that Python."""
     parts = path.split("/")
     if path == ".lock" or "__pycache__" in parts[:-1] or path.endswith((".pyc", ".pyo")):
         return True
@@ -61,31 +61,31 @@ def is_left_out(path: str, python_version: str) -> bool:
 
 
 def is_script(path: str) -> bool:
-    """Return whether a file is one that an installer writes for the command line."""
+    """Return True when a file is one that an installer writes for the command line."""
     return path.startswith("bin/")
 
 
 def is_record(path: str) -> bool:
-    """Return whether a file is the list of an installed distribution's files (PEP 376)."""
+    """Return True when a file is the list of an installed distribution's files (PEP 376)."""
     folder, _, name = path.partition("/")
     return name == "RECORD" and folder.endswith(".dist-info")
 
 
 def is_metadata(path: str) -> bool:
-    """Return whether a file is the description of an installed distribution (core metadata)."""
+    """Return True when a file is the description of an installed distribution (core metadata)."""
     folder, _, name = path.partition("/")
     return name == "METADATA" and folder.endswith(".dist-info")
 
 
 def is_native(path: str, content: bytes) -> bool:
-    """Return whether a file is machine code, which can't be loaded out of a ZIP."""
+    """Return True when a file is machine code, which can't be loaded out of a ZIP."""
     return content.startswith(b"\x7fELF") or path.endswith(".so") or ".so." in posixpath.basename(path)
 
 
 def portable_script(content: bytes) -> bytes:
     """The script, started by whichever python3 is on PATH instead of the one that was there when it was installed.
 
-    What comes after its first `SCRIPT_HEAD_BYTES` decides nothing.
+    The bytes after its first `SCRIPT_HEAD_BYTES` decide nothing.
     """
     for pattern in (_SHELL_TRAMPOLINE, _PYTHON_SHEBANG):
         if match := pattern.match(content[:SCRIPT_HEAD_BYTES]):
@@ -107,7 +107,7 @@ def shadowed_module(path: str, python_version: str) -> str | None:
 
 
 def shadow_warnings(paths: Iterable[str], owners: Mapping[str, str], python_version: str) -> list[str]:
-    """Return what is to be told about files that would shadow the standard library; `owners`: path to distribution."""
+    """Return a warning per distribution with files that shadow the standard library; `owners`: path to distribution."""
     found: dict[str, set[str]] = {}
     for path in paths:
         module = shadowed_module(path, python_version)

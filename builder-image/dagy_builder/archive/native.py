@@ -1,7 +1,7 @@
-"""What machine code was linked with: libraries and glibc of the machine that built it, which others may lack. Pure.
+"""Linked dependencies of machine code: libraries and glibc of the building machine, which others may lack. Pure.
 
-Wheels for manylinux have been looked at by their authors' tools; what was built from source here has not. Reads just
-enough of ELF (64 bits, little-endian: what x86_64 and aarch64 have), because that is less than a library would be.
+Wheels for manylinux have been checked by their authors' tools; code that was built from source here has not. Reads just
+enough of ELF (64 bits, little-endian, as on x86_64 and aarch64), because that is less than a library would be.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_WARNINGS = 5
 
 @dataclass(frozen=True)
 class Linked:
-    """What one file needs of the machine that it runs on."""
+    """One file's demands on the machine that it runs on."""
 
     path: str
     libraries: tuple[str, ...]
@@ -39,7 +39,7 @@ class Linked:
 
 
 def linked(path: str, data: bytes) -> Linked | None:
-    """Return what a file is linked with; None when it is no such file, or can't be read."""
+    """Return the libraries and glibc that a file is linked with; None when it is no such file, or can't be read."""
     if data[:6] != b"\x7fELF\x02\x01":
         return None
     try:
@@ -55,7 +55,7 @@ def linked(path: str, data: bytes) -> Linked | None:
 
 
 def link_warnings(found: Iterable[Linked], paths: Iterable[str], glibc: str) -> list[str]:
-    """Return what is to be told of files that need what only the building machine is known to have."""
+    """Return warnings about files with dependencies that only the building machine is known to have."""
     brought = {PurePosixPath(path).name for path in paths}
     told = []
     for one in sorted(found, key=lambda linked: linked.path):

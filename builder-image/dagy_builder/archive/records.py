@@ -1,4 +1,4 @@
-"""RECORDs of an installed tree (PEP 376): whose a file is, what two distributions bring, and the ZIP's RECORDs.
+"""RECORDs of an installed tree (PEP 376): owners of files, paths of two distributions, and the ZIP's RECORDs.
 
 An installer writes wheels side by side, so of two that bring one path any may be the last to write it. The order here
 decides instead: of distributions in the order of their normalized names, the last one wins. Pure.
@@ -36,7 +36,7 @@ class Overlap:
 
 
 def recorded_hashes(records: Iterable[Record]) -> dict[str, str]:
-    """Each path's SHA-256 (hex), as the distribution says that wins it."""
+    """Return each path's SHA-256 (hex) from the RECORD of the distribution that wins it."""
     found: dict[str, str] = {}
     for _, data in _in_order(records):
         found |= _hashes_in(data)
@@ -61,7 +61,7 @@ def overlaps(records: Iterable[Record], python_version: str) -> list[Overlap]:
 
 
 def overlap_warnings(found: Iterable[Overlap]) -> list[str]:
-    """Return what is to be told of them: a sentence or two for each set of distributions."""
+    """Return warnings about the overlaps: a sentence or two for each set of distributions."""
     paths: dict[tuple[str, ...], list[str]] = {}
     for overlap in found:
         paths.setdefault(overlap.distributions, []).append(overlap.path)
@@ -90,7 +90,7 @@ def winners(found: Iterable[Overlap]) -> list[str]:
 
 
 def owners(records: Iterable[Record]) -> Mapping[str, str]:
-    """Whose each path is: the normalized name of the distribution that wins it."""
+    """Return the owner of each path: the normalized name of the distribution that wins it."""
     found: dict[str, str] = {}
     for record, data in _in_order(records):
         name = _distribution_of(record)
@@ -99,7 +99,7 @@ def owners(records: Iterable[Record]) -> Mapping[str, str]:
 
 
 def fingerprint(content: bytes) -> Fingerprint:
-    """Return what a RECORD says of a file with this content."""
+    """Return the content's hash ("sha256=", then base64url) and size in bytes as a RECORD has them (PEP 427)."""
     digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
     return f"sha256={digest}", str(len(content))
 
@@ -107,7 +107,7 @@ def fingerprint(content: bytes) -> Fingerprint:
 def rewritten_record(content: bytes, rewritten: Mapping[str, Fingerprint], python_version: str) -> bytes:
     """RECORD without the files that are left out, and with other hashes for those in `rewritten`.
 
-    What is no readable RECORD stays as it is: it is data of the package, and nothing depends on it.
+    A file that is no readable RECORD stays as it is: it is data of the package, and nothing depends on it.
     """
     rows = _rows(content)
     if rows is None:
@@ -139,7 +139,7 @@ def _hashes_in(content: bytes) -> dict[str, str]:
 
 
 def _rows(content: bytes) -> list[list[str]] | None:
-    """Path, hash and size of each file, as text; None for what is no readable RECORD."""
+    """Path, hash and size of each file, as text; None when it is no readable RECORD."""
     try:
         return list(csv.reader(io.StringIO(content.decode()), strict=True))
     except (UnicodeDecodeError, csv.Error):

@@ -1,7 +1,7 @@
-"""The bill of materials: which packages are in the ZIP, from which files, under which licenses. Pure.
+"""The bill of materials: the packages in the ZIP, with their files and licenses. Pure.
 
 CycloneDX 1.6 in JSON (ECMA-424). It holds no time, serial number or machine, so that the same lock gives the same
-bytes; what it says of files comes from the lock, what it says of licenses from the packages' own metadata.
+bytes; its facts about files come from the lock, those about licenses from the packages' own metadata.
 """
 
 from __future__ import annotations

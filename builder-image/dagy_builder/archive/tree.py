@@ -36,7 +36,7 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class TreeFile:
-    """A plain file: its path below the tree with "/" between parts, and what it was when the tree was scanned."""
+    """A plain file: its path below the tree with "/" between parts, and its state when the tree was scanned."""
 
     path: str
     size: int
@@ -84,7 +84,7 @@ class TreeReader:
         self._leave()
 
     def read(self, file: TreeFile) -> bytes:
-        """Return the file's bytes. Raises StepError when it is no longer what `scan` saw."""
+        """Return the file's bytes. Raises StepError when it is no longer as `scan` saw it."""
         return self._opened(file, lambda fd: _content(fd, file))
 
     def head(self, file: TreeFile, size: int) -> bytes:
@@ -166,13 +166,13 @@ def refused(path: str, why: str) -> StepError:
 
 
 def _quoted(path: str) -> str:
-    """Return the path in ASCII: what deceives the reader becomes an escape."""
+    """Return the path in ASCII: characters that deceive the reader become escapes."""
     shown = ascii(path)
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}...'"
 
 
 def _unreadable(path: str) -> StepError:
-    """Package code ran as another user, so it can keep this step from reading what it wrote."""
+    """Return the failure to read a file: package code ran as another user, and may forbid this step to read them."""
     return refused(path, "its permissions forbid the build to read it")
 
 

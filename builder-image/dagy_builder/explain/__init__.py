@@ -1,1 +1,1 @@
-"""Explanations of requirements that can't be had, in sentences that tell what to do."""
+"""Explanations of requirements that can't be had, in sentences that tell the next step."""

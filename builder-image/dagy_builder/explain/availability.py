@@ -1,4 +1,4 @@
-"""What an index has of a package, measured against a wish and a target: does a file fit, and if not, why. Pure.
+"""Match of a package's files on an index with a wish and a target: one that fits, or the reason that none does. Pure.
 
 The second half says tags of wheels (PEP 425, 600, 656) in words.
 """
@@ -29,7 +29,7 @@ _MAC_CPUS = {"arm64": "arm64", "x86_64": "x86_64", "universal2": "arm64 and x86_
 
 
 class Unavailability(StrEnum):
-    """Why no file of the wanted releases can be taken."""
+    """The reason that no file of the wanted releases can be taken."""
 
     NO_RELEASE = "no release matches"
     WITHDRAWN = "all that match were yanked"
@@ -55,7 +55,7 @@ class IndexMatch:
     requires_python: str = ""
     """Its Requires-Python (PEP 345), when that excludes the target's Python."""
     reason: str = ""
-    """Why its authors withdrew it."""
+    """The reason that its authors gave for yanking it (PEP 592)."""
     has_source: bool = False
     """True when it has a source distribution."""
     works_with: tuple[str, ...] = ()
@@ -75,13 +75,13 @@ class IndexMatch:
     known: frozenset[str] = frozenset()
     """All releases, as text."""
     index: str = ""
-    """The index that was asked, where there are several: the first one that knows the name."""
+    """The index that was asked, when there are several: the first one that knows the name."""
 
 
 def match_files(
     files: Sequence[IndexFile], wanted: SpecifierSet, target: Target, *, sources: bool = False
 ) -> IndexMatch:
-    """Match a package's files with a wish and a target. `sources`: whether source distributions may be built."""
+    """Match a package's files with a wish and a target. `sources`: source distributions may be built."""
     versions = {file.version for file in files}
     # Pre-releases count where nothing else matches, for `packaging` as for uv.
     matching = set(wanted.filter(versions))
@@ -138,7 +138,7 @@ def _only_on(files: Sequence[IndexFile], target: Target) -> str:
 
 
 def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> IndexMatch:
-    """Return what is wrong with the newest release; with the newest one that has wheels, if any has."""
+    """Return the reason that nothing fits, told of the newest release: the newest with wheels, if any has some."""
     versions = {file.version for file in live}
     with_wheels = {file.version for file in live if file.tags is not None}
     version = max(with_wheels or versions)
@@ -158,7 +158,7 @@ def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> 
     machines = {tag.platform for tag in target.tag_set}
     for_python = {tag for tag in wheels if (tag.interpreter, tag.abi) in languages}
     here = {tag for tag in wheels if tag.platform in machines}
-    too_new = any(_is_older(target, file.requires_python) for file in release)
+    too_new = any(is_older(target, file.requires_python) for file in release)
     if for_python and not too_new:
         return replace(found, unavailable=Unavailability.PLATFORM, platforms=platforms_of(for_python, target.cpu))
     elsewhere = "" if here else platforms_of(wheels, target.cpu)
@@ -167,13 +167,13 @@ def _why_none_fits(live: Sequence[IndexFile], target: Target, sources: bool) -> 
 
 
 def _pins(wanted: SpecifierSet, version: Version) -> bool:
-    """Return whether just this version is asked for, which is how one gets a withdrawn release (PEP 592)."""
+    """Return True when just this version is asked for, which is how one gets a withdrawn release (PEP 592)."""
     return any(clause.operator in ("==", "===") and clause.version == str(version) for clause in wanted)
 
 
 def fits(file: IndexFile, target: Target, sources: bool) -> bool:
-    """Return whether the file can be installed for the target; `sources`: a source distribution may be."""
-    if _is_older(target, file.requires_python):
+    """Return True when the file can be installed for the target; `sources`: a source distribution may be."""
+    if is_older(target, file.requires_python):
         return False
     return sources if file.tags is None else not file.tags.isdisjoint(target.tag_set)
 
@@ -194,14 +194,14 @@ def _works_with(live: Sequence[IndexFile], target: Target, sources: bool) -> tup
 
 
 def excludes(requires: SpecifierSet | None, target: Target) -> bool:
-    """Return whether no patch release of the target's Python is among those required."""
+    """Return True when no patch release of the target's Python is among those required."""
     return requires is not None and not any(
         requires.contains(f"{target.python_version}.{patch}", prereleases=True) for patch in (0, 99)
     )
 
 
-def _is_older(target: Target, requires: SpecifierSet | None) -> bool:
-    """Return whether the target's Python is too old. uv takes no notice of upper bounds of Requires-Python."""
+def is_older(target: Target, requires: SpecifierSet | None) -> bool:
+    """Return True when the target's Python is too old. uv takes no notice of upper bounds of Requires-Python."""
     own = Version(target.python_version)
     return any(
         clause.operator in (">=", ">", "==", "~=")
@@ -267,7 +267,7 @@ def _modern(platform: str) -> str:
 
 
 def _platform(platform: str) -> str | None:
-    """Words for what is no Linux of PEP 600 or 656; None for one that is."""
+    """Words for a platform that is no Linux of PEP 600 or 656; None for one that is."""
     if _GLIBC.fullmatch(_modern(platform)) or _MUSL.fullmatch(platform):
         return None
     if match := re.fullmatch(r"macosx_\d+_\d+_(\w+)", platform):

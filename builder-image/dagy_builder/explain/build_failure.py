@@ -77,7 +77,7 @@ def failed_build(output: str, requirements: Sequence[ParsedRequirement]) -> Fail
 
 
 def lacking(output: str) -> str | None:
-    """What a build asked for in vain, in our own words: a compiler, a library, a header; None when it doesn't say."""
+    """Return the compiler, library or header that a build lacked, in our own words; None when it doesn't say."""
     for pattern, what in _LACKING:
         if found := pattern.search(output):
             return what.format(*found.groups())
@@ -87,7 +87,7 @@ def lacking(output: str) -> str | None:
 def problem_with_build(
     failed: FailedBuild, output: str, files: Sequence[IndexFile], target: Target
 ) -> tuple[Reason, Problem]:
-    """Return the problem, and whether Python is at fault: uv takes no notice of upper bounds of Requires-Python."""
+    """Return reason and problem. Python is at fault where Requires-Python excludes it: uv ignores upper bounds."""
     release = f"{failed.name}=={failed.version}"
     required = _requires_python(failed, files, target)
     root = failed.roots[0] if failed.roots else None

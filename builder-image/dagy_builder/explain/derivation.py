@@ -1,4 +1,4 @@
-"""Reading uv's account of why a resolution failed. Pure: text in, facts out.
+"""Reading uv's account of a failed resolution. Pure: text in, facts out.
 
 uv tells a PubGrub derivation: "Because A and B, we can conclude that C. And because D, ...". The premises (A, B, D) are
 facts about packages; the conclusions only repeat them and are left out. The wording is that of the pinned uv release;
@@ -60,7 +60,7 @@ class Facts:
     available: tuple[str, ...] = ()
     """Names of which just some versions are available."""
     without_wheel: tuple[tuple[str, str], ...] = ()
-    """Term and what doesn't match: "", "Python ABI", "platform", ..."""
+    """Term and the part that doesn't match: "", "Python ABI", "platform", ..."""
     yanked: tuple[tuple[str, str], ...] = ()
     """Term and its author's reason."""
     broken: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class Facts:
 
 
 def is_derivation(output: str) -> bool:
-    """Return whether uv's output is about requirements that have no solution."""
+    """Return True when uv's output is about requirements that have no solution."""
     return "No solution found when resolving dependencies" in output
 
 

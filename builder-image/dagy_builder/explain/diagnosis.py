@@ -1,4 +1,4 @@
-"""From uv's facts to a diagnosis: what kind of failure, which package is the obstacle, who brings it in. Pure."""
+"""From uv's facts to a diagnosis: the kind of failure, the package in the way, and the one that brings it in. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What one derivation is about."""
+    """The subject and reason of one derivation."""
 
     reason: Reason
     roots: tuple[ParsedRequirement, ...]
@@ -34,7 +34,7 @@ class Diagnosis:
     """The package that is the obstacle."""
     facts: Facts
     index_match: IndexMatch | None = None
-    """Why no file of the subject fits, when that is the failure: in uv's words, or `confirmed_by` the index."""
+    """The reason that no file of the subject fits, as uv says or the index confirms; None for other failures."""
 
     @property
     def is_direct(self) -> bool:
@@ -47,11 +47,11 @@ class Diagnosis:
         return next((root for root in self.roots if root.name == self.subject), self.roots[0])
 
     def confirmed_by(self, index_match: IndexMatch) -> Diagnosis:
-        """Return the same with what the index really has, which must not be available."""
+        """Return the same diagnosis with the index's own answer, by which no file may be available."""
         return replace(self, reason=_reason_of(index_match), index_match=index_match)
 
     def wanted(self) -> SpecifierSet:
-        """Which versions of the subject are asked for, as far as uv says it."""
+        """Return the versions of the subject that are asked for, as far as uv says it."""
         wanted = SpecifierSet()
         for root in self.roots:
             if root.name == self.subject:
@@ -68,9 +68,9 @@ def _reason_of(index_match: IndexMatch) -> Reason:
 
 
 def diagnoses(facts: Facts, requirements: Sequence[ParsedRequirement]) -> list[Diagnosis]:
-    """What may be wrong, the likeliest first; the last one is always possible. Empty when no requirement is named.
+    """Return possible diagnoses, likeliest first; the last is always possible. Empty when no requirement is named.
 
-    uv tells which releases there are also where that is not the point, so what it says of a package is to be checked.
+    uv names the existing releases also where they are not the point, so its words about a package are to be checked.
     """
     # uv doesn't say that it is the user's URL which leaves only one release of a package.
     roots = tuple(
@@ -97,7 +97,7 @@ def diagnoses(facts: Facts, requirements: Sequence[ParsedRequirement]) -> list[D
 
 
 def _suspects(facts: Facts) -> Iterator[tuple[str, IndexMatch]]:
-    """Packages of which uv says that there is nothing that fits, with what it says."""
+    """Yield packages without anything that fits, by uv's account, with its reason."""
     tags = dict(facts.found_tags)
     for term, wanted in facts.python:
         yield name_of(term), IndexMatch(Unavailability.PYTHON, requires_python=wanted)
@@ -130,12 +130,12 @@ def problem(
 
 
 def with_dependency_path(diagnosis: Diagnosis, message: str) -> str:
-    """Return the message, led in by who brings the subject when the user doesn't ask for it himself."""
+    """Return the message, after the path to the subject when the user doesn't ask for it himself."""
     return message if diagnosis.is_direct else f"{dependency_path(diagnosis)}. {message}"
 
 
 def dependency_path(diagnosis: Diagnosis) -> str:
-    """How the user's requirement comes to the subject: "a needs b, b needs c>=2"."""
+    """Return the chain of needs from the user's requirement to the subject: "a needs b, b needs c>=2"."""
     chain = chain_to(diagnosis.subject, {r.name for r in diagnosis.roots}, diagnosis.facts.edges)
     if not chain:
         return f"{diagnosis.root.text} needs {diagnosis.subject}"

@@ -1,4 +1,4 @@
-"""What uv's errors say that are no derivation: files by URL, indexes, hashes, disks, malformed wheels. Pure."""
+"""Errors of uv that are no derivation: files by URL, indexes, hashes, disks, malformed wheels. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _BACKEND_FAILED = "cause: The build backend returned an error"
 _DISK = ("No space left on device", "Disk quota exceeded")
 _SHOWN = 200  # characters of what a wheel says itself
 _WHOSE = re.compile(r"^error: Failed to (?:download `([^`]+)`|install: \S+ \(([^)]+)\))", re.MULTILINE)
-# What uv 0.13 says, and what that means. uv's own words would show paths of the step's cache and settings of uv.
+# Words of uv 0.13, and their meaning. uv's own words would show paths of the step's cache and settings of uv.
 _CAUSES = (
     (r"failed to open file `[^`]*\.dist-info/RECORD`: No such file", "it has no RECORD (the list of its files)"),
     (r"CSV deserialize error", "its RECORD (the list of its files) can't be read"),
@@ -63,7 +63,7 @@ _CAUSES = (
 def direct_url_problem(
     output: str, requirements: Sequence[ParsedRequirement]
 ) -> tuple[Reason, Problem, ParsedRequirement] | None:
-    """Return what is wrong with the one requirement whose URL uv's error names, if it names one."""
+    """Return reason, problem and requirement when uv's error is about the URL of one; None otherwise."""
     error = output.partition("error: ")[2].splitlines()[0] if "error: " in output else ""
     asked = next((r for r in requirements if r.requirement.url and f"`{r.name} @ {r.requirement.url}`" in error), None)
     if asked is None:
@@ -98,7 +98,7 @@ def url_dependency_problem(output: str) -> Problem | None:
 
 
 def environment_failure(output: str) -> StepError | None:
-    """Return what uv's output says about anything but the requirements, or None."""
+    """Return the failure in uv's output that is about anything but the requirements; None otherwise."""
     if _BACKEND_FAILED in output:
         return None  # the rest is a build backend's own words, which decide nothing about whose fault it is
     if any(words in output for words in _DISK):
@@ -157,7 +157,7 @@ def _denied(url: str, status: str, output: str) -> str:
 
 
 def first_sentence(output: str) -> str:
-    """uv's error in one line: what failed and the innermost cause."""
+    """uv's error in one line: the failure and the innermost cause."""
     errors = re.findall(r"^error: (.+)", output, re.MULTILINE)
     what = errors[-1].strip().rstrip(".") if errors else "uv gave no reason"
     cause = _last_cause(output)
@@ -170,7 +170,7 @@ def _last_cause(output: str) -> str:
 
 
 def malformed_wheel(output: str) -> StepError | None:
-    """Return what uv's output says about a wheel that can't be unpacked or installed, or None."""
+    """Return the failure in uv's output about a wheel that can't be unpacked or installed; None otherwise."""
     whose = _WHOSE.search(output)
     if whose is None:
         return None

@@ -1,4 +1,4 @@
-"""What to write instead, or to leave out: version ranges, near names, and names that no index has. Pure."""
+"""Hints at better requirements: version ranges, near names, and names to leave out, which no index has. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from difflib import get_close_matches
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from dagy_builder.contract import Fix
 from dagy_builder.platforms import SINCE, STANDARD_LIBRARY
+from dagy_builder.requirement import ParsedRequirement
 
 ANOTHER_FILE = "Ask for another version, or have the file replaced in the index"
-"""What to do about a file that is no good."""
+"""The hint for a file that is no good."""
 
 ALLOW_SOURCES = (
     "set spec.sourceDistributions to Allow, which runs its build code (that is enough for pure Python; C, C++ and Rust "
     "need a builder image with a compiler)"
 )
-"""What to do about a release without wheels, and what it costs."""
+"""The hint for a release without wheels, and its cost."""
 
 # Under which names the authors of a package publish the same, or what takes its place, with wheels: from the
 # installation pages of Psycopg, uWSGI and PyCryptodome.
@@ -75,7 +77,7 @@ _LEFTOVERS = {
 
 
 def leftover_hint(name: str, python_version: str) -> str | None:
-    """What to do about a name (normalized, PEP 503) that can't be installed; None when it is no known leftover."""
+    """Return the hint for a name (normalized, PEP 503) that can't be installed; None when it is no known leftover."""
     module = name.replace("-", "_")
     if module in STANDARD_LIBRARY[python_version]:
         since = f" since {SINCE[module]}" if module in SINCE else ""
@@ -100,8 +102,26 @@ def minor_range(name: str, version_text: str | None) -> str | None:
     return f"{name}>={epoch}{version.major}.{version.minor},<{epoch}{version.major}.{version.minor + 1}"
 
 
+def in_minor_range(asked: ParsedRequirement, version_text: str | None, *, tried: bool) -> Fix | None:
+    """Return the change of a requirement to the minor range of a version; its extras and its marker stay."""
+    example = minor_range(asked.name, version_text)
+    if example is None:
+        return None
+    return Fix(asked.text, _rewritten(asked, asked.name, example.removeprefix(asked.name)), version_text, tried)
+
+
+def under_name(asked: ParsedRequirement, name: str) -> Fix:
+    """Return the change of a requirement to another name, in any version: those of the two have nothing in common."""
+    return Fix(asked.text, _rewritten(asked, name, ""))
+
+
+def _rewritten(asked: ParsedRequirement, name: str, specifier: str) -> str:
+    extras, marker = ",".join(sorted(asked.requirement.extras)), asked.requirement.marker
+    return f"{name}{f'[{extras}]' if extras else ''}{specifier}{f'; {marker}' if marker else ''}"
+
+
 def is_final(version_text: str | None) -> bool:
-    """Return whether it is a version that may be proposed: nobody gets a pre-release who didn't ask for one."""
+    """Return True when it is a version that may be proposed: nobody gets a pre-release who didn't ask for one."""
     try:
         return not Version(version_text or "").is_prerelease
     except InvalidVersion:
@@ -117,7 +137,7 @@ def range_hint(name: str, newest: str | None) -> str | None:
 
 
 def is_downgrade(specifier: SpecifierSet, version_text: str) -> bool:
-    """Return whether a version is older than each one that a specifier names as a lower bound or as the only one."""
+    """Return True when a version is older than each one that a specifier names as a lower bound or as the only one."""
     named = [
         Version(clause.version.removesuffix(".*")) for clause in specifier if clause.operator in ("==", ">=", "~=", ">")
     ]
@@ -125,7 +145,7 @@ def is_downgrade(specifier: SpecifierSet, version_text: str) -> bool:
 
 
 def distance(specifier: SpecifierSet, version_text: str) -> tuple[int, int]:
-    """How far a version is from those that a specifier names: in major and in minor versions."""
+    """Return the distance of a version from those that a specifier names: in major and in minor versions."""
     version = Version(version_text)
     named = [Version(clause.version.removesuffix(".*")) for clause in specifier if clause.operator != "==="]
     return min(((abs(version.major - one.major), abs(version.minor - one.minor)) for one in named), default=(0, 0))

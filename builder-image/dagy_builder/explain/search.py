@@ -1,8 +1,8 @@
-"""Finding all that is wrong with requirements, not only what uv meets first.
+"""Finding all problems of requirements, not only the one that uv meets first.
 
-uv stops at the first contradiction. So what it names is left out and uv is asked again, until the rest can be resolved
-or the time is up. A list with two problems often has many, so what can't be had even alone is then looked for at once.
-Decisions are in `diagnosis`, words in `sentences`; here is the loop.
+uv stops at the first contradiction. So the requirements that it names are left out and uv is asked again, until the
+rest can be resolved or the time is up. A list with two problems often has many, so requirements that can't be had even
+alone are then looked for at once. Decisions are in `diagnosis`, words in `sentences`; here is the loop.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Resolver(Protocol):
         """True when source distributions may be built."""
 
     def failure_without(self, requirements: Sequence[ParsedRequirement], deadline: float) -> str | None:
-        """Return what uv says to these requirements; None when they can be resolved, or in time nothing came out."""
+        """Return uv's output for these requirements; None when they can be resolved, or nothing came out in time."""
 
     def newest(self, name: str, deadline: float) -> str | None:
         """Return the newest version of a package that fits the target."""
@@ -57,7 +57,7 @@ class Resolver(Protocol):
         """Return the version that `asked` gets when it is resolved with the others; None when it can't be."""
 
     def files(self, name: str, deadline: float) -> Sequence[IndexFile] | None:
-        """Return what the index has of a package: nothing when it doesn't know it, None when it doesn't tell."""
+        """Return the index's files of a package: none when it doesn't know the package, None when it doesn't tell."""
 
     def index_before_others(self, name: str) -> str:
         """URL of the index whose files `files` gave, where further ones were not asked for that; else ""."""
@@ -95,7 +95,7 @@ def explain_failure(
 
 @dataclass(frozen=True)
 class Search:
-    """The search for what is wrong with `requirements`, until `deadline`."""
+    """The search for the problems of `requirements`, until `deadline`."""
 
     requirements: Sequence[ParsedRequirement]
     resolver: Resolver
@@ -136,7 +136,7 @@ class Search:
         return StepError(found[0].reason, summary, problems=problems, raw="\n\n".join(raw))
 
     def _alone(self, left: Sequence[ParsedRequirement]) -> list[tuple[_Found, str]]:
-        """Return what is wrong with single requirements of which the index has nothing that fits, and uv's words."""
+        """Return the problems of single requirements of which the index has nothing that fits, each with uv's words."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return [one for one in pool.map(self._wrong_alone, left) if one is not None]
 
@@ -153,10 +153,10 @@ class Search:
         return self._diagnose(answer, [asked]), answer
 
     def _hidden(self, found: Sequence[_Found], left: Sequence[ParsedRequirement], raw: list[str]) -> list[_Found]:
-        """Return what else is wrong with requirements that were left out together, because they exclude each other.
+        """Return further problems of requirements that were left out together, because they exclude each other.
 
-        `left` can be resolved. It is grown by one of them after the other, and what stands in the way of those that
-        can't be added are problems of their own.
+        `left` can be resolved. It is grown by one of them after the other, and the obstacles to those that can't be
+        added are problems of their own.
         """
         hidden: list[_Found] = []
         known = {frozenset(asked.text for asked in one.culprits) for one in found}
@@ -181,7 +181,7 @@ class Search:
         return hidden
 
     def _diagnose(self, answer: str, left: Sequence[ParsedRequirement]) -> _Found:
-        """Return what uv's answer is about, and which requirements to leave out of the next round."""
+        """Return the problem in uv's answer, with the requirements to leave out of the next round."""
         if direct := direct_url_problem(answer, left):
             reason, problem, culprit = direct
             return _Found(reason, problem, [culprit])
@@ -202,7 +202,7 @@ class Search:
         return _Found(diagnosis.reason, problem, diagnosis.roots, relaxable, ALLOW_SOURCES if sources else "")
 
     def _confirmed_by_index(self, possible: Sequence[Diagnosis]) -> Diagnosis:
-        """The first diagnosis that the index confirms, with what the index says; else the one that needs no index."""
+        """Return the first diagnosis that the index confirms, with its answer; else the one that needs no index."""
         for diagnosis in possible:
             in_uvs_words = diagnosis.index_match
             if in_uvs_words is None:
@@ -234,7 +234,7 @@ class Search:
 
 
 def _not_about_requirements(answer: str, left: Sequence[ParsedRequirement], *, any_found: bool) -> StepError | None:
-    """An index that is away or shut makes everything else a guess; later it only ends the search."""
+    """Return the failure of an index that is away or shut: all else is a guess then; later it only ends the search."""
     if direct_url_problem(answer, left) or failed_build(answer, left):
         return None
     failure = environment_failure(answer)

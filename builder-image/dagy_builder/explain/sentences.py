@@ -1,4 +1,4 @@
-"""Saying why requirements can't be resolved: from a diagnosis to sentences that tell what to do. Pure."""
+"""Explaining requirements that can't be resolved: from a diagnosis to sentences that tell the next step. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ from dagy_builder.explain.diagnosis import (
     problem,
     with_dependency_path,
 )
-from dagy_builder.explain.hints import ANOTHER_FILE, PUBLISHED_AS, distance, is_downgrade, leftover_hint, minor_range
+from dagy_builder.explain.hints import (
+    ANOTHER_FILE,
+    PUBLISHED_AS,
+    distance,
+    in_minor_range,
+    is_downgrade,
+    leftover_hint,
+    minor_range,
+    under_name,
+)
 from dagy_builder.explain.unavailable import why_unavailable
 from dagy_builder.requirement import ParsedRequirement
 from dagy_builder.target import Target
@@ -36,7 +45,7 @@ def problem_of(diagnosis: Diagnosis, target: Target, *, listed: Sequence[str] = 
     hint = leftover_hint(diagnosis.subject, target.python_version) if diagnosis.is_direct else None
     if hint is None or diagnosis.reason is Reason.UNSATISFIABLE_REQUIREMENTS:
         return found
-    return replace(found, message=f"{found.why} {hint}.", hint=f"{hint}.")
+    return replace(found, message=f"{found.why} {hint}.", hint=f"{hint}.", fixes=None)
 
 
 def _problem_of(diagnosis: Diagnosis, target: Target, listed: Sequence[str]) -> Problem:
@@ -58,7 +67,9 @@ def _not_found(diagnosis: Diagnosis, listed: Sequence[str]) -> Problem:
     message = f"{name} is not in the package index."
     if name in PUBLISHED_AS:
         hint = f"The module {name} is part of {PUBLISHED_AS[name]}: ask for that"
-    elif listed:
+        found = problem(diagnosis, message, hint, wanted=name)
+        return replace(found, fixes=[under_name(diagnosis.root, PUBLISHED_AS[name]).to_json()])
+    if listed:
         hint = f"Did you mean {' or '.join(listed)}, which the list has as well? Otherwise name its index in spec.index"
     else:
         hint = "Check the spelling, or name the index that has it in spec.index"
@@ -93,7 +104,7 @@ def _conflict(diagnosis: Diagnosis) -> Problem:
 
 
 def _obstacles(facts: Facts, roots: set[str]) -> list[str]:
-    """Return what keeps requirements apart beside what packages need: releases that one would need, and can't have."""
+    """Return the obstacles beside needs of packages: releases that a requirement would need, and can't have."""
     obstacles = [f"{name} is not in the package index" for name in facts.not_found]
     obstacles += [f"{term} has no wheel that fits" for term, _ in facts.without_wheel]
     obstacles += [f"{term} needs Python {wanted}" for term, wanted in facts.python]
@@ -105,18 +116,19 @@ def _obstacles(facts: Facts, roots: set[str]) -> list[str]:
 def with_tested_alternative(
     found: Problem, helping: Sequence[tuple[ParsedRequirement, str]], besides: str = ""
 ) -> Problem:
-    """Return the problem with a hint that names what was tried and works: a requirement, and the version it then gets.
+    """Return the problem with a hint at a change that was tried and works: a requirement, and the version it then gets.
 
     The smallest change comes first. `besides` is another way, which was not tried: it comes first where the others are
     steps back.
     """
     if not helping:
         return found
+    helping = sorted(helping, key=lambda one: distance(one[0].requirement.specifier, one[1]))
     older = bool(besides) and all(is_downgrade(asked.requirement.specifier, version) for asked, version in helping)
     choices = [
-        f"{minor_range(asked.name, version) or asked.name} instead of {asked.text}"
-        for asked, version in sorted(helping, key=lambda one: distance(one[0].requirement.specifier, one[1]))
+        f"{minor_range(asked.name, version) or asked.name} instead of {asked.text}" for asked, version in helping
     ]
+    fixes = [fix.to_json() for asked, version in helping if (fix := in_minor_range(asked, version, tried=True))]
     hint = (
         "Ask for "
         + ", or for ".join(choices)
@@ -125,11 +137,11 @@ def with_tested_alternative(
     if besides:
         other = f"{besides[:1].upper()}{besides[1:]}."
         hint = f"{other} Or ask{hint[3:]}" if older else f"{hint} Or {besides}."
-    return replace(found, message=f"{found.why} {hint}", hint=hint)
+    return replace(found, message=f"{found.why} {hint}", hint=hint, fixes=fixes or None)
 
 
 def summary_of(problems: Sequence[Problem], *, all_found: bool = True) -> str:
-    """All problems in one message of bounded length: as many as fit whole, and how many more there are, and where.
+    """All problems in one message of bounded length: as many as fit whole, the number of the others, and their place.
 
     `all_found` is false when the search had to end before its time.
     """

@@ -1,16 +1,26 @@
-"""Sentences for packages of which no release or no file can be had: what there is, what to ask for instead. Pure."""
+"""Sentences for packages of which no release or no file can be had: existing releases, and other requests. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from packaging.version import InvalidVersion, Version
 
-from dagy_builder.contract import Problem
+from dagy_builder.contract import Fix, Problem
 from dagy_builder.explain.availability import IndexMatch, Unavailability
 from dagy_builder.explain.diagnosis import Diagnosis, dependency_path, problem, with_dependency_path
-from dagy_builder.explain.hints import ALLOW_SOURCES, PUBLISHED_AS, WHEELS_OF, is_final, minor_range, range_hint
+from dagy_builder.explain.hints import (
+    ALLOW_SOURCES,
+    PUBLISHED_AS,
+    WHEELS_OF,
+    in_minor_range,
+    is_final,
+    minor_range,
+    range_hint,
+    under_name,
+)
 from dagy_builder.target import Target
 
 # PyTorch's own indexes, one for each kind of build (https://pytorch.org/get-started).
@@ -19,7 +29,26 @@ _BUILD_OF_PYTORCH = re.compile(r"cpu|cu\d+|xpu|rocm[\d.]+")
 
 
 def why_unavailable(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
-    """Return the problem that no release, or no file of one, can be taken: what there is, and what to do."""
+    """Return the problem that no release, or no file of one, can be taken: the existing ones, and the next step."""
+    told = _told(diagnosis, found, target)
+    fixes = [fix.to_json() for fix in _fixes(diagnosis, found, told.hint or "")]
+    return replace(told, fixes=fixes or None)
+
+
+def _fixes(diagnosis: Diagnosis, found: IndexMatch, hint: str) -> list[Fix]:
+    """Return the changes of the requirement itself that the hint proposes. Nobody has tried them."""
+    if not diagnosis.is_direct:
+        return []
+    root, name = diagnosis.root, diagnosis.subject
+    others = [known[name] for known in (PUBLISHED_AS, WHEELS_OF) if name in known]
+    possible = [(other, under_name(root, other)) for other in others]
+    newest = in_minor_range(root, found.newest, tried=False)
+    if newest:
+        possible.append((minor_range(name, found.newest) or "", newest))
+    return [fix for words, fix in possible if words in hint]
+
+
+def _told(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> Problem:
     match found.unavailable:
         case Unavailability.NO_RELEASE | Unavailability.WITHDRAWN:
             return _no_release(diagnosis, found, target)
@@ -32,7 +61,7 @@ def why_unavailable(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> 
 
 
 def sources_would_help(found: IndexMatch) -> bool:
-    """Return whether a build from source is a way out: there is one for this Python, or it is all that there is."""
+    """Return True when a build from source is a way out: there is one for this Python, or it is all that there is."""
     if found.requires_python:
         return False
     no_other = found.unavailable is Unavailability.PLATFORM or not found.newest
@@ -106,7 +135,7 @@ def _who(diagnosis: Diagnosis, found: IndexMatch) -> str:
 
 
 def _alternatives(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> list[str]:
-    """Return what there is for this Python, and which Python there is something for; empty when neither is known.
+    """Return the hints to ask for a version for this Python, or to set another Python; empty when neither is known.
 
     Nothing older than what was asked for is proposed, and no pre-release.
     """
@@ -125,7 +154,7 @@ def _alternatives(diagnosis: Diagnosis, found: IndexMatch, target: Target) -> li
 
 
 def _same_with_wheels(diagnosis: Diagnosis) -> list[str]:
-    """Who publishes the same with wheels; only where the user names the package and so can name another one."""
+    """Return the hint at the same with wheels; none unless the user names the package, and so can name another one."""
     other = WHEELS_OF.get(diagnosis.subject)
     return [f"ask for {other}, which has wheels"] if other and diagnosis.is_direct else []
 

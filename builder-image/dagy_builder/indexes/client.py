@@ -1,4 +1,4 @@
-"""Asking the indexes of a request what they have of a package: only to explain a failure, so never for long."""
+"""Questions to the indexes of a request about a package's files: only to explain a failure, so never for long."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class IndexClient:
         self._answered: dict[str, int] = {}
 
     def files(self, name: str, deadline: float) -> list[IndexFile] | None:
-        """Return what there is of a package, [] when no index knows it, None when that can't be found out.
+        """Return the files of a package, [] when no index knows it, None when that can't be found out.
 
         `deadline` is a time of `time.monotonic`.
         """
@@ -37,7 +37,7 @@ class IndexClient:
         return self._known[name]
 
     def position(self, name: str) -> int | None:
-        """Which of the indexes `files` got its answer from, from 0; None when none of them knows the name."""
+        """Return the position, from 0, of the index that answered `files`; None when none of them knows the name."""
         return self._answered.get(name)
 
     def _asked(self, name: str, deadline: float) -> list[IndexFile] | None:

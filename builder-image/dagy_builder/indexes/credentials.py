@@ -1,4 +1,4 @@
-"""Credentials for package indexes: what one consists of, and where it may be sent. Pure but for `read_credentials`."""
+"""Credentials for package indexes: their parts, and the URLs they may be sent to. Pure but for `read_credentials`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Credential:
     """Basic credentials (RFC 7617) for everything at and below a place, and for nothing else."""
 
     source: str
-    """Where they come from, for messages, such as "Secret team-index"."""
+    """Their origin, for messages, such as "Secret team-index"."""
     place: IndexUrl
     username: str = field(repr=False)
     password: str = field(repr=False)
 
     def covers(self, url: IndexUrl) -> bool:
-        """Return whether they may be sent there: same scheme, host and port, and a path at or below the place's."""
+        """Return True when they may be sent there: same scheme, host and port, and a path at or below the place's."""
         return self.place.contains(url)
 
     @property
@@ -35,7 +35,7 @@ class Credential:
 
     @property
     def secret_values(self) -> tuple[str, ...]:
-        """What must never be shown: the password, plain and as it appears in URLs and headers."""
+        """Texts that must never be shown: the password, plain and as it appears in URLs and headers."""
         return spellings(self.password, f"{self.username}:{self.password}")
 
 
@@ -80,10 +80,10 @@ def best_for(url: IndexUrl, credentials: Iterable[Credential]) -> Credential | N
 
 
 def read_credentials(folder: Path) -> tuple[list[Credential], list[str]]:
-    """The credentials below a folder, one in each subfolder with the keys as files, and what is wrong with others.
+    """The credentials below a folder, one in each subfolder with the keys as files, and the faults of others.
 
-    A subfolder is named like its Secret, after a number and "_" that put them in order. What begins with a dot is
-    Kubernetes' own.
+    A subfolder is named like its Secret, after a number and "_" that put them in order. Names that begin with a
+    dot are Kubernetes' own.
     """
     found: list[Credential] = []
     problems: list[str] = []

@@ -1,7 +1,7 @@
 """The index gateway: fetches from indexes that need credentials, for uv, which then needs none.
 
 It runs in a container of its own (`python -m dagy_builder.indexes.gateway`) or in a thread, and listens on 127.0.0.1.
-Whoever can reach it can read what the build may read anyway, and nothing else: pages of the configured indexes, files
+Its clients can read only the parts that the build may read anyway: pages of the configured indexes, files
 that such a page, the lock or a requirement names. It only knows GET and HEAD. See `route` for its URLs.
 """
 
@@ -49,7 +49,7 @@ Log = Callable[[str], None]
 
 
 class Gateway:
-    """What may be fetched, and the fetching. Safe for several threads."""
+    """The index gateway: it decides which URLs may be fetched, and fetches them. Safe for several threads."""
 
     def __init__(
         self, indexes: Iterable[str], files: Iterable[str], credentials: Sequence[Credential], log: Log
@@ -61,11 +61,11 @@ class Gateway:
         self.failures: list[str] = []
 
     def may_fetch(self, url: IndexUrl) -> bool:
-        """Return whether the URL is a page of a configured index, or a file that is known."""
+        """Return True when the URL is a page of a configured index, or a file that is known."""
         return self.is_page(url) or url in self._files or _described_by(url) in self._files
 
     def is_page(self, url: IndexUrl) -> bool:
-        """Whether the URL is a package's page on a configured index: its name, and nothing else, below the index."""
+        """Return True when the URL is a package's page: its name, and nothing else, below a configured index."""
         folder, _, name = url.path.removesuffix("/").rpartition("/")
         is_named = url.query is None and url.path.endswith("/") and bool(_PAGE_NAME.fullmatch(name))
         return is_named and (url.origin, f"{folder}/") in self._indexes
@@ -86,7 +86,7 @@ class Gateway:
         return 200, self._upstream.masked(json.dumps(page)).encode()
 
     def file(self, method: str, url: IndexUrl, byte_range: str) -> BaseHTTPResponse | str:
-        """Return the answer for a file, its body unread; or why there is none."""
+        """Return the answer for a file, its body unread; or the reason that there is none."""
         headers = {"Accept-Encoding": "identity", **({"Range": byte_range} if byte_range else {})}
         try:
             answer, _, credential = self._upstream.fetch(method, url, headers)
@@ -210,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def log_message(self, format: str, *args: object) -> None:  # type: ignore[explicit-override] # noqa: A002
-        """Nothing: the gateway tells what it fetches itself."""
+        """Log nothing: the gateway itself tells of its fetches."""
 
 
 def _route(server: Any) -> Route:
@@ -232,7 +232,7 @@ def serving(gateway: Gateway, port: int = 0) -> Iterator[Route]:
 
 
 def files_of_build(request: BuildRequest, lock: str) -> list[str]:
-    """Return the files that a request and its lock name by themselves. What can't be read is for the steps to tell."""
+    """Return the files that a request and its lock name by themselves. The steps tell of files that can't be read."""
     urls: list[str] = []
     for text in request.requirements:
         with suppress(ValueError):

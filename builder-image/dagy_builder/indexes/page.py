@@ -1,8 +1,9 @@
-"""Reading what an index says about one package: which files there are (PEP 503 and PEP 691). Pure."""
+"""Reading an index's page about one package: the list of its files (PEP 503 and PEP 691). Pure."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,8 +24,11 @@ from packaging.version import Version
 
 from dagy_builder.redact import redact
 
+_STATUS = re.compile(r"[a-z]{1,20}")
+_FILENAME_CHARACTERS = 512
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class IndexFile:
     """A wheel or a source distribution of an index."""
 
@@ -33,18 +37,41 @@ class IndexFile:
     """None for a source distribution."""
     requires_python: SpecifierSet | None = None
     withdrawn: str | None = None
-    """Why it was yanked (PEP 592), which may be "" ; None when it was not."""
+    """The reason given for yanking it (PEP 592), which may be ""; None when it was not yanked."""
     uploaded: datetime | None = None
     """With a time zone; None when the index doesn't tell."""
+    size: int | None = None
+    """In bytes (PEP 700); None when the index doesn't tell."""
+
+
+@dataclass(frozen=True)
+class IndexPage:
+    """A package's page."""
+
+    files: list[IndexFile]
+    """Equal parts of them, such as tags, are the same objects: a page repeats few of them."""
+    status: str | None = None
+    """What its authors or the index say of the project (PEP 792): active, archived, quarantined, deprecated."""
 
 
 def files_of(name: str, body: bytes, content_type: str) -> list[IndexFile] | None:
     """Return the files of a package's page, or None when it can't be read. Files of no known kind are left out."""
+    page = page_of(name, body, content_type)
+    return None if page is None else page.files
+
+
+def page_of(name: str, body: bytes, content_type: str) -> IndexPage | None:
+    """Return a package's page, or None when it can't be read. Files of no known kind are left out."""
     try:
-        entries = _json_entries(body) if "json" in content_type.lower() else _html_entries(body)
+        if "json" in content_type.lower():
+            whole = json.loads(body)
+            entries, status = _json_entries(whole), _json_status(whole)
+        else:
+            page = _html_page(body)
+            entries, status = page.entries, page.status
     except (ValueError, TypeError, LookupError, RecursionError):
         return None
-    return list(_files(canonicalize_name(name), entries))
+    return IndexPage(list(_files(canonicalize_name(name), entries)), _status(status))
 
 
 def uploaded_before(files: Iterable[IndexFile], cutoff: datetime) -> list[IndexFile]:
@@ -54,8 +81,13 @@ def uploaded_before(files: Iterable[IndexFile], cutoff: datetime) -> list[IndexF
 
 
 def _files(name: str, entries: Iterable[Mapping[str, object]]) -> Iterator[IndexFile]:
+    versions: dict[Version, Version] = {}
+    tag_sets: dict[frozenset[Tag] | None, frozenset[Tag] | None] = {}
+    specifiers: dict[object, SpecifierSet | None] = {}
     for entry in entries:
         filename = str(entry.get("filename") or "")
+        if len(filename) > _FILENAME_CHARACTERS:
+            continue
         try:
             if filename.endswith(".whl"):
                 named, version, _, tags = parse_wheel_filename(filename)
@@ -64,18 +96,29 @@ def _files(name: str, entries: Iterable[Mapping[str, object]]) -> Iterator[Index
         except (InvalidWheelFilename, InvalidSdistFilename):
             continue
         if named == name:
+            asked = str(entry.get("requires-python") or "")
+            if asked not in specifiers:
+                specifiers[asked] = _specifier(asked)
             yield IndexFile(
-                version,
-                tags,
-                _specifier(entry.get("requires-python")),
+                versions.setdefault(version, version),
+                tag_sets.setdefault(tags, tags),
+                specifiers[asked],
                 _withdrawn(entry.get("yanked")),
                 _time(entry.get("upload-time")),
+                _size(entry.get("size")),
             )
 
 
-def _json_entries(body: bytes) -> list[Mapping[str, object]]:
-    files = json.loads(body)["files"]
+def _json_entries(page: Mapping[str, object]) -> list[Mapping[str, object]]:
+    files = page["files"]
+    if not isinstance(files, list):
+        raise TypeError("its files are no list")
     return [entry for entry in files if isinstance(entry, Mapping)]
+
+
+def _json_status(page: Mapping[str, object]) -> object:
+    told = page.get("project-status")
+    return told.get("status") if isinstance(told, Mapping) else None
 
 
 def with_other_links(body: bytes, content_type: str, name: str, link: Callable[[str], str | None]) -> dict[str, object]:
@@ -87,10 +130,10 @@ def with_other_links(body: bytes, content_type: str, name: str, link: Callable[[
     try:
         if "json" in content_type.lower():
             page = dict(json.loads(body))
-            entries = _json_entries(body)
+            entries = _json_entries(page)
         else:
             page = {"meta": {"api-version": "1.1"}, "name": name}
-            entries = _html_entries(body)
+            entries = _html_page(body).entries
         linked = [(entry, link(str(entry["url"]))) for entry in entries]
     except (TypeError, LookupError, RecursionError) as error:
         raise ValueError(f"no page of a package index: {error}") from error
@@ -98,27 +141,30 @@ def with_other_links(body: bytes, content_type: str, name: str, link: Callable[[
     return page
 
 
-def _html_entries(body: bytes) -> list[Mapping[str, object]]:
-    page = _Anchors()
+def _html_page(body: bytes) -> _HtmlPage:
+    page = _HtmlPage()
     page.feed(body.decode("utf-8", errors="replace"))
     page.close()
-    return page.entries
+    return page
 
 
-class _Anchors(HTMLParser):
+class _HtmlPage(HTMLParser):
     """The links of a page of PEP 503, with the attributes of PEP 503, 592, 700 and 714 under their names in JSON."""
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Mapping[str, object]] = []
+        self.status: object = None
         self._base = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # type: ignore[explicit-override] # 3.11
-        """One more file, when it is a link."""
+        """One more file, when it is a link; the project's status, when that is told."""
         given = dict(attrs)
         href = given.get("href")
         if tag == "base" and href and not self._base:
             self._base = href
+        if tag == "meta" and given.get("name") == "pypi:project-status":
+            self.status = given.get("content")
         if tag != "a" or not href:
             return
         url, fragment = urldefrag(urljoin(self._base, href))
@@ -139,9 +185,9 @@ class _Anchors(HTMLParser):
         self.entries.append(entry)
 
 
-def _specifier(value: object) -> SpecifierSet | None:
+def _specifier(value: str) -> SpecifierSet | None:
     """Return the specifier; None, which excludes nothing, where it can't be read, as for uv."""
-    if not isinstance(value, str) or not value:
+    if not value:
         return None
     try:
         return SpecifierSet(value)
@@ -162,3 +208,11 @@ def _time(value: object) -> datetime | None:
     except ValueError:
         return None
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 50 else None
+
+
+def _status(value: object) -> str | None:
+    return value if isinstance(value, str) and _STATUS.fullmatch(value) else None

@@ -1,7 +1,7 @@
 """The way to the indexes where they need credentials: through the index gateway, which alone has them.
 
 The gateway serves `https://host/path` as `<its own URL>/https/host/path`. uv is given such URLs, so it neither knows
-nor can show a credential; whatever it answers is turned back, so that locks and messages name the indexes themselves.
+nor can show a credential; its answers are turned back, so that locks and messages name the indexes themselves.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dagy_builder.failure import StepError
 from dagy_builder.url import IndexUrl
 
 FAILURES_PATH = "/-/failures"
-"""Where the gateway tells what went wrong at the indexes, as a JSON list of lines."""
+"""The path of the gateway's list of failures at the indexes: a JSON list of lines."""
 
 _START_SECONDS = 60.0
 _DIRECT_REFERENCE = re.compile(r"(?<= @ )https?://\S+")
@@ -36,7 +36,7 @@ class Route:
     base: str
 
     def local(self, url: IndexUrl) -> str:
-        """Return the URL at which the gateway serves what lies at `url`."""
+        """Return the URL at which the gateway serves `url`."""
         return f"{self.base}/{url.scheme}/{url.authority}{url.target}"
 
     def local_text(self, url: str) -> str:
@@ -45,7 +45,7 @@ class Route:
         return self.local(IndexUrl(plain)) + (f"#{fragment}" if fragment else "")
 
     def asked_for(self, path: str) -> IndexUrl | None:
-        """Return what a request to the gateway asks for; None when that is no URL that can be asked for."""
+        """Return the index's URL that the path of a request to the gateway stands for; None when it stands for none."""
         slash, _, place = path.partition("/")
         scheme, _, rest = place.partition("/")
         try:
@@ -80,7 +80,7 @@ class Route:
                 return value
 
     def failures(self) -> list[str]:
-        """Return what went wrong at the indexes, a line each; nothing when the gateway doesn't tell."""
+        """Return the failures of the indexes, a line each; none when the gateway doesn't tell."""
         try:
             with _without_proxy().open(self.base + FAILURES_PATH, timeout=5) as answer:
                 return [str(line) for line in json.load(answer)]

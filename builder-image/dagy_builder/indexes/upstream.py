@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
 import urllib3
@@ -33,14 +33,24 @@ class UpstreamError(Exception):
     """The index gave no answer; the text is the innermost cause."""
 
 
+class UnreadablePageError(UpstreamError):
+    """The index answered, with more or more slowly than anybody may."""
+
+
 class Upstream:
     """The indexes, as the gateway reaches them. Safe for several threads."""
 
-    def __init__(self, credentials: Sequence[Credential], proxies: Mapping[str, str] | None = None) -> None:
-        """`proxies` are URLs by scheme; the environment's when left out."""
+    def __init__(
+        self, credentials: Sequence[Credential], proxies: Mapping[str, str] | None = None, *, one_host: bool = False
+    ) -> None:
+        """`proxies` are URLs by scheme, and under "no" the hosts without one; the environment's when left out.
+
+        `one_host` follows no redirect to another host.
+        """
         self._credentials = tuple(credentials)
         self._secret_values = [value for one in credentials for value in one.secret_values]
         self._context = client_context()
+        self._one_host = one_host
         self._proxies = urllib.request.getproxies_environment() if proxies is None else dict(proxies)
         self._pools: dict[str, Pool] = {}
         self._lock = threading.Lock()
@@ -62,7 +72,7 @@ class Upstream:
                 return answer, url, credential
             answer.drain_conn()
             answer.release_conn()
-            url = _redirected(url, location)
+            url = _redirected(url, location, one_host=self._one_host)
         raise UpstreamError(f"it redirects more than {_MAX_REDIRECTS} times")
 
     def masked(self, text: str) -> str:
@@ -99,7 +109,7 @@ class Upstream:
             return self._pools[proxy]
 
     def _proxy_for(self, url: IndexUrl) -> str:
-        if urllib.request.proxy_bypass(f"{url.host}:{url.port}"):
+        if urllib.request.proxy_bypass_environment(f"{url.host}:{url.port}", self._proxies):  # type: ignore[attr-defined]
             return ""
         return self._proxies.get(url.scheme) or self._proxies.get("all", "")
 
@@ -114,26 +124,40 @@ class Upstream:
         return urllib3.ProxyManager(bare, proxy_headers=login, ssl_context=self._context, maxsize=_CONNECTIONS)
 
 
-def _redirected(url: IndexUrl, location: str) -> IndexUrl:
+def _redirected(url: IndexUrl, location: str, *, one_host: bool) -> IndexUrl:
     try:
         after = url.leads_to(location)
     except ValueError as error:
         raise UpstreamError(f"it redirects to a URL that is not followed: {error}") from error
     if after.scheme not in ("https", url.scheme):
         raise UpstreamError("it redirects to a place without TLS")
+    if one_host and after.host != url.host:
+        raise UpstreamError(f"it redirects to another host, {after.host}")
     return after
 
 
-def read_page(answer: BaseHTTPResponse, deadline: float = math.inf) -> bytes:
-    """The whole body. Raises UpstreamError when it is too large, or not there at `deadline` (of `time.monotonic`)."""
+def read_page(answer: BaseHTTPResponse, deadline: float = math.inf, most_bytes: int = _MAX_PAGE_BYTES) -> bytes:
+    """The whole body. Raises what `chunks_of` raises."""
     body = bytearray()
-    while chunk := answer.read1(_CHUNK_BYTES, decode_content=True):
+    for chunk in chunks_of(answer, deadline, most_bytes):
         body += chunk
-        if len(body) > _MAX_PAGE_BYTES:
-            raise UpstreamError("its page is larger than 40 MB")
-        if time.monotonic() > deadline:
-            raise UpstreamError("its page comes too slowly")
     return bytes(body)
+
+
+def chunks_of(answer: BaseHTTPResponse, deadline: float, most_bytes: int) -> Iterator[bytes]:
+    """The body as it comes, decompressed.
+
+    Raises UnreadablePageError when it is larger than `most_bytes` or not there at `deadline` (of `time.monotonic`), and
+    urllib3.exceptions.HTTPError when it breaks off.
+    """
+    read = 0
+    while chunk := answer.read1(_CHUNK_BYTES, decode_content=True):
+        read += len(chunk)
+        if read > most_bytes:
+            raise UnreadablePageError(f"its page is larger than {most_bytes // 1_000_000} MB")
+        if time.monotonic() > deadline:
+            raise UnreadablePageError("its page comes too slowly")
+        yield chunk
 
 
 def cause_of(error: BaseException) -> str:

@@ -1,10 +1,10 @@
-"""How the containers of one pod hand over: one way only, and a death is noticed like an end.
+"""Handover between the containers of one pod: one way only, and a death is noticed like an end.
 
 All start together. Each step owns a folder, `<work>/<step>`, which no other container can write to: there it holds a
 lock (flock) on a file from its start to its death, and leaves its outcome. The next step waits for the lock. Through a
-FIFO a running step tells who follows it that there is more to see.
+FIFO a running step tells its follower that there is more to see.
 
-What a step finds in the folder of the one before it may be the work of strangers' code, so it is read as such.
+The files of the step before may be the work of strangers' code, and are read as such.
 """
 
 from __future__ import annotations
@@ -36,31 +36,33 @@ def tree_in(work: Path) -> Path:
 
 
 def packed_in(work: Path) -> Path:
-    """The folder of the ZIP and what belongs to it."""
+    """The folder of the ZIP and the files that belong to it."""
     return step_folder(work, Step.PACKAGE)
 
 
 class Handover:
     """The steps' folders below one work folder."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, subject: str = "") -> None:
+        """`subject`: which of several results of a step it is; each has an end and an outcome of its own."""
         self._work = work
+        self._running, self._outcome, self._fifo = (f"{subject}{name}" for name in (_RUNNING, _OUTCOME, _FIFO))
 
     @contextmanager
     def running(self, step: Step) -> Iterator[Callable[[], None]]:
-        """Mark `step` as running until the block or this process ends; call what it yields to wake who follows it."""
+        """Mark `step` as running until the block or this process ends; the yielded function wakes the follower."""
         folder = step_folder(self._work, step)
         folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        (folder / _FIFO).unlink(missing_ok=True)
-        os.mkfifo(folder / _FIFO, _FILE_MODE)
+        (folder / self._fifo).unlink(missing_ok=True)
+        os.mkfifo(folder / self._fifo, _FILE_MODE)
         # Read and write, because opening a FIFO for writing alone blocks or fails while nobody reads.
-        fifo = os.open(folder / _FIFO, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        new = folder / f"{_RUNNING}.new"
+        fifo = os.open(folder / self._fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        new = folder / f"{self._running}.new"
         lock = os.open(new, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _FILE_MODE)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             # It gets its name once it is locked: whoever sees it sees a step that runs or has ended.
-            new.replace(folder / _RUNNING)
+            new.replace(folder / self._running)
             yield lambda: _wake(fifo)
         finally:
             os.close(lock)
@@ -69,28 +71,28 @@ class Handover:
     def leave(self, outcome: StepOutcome) -> None:
         """Leave the outcome of a running step for the next one."""
         folder = step_folder(self._work, Step(outcome.step))
-        partial = folder / f"{_OUTCOME}.partial"
+        partial = folder / f"{self._outcome}.partial"
         partial.write_text(clipped(outcome, _OUTCOME_BYTES))
-        partial.replace(folder / _OUTCOME)
+        partial.replace(folder / self._outcome)
 
     def wait_for(self, step: Step) -> StepOutcome | None:
         """Block until `step` has ended, also when it has not started yet; None when it ended without an outcome."""
         folder = self._await_start(step)
-        _ended(folder, wait=True)
-        return _outcome(folder / _OUTCOME, step)
+        _ended(folder / self._running, wait=True)
+        return _outcome(folder / self._outcome, step)
 
     def follow(self, step: Step) -> Iterator[None]:
         """Yield when `step` starts and whenever it calls to be looked at, until it has ended.
 
-        Only for a step that runs no package code: who writes to its folder could hold the reader up.
+        Only for a step that runs no package code: a writer to its folder could hold the reader up.
         """
         folder = self._await_start(step)
         # Opened before the first look: from here on no call can be missed.
-        fifo = _open(folder / _FIFO)
+        fifo = _open(folder / self._fifo)
         try:
             waiter = select.poll()
             waiter.register(fifo, select.POLLIN)
-            while not _ended(folder, wait=False):
+            while not _ended(folder / self._running, wait=False):
                 yield
                 events = waiter.poll()
                 if events[0][1] & select.POLLIN:
@@ -102,7 +104,7 @@ class Handover:
 
     def _await_start(self, step: Step) -> Path:
         folder = step_folder(self._work, step)
-        while not os.path.lexists(folder / _RUNNING):
+        while not os.path.lexists(folder / self._running):
             time.sleep(_LOOK_AGAIN)
         return folder
 
@@ -113,10 +115,10 @@ def _wake(fifo: int) -> None:
         os.write(fifo, b".")
 
 
-def _ended(folder: Path, *, wait: bool) -> bool:
-    """Whether a step that has started has ended, or will have when this returns."""
+def _ended(running: Path, *, wait: bool) -> bool:
+    """Return True when a step that has started has let go of its lock; with `wait`, wait for its end first."""
     try:
-        lock = _open(folder / _RUNNING)
+        lock = _open(running)
     except OSError:
         return True  # not what a step of ours leaves
     try:

@@ -33,7 +33,7 @@ _OVERRIDE = "or set DAGY_NETWORK_POLICY_REQUIRED=false to run such code with the
 
 @dataclass(frozen=True)
 class Place:
-    """What every pod reaches where no policy holds, and no build may reach where one does."""
+    """A place that every pod reaches where no policy holds, and no build may reach where one does."""
 
     what: str
     host: str
@@ -48,10 +48,10 @@ def await_isolation(
     refused_for: float = _REFUSED_FOR,
     answers: Callable[[], bool] | None = None,
 ) -> None:
-    """Before package code runs: wait until the network is seen to be closed. Raises StepError after `within` seconds.
+    """Wait, before package code runs, until the network is seen to be closed. Raises StepError after `within` seconds.
 
-    Only where DAGY_ISOLATION says that it is required: a laptop has no such network. The places have to refuse for
-    `refused_for` seconds; `answers` asks for what has to answer, and is the cluster's DNS when left out.
+    It waits only where DAGY_ISOLATION requires that: a laptop has no such network. The places have to refuse for
+    `refused_for` seconds; `answers` tests the thing that has to answer: the cluster's DNS when left out.
     """
     given = os.environ if environment is None else environment
     if given.get(ISOLATION_VARIABLE) != ISOLATION_REQUIRED or not request.runs_package_code:
@@ -113,7 +113,7 @@ def _reaches(place: Place) -> bool:
 
 
 def _dns_answers() -> bool:
-    """That there is no such name is an answer, too."""
+    """Return True when the DNS answers; that there is no such name is an answer, too."""
     try:
         socket.getaddrinfo(_KNOWN_NAME, 443)
     except socket.gaierror as error:
@@ -126,8 +126,8 @@ def _dns_answers() -> bool:
 def hide_from_package_code() -> None:
     """Keep processes of the same user out of this one: its memory, its open files, its environment (proc(5)).
 
-    What it starts is as open as before, so uv and package code see one another, but not the step that reads what they
-    leave. Raises OSError.
+    Processes that it starts are as open as before, so uv and package code see one another, but not the step that reads
+    their files. Raises OSError.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:

@@ -1,7 +1,7 @@
 """Requirements that can be had, but only in a release that hardly anybody means: ancient ones, and pre-releases.
 
-With wheels only, a resolver goes back to the last release that has one, however old it is, and says nothing. So what
-was chosen for a direct requirement is compared with what the index has, where it looks odd: asking for all would cost
+With wheels only, a resolver goes back to the last release that has one, however old it is, and says nothing. So the
+release of a direct requirement is compared with the index's releases, where it looks odd: asking for all would cost
 every validation as many requests as it has requirements.
 """
 
@@ -48,13 +48,13 @@ def warnings_of_passed_over(
 ) -> tuple[str, ...]:
     """A sentence for each requirement whose newest release was passed over because there is no wheel of it.
 
-    At most twenty are looked at, for five seconds in all; what the index doesn't tell in that time is not told.
+    At most twenty are looked at, for five seconds in all; those without an answer in that time are left out.
     """
     odd = list(_odd(requirements, locked, now))[:_MOST]
     if not odd:
         return ()
     deadline = time.monotonic() + _SECONDS
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(4) as pool:
         pages = list(pool.map(lambda one: resolver.files(one.asked.name, deadline), odd))
     sentences = (_warning(one, files or (), resolver, target, deadline) for one, files in zip(odd, pages, strict=True))
     return tuple(sentence for sentence in sentences if sentence)
@@ -102,7 +102,7 @@ def _warning(
 
 
 def _is_near(chosen: _Chosen, newest: Version, files: Sequence[IndexFile], target: Target) -> bool:
-    """Whether other requirements hold it back, most likely: the newest release has a wheel, and is hardly newer.
+    """Return True when other requirements most likely hold it back: the newest release has a wheel and is hardly newer.
 
     Only a resolver knows for certain, and takes longer for it than for many a whole list.
     """

@@ -1,4 +1,4 @@
-"""Telling a step's outcome: cut to the size that Kubernetes keeps, and written where it looks."""
+"""Telling a step's outcome: cut to the size that Kubernetes keeps, and written to the file that it reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEFAULT_LOG = "/dev/termination-log"
 # reader of the log knows that it has found that lock.
 _DISPENSABLE_RESULTS = ("lock", "packages", "raw", "warnings")
 _NO_NONCE = "-"
-_DISPENSABLE_DETAILS = ("why", "exists", "wanted", "hint")
+_DISPENSABLE_DETAILS = ("fixes", "why", "exists", "wanted", "hint")
 
 
 def clipped(outcome: StepOutcome, limit: int = TERMINATION_MESSAGE_LIMIT) -> str:

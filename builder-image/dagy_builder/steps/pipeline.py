@@ -1,6 +1,6 @@
-"""The four steps as functions that return their outcome: what the containers run, and what the command line calls.
+"""The four steps as functions that return their outcome: the containers run them, and the command line calls them.
 
-Nothing here knows of Kubernetes. Each function catches what a step can fail with, so an outcome always comes back.
+Nothing here knows of Kubernetes. Each function catches all failures of its step, so an outcome always comes back.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from dagy_builder.archive.pack import PackageSummary, read_summary
 from dagy_builder.archive.pack import package as package_tree
+from dagy_builder.bytecode.compiler import Compiler, NoCompilerError
 from dagy_builder.contract import GATEWAY_VARIABLE, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError
 from dagy_builder.redact import redact
 from dagy_builder.sizes import Limits, human_size
 from dagy_builder.steps import resolve as resolution
 from dagy_builder.steps import shared_cache
+from dagy_builder.steps.compiling import compiler_for, without_bytecode
 from dagy_builder.steps.handover import packed_in, tree_in
 from dagy_builder.steps.install import install as install_tree
 from dagy_builder.uv.runner import Log, open_uv
@@ -86,9 +88,17 @@ def package(
     def work() -> tuple[str, dict[str, Any]]:
         tree = shared_cache.cached_tree() or tree_in(work_dir)
         try:
-            check = shared_cache.must_be_checked(request)
+            compiler, notes = _compiler(request)
             summary = package_tree(
-                request, tree, packed_in(work_dir), Limits.of(), tick, lock_text=lock_text, check_records=check
+                request,
+                tree,
+                packed_in(work_dir),
+                Limits.of(),
+                tick,
+                lock_text=lock_text,
+                check_records=shared_cache.must_be_checked(request),
+                compiler=compiler,
+                notes=notes,
             )
         finally:
             shared_cache.discard()
@@ -98,6 +108,14 @@ def package(
         return f"{_counted(summary.file_count, 'file')}, {sizes}", asdict(summary)
 
     return _run(Step.PACKAGE, work, log)
+
+
+def _compiler(request: BuildRequest) -> tuple[Compiler | None, tuple[str, ...]]:
+    """Return the compiler of bytecode, if there is to be one, and a warning if there should be and is none."""
+    try:
+        return compiler_for(request), ()
+    except NoCompilerError as error:
+        return None, (without_bytecode(error),)
 
 
 def _route() -> Route | None:
@@ -116,8 +134,8 @@ def _route() -> Route | None:
 def _install_cache(request: BuildRequest, beside: Path, route: Route | None) -> Iterator[Path | None]:
     """None for the machine's cache (UV_CACHE_DIR); otherwise one beside the tree, so that uv can link instead of copy.
 
-    Package code must never write to a cache that others read, and who has no credentials must not find in it what
-    others got with theirs.
+    Package code must never write to a cache that others read, and a build without credentials must not find in
+    it the files that others got with theirs.
     """
     if "UV_CACHE_DIR" in os.environ and not request.runs_package_code and route is None:
         yield None
@@ -144,7 +162,7 @@ def upload(
     ticks: Iterable[None] = (),
     packed: Callable[[], object] = lambda: None,
 ) -> StepOutcome:
-    """Upload what lies in `packed_in(work_dir)`: result is an `Artifact`.
+    """Upload the files in `packed_in(work_dir)`: result is an `Artifact`.
 
     It may still be growing, as long as `ticks` yields; `packed` waits for the end and raises StepError when it was not
     a good one. The seconds count from then on.
@@ -182,13 +200,13 @@ def _counted(count: int, noun: str) -> str:
 
 
 class _Clock:
-    """How long a step takes, in seconds."""
+    """The time that a step takes, in seconds."""
 
     def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        """What was until now does not count."""
+        """Start counting from now; the time before does not count."""
         self._start = time.monotonic()
 
     @property

@@ -1,4 +1,4 @@
-"""Step `resolve`: from requirements to a lock, or to which package brings which, with `uv pip compile`."""
+"""Step `resolve`: from requirements to a lock, or to the graph of packages that bring others, with `uv pip compile`."""
 
 from __future__ import annotations
 
@@ -32,15 +32,19 @@ from dagy_builder.uv.runner import (
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from dagy_builder.indexes.client import IndexClient
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[^\]]*\])?(?: @ \S+|==\S+)")
 _VIA = re.compile(r" {4}# {1,3}(?:via(?: |$))?(\S*)")
+_MANY = 10
+"""Requirements of which one probably gives an old release, about which the index is asked."""
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """A lock, and what uv remarks on it: withdrawn releases, extras that don't exist."""
+    """A lock, and uv's remarks on it: withdrawn releases, extras that don't exist."""
 
     lock: Lock
     warnings: tuple[str, ...] = ()
@@ -80,11 +84,13 @@ def graph(request: BuildRequest, uv: Uv, log: Log) -> tuple[Node, ...]:
 def _compiled(
     request: BuildRequest, uv: Uv, log: Log, **options: Any
 ) -> tuple[Compiler, list[ParsedRequirement], str, str]:
-    """The request, read and resolved: compiler, requirements, what uv said, and what it wrote. Raises StepError."""
+    """The request, read and resolved: compiler, requirements, uv's output, and its file. Raises StepError."""
     target = Target.of(request)
     check_sources(request)
     requirements = parse_requirements(request.requirements)
     compiler = Compiler.of(request, target, uv)
+    if len(requirements) >= _MANY:
+        compiler.load_index()
     answer, text = compiler.run(requirements_file(requirements), log, **options)
     if answer.code != 0:
         # Here, because half of this module's import time would be spent for failures.
@@ -95,7 +101,7 @@ def _compiled(
 
 
 def read_graph(text: str) -> tuple[Node, ...]:
-    """What uv wrote as a requirements.txt with annotations of the style "split"."""
+    """Return the graph in uv's answer, a requirements.txt with annotations of the style "split"."""
     found: dict[str, tuple[str, list[str]]] = {}
     brought_by: list[str] = []
     for line in text.splitlines():
@@ -136,7 +142,7 @@ def warnings_in(output: str) -> tuple[str, ...]:
 
 
 def _origins(lines: str, compiler: Compiler) -> Callable[[str], str | None]:
-    """Which index each name comes from. Only a second format of uv's answer tells it, where there are several."""
+    """Return a function from name to index. Only a second format of uv's answer tells it, where there are several."""
     if not compiler.request.extra_index_urls:
         return lambda _: compiler.request.default_index
     answer, text = compiler.run(lines, output="requirements.txt", extra=("--emit-index-annotation",))
@@ -171,14 +177,32 @@ class Compiler:
 
     @property
     def builds_sources(self) -> bool:
-        """Whether source distributions may be built."""
+        """True when source distributions may be built."""
         return self.request.runs_package_code
 
-    @cached_property
-    def _index(self) -> IndexClient:
-        from dagy_builder.indexes.client import IndexClient
+    def load_index(self) -> None:
+        """Begin to import what asks the index and to read certificates: 0.2 s, while uv waits for the network."""
+        _ = self._client
 
-        return IndexClient([self.uv.local(url) for url in self.request.indexes], direct=self.uv.route is not None)
+    @cached_property
+    def _client(self) -> Future[IndexClient]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        def client() -> IndexClient:
+            from dagy_builder.indexes.client import IndexClient
+            from dagy_builder.steps import older_releases  # noqa: F401
+
+            return IndexClient([self.uv.local(url) for url in self.request.indexes], direct=self.uv.route is not None)
+
+        pool = ThreadPoolExecutor(1)
+        try:
+            return pool.submit(client)
+        finally:
+            pool.shutdown(wait=False)
+
+    @property
+    def _index(self) -> IndexClient:
+        return self._client.result()
 
     def run(
         self,
@@ -189,7 +213,7 @@ class Compiler:
         extra: Sequence[str] = (),
         seconds: float | None = None,
     ) -> tuple[UvResult, str]:
-        """One run: what uv said, and the output (pylock.toml or requirements.txt) if it succeeded."""
+        """Run uv once. Return its result, and its file (pylock.toml or requirements.txt) if it succeeded."""
         with tempfile.TemporaryDirectory(prefix="dagy-resolve-") as folder:
             source, target = Path(folder, "requirements.in"), Path(folder, output)
             source.write_text(self.uv.route.local_requirements(lines) if self.uv.route else lines)
@@ -198,7 +222,7 @@ class Compiler:
             return answer, self.uv.public(target.read_text()) if target.exists() else ""
 
     def failure_without(self, requirements: Sequence[ParsedRequirement], deadline: float) -> str | None:
-        """What uv says to fewer requirements; None when those can be resolved, or nothing came out in time."""
+        """Return uv's output for fewer requirements; None when those can be resolved, or nothing came out in time."""
         if (seconds := deadline - time.monotonic()) <= 0:
             return None
         answer, _ = self.run(requirements_file(requirements), seconds=seconds)
@@ -215,7 +239,7 @@ class Compiler:
         return self._version_of(asked.name, requirements_file([asked, *others]), deadline)
 
     def files(self, name: str, deadline: float) -> list[IndexFile] | None:
-        """What the index has of a package: nothing when it doesn't know it, None when it doesn't tell."""
+        """Return the index's files of a package: none when it doesn't know the package, None when it doesn't tell."""
         files = self._index.files(name, deadline)
         newest = self.request.exclude_newer
         return uploaded_before(files, datetime.fromisoformat(newest)) if files and newest else files
@@ -238,7 +262,7 @@ class Compiler:
         return next((package.version for package in locked.packages if package.name == name), None)
 
     def _arguments(self, output: str) -> list[str]:
-        """Nothing of the user's stands in them but the index URLs and a time, which were parsed."""
+        """Return uv's arguments. Of the user's texts they hold only the index URLs and a time, which were parsed."""
         newest = self.request.exclude_newer
         return [
             "pip",

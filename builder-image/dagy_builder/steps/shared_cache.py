@@ -1,4 +1,4 @@
-"""The wheel cache that builds share: a volume with uv's cache and, so that uv can link instead of copy, the trees.
+"""The wheel cache that builds share: a volume with uv's cache, bytecode, and, so that uv can link, the trees.
 
 Only steps that run no package code see it (docs/decisions/2026-11-21-shared-wheel-cache.md).
 """
@@ -12,30 +12,32 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from dagy_builder.contract import CACHED_TREE_VARIABLE, GATEWAY_VARIABLE, BuildRequest
+from dagy_builder.contract import BYTECODE_VARIABLE, CACHED_TREE_VARIABLE, GATEWAY_VARIABLE, BuildRequest
 from dagy_builder.uv.runner import Log, Uv
 
 _LEAST_FREE = 0.1  # of the volume
 _LONGEST_BUILD = 3 * 3600.0  # more than the longest deadline that a build can have
-_CLEANING_SECONDS = 120.0  # uv waits for other builds to let go of the cache
+_CLEANING_SECONDS = 120.0
+# How long uv waits for other builds to let go of the cache: a stranger's index may keep one of them for minutes.
+_OTHERS_SECONDS = 3
 
 
 def cached_tree() -> Path | None:
-    """Where this build's tree lies in the shared volume; None when this build does not use one.
+    """Return the path of this build's tree in the shared volume; None when this build does not use one.
 
-    What was fetched with credentials must not come to those who have none, so the index gateway rules it out.
+    Files that were fetched with credentials must not come to builds without them, so the index gateway rules it out.
     """
     path = os.environ.get(CACHED_TREE_VARIABLE)
     return Path(path) if path and not os.environ.get(GATEWAY_VARIABLE) else None
 
 
 def must_be_checked(request: BuildRequest) -> bool:
-    """Whether the tree may have come out of a cache that is damaged. A second attempt fetches its packages anew."""
+    """Return True when the tree may come from a damaged cache. A second attempt fetches its packages anew."""
     return cached_tree() is not None and request.attempt == 1
 
 
 def prepare(request: BuildRequest, names: Iterable[str], uv: Uv, log: Log) -> None:
-    """Make room, and distrust what the cache has of these packages when the attempt before has failed."""
+    """Make room, and empty the cache of these packages when the attempt before has failed."""
     tree = cached_tree()
     if tree is None:
         return
@@ -44,14 +46,17 @@ def prepare(request: BuildRequest, names: Iterable[str], uv: Uv, log: Log) -> No
     volume = os.statvfs(tree.parent)
     if volume.f_bavail < _LEAST_FREE * volume.f_blocks:
         log("The wheel cache is nearly full and is emptied.")
-        uv.run(["cache", "clean"], log, seconds=_CLEANING_SECONDS)
+        if bytecode := os.environ.get(BYTECODE_VARIABLE):
+            shutil.rmtree(bytecode, ignore_errors=True)
+        if uv.run(["cache", "clean"], log, seconds=_CLEANING_SECONDS, lock_seconds=_OTHERS_SECONDS).code:
+            log("Other builds are using it: one that comes later will empty it.")
     elif request.attempt > 1:
         log("The attempt before this one failed: its packages are fetched anew.")
         uv.run(["cache", "clean", "--", *names], log, seconds=_CLEANING_SECONDS)
 
 
 def discard() -> None:
-    """Remove this build's tree, which nobody needs any more. What can't be removed is swept by a later build."""
+    """Remove this build's tree, which nobody needs any more. A later build sweeps files that can't be removed."""
     if (tree := cached_tree()) is not None:
         shutil.rmtree(tree, ignore_errors=True)
 

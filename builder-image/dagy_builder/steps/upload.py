@@ -1,7 +1,7 @@
-"""Step `upload`: the ZIP and what belongs to it into the bucket, the record of the build last.
+"""Step `upload`: the ZIP and all that belongs to it into the bucket, the record of the build last.
 
-The ZIP is sent while it is still being packed; it becomes an object only when the packer has said which bytes it has,
-and these were they. The record (its name is a function of the lock, the target and the compression) is the commit
+The ZIP is sent while it is still being packed; it becomes an object only when the bytes sent are those that the packer
+then tells. The record (its name is a function of the lock, the target, compression and bytecode) is the commit
 point: it is written only after the store has said that the whole ZIP is there, and whoever looks for a build looks for
 the record. Of two attempts that are under way at one time, the first to write it has won
 (docs/decisions/2026-11-21-upload-while-packing.md).
@@ -36,7 +36,7 @@ _ZIP = "application/zip"
 
 @dataclass(frozen=True)
 class Upload:
-    """What is uploaded: the ZIP in `out`, its lock, and what build.json tells besides.
+    """The content of an upload: the ZIP in `out`, its lock, and the further facts of build.json.
 
     `ticks` yields while the ZIP may still grow. `summary` waits for the end of packing and raises StepError when it
     failed; `built_with` is asked after it.
@@ -75,7 +75,7 @@ class _Uploader:
         self._cleared = False
 
     def run(self) -> Artifact:
-        """Do it, or what is left of it."""
+        """Upload, or finish an upload that failed halfway."""
         if not self._file.wait_for(PART_BYTES):  # S3 is asked nothing before there is something to send
             self._what.summary()
         started = time.monotonic()
@@ -109,7 +109,7 @@ class _Uploader:
         return [self._names.artifact(request.build_token, attempt) for attempt in range(1, request.attempt)]
 
     def _clear_earlier_uploads(self) -> None:
-        """Abort what an attempt that was killed has left. One that still lives, on a lost node, ends by it."""
+        """Abort the uploads of an attempt that was killed. One that still lives, on a lost node, ends by it."""
         if self._earlier and not self._cleared:
             self._store.abort_uploads(self._names.prefix, self._earlier)
             self._cleared = True
@@ -138,7 +138,7 @@ class _Uploader:
         return summary
 
     def _verify(self, summary: PackageSummary, whole: bytes | None, *, made: bool) -> None:
-        """The store has checked each part on arrival. What is asked is whether the object is ours."""
+        """Check that the object is ours. The store has checked each part on arrival."""
         found = self._store.head(self._key)
         ours = made or (whole is not None and found is not None and found.sha256 == summary.sha256)
         if found is None or found.size != summary.size_bytes or not ours:
@@ -174,6 +174,7 @@ class _Uploader:
             zip_importable=summary.zip_importable,
             lock_uri=self._uri(lock_key),
             compression=request.compression,
+            bytecode=request.bytecode,
             contents_uri=self._uri(contents_key),
             sbom_uri=self._uri(sbom_key),
             record_uri=self._uri(self._names.record),

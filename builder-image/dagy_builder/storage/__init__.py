@@ -1,1 +1,1 @@
-"""S3, and what it refuses."""
+"""S3, and its refusals."""

@@ -28,7 +28,7 @@ _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"}
 
 
 class StorageError(Exception):
-    """S3 refused or can't be reached. The message is a sentence that names the bucket and what to do."""
+    """S3 refused or can't be reached. The message is a sentence that names the bucket and the next step."""
 
     def __init__(self, reason: Reason, message: str, fault: Fault | None = None) -> None:
         super().__init__(message)

@@ -23,7 +23,7 @@ _ORIGIN = "upload"
 
 
 class MultipartUpload:
-    """One object, S3's way. Every method raises StorageError; what was sent stays sent, so each can be repeated."""
+    """One object, S3's way. Every method raises StorageError, and can be repeated: parts that were sent stay sent."""
 
     def __init__(self, store: ObjectStore, key: str, content_type: str, metadata: Mapping[str, str]) -> None:
         self._store, self._key, self._origin = store, key, uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""The object store: S3 or whatever speaks its protocol. Blocking; a client may be used by many threads."""
+"""The object store: S3, or another one with its protocol. Blocking; a client may be used by many threads."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ObjectInfo:
     size: int
     metadata: Mapping[str, str]
     etag: str = field(default="", compare=False)
-    """What changes with the object's bytes, and with how they were written: a copy's is another one."""
+    """A value that changes with the object's bytes, and with how they were written: a copy's is another one."""
 
     @property
     def sha256(self) -> str | None:
@@ -91,8 +91,9 @@ class ObjectStore:
     how long to go on.
     """
 
-    def __init__(self, bucket: str) -> None:
-        self.bucket = bucket
+    def __init__(self, bucket: str, on_error: Callable[[StorageError], None] = lambda _: None) -> None:
+        """`on_error` hears of each StorageError, in the thread of the caller who gets it."""
+        self.bucket, self._on_error = bucket, on_error
         self._s3 = s3_client()
 
     @property
@@ -123,8 +124,18 @@ class ObjectStore:
             )
         return found
 
+    def part(self, key: str, start: int, length: int) -> bytes | None:
+        """Return some bytes of the object (RFC 9110, 14.2); None when there is none."""
+
+        def read() -> bytes:
+            asked = f"bytes={start}-{start + length - 1}"
+            with self._s3.get_object(Bucket=self.bucket, Key=key, Range=asked)["Body"] as body:
+                return read_at_most(body, length)[:length]
+
+        return self._or_none(read)
+
     def chunks(self, key: str, chunk_bytes: int = 64 << 10) -> Generator[bytes, None, None] | None:
-        """The object's bytes as they come, for objects of which nobody knows how large they are; None without one."""
+        """The object's bytes as they come, for objects of unknown size; None without one."""
         found = self._or_none(lambda: self._s3.get_object(Bucket=self.bucket, Key=key))
         return found and self._chunks(found["Body"], chunk_bytes)
 
@@ -134,15 +145,15 @@ class ObjectStore:
                 yield chunk
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Write a small object, over whatever is there."""
+        """Write a small object, in place of any that is there."""
         self._call(lambda: self._put(key, data, content_type, {}, {}))
 
     def put_new(self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str] | None = None) -> bool:
-        """Write a small object where there is none. False when there is one, which is left alone."""
+        """Write a small object where there is none. Return False when there is one, which is left alone."""
         return self.if_absent(lambda _, condition: self._put(key, data, content_type, metadata or {}, condition))
 
     def replace(self, key: str, data: bytes, content_type: str, etag: str | None) -> bool:
-        """Write a small object over the one with that ETag, or where there is none; False when it is another by now."""
+        """Write a small object over the one with that ETag, or where none is. Return False when another is there."""
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         return self._unless_taken(lambda: self._put(key, data, content_type, {}, condition))
 
@@ -155,7 +166,7 @@ class ObjectStore:
         return self._call(lambda: request(self._s3))
 
     def head(self, key: str) -> ObjectInfo | None:
-        """Return what is known of the object, or None when there is none."""
+        """Return size, metadata and ETag of the object; None when there is none."""
         found = self._or_none(lambda: self._s3.head_object(Bucket=self.bucket, Key=key))
         return found and ObjectInfo(found["ContentLength"], found.get("Metadata", {}), found["ETag"])
 
@@ -241,7 +252,7 @@ class ObjectStore:
         try:
             return call()
         except (ClientError, BotoCoreError) as error:
-            raise classify(error, self.bucket, self.endpoint) from error
+            raise self._classified(error) from error
 
     def _unless_taken(self, call: Callable[[], object]) -> bool:
         try:
@@ -249,7 +260,7 @@ class ObjectStore:
         except (ClientError, BotoCoreError) as error:
             if _code(error) in _TAKEN:
                 return False
-            raise classify(error, self.bucket, self.endpoint) from error
+            raise self._classified(error) from error
         return True
 
     def _or_none(self, call: Callable[[], T]) -> T | None:
@@ -258,7 +269,12 @@ class ObjectStore:
         except (ClientError, BotoCoreError) as error:
             if _code(error) in _MISSING:
                 return None
-            raise classify(error, self.bucket, self.endpoint) from error
+            raise self._classified(error) from error
+
+    def _classified(self, error: Exception) -> StorageError:
+        found = classify(error, self.bucket, self.endpoint)
+        self._on_error(found)
+        return found
 
 
 def _code(error: Exception) -> str:

@@ -1,1 +1,1 @@
-"""uv and what it writes: locks, in the form that travels."""
+"""uv and its locks, in the form that travels."""

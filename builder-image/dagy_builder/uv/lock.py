@@ -1,7 +1,7 @@
 """The lock: a pylock.toml (PEP 751) with exactly one file for each package, in one canonical form. Pure.
 
 uv writes every wheel that fits, with a header that names its arguments. Builds are recognised by the lock's hash, so
-here only what is installed stays, printed in one way: the same resolution gives the same bytes everywhere.
+only the installed files stay here, printed in one way: the same resolution gives the same bytes everywhere.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class LockedPackage:
     file: str
     is_wheel: bool
     uploaded: datetime | None = None
-    """When the file was uploaded; None where the index doesn't tell, and in a lock of ours."""
+    """The time of the file's upload; None where the index doesn't tell, and in a lock of ours."""
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock's text with what is in it, sorted by name."""
+    """A lock's text with its packages, sorted by name."""
 
     text: str
     packages: tuple[LockedPackage, ...]
@@ -70,9 +70,9 @@ class Lock:
 
 
 def canonical_lock(uv_text: str, target: Target, index_of: Callable[[str], str | None] = lambda _: None) -> Lock:
-    """Return the lock made from what uv wrote: for each package the one file that fits `target` best. Raises LockError.
+    """Return the lock made from uv's: for each package the one file that fits `target` best. Raises LockError.
 
-    `index_of` tells which index a name comes from. uv leaves it out, but finds files in its cache by it.
+    `index_of` tells the index that a name comes from. uv leaves it out, but finds files in its cache by it.
     """
     pylock = _read(uv_text)
     chosen: list[tuple[dict[str, Any], LockedPackage]] = []

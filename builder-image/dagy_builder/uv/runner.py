@@ -1,6 +1,6 @@
-"""Running uv: which binary, in which environment, for which CPython, with its text passed on line by line.
+"""Running uv: its binary, its environment, its CPython, and its text, which is passed on line by line.
 
-Environment by allow-list: nothing that happens to be set here (credentials, UV_* settings) reaches uv or what it runs.
+Environment by allow-list: nothing that happens to be set here (credentials, UV_* settings) reaches uv or its children.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,11 +67,14 @@ class Uv:
         self._binary, self._environment, self.route = binary, dict(environment), route
 
     def local(self, url: str) -> str:
-        """Return where uv finds the content of the URL. Raises ValueError when it can be read in two ways."""
+        """Return the URL by which uv fetches `url`: the index gateway's, if there is one.
+
+        Raises ValueError when `url` can be read in two ways.
+        """
         return self.route.local_text(url) if self.route else url
 
     def public(self, text: str) -> str:
-        """Return what uv wrote, with the URLs that everybody knows."""
+        """Return uv's text with the indexes' own URLs in place of the gateway's."""
         return self.route.public(text) if self.route else text
 
     def run(
@@ -82,17 +85,20 @@ class Uv:
         *,
         with_stdout: bool = True,
         seconds: float | None = None,
+        lock_seconds: int | None = None,
     ) -> UvResult:
         """Run uv to its end; each line goes to `log` as it comes. The process ends with this call, whatever happens.
 
         uv tells on stderr how it goes, and writes results to stdout as well, which `with_stdout` leaves out. After
-        `seconds` it is killed, which makes its code negative. Raises StepError when somebody else kills it.
+        `seconds` it is killed, which makes its code negative; for other processes' locks it waits `lock_seconds` at
+        most. Raises StepError when somebody else kills it.
         """
+        waits = {} if lock_seconds is None else {"UV_LOCK_TIMEOUT": str(lock_seconds)}
         command = [self._binary, *arguments]
         lines: list[str] = []
         with subprocess.Popen(
             command,
-            env=self._environment,
+            env={**self._environment, **waits},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if with_stdout else subprocess.DEVNULL,
@@ -115,7 +121,7 @@ class Uv:
         return UvResult(process.returncode, "\n".join(lines))
 
     def _failed_requests(self) -> list[str]:
-        """Return what the index gateway could not fetch: uv itself sees no more than a status."""
+        """Return the failed requests of the index gateway, a line each: uv itself sees no more than a status."""
         return [redact(f"index: {line}") for line in self.route.failures()] if self.route else []
 
     def version(self) -> str:
@@ -198,7 +204,7 @@ def open_uv(
 
 
 def _environment(given: Mapping[str, str], home: str, passed_on: Sequence[str]) -> dict[str, str]:
-    """uv's whole environment: what is passed on of the one given, and what is always the same."""
+    """uv's whole environment: the variables that are passed on of the given one, and those that are always the same."""
     passed = {name: given[name] for name in passed_on if given.get(name)}
     fixed = {
         "HOME": home,
@@ -232,18 +238,33 @@ def python_for(target: Target, uv: Uv, *, builds_sources: bool) -> Path:
     Raises StepError when that is not on this machine.
     """
     version = target.python_version
-    bundled = Path(os.environ.get("DAGY_PYTHON_ROOT", _DEFAULT_ROOT), version, "bin", f"python{version}")
-    if bundled.exists():
-        return bundled
-    if not builds_sources or "{}.{}".format(*sys.version_info) == version:
+    if not builds_sources and not _bundled(version).exists():
         return Path(sys.executable)
-    found = uv.run(["python", "find", "--no-project", "--no-config", version], lambda _: None)
-    path = Path(found.output.strip())
-    if found.code == 0 and path.exists():
-        return path
+    if found := find_python(version, lambda: nullcontext(uv)):
+        return found
     raise StepError(
         Reason.PYTHON_MISSING,
         f"CPython {version} is not on this machine, and source distributions are built with it. "
         f"Install it (uv python install {version}) or allow wheels only.",
         Fault.ADMINISTRATOR,
     )
+
+
+def find_python(version: str, opened: Callable[[], AbstractContextManager[Uv]]) -> Path | None:
+    """Return a CPython of that minor version: the image's own, this one, or one that uv finds; None when there is none.
+
+    `opened` opens uv, where it has to be asked.
+    """
+    bundled = _bundled(version)
+    if bundled.exists():
+        return bundled
+    if "{}.{}".format(*sys.version_info) == version:
+        return Path(sys.executable)
+    with opened() as uv:
+        found = uv.run(["python", "find", "--no-project", "--no-config", version], lambda _: None)
+    path = Path(found.output.strip())
+    return path if found.code == 0 and path.exists() else None
+
+
+def _bundled(version: str) -> Path:
+    return Path(os.environ.get("DAGY_PYTHON_ROOT", _DEFAULT_ROOT), version, "bin", f"python{version}")
