@@ -65,6 +65,29 @@ app.command(
     """,
 )
 app.command(
+    "dagy.commands.whoami:whoami",
+    name="whoami",
+    help="Show who you are to the cluster, and what you may do in a namespace.",
+)
+app.command(
+    "dagy.commands.doctor:doctor",
+    name="doctor",
+    help="""Look at an installation, with the rights of the kubeconfig, and say what is wrong and what to do.
+
+    CRDs, control plane, rights, bucket, package index, webhook, certificates, network policies, clocks. Some of it is
+    looked at inside the control plane's pods (`kubectl exec`), where an object is written to the bucket and deleted; a
+    pod is tried, and not created. Exit code 0: no problem was found. 1: there is one. 2: the kubeconfig can't be used.
+    """,
+)
+app.command(
+    "dagy.commands.console:console",
+    name="console",
+    help="""Open the web console in a browser, with the rights of this command line, until Ctrl-C.
+
+    The browser reaches this machine only, and what it asks goes on to the API that the other commands use.
+    """,
+)
+app.command(
     "dagy.commands.requirements.commands:app",
     name="requirements",
     help="Check requirements.txt files and turn them into packages.",
@@ -81,6 +104,9 @@ app.command(
     "dagy.commands.local.commands:build",
     name="build",
     help="""Build a package's ZIP on this machine: the same bytes as the cluster's.
+
+    Bytecode is that of this machine's Python of that version, whose patch release may make other bytes than the
+    cluster's; where there is none, the ZIP has no bytecode, and a warning says so.
 
     Exit code 0: the ZIP is there. 1: the requirements don't resolve, or a step failed. 2: a file that cannot be used.
     """,

@@ -1,4 +1,4 @@
-"""Access of somebody with a kubeconfig to the cluster's own API: what the installation publishes, and credentials."""
+"""Access of somebody with a kubeconfig to the cluster's own API: published facts of the installation, credentials."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Published:
     authority: str = ""
     """Certificates (PEM) by which the API itself is known."""
     url: str = ""
-    """URL where it is reached directly, so that its own certificate answers, and client certificates arrive."""
+    """URL of the direct way to it: its own certificate answers, and client certificates arrive."""
     proxied_url: str = ""
-    """URL where it is reached by way of a proxy that ends TLS, such as an Ingress."""
+    """URL of the way to it through a proxy that ends TLS, such as an Ingress."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ async def may_forward(api: KubeApi) -> bool:
 
 
 async def ready_replica(api: KubeApi) -> str | None:
-    """Name of a pod of the API that answers; None when there is none. Raises KubeError."""
+    """Return the name of a pod of the API that answers; None when there is none. Raises KubeError."""
     selector = f"app.kubernetes.io/name={names.API_SERVICE}"
     pods, _ = await api.list(namespaced("pods", names.SYSTEM_NAMESPACE), labelSelector=selector)
     for pod in pods:

@@ -1,7 +1,7 @@
 """Files straight between S3 and clients: presigned downloads, and uploads in parts. None passes through the API.
 
 A key holds the SHA-256 that the client announced, and is used only after the whole object was read and found to have
-it; so what lies at a key in use never changes. boto3 blocks: call from a thread.
+it; so the object at a key in use never changes. boto3 blocks: call from a thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _READ_BYTES = 1 << 20
 TEXT_BYTES = 24 << 20
-"""Of a log that is shown: the operator keeps somewhat less of one."""
+"""Most bytes of a log that is shown: the operator keeps somewhat less of one."""
 _GONE = {"NoSuchKey", "404", "NotFound", "NoSuchUpload"}
 _WRONG_PARTS = {
     "InvalidPart",
@@ -63,26 +63,29 @@ class Stored:
 class PresignedStore:
     """Uploads and downloads in one bucket. Every method raises StorageError when S3 refuses or is away."""
 
-    def __init__(self, bucket: str, public_url: str = "") -> None:
+    def __init__(
+        self, bucket: str, public_url: str = "", on_error: Callable[[StorageError], None] = lambda _: None
+    ) -> None:
+        """`on_error`: as `ObjectStore` has it."""
         # Here, because boto3 is slow to import, and most commands with an API inside them touch no file.
         from dagy_builder.storage.store import ObjectStore, s3_client
 
         self.bucket = bucket
-        self._objects = ObjectStore(bucket)
+        self._objects = ObjectStore(bucket, on_error)
         self._signer = s3_client(public_url) if public_url else None
 
     def start(self, key: ObjectKey) -> str:
-        """Begin an upload; its identifier."""
+        """Begin an upload. Return its identifier."""
         about: Any = {"Bucket": self.bucket, "Key": key.text, "ContentType": "application/zip"}
         return self._call(lambda s3: s3.create_multipart_upload(**about))["UploadId"]
 
     def part_url(self, key: ObjectKey, upload_id: str, number: int, length: int, seconds: int) -> str:
-        """Return a part's URL, for whoever has it. `length` in bytes is signed: the store refuses any other."""
+        """Return a part's URL, for all who have it. `length` in bytes is signed: the store refuses any other."""
         part: dict[str, Any] = {"UploadId": upload_id, "PartNumber": number, "ContentLength": length}
         return self._url("upload_part", key, part, seconds, public=True)
 
     def parts(self, key: ObjectKey, upload_id: str) -> list[Part]:
-        """The parts that S3 has. Raises UploadGoneError."""
+        """Return the parts that S3 has. Raises UploadGoneError."""
         upload: Any = {"Bucket": self.bucket, "Key": key.text, "UploadId": upload_id}
         found = self._call(
             lambda s3: [p for page in s3.get_paginator("list_parts").paginate(**upload) for p in page.get("Parts", ())]
@@ -122,8 +125,19 @@ class PresignedStore:
             size += len(chunk)
         return Stored(size, digest.hexdigest())
 
+    def data(self, key: ObjectKey, limit: int) -> bytes | None:
+        """Return a whole object; None when there is none. StorageError when it has more than `limit` bytes."""
+        return self._objects.get(key.text, limit)
+
+    def part(self, key: ObjectKey, start: int, length: int) -> bytes:
+        """Return some bytes of an object. Raises UploadGoneError when there is none."""
+        found = self._objects.part(key.text, start, length)
+        if found is None:
+            raise UploadGoneError
+        return found
+
     def size(self, key: ObjectKey) -> int | None:
-        """Size of the object in bytes; None when there is none."""
+        """Return the size of the object in bytes; None when there is none."""
         found = self._objects.head(key.text)
         return found.size if found else None
 
@@ -137,12 +151,12 @@ class PresignedStore:
         self._objects.delete(key.text)
 
     def download_url(self, key: ObjectKey, seconds: int, *, filename: str = "", public: bool) -> str:
-        """Return the URL to read an object, for whoever has it: `public` for users, else for pods of the cluster."""
+        """Return the URL to read an object, for all who have it: `public` for users, else for pods of the cluster."""
         more = {"ResponseContentDisposition": f'attachment; filename="{filename}"'} if filename else {}
         return self._url("get_object", key, more, seconds, public=public)
 
     def text(self, key: ObjectKey, limit: int = TEXT_BYTES) -> str | None:
-        """An object as text (UTF-8), cut with a last line that says so after `limit` bytes; None when there is none."""
+        """Return an object as text (UTF-8); a last line tells of a cut after `limit` bytes. None when there is none."""
         chunks = self._objects.chunks(key.text, _READ_BYTES)
         if chunks is None:
             return None
@@ -164,7 +178,7 @@ class PresignedStore:
 
 
 def _until(chunks: Generator[bytes, None, None], limit: int) -> Iterator[bytes]:
-    """The chunks until there are more than `limit` bytes; the connection is free then."""
+    """Yield the chunks until there are more than `limit` bytes; the connection is free then."""
     size = 0
     with closing(chunks):
         for chunk in chunks:
@@ -175,6 +189,6 @@ def _until(chunks: Generator[bytes, None, None], limit: int) -> Iterator[bytes]:
 
 
 def _answer_in(error: StorageError) -> tuple[str, str]:
-    """Code and message of what S3 answered; empty when it did not."""
+    """Return code and message of S3's answer; empty when it did not answer."""
     answer = getattr(error.__cause__, "response", {}).get("Error", {})
     return str(answer.get("Code", "")), str(answer.get("Message", ""))

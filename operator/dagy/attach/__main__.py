@@ -1,7 +1,7 @@
 """The init container: `python -m dagy.attach`, told by DAGY_ATTACH (an `AttachSpec`) and DAGY_API_CA.
 
 Exit codes after BSD's sysexits.h: 65 when it can't be done, 75 when something was away for too long. The last line of
-the log and the termination message say what happened and what to do.
+the log and the termination message name the failure and the next step.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _FAULT = 70  # EX_SOFTWARE
 
 
 def main() -> int:
-    """Attach; the exit code."""
+    """Attach the packages. Return the exit code."""
     started = time.monotonic()
-    os.umask(0o022)  # whatever user the workload runs as, it can read
+    os.umask(0o022)  # the workload can read the files, no matter which user it runs as
     try:
         spec = AttachSpec.from_text(os.environ[SPEC_VARIABLE])
         client = Client(os.environ.get(AUTHORITY_VARIABLE, ""))

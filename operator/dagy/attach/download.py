@@ -19,12 +19,12 @@ _PART_BYTES = 8 << 20
 _CONNECTIONS = 4
 
 ReadRange = Callable[[memoryview, int], None]
-"""Fills a buffer with the object's bytes from an offset."""
+"""A function that fills a buffer with the object's bytes from an offset."""
 
 
 @contextmanager
 def downloaded(item: AttachItem, read_range: ReadRange, scratch: Path) -> Iterator[BinaryIO]:
-    """A file of the item's bytes while the block runs, and exactly those: raises AttachError when their hash differs.
+    """Yield a file of exactly the item's bytes, open while the block runs. Raises AttachError when their hash differs.
 
     The file has no name, so nothing of it is left, however this process ends. Its blocks are reserved first: writing
     to a mapped file on a full disk is a signal and no error.
@@ -48,7 +48,7 @@ def downloaded(item: AttachItem, read_range: ReadRange, scratch: Path) -> Iterat
 
 
 def _fetch(view: memoryview, size: int, read_range: ReadRange) -> str:
-    """Fill `view`; the SHA-256 (hex) of all of it."""
+    """Fill `view`. Return the SHA-256 (hex) of all of it."""
     total = hashlib.sha256()
 
     def part(start: int) -> memoryview:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 
 class AttachError(Exception):
-    """It can't be done, and trying again won't help; the text is a sentence that says what to do."""
+    """A failure that another try won't mend; the text is a sentence with the next step."""
 
     exit_code = 65  # EX_DATAERR
 
 
 class UnavailableError(AttachError):
-    """Something doesn't answer; worth another try."""
+    """A failure of something that doesn't answer; worth another try."""
 
     exit_code = 75  # EX_TEMPFAIL

@@ -13,7 +13,7 @@ from dagy.attach.download import downloaded
 from dagy.attach.extract import extract
 from dagy.attach.failure import AttachError, UnavailableError
 from dagy.attach.http import Client, ExpiredError, GoneError
-from dagy.attach.spec import SIGN_PATH, AttachItem, AttachSpec
+from dagy.attach.spec import SIGN_PATH, AttachItem, AttachSpec, package_folder
 
 T = TypeVar("T")
 _AT_ONCE = 2
@@ -36,7 +36,9 @@ class Fetcher:
         self._urls: Mapping[str, str] = {}
 
     def fetch(self, root: Path) -> None:
-        """Bring what isn't there yet. Raises AttachError, of which UnavailableError is worth starting again."""
+        """Bring the items that aren't there yet. Raises AttachError; UnavailableError where another start may do."""
+        for slug in self._spec.mount_points:
+            package_folder(root, slug).mkdir(parents=True, exist_ok=True)
         missing = [item for item in self._spec.items if not item.folder(root).exists()]
         if not missing:
             return

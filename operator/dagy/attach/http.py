@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,13 +41,13 @@ class Client:
 
     @cached_property
     def _store_trust(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
+        context = _public_trust()
         if self.added_authorities:
             context.load_verify_locations(cadata=self.added_authorities)
         return context
 
     def ask_api(self, url: str, token: str, body: Mapping[str, Any]) -> Any:
-        """POST JSON to the API; its answer. Raises UnavailableError, or AttachError with the API's own sentence."""
+        """POST JSON to the API; return its answer. Raises UnavailableError, or AttachError with the API's sentence."""
         parts = urlsplit(url)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         try:
@@ -89,6 +90,16 @@ class Client:
             raise UnavailableError(f"The store at {parts.netloc} does not answer ({_said(error)}).") from error
 
 
+def _public_trust() -> ssl.SSLContext:
+    """Return the trust in the image's own authorities.
+
+    OpenSSL looks into a folder of them only for the one that a certificate names; it reads a file of them whole, which
+    takes 45 ms of CPU for the 144 of Debian.
+    """
+    folder = None if os.environ.get("SSL_CERT_FILE") else ssl.get_default_verify_paths().capath
+    return ssl.create_default_context(capath=folder)
+
+
 @contextmanager
 def _answer(
     parts: SplitResult, trust: ssl.SSLContext | None, method: str, headers: Mapping[str, str], body: str | None = None
@@ -118,7 +129,7 @@ def _fill(answer: http.client.HTTPResponse, into: memoryview) -> None:
 
 
 def _detail(data: bytes) -> str:
-    """Return the sentence of problem details (RFC 9457), or the beginning of whatever else it is."""
+    """Return the sentence of problem details (RFC 9457), or the beginning of any other text."""
     try:
         return str(json.loads(data)["detail"])
     except (ValueError, KeyError, TypeError):

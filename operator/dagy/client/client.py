@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
+from dagy.client.http.requests import Call, answer, query
 from dagy.client.http.session import Session
 from dagy.client.http.transport import setup, store_arguments, unauthenticated
 
 # Each brings its models, so it is imported when it is asked for.
 if TYPE_CHECKING:
     from dagy.client.deployments import Deployments
+    from dagy.client.index import Index
     from dagy.client.packages import Packages
     from dagy.client.uploads import Uploads
+    from dagy.model.rest.whoami import NamespaceList, WhoAmI
 
 
 class Client:
@@ -85,6 +88,13 @@ class Client:
         return Packages(self._session)
 
     @cached_property
+    def index(self) -> Index:
+        """The package index: names and releases."""
+        from dagy.client.index import Index
+
+        return Index(self._session)
+
+    @cached_property
     def deployments(self) -> Deployments:
         """Deployed flows and their runs."""
         from dagy.client.deployments import Deployments
@@ -98,6 +108,18 @@ class Client:
         from dagy.client.uploads import Uploads
 
         return Uploads(self._session, UploadStates.of_user())
+
+    def whoami(self, namespace: str | None = None) -> WhoAmI:
+        """Who the caller is to the cluster, and what it may do in a namespace."""
+        from dagy.model.rest.whoami import WhoAmI
+
+        return self._session.send(Call("GET", "/whoami", answer(WhoAmI), query(namespace=namespace)))
+
+    def namespaces(self) -> NamespaceList:
+        """The namespaces whose packages the caller may list."""
+        from dagy.model.rest.whoami import NamespaceList
+
+        return self._session.send(Call("GET", "/namespaces", answer(NamespaceList)))
 
     def __enter__(self) -> Self:
         return self

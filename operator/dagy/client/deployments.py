@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from dagy.client import watching
 from dagy.client.http.errors import NotSettledError
 from dagy.client.http.requests import Call, answer, nothing, path, query
 from dagy.client.http.session import Session
@@ -21,6 +22,7 @@ from dagy.model.rest.deployments import (
     RunPage,
     RunResponse,
 )
+from dagy.model.rest.summaries import DeploymentSummary, GoneDeployment
 
 ROOT = "deployments"
 Watcher = Callable[[DeploymentResponse], None]
@@ -34,16 +36,31 @@ class Deployments:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def list(self, namespace: str | None = None) -> Iterator[DeploymentResponse]:
-        """All deployments of a namespace, or all that the caller may list, fetched page by page."""
+    def list(self, namespace: str | None = None, *, dep_package: str | None = None) -> Iterator[DeploymentResponse]:
+        """All deployments of a namespace, or all that the caller may list, fetched page by page.
+
+        With `dep_package`, a slug, only those that attach that package.
+        """
         cursor: str | None = None
         while True:
-            parameters = query(namespace=namespace, cursor=cursor)
+            parameters = query(namespace=namespace, dep_package=dep_package, cursor=cursor)
             page = self._session.send(Call("GET", path(ROOT), answer(DeploymentPage), parameters))
             yield from page.items
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    def summaries(self, namespace: str | None = None, *, dep_package: str | None = None) -> Iterator[DeploymentSummary]:
+        """As `list`, in few words: for many deployments at once."""
+        for items, _ in watching.pages(self._session, watching.DEPLOYMENTS, namespace, dep_package=dep_package):
+            yield from items
+
+    def watch(self, namespace: str | None = None) -> Iterator[DeploymentSummary | GoneDeployment]:
+        """Each deployment as it is, then each again whenever it has changed, without an end.
+
+        Interruptions are bridged; after a long one deployments come again.
+        """
+        return watching.watch(self._session, watching.DEPLOYMENTS, namespace)
 
     def get(self, reference: str) -> DeploymentResponse:
         """One deployment."""

@@ -23,8 +23,8 @@ def printable(text: str) -> str:
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print a text."""
-    print(printable(text), end=end)
+    """Print a text. Whoever reads it through a pipe has it at once: the command may go on for hours."""
+    print(printable(text), end=end, flush=True)
 
 
 def note(text: str) -> None:

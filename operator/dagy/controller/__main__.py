@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pydantic
 
+from dagy.adapters import logs
 from dagy.adapters.settings.environment import wrong_settings
 from dagy.adapters.settings.operator import Settings
 from dagy.controller.operator import Operator
@@ -18,13 +19,13 @@ from dagy_builder.trust import trust_added_authorities
 
 
 def main() -> int:
-    """Run until SIGTERM; the exit code is 0 then, 2 when a setting is wrong."""
+    """Run until SIGTERM. Return the exit code: 0 then, 2 when a setting is wrong."""
     try:
         settings = Settings.from_environment()
     except pydantic.ValidationError as error:
         print(*wrong_settings(Settings, error), sep="\n", file=sys.stderr)
         return 2
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(settings.log_level, settings.log_format)
     logging.getLogger("kopf").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="dagy-trust-") as scratch:
         trust_added_authorities(Path(scratch))  # before boto3 makes its client

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from typing_extensions import override
+
+Text = Annotated[str, Field(max_length=4096)]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, max_length=40)]
 
 
 @dataclass(frozen=True)

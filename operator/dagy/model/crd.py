@@ -61,7 +61,7 @@ def _column(name: str, path: str, *, kind: str = "string", description: str, wid
     return {**column, "priority": 1} if wide else column
 
 
-_READY = '.status.conditions[?(@.type=="Ready")]'
+_READY, _SETTLED = (f'.status.conditions[?(@.type=="{kind}")]' for kind in ("Ready", "Settled"))
 
 FLOWDEPLOYMENT_COLUMNS = [
     _column("Flow", ".spec.flowName", description="Name of the flow"),
@@ -83,7 +83,7 @@ DEPPACKAGE_COLUMNS = [
     _column("Ready", f"{_READY}.status", description="Whether an artifact of the present spec can be used"),
     _column("Deps", ".status.dependencyCount", kind="integer", description="Number of requirements"),
     _column("Age", ".metadata.creationTimestamp", kind="date", description="Time since creation"),
-    _column("Reason", f"{_READY}.reason", description="Why it is ready or not", wide=True),
+    _column("Reason", f"{_SETTLED}.reason", description="The cause of its phase", wide=True),
     _column("Size", ".status.artifact.size", description="Size of the artifact", wide=True),
     _column("URI", ".status.s3Uri", description="The artifact in S3", wide=True),
 ]

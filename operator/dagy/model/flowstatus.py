@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dagy.model.base import ApiModel
+from dagy.model.base import ApiModel, Text, Time
 from dagy.model.flowdeployment import FlowArtifact, FlowSource, Sha256
 from dagy.model.spec import SLUG_PATTERN
-from dagy.model.status import Condition, Text, Time
+from dagy.model.status import Condition
 
 HISTORY_SHOWN = 60
 """Revisions that status lists at most, and that count as in use: 21, and those that runs still need."""

@@ -5,14 +5,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dagy.model.base import ApiModel
-from dagy.model.spec import SLUG_PATTERN, Compression
+from dagy.model.base import ApiModel, Text, Time
+from dagy.model.spec import SLUG_PATTERN, Bytecode, Compression
+from dagy.model.validation import Validation
 
 HISTORY_SHOWN = 100
 """Earlier artifacts that status lists at most: 20 of its own, and what flows have pinned."""
 ARTIFACT_WARNINGS = 10
-Text = Annotated[str, Field(max_length=4096)]
-Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, max_length=40)]
+IMAGE_REFERENCE = 512
+"""Characters of an image's reference: 255 of host and repository at most (OCI Distribution), and a digest."""
 
 
 class Phase(StrEnum):
@@ -30,6 +31,13 @@ class Phase(StrEnum):
     FAILED = "FAILED"
 
 
+class JobKind(StrEnum):
+    """The two Jobs of a package."""
+
+    VALIDATE = "validate"
+    BUILD = "build"
+
+
 class ConditionType(StrEnum):
     """The conditions, after the API conventions and kstatus."""
 
@@ -39,13 +47,14 @@ class ConditionType(StrEnum):
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     DELETION_BLOCKED = "DeletionBlocked"
+    IMAGE_PUSHED = "ImagePushed"
 
 
 class Condition(ApiModel):
     """One aspect of the package's state (metav1.Condition)."""
 
     type: Annotated[str, Field(max_length=64)]
-    """Ready: an artifact of the present spec can be used. Validated: the requirements resolve. Settled: nothing more will happen by itself, for better or worse. Reconciling: work is under way. Stalled: it failed and someone must act. DeletionBlocked: it is being deleted, and something prevents it."""  # noqa: E501
+    """Ready: an artifact of the present spec can be used; absent while none is asked for (Manual, suspended). Validated: the requirements resolve. Settled: nothing more will happen by itself, for better or worse. Reconciling: work is under way. Stalled: it failed and someone must act. DeletionBlocked: it is being deleted, and something prevents it. ImagePushed: the artifact is in the registry as well; absent where the installation has none (DAGY_OCI_REPOSITORY)."""  # noqa: E501
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: Annotated[str, Field(max_length=128)]
@@ -67,42 +76,13 @@ class DroppedRequirement(ApiModel):
     """Why it is not part of status.dependencies."""
 
 
-class ValidationError(ApiModel):
-    """One thing that is wrong with the requirements."""
+class ImageFailure(ApiModel):
+    """Why the artifact is not in the registry. The ZIP is whole all the same."""
 
+    reason: Annotated[str, Field(max_length=128)]
+    """The cause in one CamelCase word."""
     message: Text
-    """What is wrong, with which requirement, and why."""
-    requirement: Text | None = None
-    """The requirement at fault."""
-    wanted: Text | None = None
-    """What was asked for."""
-    exists: Text | None = None
-    """What there is instead."""
-    why: Text | None = None
-    """The resolver's reason."""
-    hint: Text | None = None
-    """What to try."""
-
-
-class Validation(ApiModel):
-    """The last validation."""
-
-    spec_hash: Text
-    """status.specHash that was validated."""
-    time: Time
-    """When it ended."""
-    reason: Annotated[str | None, Field(max_length=128)] = None
-    """Why the requirements were rejected, in one CamelCase word; absent when they resolve."""
-    message: Annotated[str | None, Field(max_length=8192)] = None
-    """The same in a sentence, with what to do next."""
-    errors: Annotated[list[ValidationError], Field(max_length=200)] = []
-    """Everything that is wrong; empty when the requirements resolve."""
-    raw: Annotated[str | None, Field(max_length=16384)] = None
-    """The resolver's own words."""
-    log_uri: Text | None = None
-    """The validation's log in S3."""
-    warnings: Annotated[list[Text], Field(max_length=50)] = []
-    """What the resolver remarks on requirements that do resolve, e.g. that a release was withdrawn."""
+    """The cause in a sentence, with what to do next."""
 
 
 class ArtifactStatus(ApiModel):
@@ -138,6 +118,8 @@ class ArtifactStatus(ApiModel):
     """The lock (pylock.toml, PEP 751) in S3."""
     compression: Compression = Compression.FAST
     """spec.build.compression that it was built with."""
+    bytecode: Bytecode | None = None
+    """Whether it holds bytecode (.pyc files). When absent, it was built by a version that knew none, and has none."""
     contents_uri: Text | None = None
     """Mode, SHA-256 and path of each file inside, the lines that contentSha256 hashes, gzip'd, in S3."""
     sbom_uri: Text | None = None
@@ -146,10 +128,24 @@ class ArtifactStatus(ApiModel):
     """The build's record (build.json) in S3: what it was built with, and how long each step took."""
     log_uri: Text | None = None
     """The build's log in S3."""
+    image: Annotated[str | None, Field(max_length=IMAGE_REFERENCE)] = None
+    """REPOSITORY@sha256:DIGEST: an OCI image of the very files of the ZIP, to be mounted read-only. Absent where none was pushed; the condition ImagePushed says why."""  # noqa: E501
+    image_failure: ImageFailure | None = None
+    """Why it was not pushed; absent while it is under way, and where the installation has no registry."""
     built_at: Time
     """When it was built."""
     warnings: Annotated[list[Text], Field(max_length=ARTIFACT_WARNINGS)] = []
     """What to know before it is used, e.g. that a package brings a module that Python has itself."""
+
+    @property
+    def has_bytecode(self) -> bool:
+        """True when it holds bytecode."""
+        return self.bytecode is Bytecode.INCLUDE
+
+    @property
+    def uris(self) -> dict[str, str]:
+        """The URIs that it names, by their names in JSON: of the ZIP, and of what lies beside it."""
+        return {name: value for name, value in self.to_json().items() if name.lower().endswith("uri")}
 
 
 class LostArtifact(ApiModel):
@@ -187,7 +183,7 @@ class ReusedFrom(ApiModel):
 class Attempt(ApiModel):
     """An attempt that failed."""
 
-    job: Literal["validate", "build"]
+    job: JobKind
     """What was attempted."""
     number: int
     """Number of the attempt, from 1."""
@@ -201,6 +197,21 @@ class Attempt(ApiModel):
     """When it ended."""
     log_uri: Text | None = None
     """Its log in S3; absent when the pod was gone before it could be read."""
+
+
+class BuildStep(ApiModel):
+    """One step of a build: a container of its pod."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """install, package or upload."""
+    started_at: Time | None = None
+    """When it began, or the one before it had ended."""
+    ended_at: Time | None = None
+    """When it ended."""
+    seconds: Annotated[float | None, Field(ge=0)] = None
+    """How long it worked, as it says itself."""
+    exit_code: int | None = None
+    """Its exit code; absent while it runs."""
 
 
 class BuildStatus(ApiModel):
@@ -218,6 +229,8 @@ class BuildStatus(ApiModel):
     """Place in the queue, from 1, while the phase is QUEUED."""
     log_uri: Text | None = None
     """The last attempt's log in S3."""
+    steps: Annotated[list[BuildStep], Field(max_length=4)] = []
+    """The steps of the last attempt that have begun."""
     reused_from: ReusedFrom | None = None
     """Set when nothing was built, because another package of the namespace had an artifact of the same lock."""
     attempts: Annotated[list[Attempt], Field(max_length=10)] = []
@@ -264,7 +277,7 @@ class DepPackageStatus(ApiModel):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
     ] = []
-    """Ready, Validated, Settled, Reconciling and Stalled, and DeletionBlocked while a deletion waits."""
+    """Ready, Validated, Settled, Reconciling and Stalled; ImagePushed where there is a registry, and DeletionBlocked while a deletion waits."""  # noqa: E501
     last_handled_validate: Text | None = None
     """Value of the annotation dagy.io/validate that was acted upon last."""
     last_handled_build: Text | None = None

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import tempfile
 from pathlib import Path
 
 import pydantic
 
+from dagy.adapters import logs
+from dagy.adapters.metrics.registry import Metrics
+from dagy.adapters.metrics.server import serving
 from dagy.adapters.settings.api import ApiSettings
 from dagy.adapters.settings.environment import wrong_settings
 from dagy.adapters.settings.tls import ApiTlsSettings
+from dagy.adapters.version import version
+from dagy.core.metrics.metric import Process
+from dagy.core.metrics.requests import certificate_samples
 from dagy.web.app import create_app
 from dagy.web.serving import connections
 from dagy.web.serving.services import Services
@@ -34,7 +39,7 @@ def main() -> int:
         print(*wrong, sep="\n", file=sys.stderr)
         return 2
     settings = ApiSettings.from_environment()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(settings.log_level, settings.log_format)
     with tempfile.TemporaryDirectory() as scratch:
         trust_added_authorities(Path(scratch))
         asyncio.run(_serve(settings, ApiTlsSettings.from_environment()))
@@ -42,16 +47,20 @@ def main() -> int:
 
 
 async def _serve(settings: ApiSettings, tls: ApiTlsSettings) -> None:
-    services = await Services.in_cluster(settings)
+    metrics = Metrics(Process.API, version())
+    services = await Services.in_cluster(settings, metrics.record)
     identity = services.identity()
     keeper = CertificateKeeper(identity, tls, ApiAuthority(identity, tls.api_namespace, tls.address).publish)
     clients = ClientAuthorities(identity, keeper.accept_clients)
     await clients.look()
     await keeper.look()
-    server = connections.server(create_app(services), settings.api_host, settings.api_port, lambda: keeper.context)
+    metrics.watch(lambda: certificate_samples(keeper.ends))
+    app, ending = create_app(services), services.ending.set
+    server = connections.server(app, settings.api_host, settings.api_port, lambda: keeper.context, ending)
     looking = [asyncio.create_task(one) for one in (keeper.run(), clients.run(tls.tls_check_seconds))]
     try:
-        await server.serve()
+        async with serving(metrics, settings.metrics_port):
+            await server.serve()
     finally:
         for task in looking:
             task.cancel()

@@ -7,8 +7,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from dagy.core.rest.origin import SAFE_METHODS
+from dagy.core.rest.reasons import ApiReason
 from dagy.model.rest.base import Problem
 from dagy.model.rest.packages import DepPackageBody
+from dagy.web.serving.parameters import problems_of
 
 _REF = "#/components/schemas/{model}"
 _OWN_ERRORS = ("HTTPValidationError", "ValidationError")
@@ -23,6 +26,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         _add(schemas, Problem.model_json_schema(ref_template=_REF))
         _add(schemas, _all_optional(DepPackageBody.model_json_schema(ref_template=_REF)))
+        _refuse_other_sites(made["paths"])
         app.openapi_schema = _plain(made)
     return app.openapi_schema
 
@@ -31,6 +35,17 @@ def _add(schemas: dict[str, Any], schema: dict[str, Any]) -> None:
     for name, inner in schema.pop("$defs", {}).items():
         schemas.setdefault(name, inner)
     schemas[schema["title"]] = schema
+
+
+def _refuse_other_sites(paths: dict[str, Any]) -> None:
+    """Whatever changes something may be refused because another site's page asks for it."""
+    ((status, answer),) = problems_of(ApiReason.CROSS_ORIGIN).items()
+    for path in paths.values():
+        for method, operation in path.items():
+            if method.upper() not in SAFE_METHODS:
+                present = operation["responses"].setdefault(str(status), {**answer, "description": ""})
+                told = [part for part in (present["description"], answer["description"]) if part]
+                present["description"] = "; ".join(told)
 
 
 def _all_optional(schema: dict[str, Any]) -> dict[str, Any]:

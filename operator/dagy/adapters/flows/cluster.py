@@ -27,37 +27,37 @@ from dagy.model.base import NamespacedName
 from dagy.model.flowstatus import Revision
 
 _FOREIGN_PAGES, _FOREIGN_ACCOUNTS = 16, 100
-"""Of one other namespace: pages of at most 8 MiB, and service accounts."""
+"""The most that is read of one other namespace: pages of at most 8 MiB, and service accounts."""
 
 
 class FlowCluster:
     """The Kubernetes objects around FlowDeployments. Each method is a few API calls and may raise KubeError."""
 
     def __init__(self, api: KubeApi, namespaces: tuple[str, ...] = ()) -> None:
-        """`namespaces`: where deployments are, as far as that is known; everywhere when there are none."""
+        """`namespaces`: the namespaces of deployments; all namespaces when it is empty."""
         self._api, self._namespaces = api, namespaces
         self.deployments = KindClient(api, names.FLOWDEPLOYMENT_KIND, names.FLOWDEPLOYMENT_PLURAL)
 
     async def revisions(self, key: NamespacedName, uid: str) -> tuple[KeptRevision, ...]:
-        """The deployment's revisions, newest first."""
+        """Return the deployment's revisions, newest first."""
         pages = self._revisions(key.namespace, f"{names.LABEL_FLOW}={key.name}")
         found = [kept async for page in pages for kept in revisions_in(page, uid)]
         return tuple(sorted(found, key=lambda kept: kept.number, reverse=True))
 
     async def numbers(self, key: NamespacedName, uid: str) -> list[int]:
-        """The numbers of its revisions, newest first."""
+        """Return the numbers of its revisions, newest first."""
         path, selector = namespaced("controllerrevisions", key.namespace), f"{names.LABEL_FLOW}={key.name}"
         found = await self._api.list_metadata(path, number_in, labelSelector=selector)
         return sorted((one[1] for one in found if one and one[0] == uid), reverse=True)
 
     async def revision(self, key: NamespacedName, uid: str, number: int) -> Revision | None:
-        """The deployment's revision of that number: of many, the one that is needed, for each may be large."""
+        """Return the deployment's revision of that number, and read no other, for each may be large."""
         path = namespaced("controllerrevisions", key.namespace, revision_name(key.name, uid, number))
         found = await self._api.get(path)
         return next((kept.revision for kept in revisions_in([found] if found else [], uid)), None)
 
     async def present_revision(self, key: NamespacedName, uid: str) -> Revision | None:
-        """The revision that runs are made from."""
+        """Return the revision that runs are made from."""
         for number in await self.numbers(key, uid):
             found = await self.revision(key, uid, number)
             if found:
@@ -65,7 +65,7 @@ class FlowCluster:
         return None
 
     async def code_of_others(self, namespace: str, uid: str) -> tuple[list[str], list[str]]:
-        """The other deployments of a namespace: their names, and the URIs of all code that they use or keep."""
+        """Return the other deployments of a namespace: their names, and the URIs of all code that they use or keep."""
         living: dict[str, str] = {}
         uris: list[str] = []
         async for page in self._api.pages(flowdeployment_path(namespace), {}):
@@ -77,7 +77,7 @@ class FlowCluster:
         return list(living.values()), uris
 
     async def create_revision(self, revision: Json) -> bool:
-        """Keep a revision. False when there is one of that number: somebody was faster."""
+        """Keep a revision. Return False when there is one of that number: somebody was faster."""
         path = namespaced("controllerrevisions", revision["metadata"]["namespace"])
         return await self._api.create(path, revision) is not None
 
@@ -86,14 +86,14 @@ class FlowCluster:
         await self._api.delete(namespaced("controllerrevisions", namespace, name))
 
     async def pins(self, owned: OwnedSlug) -> tuple[Pin, ...]:
-        """Every artifact of the package that a kept revision of a deployment refers to.
+        """Return every artifact of the package that a kept revision of a deployment refers to.
 
         One namespace after the other, for revisions may be large.
         """
         return tuple([pin for place in await self._users(owned.slug) for pin in await self._pins_in(place, owned)])
 
     async def users(self, owned: OwnedSlug) -> list[str]:
-        """Deployments whose newest revision uses the package, as namespace/name."""
+        """Return the deployments whose newest revision uses the package, as namespace/name."""
         pins = await self.pins(owned)
         latest: dict[str, int] = {}
         for namespace in sorted({pin.namespace for pin in pins}):
@@ -104,7 +104,7 @@ class FlowCluster:
         return users_of(pins, latest)
 
     async def _users(self, slug: str) -> list[str]:
-        """Namespaces with a ControllerRevision that says it uses the package; for that its metadata will do."""
+        """Return the namespaces with a ControllerRevision that says it uses the package. Only metadata is read."""
         everywhere = [f"{GROUP_PATHS['controllerrevisions']}/controllerrevisions"]
         paths = [namespaced("controllerrevisions", namespace) for namespace in self._namespaces] or everywhere
         selector = f"{names.LABEL_USES_PREFIX}{slug}"
@@ -119,8 +119,8 @@ class FlowCluster:
     async def _pins_in(self, namespace: str, owned: OwnedSlug) -> tuple[Pin, ...]:
         """Return the pins that count among a namespace's revisions.
 
-        In the package's own namespace, whoever may write ControllerRevisions may pin. In others only flows whose
-        account the package's namespace lets get it, and of their text no more is read, and asked for, than so much.
+        In the package's own namespace, whoever may write ControllerRevisions may pin. In others, only flows
+        may whose account may get the package; the text that is read there, and the questions, have a limit.
         """
         own = namespace == owned.key.namespace
         pages, pins = 0, list[Pin]()
@@ -142,7 +142,7 @@ class FlowCluster:
         return frozenset(account for account, allowed in zip(accounts, answers, strict=True) if allowed)
 
     async def cron_job(self, key: NamespacedName) -> Json | None:
-        """The CronJob of the deployment's name, whoever it belongs to."""
+        """Return the CronJob of the deployment's name, be it the deployment's or not."""
         return await self._api.get(namespaced("cronjobs", key.namespace, key.name))
 
     async def apply_cron_job(self, manifest: Json) -> Json:
@@ -151,7 +151,7 @@ class FlowCluster:
         return await self._api.apply(namespaced("cronjobs", metadata["namespace"], metadata["name"]), manifest)
 
     async def end_schedule(self, deployment: Json, uid: str) -> None:
-        """Delete the CronJob of that UID, and take over its Jobs: what would have no owner would be nobody's run."""
+        """Delete the CronJob of that UID, and take over its Jobs: a Job without an owner would be nobody's run."""
         key, owner = NamespacedName.of(deployment["metadata"]), owner_reference(deployment)
         path = namespaced("cronjobs", key.namespace, key.name)
         await self._api.merge(path, {"metadata": {"uid": uid}, "spec": {"suspend": True}})
@@ -164,11 +164,16 @@ class FlowCluster:
     async def runs(
         self, key: NamespacedName, uid: str, asked: str = "", cron_job: Json | None = None
     ) -> tuple[RunFact, ...]:
-        """The deployment's runs, newest first; `asked` is the request that it carries, `cron_job` that of its name."""
+        """Return the deployment's runs, newest first. `asked`: the request that it carries; `cron_job`: its own."""
         return runs_of(await self._jobs(key), uid, asked, cron_job)
 
+    async def run(self, key: NamespacedName, uid: str, name: str, cron_job: Json | None = None) -> RunFact | None:
+        """Return the deployment's run of that Job, and read no other: there may be a thousand."""
+        job = await self._api.get(namespaced("jobs", key.namespace, name))
+        return next(iter(runs_of([job] if job else [], uid, cron_job=cron_job)), None)
+
     async def start_run(self, job: Json) -> bool:
-        """Create a run's Job. False when it exists. Raises KubeError 409 when the name is somebody else's."""
+        """Create a run's Job. Return False when it exists. Raises KubeError 409 when the name is somebody else's."""
         namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
         if await self._api.create(namespaced("jobs", namespace), job):
             return True

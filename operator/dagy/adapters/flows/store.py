@@ -25,12 +25,12 @@ class FlowStore:
         return [upload for upload in map(self.home(namespace).upload_of, uris) if upload]
 
     async def size(self, upload: FlowUpload) -> int | None:
-        """The object's size in bytes, or None when there is none."""
+        """Return the object's size in bytes; None when there is none."""
         found = await asyncio.to_thread(self._objects.head, upload.key.text)
         return found.size if found else None
 
     async def uploads(self, key: NamespacedName) -> list[FlowUpload]:
-        """Everything that was uploaded for a deployment."""
+        """Return everything that was uploaded for a deployment."""
         home = self.home(key.namespace)
         listed = await asyncio.to_thread(lambda: list(self._objects.list(home.uploads(key.name).text)))
         return [upload for upload in map(home.listed, listed) if upload]

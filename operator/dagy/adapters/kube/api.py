@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 import aiohttp
@@ -18,6 +19,7 @@ from dagy.adapters.kube.objects import (
     GROUP_PATHS,
     Json,
     KubeError,
+    Page,
     custom_path,
     deppackage_path,
     flowdeployment_path,
@@ -28,7 +30,7 @@ from dagy.adapters.kube.objects import (
 from dagy.model import constants as names
 
 __all__ = [
-    "GROUP_PATHS", "Json", "KubeApi", "KubeError",
+    "GROUP_PATHS", "Json", "KubeApi", "KubeError", "Page",
     "custom_path", "deppackage_path", "flowdeployment_path", "namespaced",
 ]  # fmt: skip
 
@@ -46,7 +48,7 @@ T = TypeVar("T")
 class KubeApi:
     """Requests to one API server.
 
-    With a `token` they are made as its owner and as nobody else; the connections are shared with the client's others.
+    With a `token` they are made as its owner and as nobody else, on the connections of `api_client`.
     """
 
     _token: str | None = None
@@ -61,13 +63,13 @@ class KubeApi:
     async def connect(cls, manager: str = names.FIELD_MANAGER, kubeconfig: str | None = None) -> KubeApi:
         """Use that kubeconfig, or the pod's service account, or else the present kubeconfig.
 
-        `manager`: whose the fields are that are written.
+        `manager`: the field manager of all writes (server-side apply).
         """
         return cls(client.ApiClient(await configuration_of(kubeconfig)), manager=manager)
 
     @classmethod
     async def connect_without_identity(cls, manager: str, kubeconfig: str | None = None) -> KubeApi:
-        """The same API server, for requests `as_caller` only.
+        """Return a way to the same API server, for requests `as_caller` only.
 
         The certificate and the token of this process are left out: a request must never be made with more rights than
         its caller's.
@@ -77,19 +79,19 @@ class KubeApi:
 
     @property
     def configuration(self) -> client.Configuration:
-        """Address of the server, trust in it, and the identity of who asks."""
+        """Address of the server, trust in it, and the identity of the caller."""
         return cast(client.Configuration, self._client.configuration)
 
     def as_caller(self, token: str) -> KubeApi:
-        """Requests with somebody's bearer token, on the connections of this one."""
+        """Return an API for requests with somebody's bearer token, on the connections of this one."""
         return KubeApi(self._client, token=token, manager=self._manager)
 
     def over(self, other: KubeApi) -> KubeApi:
-        """Requests with this one's rights, on the connections of the other, which has none of its own."""
+        """Return an API with this one's rights, on the connections of the other, which has no rights of its own."""
         return KubeApi(other._client, token=self._token, manager=self._manager)
 
     def apart(self) -> KubeApi:
-        """The same rights on connections of its own, which whoever asks for it closes."""
+        """Return an API with the same rights and connections of its own, which the caller closes."""
         return KubeApi(client.ApiClient(self._client.configuration), token=self._token, manager=self._manager)
 
     async def close(self) -> None:
@@ -106,7 +108,7 @@ class KubeApi:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> bytes:
-        """One call. Raises KubeError for an answer that isn't a success, and aiohttp's or OS errors for none."""
+        """Return an answer's body. Raises KubeError unless it is a success, aiohttp's or OS errors without any."""
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -119,16 +121,24 @@ class KubeApi:
         return data
 
     async def stream(self, path: str, *, query: Mapping[str, Any], idle_seconds: float) -> AsyncGenerator[bytes, None]:
-        """The bytes of an answer as they come, until it ends. As `request`; TimeoutError when it stands still."""
+        """Yield an answer's bytes as they come. Raises as `request` does, and TimeoutError when it stands still."""
+        async with self.streaming(path, query=query, idle_seconds=idle_seconds) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    @asynccontextmanager
+    async def streaming(
+        self, path: str, *, query: Mapping[str, Any], idle_seconds: float
+    ) -> AsyncGenerator[AsyncIterator[bytes], None]:
+        """Open an answer: `stream`'s bytes, once its head has come. Raises as `stream` does."""
         patience = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT_SECONDS, sock_read=idle_seconds)
         response = (await self._send("GET", path, query=query, headers={"Accept": "*/*"}, patience=patience)).response
         try:
             if response.status >= 400:
                 raise kube_error(response.status, await response.read(), response.reason)
-            async for chunk in response.content.iter_any():
-                yield chunk
+            yield response.content.iter_any()
         finally:
-            response.close()
+            _hang_up(response)
 
     async def _send(
         self,
@@ -157,7 +167,7 @@ class KubeApi:
             raise kube_error(error.status, error.body, error.reason) from None
 
     async def get(self, path: str, **query: Any) -> Json | None:
-        """The object, or None when there is none."""
+        """Return the object; None when there is none."""
         try:
             found: Json = json.loads(await self.request("GET", path, query=query))
         except KubeError as error:
@@ -172,7 +182,7 @@ class KubeApi:
         return [keep(item["metadata"]) async for page in pages for item in page.get("items") or []]
 
     async def list(self, path: str, **query: Any) -> tuple[list[Json], str]:
-        """All items, without annotations and managed fields of others, and the list's resourceVersion."""
+        """Return all items, without annotations and managed fields of others, and the list's resourceVersion."""
         items, version = list[Json](), ""
         async for page in self.pages(path, query):
             items += [slim(item) for item in page.get("items") or []]
@@ -180,7 +190,7 @@ class KubeApi:
         return items, version
 
     async def pages(self, path: str, query: Mapping[str, Any], accept: str = "application/json") -> AsyncIterator[Json]:
-        """A list of which little is kept, at most _PAGE_BYTES at a time."""
+        """Yield a list in pages of at most _PAGE_BYTES, for callers that keep little of them."""
         token, limit = "", _FIRST_LIMIT
         while True:
             page, limit = await self._page(path, query, limit, token, accept)
@@ -189,19 +199,20 @@ class KubeApi:
             if not token:
                 return
 
-    async def page(self, path: str, limit: int, token: str, **query: Any) -> tuple[Sequence[Json], str]:
-        """At most `limit` items from where `token` points to, and the next page's. KubeError 410: too old.
+    async def page(self, path: str, limit: int, token: str, **query: Any) -> Page:
+        """Return at most `limit` items from the page of `token`. KubeError 410: too old.
 
-        Fewer, with a next page, when so many are too large to be held at once.
+        It returns fewer, with a next page, when so many are too large to be held at once.
         """
         found, _ = await self._page(path, query, limit, token, "application/json")
-        return found.get("items") or [], found["metadata"].get("continue", "")
+        about = found["metadata"]
+        return Page(found.get("items") or [], about.get("continue", ""), about.get("resourceVersion", ""))
 
     async def _page(self, path: str, query: Mapping[str, Any], limit: int, token: str, accept: str) -> tuple[Json, int]:
-        """One page of at most _PAGE_BYTES, and how many items the next one should have.
+        """Return one page of at most _PAGE_BYTES, and the number of items that the next one should have.
 
-        How large an object is, is up to who writes it; so what comes is counted, and what is too much asked for again
-        in smaller pages. One object always fits.
+        The writer of an object decides its size. So the bytes are counted as they come, and a page with too many is
+        asked for again in smaller ones. One object always fits.
         """
         while True:
             asked = {**query, "limit": limit, **({"continue": token} if token else {})}
@@ -214,7 +225,7 @@ class KubeApi:
             limit = max(1, limit // 4)
 
     async def _at_most(self, most: int, path: str, query: Mapping[str, Any], accept: str) -> bytes | None:
-        """The answer; None when it has more bytes, of which no more are read."""
+        """Return the answer; None when it has more bytes, the rest of which is not read."""
         sent = await self._send("GET", path, query=query, headers={"Accept": accept}, patience=TIMEOUT_SECONDS)
         response = sent.response
         try:
@@ -227,22 +238,19 @@ class KubeApi:
                     return None
             return bytes(data)
         finally:
-            response.close()
+            _hang_up(response)
 
     async def create(self, path: str, body: Json) -> Json | None:
-        """The new object, or None when one of that name exists."""
+        """Create the object and return it; None when one of that name exists."""
         try:
-            created: Json = json.loads(
-                await self.request("POST", path, body=body, query={"fieldManager": self._manager})
-            )
+            return await self.post(path, body)
         except KubeError as error:
             if error.status == 409 and error.reason == "AlreadyExists":
                 return None
             raise
-        return created
 
     async def apply(self, path: str, body: Json) -> Json:
-        """Server-side apply of the fields in `body`, all of which become ours."""
+        """Apply the fields in `body` (server-side apply), all of which become ours."""
         query = {"fieldManager": self._manager, "force": "true"}
         applied: Json = json.loads(await self.request("PATCH", path, query=query, body=body, content_type=_APPLY))
         return applied
@@ -254,26 +262,25 @@ class KubeApi:
         return replaced
 
     async def post(self, path: str, body: Json) -> Json:
-        """Create an object, or ask one of the virtual ones that are answered and not kept (reviews)."""
-        return cast(
-            Json, json.loads(await self.request("POST", path, body=body, query={"fieldManager": self._manager}))
-        )
+        """Create an object, or a virtual one that is answered and not kept (a review)."""
+        posted: Json = json.loads(await self.request("POST", path, body=body, query={"fieldManager": self._manager}))
+        return posted
 
     async def merge(self, path: str, body: Json) -> Json:
-        """JSON merge patch (RFC 7396)."""
+        """Apply a JSON merge patch (RFC 7396)."""
         query = {"fieldManager": self._manager}
         merged: Json = json.loads(await self.request("PATCH", path, query=query, body=body, content_type=_MERGE))
         return merged
 
     async def patch(self, path: str, operations: Sequence[Json]) -> Json:
-        """JSON Patch (RFC 6902). Raises KubeError: 422 when a "test" fails, 409 when its resourceVersion is past."""
+        """Apply a JSON Patch (RFC 6902). KubeError 422: a "test" failed; 409: its resourceVersion is past."""
         query = {"fieldManager": self._manager}
         body = list(operations)
         patched: Json = json.loads(await self.request("PATCH", path, query=query, body=body, content_type=_PATCH))
         return patched
 
     async def delete(self, path: str, *, uid: str | None = None) -> None:
-        """Delete, with what it owns; one that is gone already is fine. With `uid`, that object and no namesake."""
+        """Delete the object with those that it owns; one that is gone is fine. With `uid`, that one and no namesake."""
         body: Json = {"propagationPolicy": "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
@@ -282,3 +289,10 @@ class KubeApi:
         except KubeError as error:
             if error.status != 404:
                 raise
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """End an answer, read or not. TLS would wait for the server's farewell, beyond the end of the event loop."""
+    if response.connection and response.connection.transport:
+        response.connection.transport.abort()
+    response.close()

@@ -1,4 +1,4 @@
-"""The cluster for callers who have shown a client certificate, and so have nothing that could be passed on.
+"""The cluster for callers with a client certificate, which can't be passed on.
 
 Kubernetes decides all the same: each object is read with the API's own account, after a SubjectAccessReview said that
 the caller may get it. Nothing is written for them, and nothing is listed.
@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from dagy.adapters.kube import reviews
 from dagy.adapters.kube.api import KubeApi, KubeError
-from dagy.core.rest.client_certificate import CertifiedUser
+from dagy.core.rest.client_certificate import KubeUser
 from dagy.model import constants as names
 
 _KINDS = f"{names.DEPPACKAGE_PLURAL}|{names.FLOWDEPLOYMENT_PLURAL}"
@@ -24,9 +24,9 @@ _OBJECT = re.compile(rf"/apis/{re.escape(names.API_VERSION)}/namespaces/({_NAME}
 
 
 class CertifiedCaller(KubeApi):
-    """Answers `get` of one package or deployment, and whether the caller may do something; refuses all else."""
+    """Answers `get` of one package or deployment, and reviews of the caller's rights; refuses all else."""
 
-    def __init__(self, own: KubeApi, user: CertifiedUser) -> None:
+    def __init__(self, own: KubeApi, user: KubeUser) -> None:
         # Without a connection of its own: all that KubeApi does goes through `_send`, which refuses.
         self._own, self._user = own, user
 
@@ -45,7 +45,7 @@ class CertifiedCaller(KubeApi):
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> bytes:
-        """One of those calls. Raises KubeError: 403 when the caller may not, 405 for all else."""
+        """Make one of those calls. Raises KubeError: 403 when the caller may not, 405 for all else."""
         if method == "POST" and path == reviews.SELF_ACCESS:
             asked = await reviews.review_access(self._own, self._user, body["spec"]["resourceAttributes"])
             return json.dumps(asked).encode()
@@ -60,7 +60,7 @@ class CertifiedCaller(KubeApi):
 
     @override
     async def _send(self, method: str, path: str, **how: Any) -> Any:
-        """Never: raises KubeError (405)."""
+        """Send nothing: raise KubeError (405)."""
         raise _token_needed()
 
 

@@ -25,8 +25,17 @@ async def configuration_of(kubeconfig: str | None) -> client.Configuration:
     return configuration
 
 
+def context_of(kubeconfig: str | None) -> str | None:
+    """Name of the kubeconfig's present context; None when there is no kubeconfig, or it names none."""
+    try:
+        _, active = config.list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
+    except config.ConfigException:
+        return None
+    return str(active["name"])
+
+
 def _proxy_to(server: str) -> str | None:
-    """The proxy that HTTPS_PROXY and NO_PROXY say is on the way."""
+    """Return the proxy on the way to the server, by HTTPS_PROXY and NO_PROXY; None without one."""
     url = urllib.parse.urlsplit(server)
     if urllib.request.proxy_bypass(url.netloc):
         return None

@@ -1,4 +1,4 @@
-"""Events: what `kubectl describe` and `kubectl events` show of an object. Best effort: nothing depends on them."""
+"""Events, which `kubectl describe` and `kubectl events` show of an object. Best effort: nothing depends on them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EventRecorder:
         self._unsaid = 0
 
     async def record(self, obj: Json, *, warning: bool, reason: str, message: str, now: datetime) -> None:
-        """One Event; the same one twice is kept once, because its name is its content."""
+        """Record one Event; the same one twice is kept once, because its name is its content."""
         event = _event(self._kind, obj, warning=warning, reason=reason, message=message, now=now)
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):

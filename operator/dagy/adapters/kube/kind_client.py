@@ -17,7 +17,7 @@ _IDENTITY = ("name", "namespace", "uid", "resourceVersion")
 class KindClient:
     """Objects of one kind. Each method is one API call, a list's pages apart, and may raise KubeError.
 
-    A write is of the object as it was read: KubeError 409 when somebody has changed it since.
+    A write is for the object as it was read: KubeError 409 when somebody has changed it since.
     """
 
     def __init__(self, api: KubeApi, kind: str, plural: str) -> None:
@@ -25,28 +25,28 @@ class KindClient:
         self._events = EventRecorder(api, kind)
 
     async def get(self, key: NamespacedName) -> Json | None:
-        """The object as it is now."""
+        """Return the object as it is now; None when there is none."""
         return await self._api.get(custom_path(self._plural, key.namespace, key.name))
 
     async def keys(self, namespaces: tuple[str, ...]) -> list[NamespacedName]:
-        """The keys of all objects, or of those of some namespaces."""
+        """Return the keys of all objects, or of those of some namespaces."""
         paths = [custom_path(self._plural, namespace) for namespace in namespaces] or [custom_path(self._plural)]
         return [key for path in paths for key in await self._api.list_metadata(path, NamespacedName.of)]
 
     async def write_status(self, obj: Json, status: Mapping[str, Any]) -> Json:
-        """Replace the status; the new object."""
+        """Replace the status. Return the new object."""
         return await self._apply(obj, {}, {"status": dict(status)}, "status")
 
     async def write_metadata(self, obj: Json, labels: Mapping[str, str]) -> Json:
-        """Set these labels and our finalizer; the new object."""
+        """Set these labels and our finalizer. Return the new object."""
         more = {"labels": dict(labels)} if labels else {}
         return await self._apply(obj, {**more, "finalizers": [names.FINALIZER]}, {})
 
     async def remove_finalizer(self, obj: Json) -> None:
-        """Let the object go: take our finalizer away, whoever put it there; an object that is gone is fine.
+        """Let the object go: take our finalizer away, no matter who put it there; an object that is gone is fine.
 
-        Not by server-side apply, which leaves alone what another manager (a user, a restore, GitOps) has put there, so
-        that the object would never go.
+        Not by server-side apply, which leaves alone a finalizer that another manager (a user, a restore, GitOps) has
+        put there, so that the object would never go.
         """
         metadata = obj["metadata"]
         others = [finalizer for finalizer in metadata.get("finalizers") or [] if finalizer != names.FINALIZER]

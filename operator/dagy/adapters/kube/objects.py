@@ -1,8 +1,10 @@
-"""Objects of the Kubernetes API: their paths, what is kept of them, and the API's refusals."""
+"""Objects of the Kubernetes API: their paths, the part of them that is kept, and the API's refusals."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -13,25 +15,36 @@ GROUP_PATHS = {"jobs": "/apis/batch/v1", "cronjobs": "/apis/batch/v1", "controll
 """Paths below which the API server serves built-in resources that are not of the core group."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """Some objects of a list."""
+
+    items: Sequence[Json]
+    following: str
+    """Where the next page begins; empty on the last one."""
+    version: str
+    """The list's resourceVersion, the same on all its pages."""
+
+
 def deppackage_path(namespace: str, name: str = "", subresource: str = "") -> str:
-    """API path of a DepPackage, or of all of a namespace."""
+    """Return the API path of a DepPackage, or of all of a namespace."""
     return custom_path(names.DEPPACKAGE_PLURAL, namespace, name, subresource)
 
 
 def flowdeployment_path(namespace: str, name: str = "", subresource: str = "") -> str:
-    """API path of a FlowDeployment, or of all of a namespace."""
+    """Return the API path of a FlowDeployment, or of all of a namespace."""
     return custom_path(names.FLOWDEPLOYMENT_PLURAL, namespace, name, subresource)
 
 
 def custom_path(plural: str, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
-    """API path of one of our kinds: one object, a namespace's collection, or (without namespace) all of them."""
+    """Return the API path of one of our kinds: one object, a namespace's objects, or (without namespace) all."""
     place = f"/namespaces/{quote(namespace)}" if namespace else ""
     whole = f"/apis/{names.API_VERSION}{place}/{plural}"
     return "/".join(part for part in (whole, quote(name), subresource) if part)
 
 
 def namespaced(resource: str, namespace: str, name: str = "", subresource: str = "") -> str:
-    """API path of a built-in object, e.g. `namespaced("jobs", "dagy-builds")`."""
+    """Return the API path of a built-in object, e.g. `namespaced("jobs", "dagy-builds")`."""
     parts = [
         f"{GROUP_PATHS.get(resource, '/api/v1')}/namespaces/{quote(namespace)}/{resource}",
         quote(name),
@@ -47,10 +60,10 @@ class KubeError(Exception):
         super().__init__(message)
         self.status, self.reason = status, reason
         self.causes = causes
-        """Each {reason, message, field} (metav1.StatusCause)."""
+        """The causes, each {reason, message, field} (metav1.StatusCause)."""
 
     def again(self) -> KubeError:
-        """The same, raised by nobody yet: one that was raised holds what the functions held that it came through."""
+        """Return a copy that was never raised: a raised one keeps the values of all functions that it came through."""
         return KubeError(self.status, self.reason, str(self), self.causes)
 
     @property
@@ -70,7 +83,7 @@ class KubeError(Exception):
 
 
 def slim(item: Json) -> Json:
-    """The item without what others wrote beside an object, which is up to 256 kB of each."""
+    """Return the item without managed fields and annotations of others, which can be up to 256 kB of each."""
     metadata = item["metadata"]
     metadata.pop("managedFields", None)
     annotations = metadata.get("annotations") or {}
@@ -79,7 +92,7 @@ def slim(item: Json) -> Json:
 
 
 def kube_error(status: int | None, body: bytes | str | None, reason: str | None) -> KubeError:
-    """The refusal with that status, body and reason."""
+    """Return the refusal with that status, body and reason."""
     try:
         data = json.loads(body or "")
         causes = tuple((data.get("details") or {}).get("causes") or ())

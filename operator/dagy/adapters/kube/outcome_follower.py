@@ -1,4 +1,4 @@
-"""Hearing a step's outcome from its log, because the kubelet looks only once a second whether a container has ended.
+"""Hearing a step's outcome from its log, because the kubelet looks only once a second for containers that ended.
 
 It saves that second twice a build, and a pod that is gone soon after its end costs nothing. Nothing depends on it: an
 end that is not heard is seen.
@@ -48,7 +48,7 @@ class OutcomeFollower:
         if not job:
             if ended:
                 self.forget(name)
-        elif ended:  # what it reported may still be on its way
+        elif ended:  # its outcome may still be on its way
             asyncio.get_running_loop().call_later(_END_SECONDS, self._stop_following, name)
         elif step and job not in self.reported and name not in self._following and len(self._following) < _MOST:
             frames = FrameReader(str(changed["metadata"].get("uid", "")))
@@ -57,12 +57,12 @@ class OutcomeFollower:
             task.add_done_callback(lambda _: self._following.pop(name, None))
 
     def forget(self, job: str) -> None:
-        """That Job is gone."""
+        """Drop all memory of a Job that is gone."""
         self.reported.pop(job, None)
         self._sizes.pop(job, None)
 
     def known(self) -> frozenset[str]:
-        """Jobs of which something is remembered."""
+        """Return the Jobs with a remembered outcome."""
         return frozenset(self.reported)
 
     def forget_gone(self, known: Collection[str], there: Collection[str]) -> None:

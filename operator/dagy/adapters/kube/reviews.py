@@ -1,4 +1,4 @@
-"""Questions to the API server: whose token is this, and who may do what (authentication and authorization reviews)."""
+"""Questions to the API server: the owner of a token, and rights (authentication and authorization reviews)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagy.adapters.kube.api import Json, KubeApi
-from dagy.core.rest.client_certificate import CertifiedUser
+from dagy.core.rest.client_certificate import KubeUser
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 
 SELF_ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_SELF_RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 _ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _TOKEN = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 a path
@@ -35,7 +36,7 @@ async def may(api: KubeApi, verb: str, plural: str, namespace: str, name: str = 
 
 
 async def may_with_pods(api: KubeApi, namespace: str, verb: str, subresource: str = "") -> bool:
-    """The same for the pods of a namespace."""
+    """Return True when the owner of `api`'s token may do that to the pods of a namespace."""
     wanted = {"resource": "pods", "namespace": namespace, "verb": verb}
     return await _may(api, {**wanted, "subresource": subresource} if subresource else wanted)
 
@@ -49,8 +50,8 @@ async def _may(api: KubeApi, attributes: dict[str, str]) -> bool:
     return bool((await api.post(SELF_ACCESS, review))["status"].get("allowed"))
 
 
-async def review_access(api: KubeApi, user: CertifiedUser, attributes: dict[str, str]) -> Json:
-    """The SubjectAccessReview of somebody whom we have authenticated ourselves."""
+async def review_access(api: KubeApi, user: KubeUser, attributes: dict[str, str]) -> Json:
+    """Return the SubjectAccessReview of somebody whom we have authenticated ourselves."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
@@ -59,10 +60,22 @@ async def review_access(api: KubeApi, user: CertifiedUser, attributes: dict[str,
     return await api.post(_ACCESS, review)
 
 
-async def user_of(api: KubeApi) -> str:
-    """The name of whom `api`'s token belongs to. Raises KubeError (401) for a token that is not accepted."""
+async def user_of(api: KubeApi) -> KubeUser:
+    """Return the owner of `api`'s token. Raises KubeError (401) for a token that is not accepted."""
     review = await api.post(_SELF, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
-    return str(((review.get("status") or {}).get("userInfo") or {}).get("username", ""))
+    user = (review.get("status") or {}).get("userInfo") or {}
+    return KubeUser(str(user.get("username", "")), tuple(map(str, user.get("groups") or ())))
+
+
+async def rules_in(api: KubeApi, namespace: str) -> tuple[list[Json], bool]:
+    """Return the token owner's ResourceRules in a namespace, and whether these are all of them."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    status = (await api.post(_SELF_RULES, review)).get("status") or {}
+    return list(status.get("resourceRules") or ()), not status.get("incomplete")
 
 
 async def pod_of(api: KubeApi, token: str) -> PodIdentity | None:
@@ -110,6 +123,6 @@ async def may_get(api: KubeApi, namespace: str, account: str, package: Namespace
 
 
 def attributes(verb: str, plural: str, namespace: str, name: str) -> dict[str, str]:
-    """One thing that may be allowed with our kinds; without a name, with all of a namespace."""
+    """Return the attributes of one action on our kinds; without a name, on all objects of a namespace."""
     place = {"group": names.GROUP, "version": names.VERSION, "resource": plural, "namespace": namespace, "verb": verb}
     return {**place, "name": name} if name else place

@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 class SharedReads(Generic[K, V]):
-    """Reads shared by all who wait: each was begun after its reader came, so it is as new as a request of their own."""
+    """Reads shared by all who wait: each was begun after its readers came, so it is as new as one of their own."""
 
     def __init__(self, read: Callable[[K], Awaitable[V]]) -> None:
         self._read = read
@@ -19,7 +19,7 @@ class SharedReads(Generic[K, V]):
         self._next: dict[K, asyncio.Task[V]] = {}
 
     async def __call__(self, key: K) -> V:
-        """The answer. Raises what `read` raises, to each of those who share it."""
+        """Return the answer. Raises the error of `read`, to each of those who share it."""
         if key not in self._next:
             self._next[key] = asyncio.create_task(self._after(self._running.get(key), key))
         return await asyncio.shield(self._next[key])

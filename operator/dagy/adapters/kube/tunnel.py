@@ -1,6 +1,6 @@
 """A way to a port of a pod through the API server (`kubectl port-forward`), as a Unix socket of this machine.
 
-What passes is as good as the connection that is made through it: whoever uses the tunnel speaks TLS with the pod.
+It is only as secure as the connection that is made through it: its users speak TLS with the pod.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ async def _opened(
 async def _pump(
     pod_side: aiohttp.ClientWebSocketResponse[Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Both ways, until one side ends."""
+    """Pass bytes both ways, until one side ends."""
     both = [asyncio.create_task(_send(reader, pod_side)), asyncio.create_task(_receive(pod_side, writer))]
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)

@@ -37,7 +37,7 @@ _SMALL_FILES = 50_000
 _ENTRY_BYTES = 200
 """Bytes that a dictionary's entry takes beside its texts."""
 _Compared: TypeAlias = tuple[Contents, ...] | str
-"""Contents of each package, or why they can't be told: never the error itself, which holds all that was read."""
+"""Contents of each package, or the reason that there are none: never the error itself, which holds all it has read."""
 
 
 class AttachLookup:
@@ -45,7 +45,7 @@ class AttachLookup:
 
     def __init__(self, api: KubeApi, location: Location, objects: ObjectStore | None = None) -> None:
         self._api, self._claims, self._location, self._objects = api, Claims(api), location, objects
-        # By what is read, never by what a status says of it.
+        # By the key that is read, never by the words of a status about it.
         self._versions: WeighedCache[ObjectKey, dict[str, str]] = WeighedCache(_VERSIONS_BYTES)
         self._compared: WeighedCache[tuple[ObjectKey, ...], _Compared] = WeighedCache(_DIFFERENCES_BYTES)
         self._small, self._large = asyncio.Lock(), asyncio.Lock()
@@ -54,10 +54,10 @@ class AttachLookup:
     async def plan(
         self, request: AttachRequest | Refusal, *, only_current: bool = False, compare: bool = True
     ) -> Attachment | Refusal:
-        """Everything from the slugs to what is attached, in the one order for webhook, API and FlowDeployments.
+        """Do everything from the slugs to the attachment, in the one order for webhook, API and FlowDeployments.
 
-        `only_current` as of `pin`; without `compare` the packages' contents are not looked at, for what is attached
-        already. Raises KubeError, StorageError, and aiohttp's or OS errors.
+        `only_current` as of `pin`; without `compare` the packages' contents are not looked at, for packages that are
+        attached already. Raises KubeError, StorageError, and aiohttp's or OS errors.
         """
         if isinstance(request, Refusal):
             return request
@@ -67,9 +67,9 @@ class AttachLookup:
         return await self.conflicts(pinned.packages) or pinned
 
     async def _packages(self, request: AttachRequest) -> dict[str, ResolvedPackage]:
-        """By slug: the packages that exist, and that the pod's namespace or service account may use.
+        """Return, by slug, the packages that exist and that the pod's namespace or service account may use.
 
-        Of more packages than a pod may have, none is looked up.
+        When there are more than a pod may have, none is looked up.
         """
         if len(request.wanted) > names.MAX_ATTACHED_PACKAGES:
             return {}
@@ -86,7 +86,7 @@ class AttachLookup:
         return conflicts(pinned, {package.artifact.sha256: one for package, one in zip(pinned, found, strict=False)})
 
     async def _contents(self, pinned: Sequence[Pinned]) -> _Compared:
-        """Of all of them, or of the first ones, when one has no record."""
+        """Return the contents of all of them; of the first ones, when one has no record."""
         places: list[tuple[ObjectKey, ObjectKey]] = []
         for package in pinned:
             lock, files = (package.home.key_of(u) for u in (package.artifact.lock_uri, package.artifact.contents_uri))
@@ -101,7 +101,7 @@ class AttachLookup:
                 found = self._compared.get(key)
                 if found is None:
                     found = await asyncio.to_thread(self._compare, places, _SMALL_FILES if small else MAX_FILES)
-            if isinstance(found, str) or len(found) == len(places):  # what has no record may get one
+            if isinstance(found, str) or len(found) == len(places):  # an artifact without a record may get one
                 self._compared.put(key, found, _weight_of(found))
         return found
 

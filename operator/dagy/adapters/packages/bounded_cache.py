@@ -1,4 +1,4 @@
-"""A cache with a bound in bytes, of which the values that were not used for longest go first."""
+"""A cache with a bound in bytes: the values that were not used for longest go first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class WeighedCache(Generic[K, V]):
         self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
 
     def get(self, key: K) -> V | None:
-        """The value, if it is still there."""
+        """Return the value, if it is still there."""
         with self._lock:
             found = self._values.get(key)
             if found is None:
@@ -30,7 +30,7 @@ class WeighedCache(Generic[K, V]):
     def put(self, key: K, value: V, weight: int) -> None:
         """Keep the value. One that is heavier than the whole cache is not kept.
 
-        Raises TypeError for an exception: it holds the frames that it came through, and what they hold has no weight.
+        Raises TypeError for an exception: it holds the frames that it came through, and their values have no weight.
         """
         if isinstance(value, BaseException):
             raise TypeError(f"{type(value).__name__} holds more than it weighs: keep what it says.")

@@ -1,4 +1,4 @@
-"""SlugClaims as Kubernetes keeps them: who owns a slug, asked of the API server each time."""
+"""SlugClaims as Kubernetes keeps them: the owner of a slug, asked of the API server each time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dagy.model.base import NamespacedName
 
 
 class Claims:
-    """Each method is an API call or two, and may raise KubeError."""
+    """The claims of slugs. Each method is an API call or two, and may raise KubeError."""
 
     def __init__(self, api: KubeApi) -> None:
         self._api = api
@@ -34,7 +34,7 @@ class Claims:
         return claim_in(found) if found else None
 
     async def owner(self, slug: str) -> OwnedSlug | None:
-        """The slug with its package, if that package's namespace is still the one that the claim was made in."""
+        """Return the slug with its package, if that package's namespace is still the one that the claim was made in."""
         claim = await self.claim(slug)
         return owned(claim, claim.key, await self.namespace_uid(claim.key.namespace)) if claim else None
 
@@ -48,7 +48,7 @@ class Claims:
         return PackageHome(location, mine, metadata["uid"]) if mine else None
 
     async def of(self, key: NamespacedName) -> list[Claim]:
-        """All claims of that namespace and name, those of earlier namespaces of that name among them."""
+        """Return all claims of that namespace and name, those of earlier namespaces of that name among them."""
         selector = f"spec.namespace={key.namespace},spec.name={key.name}"
         items, _ = await self._api.list(custom_path(names.SLUGCLAIM_PLURAL), fieldSelector=selector)
         return [claim for claim in map(claim_in, items) if claim]

@@ -12,12 +12,14 @@ from dagy.adapters.kube.api import Json, KubeApi, KubeError, deppackage_path, na
 from dagy.adapters.kube.kind_client import KindClient
 from dagy.adapters.packages.claims import Claims
 from dagy.core.common.failure import Failure
+from dagy.core.jobs import kueue
 from dagy.core.jobs.index_access import Found, Unreadable, access_of, place_of, references_of
-from dagy.core.outcomes.facts import JobFact, JobKind, PodFact, jobs_of, occupied_slots
+from dagy.core.outcomes.facts import JobFact, PodFact, jobs_of, occupied_slots
 from dagy.core.outcomes.logs import NOT_STARTED, POD_GONE, LogReader, StepLog
 from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan
 from dagy.model import constants as names
+from dagy.model.status import JobKind
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.redact import one_line
 
@@ -35,9 +37,15 @@ class Cluster:
         build_namespace: str,
         reported: Mapping[str, StepOutcome] = MappingProxyType({}),
         namespaces: tuple[str, ...] = (),
+        *,
+        pushes_images: bool = False,
     ) -> None:
-        """`reported`: see `OutcomeFollower`; `namespaces`: see `FlowCluster`."""
+        """`reported`: see `OutcomeFollower`; `namespaces`: see `FlowCluster`.
+
+        `pushes_images`: a build's pod goes on when its ZIP is complete, and takes no slot from then on.
+        """
         self._api, self._builds, self._reported = api, build_namespace, reported
+        self._pushes_images = pushes_images
         self.packages = KindClient(api, names.DEPPACKAGE_KIND, names.DEPPACKAGE_PLURAL)
         self.flows = FlowCluster(api, namespaces)
         """The users of packages."""
@@ -45,21 +53,25 @@ class Cluster:
         """The owners of slugs."""
 
     async def packages_with_lock(self, namespace: str, lock_hash: str) -> list[Json]:
-        """The DepPackages of a namespace whose present lock is that one."""
+        """Return the DepPackages of a namespace whose present lock is that one."""
         path = deppackage_path(namespace)
         return (await self._api.list(path, fieldSelector=f"status.lockHash={lock_hash}"))[0]
 
     async def jobs(self, selector: Mapping[str, str], *, trust_reported: bool = False) -> tuple[JobFact, ...]:
-        """Jobs with these labels, and their pods. `trust_reported`: believe a step before the kubelet does."""
+        """Return the Jobs with these labels, with their pods. `trust_reported`: believe a step before the kubelet."""
         jobs = await self._ours("jobs", selector)
         if not jobs:  # so it is with nearly every package of a cluster, when all are looked at
             return ()
-        return jobs_of(jobs, await self._ours("pods", selector), self._reported if trust_reported else {})
+        # Step `upload` never runs package code, and nobody else writes to its log.
+        told = {job: said for job, said in self._reported.items() if trust_reported or said.step == Step.UPLOAD}
+        return jobs_of(jobs, await self._ours("pods", selector), told)
 
     async def occupied_slots(self, kind: JobKind) -> list[str]:
-        """The package namespaces of all that takes a slot of that kind, pods that outlive their Jobs included."""
+        """Return the package namespaces of all that takes a slot of that kind, also of pods that outlive their Jobs."""
         selector = {names.LABEL_JOB_KIND: str(kind)}
-        return occupied_slots(*await asyncio.gather(self._ours("jobs", selector), self._ours("pods", selector)))
+        jobs, pods = await asyncio.gather(self._ours("jobs", selector), self._ours("pods", selector))
+        uploaded = {job for job, said in self._reported.items() if said.step == Step.UPLOAD and said.ok}
+        return occupied_slots(jobs, pods, uploaded if self._pushes_images else ())
 
     async def _ours(self, resource: str, selector: Mapping[str, str]) -> list[Json]:
         query = ",".join(f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items())
@@ -74,12 +86,12 @@ class Cluster:
     async def create_job(self, job: Json) -> Json:
         """Create the Job, or take the one of that name, if it is the same package's. KubeError 409 (`is_taken`) if not.
 
-        One that has lost labels gets them back: by its labels it is found.
+        A Job that has lost labels gets them back: by its labels it is found.
         """
         desired, path = job["metadata"], namespaced("jobs", self._builds, job["metadata"]["name"])
         found = await self._api.create(namespaced("jobs", self._builds), job) or await self._api.get(path)
-        if found is None:  # deleted between the two requests
-            raise KubeError(409, "Conflict", f"Job {desired['name']} was there, and is gone")
+        if found is None or "deletionTimestamp" in found["metadata"]:  # deleted between the two requests, or goes
+            raise KubeError(409, "Conflict", f"Job {desired['name']} was there, and goes or is gone")
         has = found["metadata"]
         labels, owner = has.get("labels") or {}, (has.get("annotations") or {}).get(names.ANNOTATION_PACKAGE)
         if desired["labels"].items() <= labels.items():
@@ -93,7 +105,7 @@ class Cluster:
         return await self._api.merge(path, {"metadata": {"labels": desired["labels"], "uid": has["uid"]}})
 
     async def create_config_map(self, config_map: Json) -> None:
-        """Create it unless it exists; its name says what it holds."""
+        """Create it unless it exists; its name tells its content."""
         await self._api.create(namespaced("configmaps", self._builds), config_map)
 
     async def create_secret(self, secret: Json) -> None:
@@ -105,7 +117,7 @@ class Cluster:
         await self._api.delete(namespaced("secrets", self._builds, name))
 
     async def index_access(self, plan: BuildPlan, default_index: str) -> IndexAccess | Failure:
-        """Read what the package's index settings name in its own namespace, or why that can't be used."""
+        """Read the objects that the package's index settings name in its namespace; a Failure if they can't be used."""
         wanted, namespace = references_of(plan), plan.key.namespace
         secrets = {name: await self._found("secrets", namespace, name) for name in wanted.secrets}
         bundle = None
@@ -122,11 +134,14 @@ class Cluster:
                 return Unreadable.FORBIDDEN
             raise
 
-    async def mark_job(self, name: str, annotations: Mapping[str, str], *, suspend: bool = False) -> None:
-        """Annotate a Job, and stop its pods with `suspend`. One that is gone is fine."""
+    async def mark_job(self, name: str, annotations: Mapping[str, str], *, stop: bool = False) -> None:
+        """Annotate a Job, and end it with `stop`: it has failed then, and nobody can let it go on.
+
+        A suspension would be a queue's to end (Kueue). One that is gone is fine.
+        """
         body: Json = {"metadata": {"annotations": dict(annotations)}}
-        if suspend:
-            body["spec"] = {"suspend": True}
+        if stop:
+            body["spec"] = {"activeDeadlineSeconds": 0}
         try:
             await self._api.merge(namespaced("jobs", self._builds, name), body)
         except KubeError as error:
@@ -134,13 +149,15 @@ class Cluster:
                 raise
 
     async def job_names(self) -> list[str]:
-        """All Jobs of packages that are there."""
+        """Return the names of all Jobs of packages that are there."""
         selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
         path = namespaced("jobs", self._builds)
         return await self._api.list_metadata(path, lambda job: str(job["name"]), labelSelector=selector)
 
     async def why_no_pod(self, job: JobFact) -> str:
-        """Return Kubernetes' message about a Job that has no pod; empty when there is none that can be read."""
+        """Return Kubernetes' or the queue's message about a Job without a pod; empty when there is none to be read."""
+        if job.suspended:
+            return one_line(await self._why_queued(job), _CAUSE_CHARACTERS).rstrip(".")
         query = f"involvedObject.uid={job.uid},reason=FailedCreate"
         try:
             events, _ = await self._api.list(namespaced("events", self._builds), fieldSelector=query)
@@ -148,6 +165,15 @@ class Cluster:
             return ""
         newest = max(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")), default={})
         return one_line(str(newest.get("message", "")), _CAUSE_CHARACTERS).removeprefix("Error creating: ").rstrip(".")
+
+    async def _why_queued(self, job: JobFact) -> str:
+        for path in kueue.workload_paths(self._builds):
+            try:
+                workloads, _ = await self._api.list(path, labelSelector=f"{kueue.JOB_UID_LABEL}={job.uid}")
+            except KubeError:  # not served, or another queue than Kueue
+                continue
+            return next((said for said in map(kueue.why_pending, workloads) if said), "")
+        return ""
 
     async def has_input(self, job: str) -> bool:
         """Return True when that Job has its ConfigMap."""
@@ -158,9 +184,9 @@ class Cluster:
         await self._api.delete(namespaced("jobs", self._builds, name))
 
     async def log(self, pod: PodFact, step: Step) -> StepLog:
-        """A step's log, read once and in pieces; what comes of it in a minute when it takes longer.
+        """Return a step's log, read once and in pieces; when it takes longer than a minute, the part that came in it.
 
-        Of a pod that is going, ten seconds: its kubelet may hold back an answer until the last container has ended.
+        For a pod that is going, ten seconds: its kubelet may hold back an answer until the last container has ended.
         """
         if not pod.name:
             return POD_GONE

@@ -1,4 +1,4 @@
-"""Copying finished builds inside the bucket: the ZIP, what lies beside it, and the record last. Blocking."""
+"""Copying finished builds inside the bucket: the ZIP, all that lies beside it, and the record last. Blocking."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagy.core.common.keys import ObjectKey, PackageHome
+from dagy.core.package.records import artifact_in, read_record
 from dagy.core.package.reuse import relocated
 from dagy.model.spec import SourceDistributions
-from dagy_builder.contract import Artifact
+from dagy.model.status import ArtifactStatus
 from dagy_builder.keys import Build, artifact_prefix, key_of, uri
 from dagy_builder.storage.store import ObjectStore
 
@@ -20,11 +21,11 @@ _COPY = 0
 def copy_build(
     objects: ObjectStore, theirs: PackageHome, ours: PackageHome, build: Build, fields: Mapping[str, Any]
 ) -> bytes | None:
-    """Copy another package's build; its new record, or None when the source is not whole (any more).
+    """Copy another package's build. Return its new record, or None when the source is not whole (any more).
 
-    `fields` replaces what the record says of its package; it holds the "buildToken". As in a build, whoever finds the
-    record finds the whole artifact. What package code had a part in is not copied: each package answers for its own.
-    Raises StorageError.
+    `fields` replaces the record's facts about its package; it holds the "buildToken". As in a build, whoever finds the
+    record finds the whole artifact. Builds that package code had a part in are not copied: each package answers for
+    its own. Raises StorageError.
     """
     for names in theirs.builds(build):
         data = objects.get(names.record)
@@ -43,7 +44,7 @@ def take_over(objects: ObjectStore, home: PackageHome) -> None:
     listed = list(objects.list(home.earlier.text))
     for theirs in sorted({p for p in map(home.predecessor, listed) if p}, key=lambda p: p.uid):
         if objects.head(theirs.note_of_deletion.text):
-            continue  # what has come since the deletion
+            continue  # objects that have come since the deletion
         for key in [key for key in map(theirs.listed, listed) if key and theirs.is_own(key)]:
             if objects.head(theirs.relocated(key, home).text):
                 continue
@@ -57,35 +58,34 @@ def take_over(objects: ObjectStore, home: PackageHome) -> None:
 
 def _take_over_build(objects: ObjectStore, theirs: PackageHome, record: ObjectKey, ours: PackageHome) -> None:
     data = objects.get(record.text)
-    kept = json.loads(data) if data else {}
-    if theirs.owns(kept):
-        _copy(objects, theirs, record.text, ours, {"buildToken": "", **kept})
+    if data and read_record(data, theirs):
+        _copy(objects, theirs, record.text, ours, {"buildToken": "", **json.loads(data)})
 
 
 def _copy(
     objects: ObjectStore, theirs: PackageHome, record_key: str, ours: PackageHome, fields: Mapping[str, Any]
 ) -> bytes | None:
-    artifact = Artifact.from_json(fields)
+    artifact = artifact_in(fields)
     new = ours.builds(artifact)[0]
     zip_uri = uri(objects.bucket, new.artifact(fields["buildToken"], _COPY))
     copy = relocated(
-        artifact, zip_uri, old_record=uri(objects.bucket, record_key), new_record=uri(objects.bucket, new.record)
+        artifact.uris, zip_uri, old_record=uri(objects.bucket, record_key), new_record=uri(objects.bucket, new.record)
     )
-    # Whatever the record says: only what is that package's is read.
-    if copy is None or not theirs.owns(artifact.to_json()) or not _copy_family(objects, artifact, copy):
+    # No matter what the record says: only that package's objects are read.
+    if copy is None or not theirs.owns(artifact) or not _copy_family(objects, artifact, key_of(copy["uri"])):
         return None
-    record = json.dumps({**fields, **copy.to_json()}, indent=1).encode()
+    record = json.dumps({**fields, **copy}, indent=1).encode()
     if objects.replace(new.record, record, "application/json", None):
         return record
     return objects.get(new.record)  # another operator made the same copy meanwhile
 
 
-def _copy_family(objects: ObjectStore, artifact: Artifact, copy: Artifact) -> bool:
-    """Copy the ZIP and what lies beside it. False, and nothing left, when one of them is missing or goes meanwhile."""
-    source, target = key_of(artifact.uri), key_of(copy.uri)
+def _copy_family(objects: ObjectStore, artifact: ArtifactStatus, target: str) -> bool:
+    """Copy the ZIP and all beside it. Return False, with nothing left, when one of them is missing or vanishes."""
+    source = key_of(artifact.uri)
     old, new = artifact_prefix(source), artifact_prefix(target)
     found = {key: new + key.removeprefix(old) for key in objects.list(old)}
-    named = {key_of(value) for name, value in artifact.to_json().items() if name.lower().endswith("uri")}
+    named = {key_of(uri) for uri in artifact.uris.values()}
     if not {key for key in named if key.startswith(old)} <= set(found):
         return False
     if all(objects.copy(key, new_key) for key, new_key in found.items()):

@@ -6,11 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dagy.adapters.settings.environment import RunSettings
+from dagy.adapters.settings.environment import ProcessSettings, RunSettings
 from dagy.core.common.keys import Location
+from dagy_builder.contract import PYPI
+from dagy_builder.redact import redact
 
 
-class ApiSettings(RunSettings):
+class ApiSettings(ProcessSettings, RunSettings):
     """Settings of `python -m dagy.web`."""
 
     s3_bucket: str = ""
@@ -33,6 +35,20 @@ class ApiSettings(RunSettings):
     """Size of the parts of an upload whose client names none; raised where a file would have more than 10,000."""
     api_upload_max_bytes: Annotated[int, Field(ge=1 << 20)] = 2 << 30
     """Size of the largest flow artifact."""
+    search: bool = True
+    """Whether users may search the package index through the API, which asks it when somebody searches, not before."""
+    index_url: str = ""
+    """The package index that is searched: the operator's; PyPI when empty. No other is ever asked."""
+    index_credentials: str = ""
+    """Folder with credentials for that index: in each subfolder the keys of a Secret as in docs/indexes.md."""
+    popular_names: str = ""
+    """File with names of popular packages, one a line, the most popular first, which a search puts before others."""
+    http_proxy: str = ""
+    """Proxy on the way to that index for http: the operator's."""
+    https_proxy: str = ""
+    """The same for https."""
+    no_proxy: str = ""
+    """Comma-separated hosts and domains that are reached without a proxy."""
     log_level: str = "INFO"
     """Level of the API's log."""
 
@@ -40,3 +56,8 @@ class ApiSettings(RunSettings):
     def location(self) -> Location:
         """Where objects lie."""
         return Location(self.s3_bucket, self.s3_prefix)
+
+    @property
+    def index_shown(self) -> str:
+        """URL of the index as users may see it. One with a password in it is not used; neither is it told."""
+        return redact(self.index_url) or PYPI

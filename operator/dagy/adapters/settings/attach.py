@@ -9,19 +9,30 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from typing_extensions import override
 
-from dagy.adapters.settings.environment import listed
+from dagy.adapters.settings.environment import ProcessSettings, listed
+from dagy.adapters.settings.registry import Repository
 from dagy.adapters.settings.tls import TlsSettings
-from dagy.core.attach.pod import InitContainer
+from dagy.core.attach.init_container import InitContainer
+from dagy.core.attach.request import AttachMode
+from dagy.core.attach.ways import ImageVolumes
 from dagy.core.common.keys import Location
 
 
-class AttachSettings(TlsSettings):
+class AttachSettings(ProcessSettings, TlsSettings):
     """What pods get that packages are attached to, and how the API server reaches and knows the webhook."""
 
     s3_bucket: str = ""
     """Bucket with the packages' lists of files: the operator's."""
     s3_prefix: str = ""
     """Key prefix inside the bucket: the operator's."""
+    oci_repository: Repository = ""
+    """Registry and path below which the operator pushes artifacts as images: the operator's. Packages are mounted as image volumes from there, and from nowhere else; by the init container when empty."""  # noqa: E501
+    attach_mode: AttachMode = AttachMode.AUTO
+    """Auto: packages come as image volumes where artifact, API server and all nodes can, by the init container else. ImageVolume: as image volumes, or the pod is refused. InitContainer: by the init container. A pod's annotation dagy.io/attach-mode goes before it."""  # noqa: E501
+    attach_pull_secret: Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$")] = ""
+    """Secret with which the kubelet pulls packages' images: each namespace has its own, and only pods that name it among their imagePullSecrets, by their service account, get image volumes. Empty where the nodes' own credentials do, or none are needed."""  # noqa: E501
+    attach_node_selector: str = ""
+    """Labels of the nodes that packages may run on (`pool=flows,!virtual`): only these are asked whether they can mount images. All when empty."""  # noqa: E501
     attach_image: str = "docker.io/dagy/operator:0.1.0"
     """Image of the init container that brings packages into pods: the control plane's own, as the nodes pull it."""
     attach_pull_policy: str = "IfNotPresent"
@@ -87,7 +98,12 @@ class AttachSettings(TlsSettings):
     @property
     def location(self) -> Location:
         """Where objects lie."""
-        return Location(self.s3_bucket, self.s3_prefix)
+        return Location(self.s3_bucket, self.s3_prefix, self.oci_repository)
+
+    @property
+    def image_volumes(self) -> ImageVolumes:
+        """What is decided about image volumes for every pod."""
+        return ImageVolumes(self.attach_mode, self.attach_pull_secret)
 
     def init_container(self, authority: str) -> InitContainer:
         """What every init container has in common. `authority`: PEM certificates by which pods know the API."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 PREFIX = "DAGY_"
 
@@ -25,6 +25,15 @@ class EnvironmentSettings(BaseModel):
             if value:
                 values[name] = value
         return cls.model_validate(values)
+
+
+class ProcessSettings(EnvironmentSettings):
+    """Settings of each process that runs for long: how it is looked at."""
+
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    """Port of /metrics, which answers nothing else and without TLS; none when 0. A NetworkPolicy opens it to Prometheus, see docs/metrics.md."""  # noqa: E501
+    log_format: Literal["text", "json"] = "text"
+    """`text` for people; `json` for collectors: one object a line, with the package, the Job and the request that it is about."""  # noqa: E501
 
 
 class RunSettings(EnvironmentSettings):

@@ -6,21 +6,23 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dagy.adapters.settings.environment import RunSettings, listed
+from dagy.adapters.settings.environment import ProcessSettings, RunSettings, listed
 from dagy.adapters.settings.pods import BuildPodSettings
+from dagy.adapters.settings.registry import Repository
 from dagy.core.common.keys import Location
 from dagy.core.flows.plan import FlowSettings
-from dagy.core.jobs.build_pods import S3Settings
+from dagy.core.jobs import kueue
+from dagy.core.jobs.build_pods import RegistrySettings, S3Settings
 from dagy.core.jobs.index_hosts import HostRules
 from dagy.core.jobs.index_pod import IndexSettings
 from dagy.core.jobs.manifests import JobSettings
-from dagy.core.outcomes.facts import JobKind
 from dagy.core.package.queue import Limits, limits_of
+from dagy.model.status import JobKind
 
 _NO_CREDENTIALS = "^[^@]*$"
 
 
-class Settings(RunSettings, BuildPodSettings):
+class Settings(ProcessSettings, RunSettings, BuildPodSettings):
     """Settings of the operator."""
 
     s3_bucket: Annotated[str, Field(min_length=3)]
@@ -31,6 +33,14 @@ class Settings(RunSettings, BuildPodSettings):
     """Secret in the build namespace whose keys become the environment of the upload container."""
     s3_credentials_secret: str = "dagy-s3-builds"  # noqa: S105 a Secret's name
     """Secret in the build namespace with the key `credentials`, a file of AWS credentials that only the upload container sees; it may be absent. Keys in DAGY_S3_SECRET go before it."""  # noqa: E501
+    oci_repository: Repository = ""
+    """Registry and path below which artifacts are pushed as OCI images, HOST[:PORT]/PATH: each package has the repository PATH/NAMESPACE/SLUG there, the slug in small letters. No images when empty."""  # noqa: E501
+    oci_secret: str = "dagy-oci"  # noqa: S105 a Secret's name
+    """Secret in the build namespace (kubernetes.io/dockerconfigjson) that only the upload container sees, with the right to push below DAGY_OCI_REPOSITORY; it may be absent."""  # noqa: E501
+    oci_plain_http: bool = False
+    """Whether that registry is spoken to without TLS, e.g. one inside the cluster."""
+    oci_delete_config: str = "/oci/config.json"
+    """Docker config with the right to delete below DAGY_OCI_REPOSITORY, out of the Secret `dagy-oci-operator` of the operator's own namespace. Where there is none, images of deleted artifacts stay until the registry's own rules remove them."""  # noqa: E501
     build_namespace: str = "dagy-builds"
     """Namespace of all validation and build Jobs."""
     builder_image: Annotated[str, Field(min_length=1)]
@@ -97,8 +107,8 @@ class Settings(RunSettings, BuildPodSettings):
     """Limit of such a container's ephemeral-storage, where the package sets none."""
     network_policy_required: bool = True
     """Whether the code of source distributions runs only in a pod that a NetworkPolicy keeps from the Kubernetes API; where none does, the build fails with NotIsolated."""  # noqa: E501
-    queue_name: str = ""
-    """Kueue LocalQueue for the Jobs; past one machine the queueing is Kueue's."""
+    queue_name: Annotated[str, Field(pattern=kueue.QUEUE_PATTERN, max_length=80)] = ""
+    """Kueue LocalQueue of the build namespace for the Jobs; `{namespace}` in it stands for the package's namespace."""
     resync_seconds: Annotated[int, Field(ge=10)] = 600
     """Interval at which all packages are looked at again, whatever events came."""
     workers: Annotated[int, Field(ge=1, le=64)] = 8
@@ -116,7 +126,7 @@ class Settings(RunSettings, BuildPodSettings):
     @property
     def location(self) -> Location:
         """Where objects lie."""
-        return Location(self.s3_bucket, self.s3_prefix)
+        return Location(self.s3_bucket, self.s3_prefix, self.oci_repository)
 
     def limits(self) -> dict[JobKind, Limits]:
         """How many Jobs of each kind may run."""
@@ -150,6 +160,7 @@ class Settings(RunSettings, BuildPodSettings):
             queue_name=self.queue_name,
             cache_claim=self.cache_claim,
             index=self.index_settings(),
+            registry=RegistrySettings(self.oci_repository, self.oci_secret, self.oci_plain_http),
             pods=self.build_pods(),
             start_seconds=60 * self.start_minutes,
             maxima={name: most for name, most in maxima.items() if most},

@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from dagy.adapters.settings.environment import EnvironmentSettings, listed
 from dagy.core.jobs.build_pods import BuildPods
-from dagy.core.jobs.manifests import QUEUE_LABEL
+from dagy.core.jobs.kueue import QUEUE_LABEL
 from dagy.core.jobs.pod_security import skip_workload_identity
 from dagy.model import constants as names
 

@@ -79,9 +79,9 @@ class Session:
             time.sleep(delay)
 
     @contextmanager
-    def stream(self, call: Call[bytes]) -> Iterator[httpx.Response]:
-        """An answer that is read while it comes; silence is no failure. Raises DagyError."""
-        response = self._opened(call)
+    def stream(self, call: Call[bytes], silence: float | None = None) -> Iterator[httpx.Response]:
+        """An answer that is read while it comes. Raises DagyError, also after that many seconds of silence, if any."""
+        response = self._opened(call, silence)
         try:
             yield response
         except httpx.TransportError as error:
@@ -89,10 +89,10 @@ class Session:
         finally:
             response.close()
 
-    def _opened(self, call: Call[bytes]) -> httpx.Response:
+    def _opened(self, call: Call[bytes], silence: float | None) -> httpx.Response:
         """The beginning of an answer, asked for again where that helps. Raises DagyError."""
         http = self._client(call)
-        timeout = httpx.Timeout(http.timeout.connect, read=None)
+        timeout = httpx.Timeout(http.timeout.connect, read=silence)
         attempts = answers.Attempts(call, str(http.base_url))
         while True:
             try:

@@ -15,19 +15,28 @@ from dagy.model.flowstatus import RunPhase
 from dagy.model.rest.deployments import DeploymentResponse
 
 app = App(name="deployments", default_parameter=ALL_OPTIONS)
+# Its help stands here, because a command that isn't run isn't imported.
+app.command(
+    "dagy.commands.deployments.watch:watch",
+    name="watch",
+    help="Print deployments as they are, then whatever becomes of them, until it is interrupted.",
+)
 
 
 @app.command(name="list")
 @with_exit_code
 def list_deployments(
     *,
+    dep_package: Annotated[
+        str | None, Parameter(name="--dep-package", help="Only those that attach the package with this slug.")
+    ] = None,
     all_namespaces: AllNamespaces = False,
     api: Api = DEFAULT,
 ) -> int:
     """List deployments."""
     namespace = None if all_namespaces else namespace_of(api)
     with connected(api) as client:
-        found = list(client.deployments.list(namespace))
+        found = list(client.deployments.list(namespace, dep_package=dep_package))
     if api.as_json:
         output.as_json(found)
     else:

@@ -10,20 +10,19 @@ from cyclopts import Parameter
 
 from dagy.client import Client, NotFoundError
 from dagy.client.files.artifacts import LocalArtifact, read_artifact
-from dagy.client.references import object_key, package_reference
+from dagy.client.references import object_key
 from dagy.commands import output, terminal
 from dagy.commands.connection import DONE, UsageError, connected, namespace_of, with_exit_code
 from dagy.commands.deployments.commands import settled
 from dagy.commands.input_files import InputError
 from dagy.commands.options import DEFAULT, Api, Timeout
+from dagy.commands.packages.compatible import slug_of
 from dagy.deploy import deploy_with
 from dagy.model.base import NamespacedName
 from dagy.model.rest.deployments import DeploymentResponse
 from dagy_builder.platforms import PythonVersion
 
 _SHORT_HASH = 12
-_ANY = "default"
-"""Whether a text is a slug does not depend on the namespace."""
 
 
 @Parameter(name="*")
@@ -94,7 +93,7 @@ def deploy(
     local = read_artifact(artifact)
     options = flow.options()
     with connected(api) as client:
-        options["dep_package_slugs"] = [_slug(client, one) for one in dep_packages]
+        options["dep_package_slugs"] = [slug_of(client, one) for one in dep_packages]
         options["flow_name"] = flow.flow_name or flow_name_of(local, _present(client, key), key.name)
         options["flow_version"] = flow.flow_version or local.sha256[:_SHORT_HASH]
         deployed = _sent(client, local, key, options)
@@ -117,18 +116,6 @@ def _present(client: Client, key: NamespacedName) -> DeploymentResponse | None:
         return client.deployments.get(str(key))
     except NotFoundError:
         return None
-
-
-def _slug(client: Client, reference: str) -> str:
-    """The slug that a reference means; a slug itself is left to the API, which checks all rules at once."""
-    slug, pinned, sha256 = reference.partition("@")
-    meant = package_reference(slug, _ANY)
-    if meant.slug is None or meant.key is not None:
-        found = client.packages.get(slug)
-        if found.slug is None:
-            raise UsageError(f"Package {found.namespace}/{found.name} has no slug yet. Wait until it is built.")
-        slug = found.slug
-    return f"{slug}{pinned}{sha256}"
 
 
 def _environment(given: tuple[str, ...]) -> dict[str, str]:

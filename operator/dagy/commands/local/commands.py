@@ -8,12 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from dagy.commands import terminal
+from dagy.commands.findings import findings_and_counts
 from dagy.commands.input_files import InputError, shown
 from dagy.commands.local.indexes import with_default_index
 from dagy.commands.local.plan import FindingsError, Given, plan_of_file
 from dagy.commands.local.report import Report, as_json, failure_text, findings_json, success_text
 from dagy.commands.local.steps import BuilderMissingError, build_here, resolve_here
-from dagy.commands.requirements.text import as_text
 from dagy.commands.step_display import StepDisplay
 from dagy_builder.platforms import PythonVersion
 
@@ -72,9 +72,9 @@ def _answered(
             _write(lock_file, report.result.lock)
     except FindingsError as found:
         if json_output:
-            terminal.json_text(findings_json(found.merged, shown(file)))
+            terminal.json_text(findings_json(found.parsed, shown(file)))
         else:
-            terminal.note("\n".join(as_text(found.merged, shown(file))))
+            terminal.note(findings_and_counts(found.parsed, shown(file)))
         return FAILED
     except InputError as error:
         terminal.note(str(error))
@@ -88,8 +88,8 @@ def _answered(
 
 def _remark(given: Given, filename: str) -> None:
     """Say what of the list is not used: as `requirements check` does for a requirements.txt."""
-    if given.lines is not None and len(given.lines.outcomes) > len(given.lines.added):
-        terminal.note("\n".join(as_text(given.lines, filename)))
+    if given.parsed is not None and len(given.parsed.lines) > given.parsed.summary.kept:
+        terminal.note(findings_and_counts(given.parsed, filename))
     for one in given.plan.normalized.dropped:
         terminal.note(f"skipped: {one.text}: {one.why}")
 

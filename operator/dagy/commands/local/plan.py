@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,22 @@ from pydantic import ValidationError
 
 from dagy.commands.input_files import InputError, is_manifest, read_file, read_manifest, shown
 from dagy.core.package.plan import BuildPlan, plan_of
-from dagy.core.requirements import Target
-from dagy.core.requirements.files import ManifestError, Merge, merge, to_manifest
+from dagy.core.requirements import Dependency, Target
+from dagy.core.requirements.files import ManifestError, merge, to_manifest
 from dagy.core.requirements.files.merge import LIST_IS_FULL
-from dagy.core.requirements.files.report import has_findings
+from dagy.core.requirements.files.report import has_findings, report
 from dagy.model.constants import MAX_DEPENDENCIES
+from dagy.model.rest.parse import ParseResponse
 
 _NAME = "local"
 
 
 class FindingsError(Exception):
-    """Lines of a requirements.txt are wrong; `merged` tells which, and why."""
+    """Lines of a requirements.txt are wrong; `parsed` tells which, and why."""
 
-    def __init__(self, merged: Merge) -> None:
+    def __init__(self, parsed: ParseResponse) -> None:
         super().__init__("some lines are no requirements")
-        self.merged = merged
+        self.parsed = parsed
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Given:
     """What a file came to: the plan, and for a requirements.txt what each of its lines means."""
 
     plan: BuildPlan
-    lines: Merge | None = None
+    parsed: ParseResponse | None = None
 
 
 def plan_of_file(path: Path, python: str | None) -> Given:
@@ -42,14 +43,17 @@ def plan_of_file(path: Path, python: str | None) -> Given:
     `python` is the target's minor version: a requirements.txt needs one, and it comes before a manifest's own.
     Raises InputError, and FindingsError for lines of a requirements.txt that are wrong.
     """
-    lines = None
+    parsed = None
     if is_manifest(path):
         package = _manifest(path, python)
     elif python is None:
         raise InputError(f"{shown(path)}: a requirements file doesn't say for which Python. Add --python 3.12.")
     else:
-        lines = _lines(path, python)
-        package = _made(path, python, lines)
+        file = read_file(path, Target(python))
+        parsed = report(merge((), file), python)
+        if has_findings(parsed.summary):
+            raise FindingsError(parsed)
+        package = _made(path, python, file.dependencies)
     try:
         plan = plan_of(package)
     except ValidationError as error:
@@ -61,7 +65,7 @@ def plan_of_file(path: Path, python: str | None) -> Given:
         raise InputError(f"{shown(path)}: spec.dependencies is empty; a package needs at least one.")
     if count > MAX_DEPENDENCIES:
         raise InputError(f"{shown(path)}: spec.dependencies has {count} entries. {LIST_IS_FULL}")
-    return Given(plan, lines)
+    return Given(plan, parsed)
 
 
 def _manifest(path: Path, python: str | None) -> Mapping[str, Any]:
@@ -70,16 +74,9 @@ def _manifest(path: Path, python: str | None) -> Mapping[str, Any]:
     return _package({**manifest["spec"], **override})
 
 
-def _lines(path: Path, python: str) -> Merge:
-    merged = merge((), read_file(path, Target(python)))
-    if has_findings(merged):
-        raise FindingsError(merged)
-    return merged
-
-
-def _made(path: Path, python: str, lines: Merge) -> Mapping[str, Any]:
+def _made(path: Path, python: str, dependencies: Sequence[Dependency]) -> Mapping[str, Any]:
     try:
-        return _package(to_manifest(_NAME, python, lines.added)["spec"])
+        return _package(to_manifest(_NAME, python, dependencies)["spec"])
     except ManifestError as error:
         raise InputError(f"{shown(path)}: {error}") from error
 

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagy.commands.findings import headline, numbered
 from dagy.commands.local.plan import Given
 from dagy.commands.local.steps import LocalResult
-from dagy.commands.problem_lines import headline, numbered
 from dagy.core.common.failure import Failure
 from dagy.core.package.plan import BuildPlan, malformed_failure
-from dagy.core.requirements.files import Malformed, Merge
 from dagy.core.requirements.files.merge import LIST_IS_FULL
-from dagy.core.requirements.files.report import as_json as check_as_json
+from dagy.model.rest.parse import ParseResponse
 from dagy.model.status import Phase
 from dagy_builder.contract import Reason
 from dagy_builder.redact import one_line
@@ -69,23 +68,22 @@ class Report:
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """Everything that is known."""
+    """Return everything that is known, in the names of the API."""
     plan, result, failure = report.plan, report.result, report.failure
     values: dict[str, Any] = {
         "phase": report.phase,
-        "pythonVersion": plan.spec.python_version,
+        "python_version": plan.spec.python_version,
         "platform": plan.platform.to_json(),
         "dependencies": list(plan.normalized.dependencies),
         "dropped": [{"text": one.text, "why": one.why} for one in plan.normalized.dropped],
         "warnings": list(report.warnings),
     }
-    if (lines := report.given.lines) is not None:
-        checked = check_as_json(lines, plan.spec.python_version)
-        values |= {"summary": checked["summary"], "lines": checked["lines"]}
+    if (parsed := report.given.parsed) is not None:
+        values |= parsed.model_dump(mode="json", include={"summary", "lines"})
     if result is not None:
         values["seconds"] = {outcome.step: outcome.seconds for outcome in result.outcomes}
     if result is not None and result.lock is not None:
-        values["lockHash"] = _lock_hash(result.lock)
+        values["lock_hash"] = _lock_hash(result.lock)
         values["packages"] = result.resolution.get("packages", [])
         values["lock"] = result.lock
     if failure is not None:
@@ -101,16 +99,12 @@ def as_json(report: Report) -> dict[str, Any]:
     return values
 
 
-def findings_json(merged: Merge, filename: str) -> dict[str, Any]:
+def findings_json(parsed: ParseResponse, filename: str) -> dict[str, Any]:
     """The same for a requirements.txt with lines that are wrong: nothing was run."""
     errors = [
-        {
-            "message": f"{filename}:{one.number}: {one.error.message}",
-            "requirement": one.error.text,
-            "hint": one.error.hint,
-        }
-        for one in merged.outcomes
-        if isinstance(one, Malformed)
+        {"message": f"{filename}:{one.line}: {one.message}", "requirement": one.text, "hint": one.hint}
+        for one in parsed.lines
+        if one.outcome == "error"
     ]
     if not errors:
         errors = [{"message": f"{filename}: {LIST_IS_FULL}"}]
@@ -151,23 +145,23 @@ def success_text(report: Report) -> Iterator[str]:
         return
     artifact = _artifact(report)
     yield (
-        f"{report.phase}: {report.output}: {count}, {human_size(artifact['sizeBytes'])}, for {target}; "
+        f"{report.phase}: {report.output}: {count}, {human_size(artifact['size_bytes'])}, for {target}; "
         f"sha256 {artifact['sha256']}"
     )
 
 
 def _artifact(report: Report) -> dict[str, Any]:
-    """The ZIP in the names of status.artifact."""
+    """Return the ZIP in the names of the API's artifact."""
     assert report.result is not None
     found = report.result.last.result or {}
     return {
         "sha256": found["sha256"],
-        "contentSha256": found["content_sha256"],
-        "sizeBytes": found["size_bytes"],
-        "uncompressedBytes": found["uncompressed_bytes"],
-        "fileCount": found["file_count"],
-        "packageCount": found["package_count"],
-        "zipImportable": found["zip_importable"],
+        "content_sha256": found["content_sha256"],
+        "size_bytes": found["size_bytes"],
+        "uncompressed_bytes": found["uncompressed_bytes"],
+        "file_count": found["file_count"],
+        "package_count": found["package_count"],
+        "zip_importable": found["zip_importable"],
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from dagy.commands.input_files import InputError, shown
 from dagy.commands.local.indexes import indexes_of_user
 from dagy.commands.step_display import StepDisplay
-from dagy_builder.contract import BuildRequest, Step, StepOutcome
+from dagy_builder.contract import BYTECODE_VARIABLE, BuildRequest, Step, StepOutcome
 
 _LIBRARIES_OF_LOCAL = {"deflate", "tomli_w", "urllib3", "uv"}
 
@@ -46,14 +46,14 @@ class LocalResult:
 def resolve_here(request: BuildRequest, display: StepDisplay) -> LocalResult:
     """Step `resolve`. Raises BuilderMissingError, and InputError for a netrc that can't be read."""
     _require_builder()
-    with _users_uv_cache(), indexes_of_user(request):
+    with _users_caches(), indexes_of_user(request):
         return _resolve(request, display)
 
 
 def graph_here(request: BuildRequest, display: StepDisplay) -> StepOutcome:
     """Which package brings which; result as of `pipeline.graph`. Raises as `resolve_here` does."""
     _require_builder()
-    with _users_uv_cache(), indexes_of_user(request):
+    with _users_caches(), indexes_of_user(request):
         from dagy_builder.steps import pipeline
 
         return display.run(Step.RESOLVE, lambda say: pipeline.graph(request, say))
@@ -69,7 +69,7 @@ def build_here(request: BuildRequest, output: Path, display: StepDisplay) -> Loc
     if output.is_dir():
         raise InputError(f"{shown(output)}: is a folder. Give the name of a file, such as packages.zip.")
     _require_builder()
-    with _users_uv_cache(), indexes_of_user(request), _work_folder(output) as work:
+    with _users_caches(), indexes_of_user(request), _work_folder(output) as work:
         resolved = _resolve(request, display)
         return _build(request, resolved, work, output, display) if resolved.lock is not None else resolved
 
@@ -134,8 +134,30 @@ def _require_builder() -> None:
 
 
 @contextmanager
+def _users_caches() -> Iterator[None]:
+    """Let the steps use the cache that the user's own uv uses, and bytecode of earlier builds.
+
+    By themselves they start with empty ones.
+    """
+    with _bytecode_cache(), _users_uv_cache():
+        yield
+
+
+@contextmanager
+def _bytecode_cache() -> Iterator[None]:
+    if BYTECODE_VARIABLE in os.environ:
+        yield
+        return
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    os.environ[BYTECODE_VARIABLE] = str(Path(caches, "dagy", "bytecode"))
+    try:
+        yield
+    finally:
+        os.environ.pop(BYTECODE_VARIABLE, None)
+
+
+@contextmanager
 def _users_uv_cache() -> Iterator[None]:
-    """Let the steps use the cache that the user's own uv uses; by themselves they start with an empty one."""
     from dagy_builder.failure import StepError
     from dagy_builder.uv.runner import find_uv
 

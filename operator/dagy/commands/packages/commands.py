@@ -29,6 +29,42 @@ app.command(
     """,
 )
 app.command(
+    "dagy.commands.packages.watch:watch",
+    name="watch",
+    help="Print packages as they are, then whatever becomes of them, until it is interrupted.",
+)
+app.command(
+    "dagy.commands.packages.artifacts:diff",
+    name="diff",
+    help="""Show how the ZIPs of a package differ: the present one and the one before it, or any two.
+
+    Exit code 1: there are not two.
+    """,
+)
+app.command(
+    "dagy.commands.packages.artifacts:contents",
+    name="contents",
+    help="Show what takes the space in the ZIP of a package.",
+)
+app.command(
+    "dagy.commands.packages.artifacts:lock",
+    name="lock",
+    help="Print the lock that the ZIP of a package was installed from: a pylock.toml (PEP 751).",
+)
+app.command(
+    "dagy.commands.packages.compatible:compatible",
+    name="compatible",
+    help="""Say whether packages can be attached together, before a pod or a flow asks for them.
+
+    Prints what would be attached, each pinned by its SHA-256. Exit code 1: they can't, with the reason.
+    """,
+)
+app.command(
+    "dagy.commands.packages.artifacts:manifest",
+    name="manifest",
+    help="Print a package as YAML to keep in Git: what users decided, without status.",
+)
+app.command(
     "dagy.commands.packages.edit:import_file",
     name="import",
     help="""Add a requirements.txt to a package.
@@ -37,6 +73,20 @@ app.command(
     shown, and nothing changes until each one is settled by one of the options. Exit code 1: conflicts that aren't
     settled, or lines that are wrong.
     """,
+)
+app.command(
+    "dagy.commands.packages.index:search",
+    name="search",
+    help="""Find projects in the package index by name.
+
+    The index is the one that the administrator has configured, and the cluster's API searches it. Names that packages
+    of the namespace use come first. Exit code 1: nothing is known that is like it.
+    """,
+)
+app.command(
+    "dagy.commands.packages.index:versions",
+    name="versions",
+    help="List the releases of a project, the newest first, and which of them fit.",
 )
 
 
@@ -136,11 +186,12 @@ def logs(
     *,
     step: Annotated[Literal["validate", "build"] | None, Parameter(help="Only this step's; both when absent.")] = None,
     follow: Follow = False,
+    attempt: Annotated[int | None, Parameter(help="Only that attempt's; the last one's when absent.")] = None,
     api: Api = DEFAULT,
 ) -> int:
     """Print the log of a package's validation and build."""
     with connected(api) as client:
-        found = client.packages.logs(package, step=step, follow=follow)
+        found = client.packages.logs(package, step=step, follow=follow, attempt=attempt)
         if api.as_json:
             output.as_json({"lines": list(found)})
         else:
@@ -173,13 +224,16 @@ def download(
     file: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="The file to write; SLUG.zip here when absent.")
     ] = None,
+    sha256: Annotated[
+        str | None, Parameter(help="SHA-256 of an earlier ZIP, see `dagy packages show`; the usable one when absent.")
+    ] = None,
     api: Api = DEFAULT,
 ) -> int:
     """Download a package's ZIP, and check its SHA-256."""
     with connected(api) as client:
         target = file or Path(f"{client.packages.get(package).slug}.zip")
         with output.progress_bar(str(target)) as progress:
-            link = client.packages.download(package, target, progress=progress)
+            link = client.packages.download(package, target, sha256=sha256, progress=progress)
     if api.as_json:
         output.as_json({"path": str(target), "sha256": link.sha256, "size_bytes": link.size_bytes})
     else:

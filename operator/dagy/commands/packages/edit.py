@@ -13,9 +13,9 @@ from dagy.client import Client, ConflictError
 from dagy.client.references import object_key
 from dagy.commands import output, terminal
 from dagy.commands.connection import DONE, FAILED, UsageError, connected, namespace_of, with_exit_code
+from dagy.commands.findings import findings
 from dagy.commands.input_files import read_text, shown
 from dagy.commands.options import DEFAULT, PYTHON_HELP, Api, Timeout, Wait
-from dagy.commands.packages.text import import_findings
 from dagy.commands.packages.wait import wait_for
 from dagy.model.rest.packages import (
     DepPackageBody,
@@ -206,7 +206,8 @@ def _unsettled(parsed: ParseResponse, chosen: Resolution | dict[str, Resolution]
 
 def _refused(parsed: ParseResponse, filename: str, unsettled: list[ParsedLine]) -> bool:
     """Say what the file came to; True when nothing must be changed."""
-    for line in import_findings(parsed, filename, unsettled):
+    settled = {line.existing.name for line in _conflicts(parsed) if line.existing and line not in unsettled}
+    for line in findings(parsed, filename, settled):
         terminal.note(line)
     if unsettled:
         first = unsettled[0].existing

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
-from dagy.commands.problem_lines import headline
-from dagy.core.requirements.files.merge import LIST_IS_FULL
-from dagy.model.rest.packages import DepPackageResponse, ParsedLine, ParseResponse, RestArtifact
+from dagy.commands.findings import headline
+from dagy.model.rest.packages import DepPackageResponse, RestArtifact
 from dagy.model.status import ConditionType
 from dagy_builder.sizes import human_size
 
@@ -46,6 +45,7 @@ def page(package: DepPackageResponse) -> Iterator[tuple[str, str | None]]:
     yield "Description", package.description
     yield "Slug", package.slug
     yield "Python", package.python_version
+    yield "Managed by", package.managed_by
     yield "Status", package.build_status + (" (being deleted)" if package.deleting else "")
     message, errors = headline(package.message, package.validation.errors if package.validation else ())
     yield "Message", message
@@ -54,6 +54,7 @@ def page(package: DepPackageResponse) -> Iterator[tuple[str, str | None]]:
     if artifact and _is_ready(package):
         yield "S3 URI", artifact.uri
         yield from _artifact(artifact)
+        yield "Image", artifact.image or _why_no_image(package)
     yield "Dependencies", "\n".join(package.normalized_dependencies or package.dependencies)
     yield "Not used", "\n".join(f"{one.text}: {one.why}" for one in package.dropped)
     yield "Earlier ZIPs", "\n".join(f"{one.built_at}  {one.sha256}" for one in package.history)
@@ -66,6 +67,11 @@ def page(package: DepPackageResponse) -> Iterator[tuple[str, str | None]]:
 def _is_ready(package: DepPackageResponse) -> bool:
     """Whether the ZIP is of the present list."""
     return any(one.type == ConditionType.READY and one.status == "True" for one in package.conditions)
+
+
+def _why_no_image(package: DepPackageResponse) -> str | None:
+    """What became of its image in the registry; None where there is no registry."""
+    return next((one.message for one in package.conditions if one.type == ConditionType.IMAGE_PUSHED), None)
 
 
 def _artifact(artifact: RestArtifact) -> Iterator[tuple[str, str]]:
@@ -96,25 +102,3 @@ def succeeded(package: DepPackageResponse) -> bool:
 def ended(package: DepPackageResponse) -> bool:
     """Whether nothing runs for it, to go by its status: a request that came just now isn't in there yet."""
     return package.build_status in ("COMPLETED", "VALID", "INVALID", "FAILED")
-
-
-def import_findings(parsed: ParseResponse, filename: str, unsettled: Sequence[ParsedLine]) -> Iterator[str]:
-    """What the lines of a file came to: wrong ones, conflicts that nobody has settled, and those that were skipped."""
-    for line in parsed.lines:
-        place = f"{filename}:{line.line}"
-        if line.outcome == "error":
-            yield f"{place}: error: {line.message} {line.hint}"
-            yield f"    {line.text}"
-            if line.position is not None:
-                yield " " * (4 + line.position) + "^"
-        elif line.outcome == "skipped" and line.reason not in ("Blank", "Comment", "SameVersion"):
-            yield f"{place}: skipped: {line.text}: {line.why}"
-    for line in unsettled:
-        assert line.existing is not None
-        assert line.incoming is not None
-        yield f"{filename}:{line.line}: conflict: {line.existing.name}"
-        yield f"    existing  {line.existing.requirement}"
-        yield f"    incoming  {line.incoming.requirement}"
-    summary = parsed.summary
-    if summary.too_many:
-        yield f"{filename}: error: The list would have {summary.too_many} requirements too many. {LIST_IS_FULL}"

@@ -8,12 +8,12 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from dagy.commands import terminal
+from dagy.commands.findings import findings_and_counts
 from dagy.commands.input_files import InputError, read_file, read_list, shown
 from dagy.commands.options import ALL_OPTIONS
-from dagy.commands.requirements.text import as_text
 from dagy.core.requirements import Target
 from dagy.core.requirements.files import ManifestError, merge, to_manifest
-from dagy.core.requirements.files.report import as_json, has_findings
+from dagy.core.requirements.files.report import has_findings, report
 from dagy_builder.platforms import PythonVersion
 
 CLEAN, FINDINGS, UNUSABLE = 0, 1, 2
@@ -66,14 +66,14 @@ def check(
     try:
         target = Target(python)
         existing = read_list(into, target) if into is not None else ()
-        merged = merge(existing, read_file(file, target))
+        parsed = report(merge(existing, read_file(file, target)), python)
     except InputError as error:
         return _unusable(error)
     if json_output:
-        terminal.json_text(as_json(merged, python))
+        terminal.json_text(parsed.model_dump(mode="json"))
     else:
-        terminal.say("\n".join(as_text(merged, shown(file))))
-    return FINDINGS if has_findings(merged) else CLEAN
+        terminal.say(findings_and_counts(parsed, shown(file)))
+    return FINDINGS if has_findings(parsed.summary) else CLEAN
 
 
 @app.command(name="to-manifest")
@@ -89,19 +89,19 @@ def manifest(
     What was skipped is told on standard error. Exit code 1: lines that are wrong, and nothing is printed. 2: a file
     or a name that cannot be used.
     """
-    import yaml
+    from dagy.core.common.yaml_text import yaml_text
 
     try:
         read = read_file(file, Target(python))
-        merged = merge((), read)
-        if len(merged.outcomes) > len(read.dependencies):
-            terminal.note("\n".join(as_text(merged, shown(file))))
-        if has_findings(merged):
+        parsed = report(merge((), read), python)
+        if len(parsed.lines) > len(read.dependencies):
+            terminal.note(findings_and_counts(parsed, shown(file)))
+        if has_findings(parsed.summary):
             return FINDINGS
         document = to_manifest(name, python, read.dependencies)
     except (InputError, ManifestError) as error:
         return _unusable(error)
-    terminal.say(yaml.safe_dump(document, sort_keys=False, width=1000), end="")
+    terminal.say(yaml_text(document), end="")
     return CLEAN
 
 

@@ -9,17 +9,16 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from dagy.commands import terminal
+from dagy.commands.findings import findings_and_counts, headline, numbered
 from dagy.commands.input_files import InputError, read_file, shown
 from dagy.commands.local.indexes import with_default_index
 from dagy.commands.local.steps import BuilderMissingError, graph_here
-from dagy.commands.problem_lines import headline, numbered
 from dagy.commands.requirements.commands import CLEAN, FINDINGS, UNUSABLE, File, Python
-from dagy.commands.requirements.text import as_text
 from dagy.commands.step_display import StepDisplay
 from dagy.core.outcomes.diagnosis import failure_of
 from dagy.core.requirements import Dependency, Target
 from dagy.core.requirements.files import ManifestError, merge, to_manifest
-from dagy.core.requirements.files.report import summary
+from dagy.core.requirements.files.report import report, summary
 from dagy.core.requirements.reduction import Resolved, SplitError, lost, needed
 from dagy.core.requirements.reduction import split as split_lists
 from dagy_builder.contract import BuildRequest
@@ -62,7 +61,7 @@ def split(
     python: Python,
 ) -> int:
     """Print the manifests; `dagy.commands.requirements.commands` has the help."""
-    import yaml
+    from dagy.core.common.yaml_text import yaml_text
 
     try:
         lists = _lists(files, python)
@@ -76,7 +75,7 @@ def split(
         return _unusable(error)
     for number, group in enumerate(groups, 1):
         terminal.note(f"{name}-{number}: {len(group)} packages")
-    terminal.say(yaml.safe_dump_all(documents, sort_keys=False, width=1000), end="")
+    terminal.say(yaml_text(*documents), end="")
     return CLEAN
 
 
@@ -86,8 +85,8 @@ def _lists(files: Sequence[Path], python: str) -> list[tuple[Dependency, ...]]:
     for file in files:
         merged = merge((), read_file(file, Target(python)))
         if len(merged.outcomes) > len(merged.added):
-            terminal.note("\n".join(as_text(merged, shown(file))))
-        if summary(merged)["errors"]:
+            terminal.note(findings_and_counts(report(merged, python), shown(file)))
+        if summary(merged).errors:
             raise _StoppedError
         if not merged.added:
             raise InputError(f"{shown(file)}: There is no requirement in the list.")

@@ -1,7 +1,7 @@
 """The controller of one kind: a queue of objects, workers that look at one after the other, a regular look at all.
 
-What is particular to the kind is a `Reconciler`. Here is what a look at any object is: read it, finalize it when it is
-being deleted, back off when somebody else writes to it, know the echo of one's own writes.
+A `Reconciler` has the parts that are particular to the kind. A look at an object of any kind is here: read it, finalize
+it when it is being deleted, back off when somebody else writes to it, know the echo of one's own writes.
 """
 
 from __future__ import annotations
@@ -10,15 +10,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
 import aiohttp
 
+from dagy.adapters import logs
 from dagy.adapters.kube.api import Json, KubeError
 from dagy.adapters.kube.kind_client import KindClient
 from dagy.controller.engine.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
 from dagy.core.common.conditions import Row, conditions_of
+from dagy.core.metrics.catalogue import ControllerName, PassResult
+from dagy.core.metrics.engine import Work, pass_samples
+from dagy.core.metrics.metric import Recorder, unrecorded
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.flowstatus import FlowDeploymentStatus
@@ -27,6 +32,7 @@ from dagy_builder.storage.store import StorageError
 
 log = logging.getLogger(__name__)
 
+_LOG_FIELDS = {ControllerName.PACKAGES: "package", ControllerName.FLOWS: "flowDeployment"}
 _CONFLICT_SECONDS = 0.2
 _LIST_AGAIN_SECONDS = 5.0
 _EXPECTED = (KubeError, StorageError, aiohttp.ClientError, OSError)
@@ -77,7 +83,7 @@ class ManagedObject:
     async def explain_delay(
         self, status: DepPackageStatus | FlowDeploymentStatus, rows: list[Row], reason: str, message: str
     ) -> None:
-        """Say in status and as an Event why the deletion takes its time; once, as long as it is the same reason."""
+        """Tell the reason of a delayed deletion in status and as an Event; once, as long as it is the same reason."""
         if status.message == message:
             return
         new = conditions_of(status.conditions, rows, self.metadata.get("generation", 0), self.now)
@@ -95,16 +101,16 @@ class ManagedObject:
 
 
 class Reconciler(Protocol):
-    """Passes over objects of one kind. Seconds are those after which to look at the object again."""
+    """Passes over objects of one kind. The seconds they return are those after which to look at the object again."""
 
     async def reconcile(self, obj: ManagedObject) -> float | None:
-        """Observe, decide, act, write status. Raises KubeError and StorageError: it is then tried again later."""
+        """Observe, decide, act, write status. Raises KubeError and StorageError; the pass is then tried again later."""
 
     async def finalize(self, obj: ManagedObject) -> float | None:
-        """Take one step of the deletion of an object that has our finalizer; raises the same."""
+        """Take one step of the deletion of an object that has our finalizer. Raises the same errors."""
 
     def forget(self, key: NamespacedName) -> None:
-        """Drop what is remembered of an object that is gone, or goes."""
+        """Drop all memory of an object that is gone, or goes."""
 
 
 class Controller:
@@ -112,19 +118,21 @@ class Controller:
 
     def __init__(
         self,
-        name: str,
+        name: ControllerName,
         kind: KindClient,
         reconciler: Reconciler,
         queue: WorkQueue[NamespacedName],
         *,
         clock: Callable[[], datetime],
         before_resync: Callable[[], Awaitable[None]] | None = None,
+        record: Recorder = unrecorded,
     ) -> None:
-        """`name`: of the objects in the log and for the kubelet, in the plural.
+        """`name`: the objects' name in the log and for the kubelet, in the plural.
 
-        `before_resync` renews what events should have told, just before all objects are looked at.
+        `before_resync` renews the facts that events should have told, just before all objects are looked at. `record`
+        counts the looks.
         """
-        self._before_resync = before_resync
+        self._before_resync, self._record = before_resync, record
         self.name, self._kind, self._reconciler, self._queue, self._clock = name, kind, reconciler, queue, clock
         self._last_written_version: dict[NamespacedName, str] = {}
         self._conflicts: dict[NamespacedName, int] = {}
@@ -144,8 +152,13 @@ class Controller:
         if self._last_written_version.get(key) != version:
             self._queue.add(key)
 
+    def work(self) -> Work:
+        """Return how much there is to do now."""
+        resynced = time.time() - (time.monotonic() - self.last_resync)
+        return Work(self.name, *self._queue.sizes, resynced)
+
     async def reconcile(self, key: NamespacedName) -> float | None:
-        """Look at the object once; the seconds after which it must be looked at again, or None.
+        """Look at the object once. Return the seconds after which it must be looked at again, or None.
 
         Raises KubeError and StorageError: the queue then tries again. A conflict is no error: somebody wrote in
         between, so the facts are out of date.
@@ -169,17 +182,27 @@ class Controller:
         return again
 
     def _after_conflict(self, key: NamespacedName) -> float:
-        """Soon at first, as another write rarely comes twice; then slower, should one always come."""
+        """Return the seconds to wait: few at first, as another write rarely comes twice; more if one always comes."""
         count = self._conflicts[key] = self._conflicts.get(key, 0) + 1
         return float(min(_CONFLICT_SECONDS * 2 ** min(count - 1, 10), LONGEST_BACKOFF_SECONDS))
 
     async def _look(self, key: NamespacedName) -> None:
-        seconds = await self.reconcile(key)
-        if seconds is not None:
-            self._queue.add_after(key, seconds)
+        began, result = time.monotonic(), PassResult.DONE
+        try:
+            with self._about(key):
+                seconds = await self.reconcile(key)
+            if key in self._conflicts:
+                result = PassResult.CONFLICT
+            if seconds is not None:
+                self._queue.add_after(key, seconds)
+        except Exception as error:
+            result = _result_of(error)
+            raise
+        finally:
+            self._record(pass_samples(self.name, result, time.monotonic() - began))
 
     async def _resync(self, namespaces: tuple[str, ...], seconds: float) -> None:
-        """Look at every object at the start and at intervals, whatever events came or did not."""
+        """Look at every object at the start and at intervals, with events or without."""
         while True:
             try:
                 keys = await self._kind.keys(namespaces)
@@ -199,11 +222,27 @@ class Controller:
             await asyncio.sleep(seconds)
 
     def _report(self, key: NamespacedName, error: Exception) -> None:
-        report(log, f"{self.name}: {key}", error)
+        with self._about(key):
+            report(log, f"{self.name}: {key}", error)
+
+    def _about(self, key: NamespacedName) -> AbstractContextManager[None]:
+        return logs.about(**{_LOG_FIELDS[self.name]: str(key)})
+
+
+def _result_of(error: Exception) -> PassResult:
+    match error:
+        case KubeError():
+            return PassResult.KUBERNETES
+        case StorageError():
+            return PassResult.STORAGE
+        case aiohttp.ClientError() | OSError():
+            return PassResult.NETWORK
+        case _:
+            return PassResult.UNEXPECTED
 
 
 def report(logger: logging.Logger, what: str, error: Exception) -> None:
-    """Log one line for what happens in every cluster; with its traceback what only a mistake in this program raises."""
+    """Log the error in one line; one that only a mistake in this program raises, with its traceback."""
     unexpected = not isinstance(error, _EXPECTED)
     logger.log(
         logging.ERROR if unexpected else logging.WARNING,

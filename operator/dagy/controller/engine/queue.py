@@ -1,4 +1,4 @@
-"""The work queue: which packages are to be looked at.
+"""The work queue: keys of objects that are to be looked at.
 
 As in client-go: a key that is added twice is looked at once, a key that is added while it is being looked at is looked
 at again afterwards, and never by two workers at the same time. First come, first served.
@@ -48,12 +48,17 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         self._timers[key] = loop.call_later(seconds, self.add, key)
 
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many keys wait, are being looked at, and have failed at their last look."""
+        return self._queue.qsize(), len(self._active), len(self._failures)
+
     async def idle(self) -> None:
         """Wait until every key that was added has been looked at; delayed keys don't count."""
         await self._queue.join()
 
     async def work(self, look: Callable[[K], Awaitable[None]], on_error: Callable[[K, Exception], None]) -> None:
-        """Serve keys for ever. What `look` raises is reported and the key is tried again with growing delays."""
+        """Serve keys for ever. An error of `look` is reported, and the key is tried again with growing delays."""
         while True:
             key = await self._queue.get()
             self._wanted.discard(key)

@@ -1,7 +1,7 @@
-"""The event source: Kopf as a list-watch and no more, with all that it could do beside that switched off.
+"""The event source: Kopf as a list-watch and no more; everything else that it can do is switched off.
 
-Kopf runs in a thread and an event loop of its own, because at its end it cancels every task of its loop; whatever makes
-it end (by design it ends on many API errors), it is started again and lists everything anew.
+Kopf runs in a thread and an event loop of its own, because at its end it cancels every task of its loop; whenever
+it ends (by design it ends on many API errors), it is started again and lists everything anew.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ import datetime
 import logging
 import random
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import kopf
+
+from dagy.core.metrics.catalogue import WatchName
+from dagy.core.metrics.engine import Watch
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +28,7 @@ _LOGIN_LIFETIME = datetime.timedelta(minutes=10)  # tokens of service accounts c
 _RESTART_SECONDS = 2.0
 
 OnChange = Callable[[Mapping[str, Any], bool], None]
-"""Called in the event loop of the process with an object that changed, and whether it was deleted."""
+"""A handler: called in the event loop of the process with an object that changed, and True when it was deleted."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Resource:
     plural: str
     version: str = "v1"
     label_selector: str = ""
-    """Of the objects that the API server tells of; all when empty."""
+    """A selector of the objects that the API server tells of; all when empty."""
 
 
 class _Forever:
@@ -61,7 +65,7 @@ def _settings(resources: Iterable[Resource]) -> kopf.OperatorSettings:
     settings.watching.server_timeout = 240
     settings.watching.client_timeout = 300
     settings.watching.connect_timeout = 10
-    # Kopf holds one page of whole objects, and how large one is, is up to who writes it.
+    # Kopf holds one page of whole objects, and the writer of an object decides its size.
     settings.watching.chunk_size = 20
     # The stream's own time-outs above bound a mute stream; this one can cancel a watcher for good when the loop stalls.
     settings.watching.inactivity_timeout = 1e9
@@ -99,10 +103,12 @@ def _handler(on_change: OnChange, loop: asyncio.AbstractEventLoop) -> Callable[.
 class Watcher:
     """One Kopf operator in a thread, started again whenever it ends before `stop`."""
 
-    def __init__(self, name: str, handlers: Mapping[Resource, OnChange], namespaces: tuple[str, ...]) -> None:
+    def __init__(self, name: WatchName, handlers: Mapping[Resource, OnChange], namespaces: tuple[str, ...]) -> None:
         """Handlers are called in the running event loop; `namespaces`: all when there are none."""
         self._name, self._namespaces = name, namespaces
-        self._registry, self._settings = _registry(handlers, asyncio.get_running_loop()), _settings(handlers)
+        self._starts, self._last_event = 0, 0.0
+        heard = {resource: self._noted(handler) for resource, handler in handlers.items()}
+        self._registry, self._settings = _registry(heard, asyncio.get_running_loop()), _settings(handlers)
         self._stop, self._ready = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch-{name}", daemon=True)
 
@@ -119,8 +125,20 @@ class Watcher:
         """True when Kopf is up: logged in and about to watch. False between its end and its next start."""
         return self._thread.is_alive() and self._ready.is_set()
 
+    def state(self) -> Watch:
+        """Return how it stands."""
+        return Watch(self._name, self.ready, self._last_event, self._starts)
+
+    def _noted(self, handler: OnChange) -> OnChange:
+        def noted(obj: Mapping[str, Any], deleted: bool) -> None:
+            self._last_event = time.time()
+            handler(obj, deleted)
+
+        return noted
+
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._starts += 1
             try:
                 asyncio.run(self._operator())
             except Exception:

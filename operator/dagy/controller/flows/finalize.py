@@ -23,13 +23,13 @@ _RETRY_SECONDS = 15.0
 
 
 class FlowCleaner:
-    """Deletes what nobody uses any more. `wake` is called with each package that may be let go now."""
+    """Deletes code and revisions that nobody uses any more; calls `wake` with each package that may be let go now."""
 
     def __init__(self, cluster: FlowCluster, store: FlowStore, wake: Callable[[NamespacedName], None]) -> None:
         self._cluster, self._store, self._wake = cluster, store, wake
 
     async def finalize(self, obj: ManagedObject) -> float | None:
-        """Delete what the deployment leaves behind, then let it go; the seconds after which to look again, or None."""
+        """Delete the deployment's runs and code, then let it go. Return the seconds until the next look, or None."""
         deployment, key, uid = obj.manifest, obj.key, obj.metadata["uid"]
         for run in await self._cluster.runs(key, uid):
             if run.owned:
@@ -47,13 +47,13 @@ class FlowCleaner:
     async def delete_revisions(
         self, deployment: dict[str, Any], revisions: Iterable[KeptRevision], kept: Iterable[KeptRevision]
     ) -> None:
-        """Delete revisions and their code, unless what is `kept` or another deployment uses it. Raises StorageError."""
+        """Delete revisions and their code, except code that `kept` or another deployment uses. Raises StorageError."""
         metadata = deployment["metadata"]
         key, old = NamespacedName.of(metadata), tuple(revisions)
         released = self._store.own(_uris(old), key.namespace)
         mine = [*_uris(kept), deployment["spec"]["artifact"]["uri"]]
         await self._store.delete(await self._unused(key, metadata["uid"], released, mine))
-        for revision in old:  # last: it remembers what is to be deleted
+        for revision in old:  # last: it remembers the code that is to be deleted
             await self._cluster.delete_revision(key.namespace, revision.name)
         self._wake_packages(old)
 

@@ -1,4 +1,4 @@
-"""Looking: what is there in the cluster and in S3 for one deployment, and what its packages allow."""
+"""Looking: the facts in the cluster and in S3 about one deployment, and the artifacts that its packages allow."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from dagy_builder.storage.store import StorageError
 
 
 class FlowObserver:
-    """Gathers facts. Raises KubeError; what S3 says becomes part of the facts."""
+    """Gathers facts. Raises KubeError; S3's refusals become part of the facts."""
 
     def __init__(self, cluster: FlowCluster, store: FlowStore, lookup: AttachLookup) -> None:
         self._cluster, self._store, self._lookup = cluster, store, lookup
 
     async def observe(self, plan: FlowPlan, status: FlowDeploymentStatus) -> Observed:
-        """All facts about the deployment."""
+        """Return all facts about the deployment."""
         revisions, cron_job = await asyncio.gather(
             self._cluster.revisions(plan.key, plan.uid), self._cluster.cron_job(plan.key)
         )

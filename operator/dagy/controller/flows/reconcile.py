@@ -13,6 +13,7 @@ from dagy.controller.engine.controller import ManagedObject
 from dagy.controller.flows.finalize import FlowCleaner
 from dagy.controller.flows.observe import FlowObserver
 from dagy.core.attach.refusals import Refusal
+from dagy.core.common.conditions import reason_in
 from dagy.core.common.timestamp import timestamp
 from dagy.core.flows import states as flow_states
 from dagy.core.flows.plan import FlowPlan, FlowSettings, flow_plan_of, flow_status_in, wanted_of
@@ -55,7 +56,7 @@ class SlugIndex:
 
 @dataclass(frozen=True)
 class FlowContext:
-    """Knowledge of one pass over a deployment, beside the facts."""
+    """The knowledge of one pass over a deployment, beside the facts."""
 
     object: ManagedObject
     plan: FlowPlan
@@ -63,7 +64,7 @@ class FlowContext:
 
 
 class FlowReconciler:
-    """Brings deployments to where their specs want them."""
+    """Brings deployments to the state that their specs want."""
 
     def __init__(
         self, cluster: FlowCluster, observer: FlowObserver, cleaner: FlowCleaner, settings: FlowSettings
@@ -78,7 +79,7 @@ class FlowReconciler:
         except KubeError as error:
             if not error.too_large:
                 raise
-            refusal = _refused(error)  # not even status: what it was to say is said as an Event, until the spec changes
+            refusal = _refused(error)  # not even status: its message is told as an Event, until the spec changes
             await obj.record_event(refusal.reason, refusal.message, warning=True)
             return None
 
@@ -157,13 +158,9 @@ class FlowReconciler:
         if status.to_json() == ctx.object.manifest.get("status"):
             return
         await ctx.object.write_status(status.to_json())
-        if (_ready(ctx.status), ctx.status.message) != (_ready(status), status.message):
+        if (reason_in(ctx.status.conditions), ctx.status.message) != (reason_in(status.conditions), status.message):
             warning = any(c.type == ConditionType.STALLED and c.status == "True" for c in status.conditions)
-            await ctx.object.record_event(_ready(status), status.message, warning=warning)
-
-
-def _ready(status: FlowDeploymentStatus) -> str:
-    return next((c.reason for c in status.conditions if c.type == ConditionType.READY), "")
+            await ctx.object.record_event(reason_in(status.conditions), status.message, warning=warning)
 
 
 def _refused(error: KubeError) -> Refusal:

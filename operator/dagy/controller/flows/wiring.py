@@ -18,6 +18,8 @@ from dagy.controller.engine.watch import OnChange, Resource
 from dagy.controller.flows.finalize import FlowCleaner
 from dagy.controller.flows.observe import FlowObserver
 from dagy.controller.flows.reconcile import FlowReconciler
+from dagy.core.metrics.catalogue import ControllerName
+from dagy.core.metrics.metric import Recorder, unrecorded
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
@@ -26,7 +28,7 @@ _WORKERS = 4  # a pass is some reads; the work is done by runs
 
 
 class Flows:
-    """The controller of FlowDeployments, and what it hears of."""
+    """The controller of FlowDeployments, and the changes that it hears of."""
 
     def __init__(
         self,
@@ -35,6 +37,8 @@ class Flows:
         settings: Settings,
         wake_package: Callable[[NamespacedName], None],
         clock: Callable[[], datetime],
+        *,
+        record: Recorder = unrecorded,
     ) -> None:
         self._settings, location = settings, settings.location
         cluster, store = FlowCluster(api, settings.namespaces), FlowStore(objects, location)
@@ -42,14 +46,16 @@ class Flows:
         cleaner = FlowCleaner(cluster, store, wake_package)
         self._queue: WorkQueue[NamespacedName] = WorkQueue()
         self.reconciler = FlowReconciler(cluster, observer, cleaner, settings.flow_settings())
-        self.controller = Controller("flow deployments", cluster.deployments, self.reconciler, self._queue, clock=clock)
+        self.controller = Controller(
+            ControllerName.FLOWS, cluster.deployments, self.reconciler, self._queue, clock=clock, record=record
+        )
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Begin to work in the task group, until that is cancelled."""
         self.controller.start(group, _WORKERS, self._settings.namespaces, self._settings.resync_seconds)
 
     def handlers(self) -> Mapping[Resource, OnChange]:
-        """Changes of deployments, of their CronJobs and of their runs."""
+        """Return the handlers for changes of deployments, of their CronJobs and of their runs."""
 
         def flow_changed(flow: Mapping[str, Any], _deleted: bool) -> None:
             self.controller.changed(flow)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from dagy.adapters.kube.api import KubeError
 from dagy.adapters.packages.artifact_store import ArtifactStore, Lock
 from dagy.adapters.packages.cluster import Cluster
 from dagy.controller.packages.context import ReconcileContext
+from dagy.controller.packages.job_input import JobInput
 from dagy.controller.packages.limiter import ConcurrencyLimiter
 from dagy.controller.packages.observe import Observer
 from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
 from dagy.core.common.resources import not_allowed
 from dagy.core.jobs.index_access import references_of
-from dagy.core.jobs.index_hosts import refused_host
-from dagy.core.jobs.manifests import JobSettings, index_secret, input_config_map, input_files, job_manifest
-from dagy.core.outcomes.facts import STEPS, JobFact, JobKind, PodFact
+from dagy.core.jobs.manifests import JobSettings, job_manifest
+from dagy.core.metrics.metric import Recorder, unrecorded
+from dagy.core.metrics.packages import cancelled_samples, job_samples
+from dagy.core.outcomes.facts import STEPS, JobFact, PodFact
 from dagy.core.outcomes.logs import StepLog
 from dagy.core.outcomes.results import lock_in, log_text, rejection_in
 from dagy.core.outcomes.step_outcomes import Complete, Incomplete
@@ -31,25 +32,19 @@ from dagy.core.package.decide import (
     ForgetAttempts,
     KeepLog,
     ProvideInput,
+    ReadImage,
     ReadRecord,
     StartJob,
     StoreLock,
 )
-from dagy.core.package.observed import IndexAccess, Missing, Record, Resolution
-from dagy.core.package.plan import BuildPlan
+from dagy.core.package.observed import Resolution
+from dagy.core.package.records import Missing, Record
 from dagy.core.package.reuse import Source
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
+from dagy.model.status import JobKind
 from dagy_builder.contract import Fault, Reason, Step
 from dagy_builder.storage.store import StorageError
-
-
-@dataclass(frozen=True)
-class _Given:
-    """Input of a Job beside its manifest."""
-
-    files: Mapping[str, str | bytes]
-    access: IndexAccess
 
 
 class Performer:
@@ -62,12 +57,15 @@ class Performer:
         observer: Observer,
         limiter: ConcurrencyLimiter,
         settings: JobSettings,
+        *,
+        record: Recorder = unrecorded,
     ) -> None:
         self._cluster, self._store, self._observer = cluster, store, observer
-        self._limiter, self._settings = limiter, settings
+        self._input = JobInput(cluster, store, observer, settings)
+        self._limiter, self._settings, self._record = limiter, settings, record
 
     async def perform(self, ctx: ReconcileContext, action: Action) -> bool:
-        """Do it, and keep what it finds out in `ctx`. True when the world is different now, worth another look at once.
+        """Perform it, and keep its findings in `ctx`. Return True when the world has changed, worth a look at once.
 
         Raises KubeError and StorageError; the pass is then repeated later.
         """
@@ -77,19 +75,25 @@ class Performer:
                 ctx.queue_position = position or None
                 return not position
             case ProvideInput(job, resolution):
-                return await self._provide_again(ctx, job, resolution)
+                return await self._input.provide_again(ctx, job, resolution)
             case KeepLog(job, failure):
-                return await self._keep_log(ctx, job, failure)
+                changed = await self._keep_log(ctx, job, failure)
+                self._record(job_samples(job, failure, ctx.now))
+                return changed
             case StoreLock(job):
                 return await self._store_lock(ctx, job)
             case ReadRecord(job, resolution):
                 return await self._read_record(ctx, job, resolution)
+            case ReadImage(record):
+                told = await self._store.with_image(ctx.home, ctx.plan, record)
+                ctx.learn(replace(ctx.seen, record=told))
+                return told != record
             case CopyArtifact(resolution, sources):
                 return await self._copy(ctx, resolution, sources)
             case CancelJob(job):
                 await self._keep_log(ctx, job, None)
-                await self._cluster.mark_job(job.name, {names.REQUEST_CANCEL: ctx.plan.requested.cancel}, suspend=True)
-                return await self._look_again(ctx)
+                self._record(cancelled_samples(job))
+                return await self._cancel(ctx, job)
             case DeleteJobs(jobs):
                 return await self._delete(ctx, jobs)
             case ForgetAttempts(jobs):
@@ -100,7 +104,7 @@ class Performer:
                 assert_never(action)
 
     async def _start(self, ctx: ReconcileContext, start: StartJob) -> int:
-        """The place in the queue, from 1; 0 when the world is another one now."""
+        """Start the Job. Return its place in the queue, from 1, if it has to wait; 0 when the world has changed."""
         manifest = job_manifest(ctx.plan, start, self._settings)
         if start.cancelled:  # it never runs, and so needs nothing
             await self._cluster.create_job(manifest)
@@ -114,7 +118,7 @@ class Performer:
         position = self._limiter.stand_in_line(start.kind, entry)
         if position:
             return position
-        given = await self._gather(ctx, start)
+        given = await self._input.gather(ctx, start)
         if given is None:
             # The lock is not in S3 (any more): resolve again, whatever status says.
             ctx.learn(replace(ctx.seen, resolution=None, record=None, missing=None))
@@ -130,59 +134,9 @@ class Performer:
 
         position = await self._limiter.start(start.kind, entry, create)
         if not position:
-            await self._provide(ctx.plan, start, created[0], given)
+            await self._input.provide(ctx.plan, start, created[0], given)
             await self._look_again(ctx)
         return position
-
-    async def _gather(self, ctx: ReconcileContext, start: StartJob) -> _Given | Failure | None:
-        """Return the Job's input; a Failure when its index settings can't be used, None when its lock is gone.
-
-        Everything is read before the Job exists, in the same look, so that it gets what is said when it starts.
-        """
-        ctx.learn(await self._observer.with_access(ctx.plan, ctx.seen))
-        plan, seen = ctx.plan, ctx.seen
-        refused, access = refused_host(plan, self._settings.index.hosts) or seen.index_refused, seen.index_access
-        if refused or access is None:
-            return refused
-        request, lock = replace(plan.request(), slug=seen.slug, bucket=self._store.location.bucket), None
-        if not request.index_url and self._settings.index.url:
-            request = replace(request, index_url=self._settings.index.url)
-        if start.resolution:
-            lock = await self._store.lock(ctx.home, plan.spec_hash)
-            if lock is None or lock.resolution.lock_hash != start.resolution.lock_hash:
-                return None
-            request = replace(
-                request,
-                lock_hash=start.resolution.lock_hash,
-                key_prefix=ctx.home.folder.text,
-                build_token=plan.requested.build or seen.handled.build,
-                attempt=start.attempt,
-            )
-        return _Given(input_files(request, lock.text if lock else None, access.certificates), access)
-
-    async def _provide(self, plan: BuildPlan, start: StartJob, job_uid: str, given: _Given) -> None:
-        """Create the Job's Secret and then its ConfigMap, which stands for both, where they do not exist."""
-        if given.access.credentials:
-            await self._cluster.create_secret(index_secret(plan, start, job_uid, self._settings, given.access))
-        await self._cluster.create_config_map(input_config_map(plan, start, job_uid, self._settings, given.files))
-
-    async def _provide_again(self, ctx: ReconcileContext, job: JobFact, resolution: Resolution | None) -> bool:
-        # Looked at, not remembered: somebody may have deleted it. Secrets can't be read, but created again.
-        has_input = await self._cluster.has_input(job.name)
-        if has_input and not references_of(ctx.plan).secrets:
-            return False
-        needed = resolution if job.kind is JobKind.BUILD else None
-        start = StartJob(job.kind, ctx.seen.slug, job.input_hash, job.attempt, needed)
-        given = await self._gather(ctx, start)
-        if isinstance(given, Failure) and not has_input:
-            # Its pod would wait for volumes, and the failure isn't its list's.
-            await self._cluster.delete_job(job.name)
-            ctx.learn(replace(ctx.seen, index_refused=given))
-            ctx.drop_jobs({job.name})
-            return True
-        if isinstance(given, _Given):  # else the next look resolves again
-            await self._provide(ctx.plan, start, job.uid, given)
-        return False
 
     async def _look_again(self, ctx: ReconcileContext) -> bool:
         ctx.learn(replace(ctx.seen, jobs=await self._cluster.jobs({names.LABEL_PACKAGE_UID: ctx.plan.uid})))
@@ -195,14 +149,14 @@ class Performer:
         return False
 
     async def _keep_log(self, ctx: ReconcileContext, job: JobFact, failure: Failure | None) -> bool:
-        if references_of(ctx.plan).secrets:  # the Job stays, to count the attempt; what it held must not
+        if references_of(ctx.plan).secrets:  # the Job stays, to count the attempt; its Secret must not
             await self._cluster.delete_secret(job.name)
         if job.overdue and failure:
             return await self._end(ctx, job, failure)
         uri, result = job.log_uri, job.result
         if job.pod and (job.kind is JobKind.VALIDATE or not uri):
             logs = await asyncio.gather(*(self._log(job.pod, step) for step in STEPS[job.kind]))
-            # What was heard is the same, and whole.
+            # The outcome that was heard is the same, and whole.
             result = result if isinstance(result, Complete) else logs[-1].result
             parts = [(step, log.text) for step, log in zip(STEPS[job.kind], logs, strict=True)]
             text = await asyncio.to_thread(log_text, parts, failure)  # megabytes, if somebody wants it so
@@ -220,9 +174,16 @@ class Performer:
             ctx.rejections[job.name] = rejection
         return False
 
+    async def _cancel(self, ctx: ReconcileContext, job: JobFact) -> bool:
+        if job.suspended:  # its queue would start it yet, so it makes way for a tombstone
+            await self._delete(ctx, (job,))
+            return True
+        await self._cluster.mark_job(job.name, {names.REQUEST_CANCEL: ctx.plan.requested.cancel}, stop=True)
+        return await self._look_again(ctx)
+
     async def _end(self, ctx: ReconcileContext, job: JobFact, failure: Failure) -> bool:
         """Stop a Job whose pod has not started: it has no log, and its slot is another's."""
-        await self._cluster.mark_job(job.name, {names.ANNOTATION_FAILURE: failure.to_annotation()}, suspend=True)
+        await self._cluster.mark_job(job.name, {names.ANNOTATION_FAILURE: failure.to_annotation()}, stop=True)
         self._limiter.wake()
         ctx.learn_job(replace(job, failure=failure, overdue=None))
         return False

@@ -1,6 +1,6 @@
-"""Checks that the ZIPs of completed packages are still in S3: one after the other, each once an hour.
+"""Checks that ZIPs and images of completed packages are still there: one after the other, each once an hour.
 
-What is found only makes the package be looked at; that look asks S3 once more, and decides.
+A finding only makes the package be looked at; that look asks S3 and the registry once more, and decides.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.core.common.keys import ObjectKey, PackageHome
@@ -24,33 +25,45 @@ _AWAY_SECONDS = 60.0
 """Seconds for which S3 is left alone when it does not answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What should be there of a package."""
+
+    zipped: ObjectKey
+    size_bytes: int
+    image: tuple[PackageHome, str] | None
+    """Whose image it is, and its name."""
+
+
 class ArtifactChecks:
-    """Of one process. `announce` is called with each package whose ZIP seems to be gone."""
+    """The checks of one process. `announce` is called with each package whose ZIP or image seems to be gone."""
 
     def __init__(
         self, store: ArtifactStore, announce: Callable[[NamespacedName], None], round_seconds: float = _ROUND_SECONDS
     ) -> None:
         self._store, self._announce, self._round = store, announce, round_seconds
-        self._expected: dict[NamespacedName, tuple[ObjectKey, int]] = {}
-        """Size in bytes of what must be there; whose turn it is comes first."""
+        self._expected: dict[NamespacedName, _Expected] = {}
+        """The package that is checked next comes first."""
         self._suspected: set[NamespacedName] = set()
 
     def watch(self, key: NamespacedName, home: PackageHome | None, state: State) -> None:
-        """Check the package from now on, if it is complete, else no more: what a look has found out is up to date."""
+        """Check the package from now on, if it is complete, else no more; the look that found `state` is up to date."""
         self._suspected.discard(key)
-        zipped = home.artifact_of(state.record.artifact.uri) if home and isinstance(state, states.Completed) else None
-        if zipped and isinstance(state, states.Completed):
-            self._expected[key] = zipped, state.record.artifact.size_bytes
+        artifact = state.record.artifact if isinstance(state, states.Completed) else None
+        zipped = home.artifact_of(artifact.uri) if home and artifact else None
+        if home and artifact and zipped:
+            image = (home, artifact.image) if artifact.image else None
+            self._expected[key] = _Expected(zipped, artifact.size_bytes, image)
         else:
             self._expected.pop(key, None)
 
     def forget(self, key: NamespacedName) -> None:
-        """The package is gone."""
+        """Drop all memory of a package that is gone."""
         self._suspected.discard(key)
         self._expected.pop(key, None)
 
     def suspects(self, key: NamespacedName) -> bool:
-        """Return True when the package's ZIP seems to be gone."""
+        """Return True when the package's ZIP or image seems to be gone."""
         return key in self._suspected
 
     async def run(self) -> None:
@@ -70,12 +83,13 @@ class ArtifactChecks:
                 await asyncio.sleep(_AWAY_SECONDS)
 
     async def check_next(self) -> None:
-        """Look for the ZIP that was looked for longest ago. Raises StorageError, which says nothing about it."""
+        """Look for what was looked for longest ago. Raises StorageError, which says nothing about the ZIP."""
         key, expected = next(iter(self._expected.items()), (None, None))
         if key is None or expected is None:
             return
-        zipped, size = expected
-        there = await self._store.size(zipped) == size
+        there = await self._store.size(expected.zipped) == expected.size_bytes
+        if there and expected.image:
+            there = not await self._store.lacks_image(*expected.image)
         if self._expected.get(key) != expected:
             return  # a look has found out more meanwhile
         self._expected[key] = self._expected.pop(key)

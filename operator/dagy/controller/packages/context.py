@@ -10,26 +10,26 @@ from dagy.controller.engine.controller import ManagedObject
 from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
 from dagy.core.common.timestamp import timestamp
-from dagy.core.outcomes.facts import JobFact, JobKind
+from dagy.core.outcomes.facts import JobFact
 from dagy.core.package.observed import Observed
 from dagy.core.package.plan import BuildPlan
 from dagy.core.package.queue import QueueEntry
 from dagy.core.package.states import State
 from dagy.core.package.status import StatusContext, status_of
-from dagy.model.status import DepPackageStatus
+from dagy.model.status import DepPackageStatus, JobKind
 
 
 @dataclass
 class ReconcileContext:
-    """Knowledge of one pass over a package, and the one place where what its actions find out is kept."""
+    """The knowledge of one pass over a package, and the one place for the findings of its actions."""
 
     object: ManagedObject
     plan: BuildPlan
     status: DepPackageStatus
     seen: Observed = field(default_factory=lambda: Observed(""))
-    """The facts, after what was done about them."""
+    """The facts, with the effects of the actions so far."""
     jobs: dict[str, JobFact] = field(default_factory=dict)
-    """All Jobs that the pass has seen, those that it deleted included: status tells of them."""
+    """All Jobs that the pass has seen, deleted ones included: status tells of them."""
     queue_position: int | None = None
     logs: dict[JobKind, str] = field(default_factory=dict)
     """URIs of the logs that the pass has kept."""
@@ -43,13 +43,13 @@ class ReconcileContext:
 
     @property
     def home(self) -> PackageHome:
-        """Place of the package's objects: nothing is done for one that has no slug."""
+        """Place of the package's objects. There is one: nothing is done for a package without a slug."""
         assert self.seen.home
         return self.seen.home
 
     @property
     def queue_entry(self) -> QueueEntry:
-        """The package's place in the order of arrival: since status says that it waits, else since now."""
+        """The package's entry in the queue: it arrived when status says that it began to wait, else now."""
         same = self.status.spec_hash == self.plan.spec_hash
         arrived = (same and self.status.build and self.status.build.queued_at) or timestamp(self.now)
         return QueueEntry(arrived, self.plan.key.namespace, self.plan.key.name)
@@ -60,7 +60,7 @@ class ReconcileContext:
         self.jobs.update((job.name, job) for job in seen.jobs)
 
     def learn_job(self, job: JobFact) -> None:
-        """Go on with this in the place of what was known of the Job of that name."""
+        """Go on with this fact in place of the earlier one about the Job of that name."""
         self.learn(replace(self.seen, jobs=tuple(job if j.name == job.name else j for j in self.seen.jobs)))
 
     def drop_jobs(self, gone: Collection[str]) -> None:
@@ -68,7 +68,7 @@ class ReconcileContext:
         self.learn(replace(self.seen, jobs=tuple(j for j in self.seen.jobs if j.name not in gone)))
 
     def status_of(self, state: State, pinned: frozenset[str] = frozenset()) -> DepPackageStatus:
-        """The status of this state."""
+        """Return the status of this state."""
         seen = replace(self.seen, jobs=tuple(self.jobs.values()))
         logs = {"validation_log": self.logs.get(JobKind.VALIDATE), "build_log": self.logs.get(JobKind.BUILD)}
         context = StatusContext(self.now, self.status, queue_position=self.queue_position, **logs, pinned=pinned)

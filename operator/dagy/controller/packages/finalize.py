@@ -1,7 +1,7 @@
 """Deleting a package: wait while flows use it, stop its Jobs, delete its objects in S3 unless they are kept, let it go.
 
-The slug's claim stays: it is never given to another package, and the same namespace and name gets it back. What is
-deleted is found by the claim and the package's UID, never by what status or a label says.
+The slug's claim stays: it is never given to another package, and the same namespace and name gets it back. Objects
+to delete are found by the claim and the package's UID, never by the words of status or a label.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RETRY_SECONDS = 15.0
 
 
 async def finalize(cluster: Cluster, store: ArtifactStore, slugs: Slugs, obj: ManagedObject) -> float | None:
-    """Take one step of the deletion; the seconds after which to look again, or None when the package is let go."""
+    """Take one step of the deletion. Return the seconds until the next look, or None when the package is let go."""
     package, uid = obj.manifest, obj.metadata["uid"]
     retain = package["spec"].get("deletionPolicy") == DeletionPolicy.RETAIN
     try:
@@ -59,7 +59,7 @@ def _storage_refused(error: StorageError) -> str:
 
 
 async def _blocked(obj: ManagedObject, reason: StateReason, message: str) -> float:
-    """Set the condition DeletionBlocked. What flows use stays Ready; what S3 began to lose does not."""
+    """Set the condition DeletionBlocked. A package that flows use stays Ready; one that S3 began to lose does not."""
     rows: list[Row] = [(ConditionType.DELETION_BLOCKED, True, reason, message)]
     if reason is not StateReason.IN_USE:
         rows.append((ConditionType.READY, False, reason, message))

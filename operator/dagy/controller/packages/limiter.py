@@ -1,14 +1,17 @@
-"""Limit of Jobs that run at a time: the wait for a slot, and the one place where a Job is let start."""
+"""Limit of Jobs that run at a time: the wait for a slot, and the one place that lets a Job start."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from dagy.adapters.packages.cluster import Cluster
-from dagy.core.outcomes.facts import JobKind
+from dagy.core.metrics.metric import Recorder, unrecorded
+from dagy.core.metrics.packages import Line, slot_samples
 from dagy.core.package.queue import FairQueue, Limits, QueueEntry
 from dagy.model.base import NamespacedName
+from dagy.model.status import JobKind
 
 _MORE = 10  # are woken than there are free slots, because not all of them will want theirs any more
 
@@ -16,14 +19,20 @@ _MORE = 10  # are woken than there are free slots, because not all of them will 
 class ConcurrencyLimiter:
     """Counts running Jobs in the cluster itself, so that a restart forgets nothing.
 
-    Who waits is only in memory: after a start nothing is let start before `open`, which is called when every package
-    has been looked at once, so that the order of arrival is known.
+    The queue is only in memory: after a start no Job may start before `open`, which is called when every package has
+    been looked at once, so that the order of arrival is known.
     """
 
     def __init__(
-        self, cluster: Cluster, limits: Mapping[JobKind, Limits], wake: Callable[[NamespacedName], None]
+        self,
+        cluster: Cluster,
+        limits: Mapping[JobKind, Limits],
+        wake: Callable[[NamespacedName], None],
+        record: Recorder = unrecorded,
     ) -> None:
-        self._cluster, self._wake = cluster, wake
+        self._cluster, self._wake, self._record = cluster, wake, record
+        self._waiting_since: dict[tuple[JobKind, NamespacedName], float] = {}
+        """Of the monotonic clock."""
         self._queues = {kind: FairQueue(limits[kind]) for kind in JobKind}
         self._locks = {kind: asyncio.Lock() for kind in JobKind}
         self._stale = set(JobKind)
@@ -36,18 +45,24 @@ class ConcurrencyLimiter:
         self.wake()
 
     def leave(self, key: NamespacedName, *, keep: JobKind | None = None) -> None:
-        """The package waits no more (but for `keep`)."""
+        """Take the package out of the queues (but for that of `keep`)."""
         for kind, queue in self._queues.items():
             if kind is not keep:
                 queue.remove(key)
+                self._waiting_since.pop((kind, key), None)
+
+    def lines(self) -> list[Line]:
+        """Return what the queues look like now."""
+        return [Line(kind, len(queue), queue.oldest, *queue.slots) for kind, queue in self._queues.items()]
 
     def stand_in_line(self, kind: JobKind, mine: QueueEntry) -> int:
-        """Wait for a slot: 0 when it is worth asking for one (`start`), else the place in the queue, from 1.
+        """Wait for a slot. Return 0 when it is worth asking for one (`start`), else the place in the queue, from 1.
 
-        Takes no request, so that thousands who wait cost next to nothing.
+        Takes no request, so that thousands of waiting packages cost next to nothing.
         """
         queue = self._queues[kind]
         queue.add(mine)
+        self._waiting_since.setdefault((kind, mine.key), time.monotonic())
         if self._open and (kind in self._stale or queue.could_be_turn(mine.key)):
             return 0
         return queue.place(mine.key)
@@ -68,20 +83,22 @@ class ConcurrencyLimiter:
             except BaseException:
                 self._stale.add(kind)
                 raise
-            queue.add(mine)  # who was told meanwhile to leave would not be here
+            queue.add(mine)  # a package that was told meanwhile to leave would not be here
             if queue.is_turn(mine.key):
                 await create()
                 queue.served(mine.key)
                 self._stale.add(kind)  # it runs now
+                now = time.monotonic()
+                self._record(slot_samples(kind, now - self._waiting_since.pop((kind, mine.key), now)))
                 return 0
         for key in queue.next():  # the count may have shown that it is theirs
             self._wake(key)
         return queue.place(mine.key)
 
     def wake(self) -> None:
-        """Something has ended: those who wait first are looked at again.
+        """Look again at the packages that wait first, because something has ended.
 
-        Not all of them: with thousands in the queue each end of a Job would rewrite thousands of positions.
+        Not at all of them: with thousands in the queue each end of a Job would rewrite thousands of positions.
         """
         for kind, queue in self._queues.items():
             self._stale.add(kind)

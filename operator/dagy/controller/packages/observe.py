@@ -1,4 +1,4 @@
-"""Looking: what is there in the cluster and in S3 for one package. Status saves look-ups, it never adds a fact."""
+"""Looking: the facts in the cluster and in S3 about one package. Status saves look-ups, it never adds a fact."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from dagy.core.common.resources import not_allowed
 from dagy.core.jobs.index_access import references_of
 from dagy.core.jobs.index_hosts import refused_host
 from dagy.core.jobs.manifests import JobSettings
-from dagy.core.outcomes.facts import JobKind
 from dagy.core.outcomes.waiting_pods import lacks_pod, with_end
 from dagy.core.package import reuse, status_cache
-from dagy.core.package.observed import Missing, Observed, Record, Resolution
+from dagy.core.package.observed import Observed, Resolution
 from dagy.core.package.plan import BuildPlan
-from dagy.core.package.status import artifact_status
+from dagy.core.package.records import Missing, Record
 from dagy.core.package.status_cache import Look
 from dagy.model import constants as names
 from dagy.model.spec import SourceDistributions
-from dagy.model.status import DepPackageStatus
+from dagy.model.status import DepPackageStatus, JobKind
 from dagy_builder.storage.store import StorageError
 
 
 class Observer:
-    """Gathers facts. Raises KubeError; what S3 refuses becomes part of the facts."""
+    """Gathers facts. Raises KubeError; S3's refusals become part of the facts."""
 
     def __init__(self, cluster: Cluster, store: ArtifactStore, settings: JobSettings) -> None:
         self._cluster, self._store, self._settings = cluster, store, settings
@@ -35,8 +34,8 @@ class Observer:
     async def observe(
         self, plan: BuildPlan, home: PackageHome, status: DepPackageStatus, now: datetime, *, suspected: bool = False
     ) -> Observed:
-        """All facts about the package. `suspected`: its ZIP seems to be gone, so S3 is asked whatever status says."""
-        # Package code could write to a log what looks like its step's outcome, and then go on.
+        """Return all facts about the package. `suspected`: ZIP or image seems gone, so both are asked for anyway."""
+        # Package code could write a text like its step's outcome to a log, and then go on.
         trust_reported = plan.spec.source_distributions is SourceDistributions.FORBID
         jobs = await self._cluster.jobs({names.LABEL_PACKAGE_UID: plan.uid}, trust_reported=trust_reported)
         resolution = blocked = None
@@ -66,24 +65,27 @@ class Observer:
         return seen if seen.record else await self._with_permission(plan, seen)
 
     async def restore_status(self, home: PackageHome, status: DepPackageStatus) -> DepPackageStatus:
-        """A status that was erased, with the artifacts that S3 still has. Raises StorageError."""
-        known = [artifact_status(record.artifact, None) for record in await self._store.all_records(home)]
+        """Return a status that was erased with the artifacts that S3 still has. Raises StorageError."""
+        known = [record.artifact for record in await self._store.all_records(home)]
         if not known:
             return status
         return status.model_copy(update={"artifact": known[0], "history": known[1:]})
 
     async def with_sources(self, plan: BuildPlan, seen: Observed) -> Observed:
-        """The same with the packages whose artifact could be copied, if that is what decides about the next step."""
+        """Return the facts with the packages whose artifact could be copied, if the next step depends on them."""
+        home = seen.home
         if seen.blocked or seen.resolution is None or seen.record or not reuse.is_allowed(plan, asked=False):
             return seen
         if any(job.kind is JobKind.BUILD for job in seen.jobs):
+            return seen
+        if home and home.location.registry:  # each package has an image of its own, so that each can be deleted
             return seen
         lock_hash = seen.resolution.lock_hash
         others = await self._cluster.packages_with_lock(plan.key.namespace, lock_hash)
         return replace(seen, sources=reuse.sources_in(others, plan, lock_hash))
 
     async def with_access(self, plan: BuildPlan, seen: Observed) -> Observed:
-        """The same, knowing what the index settings give or why they can't be used: read once for each look."""
+        """Return the facts with the access by the index settings, or with their failure: read once for each look."""
         if seen.index_access:
             return seen
         access = await self._cluster.index_access(plan, self._settings.index.url)
@@ -92,14 +94,14 @@ class Observer:
         return replace(seen, index_refused=None, index_access=access)
 
     async def _with_permission(self, plan: BuildPlan, seen: Observed) -> Observed:
-        """The same, knowing whether the package may have what it asks for, and whether its index can be used."""
+        """Return the facts with the failure of a package that asks for too much, or with its access to its index."""
         resources = not_allowed(plan.options.resources, self._settings.maxima)
         if refused := resources or refused_host(plan, self._settings.index.hosts):
             return replace(seen, not_allowed=refused)
         return await self.with_access(plan, seen) if references_of(plan) else seen
 
     async def _with_ends(self, plan: BuildPlan, seen: Observed, now: datetime) -> Observed:
-        """The same, knowing why Jobs have no pod, and which of them have waited for theirs long enough."""
+        """Return the facts with the reasons of Jobs without a pod, and the end of those that waited too long."""
         jobs = [
             replace(job, not_created=await self._cluster.why_no_pod(job)) if lacks_pod(job, now) else job
             for job in seen.jobs
@@ -130,6 +132,7 @@ class Observer:
         if known is None or not suspected:
             return known
         try:
-            return await self._store.record(home, plan, resolution.lock_hash) or Missing(known)
+            found = await self._store.record(home, plan, resolution.lock_hash) or Missing(known)
+            return await self._store.without_lost_image(home, found) if isinstance(found, Record) else found
         except StorageError:
-            return known  # what can't be asked is not gone
+            return known  # a ZIP that can't be asked for is not gone

@@ -1,10 +1,12 @@
-"""One pass over one package: observe, decide, act, write status. Everything that is decided is decided in dagy.core."""
+"""One pass over one package: observe, decide, act, write status. All decisions are made in dagy.core."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime
 
+from dagy.adapters import logs
 from dagy.adapters.kube.api import KubeError
 from dagy.adapters.packages.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.packages.cluster import Cluster
@@ -16,33 +18,39 @@ from dagy.controller.packages.finalize import finalize
 from dagy.controller.packages.limiter import ConcurrencyLimiter
 from dagy.controller.packages.observe import Observer
 from dagy.controller.packages.slugs import Slugs
+from dagy.core.common.conditions import reason_in
 from dagy.core.common.failure import Failure
+from dagy.core.common.images import image_news, is_pending
 from dagy.core.common.reasons import StateReason
 from dagy.core.jobs.manifests import JobSettings
-from dagy.core.outcomes.facts import JobKind
+from dagy.core.metrics.metric import Recorder, unrecorded
+from dagy.core.metrics.packages import Census, status_samples
 from dagy.core.package import states
 from dagy.core.package.decide import decide
 from dagy.core.package.plan import plan_of
 from dagy.core.package.states import State, state_of
 from dagy.core.package.status import dropped_artifacts
-from dagy.core.package.status_cache import artifact_of, status_in
-from dagy.core.package.trusted_status import trusted_status
+from dagy.core.package.status_cache import status_in, trusted_status
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
-from dagy.model.status import ConditionType, DepPackageStatus
+from dagy.model.status import ConditionType, DepPackageStatus, JobKind
 from dagy_builder.contract import Fault
+from dagy_builder.redact import one_line
 from dagy_builder.storage.store import StorageError
 
+log = logging.getLogger(__name__)
+
+_LOGGED_CHARACTERS = 500
 _MOST_STEPS = 12  # of one pass; a package takes six from nothing to a started build
 _REFUSED_SECONDS = 15.0  # Secrets are not watched: that would need the right to read all of them
 _GO_ON_SECONDS = 1.0  # when that was not enough: others have their turn in between
 _SAFETY_SECONDS = 60.0  # a running Job is looked at that often even when no event comes
-_STARTING_SECONDS = 15.0  # one that does not start: nobody tells when what it waits for was deleted
+_STARTING_SECONDS = 15.0  # one that does not start: nobody tells when the object that it waits for was deleted
 _LASTING = (400, 403, 413, 422, 500)  # of the API server: a quota, a right, an admission policy, a webhook that is down
 
 
 class PackageReconciler:
-    """Brings packages to where their spec wants them."""
+    """Brings packages to the state that their spec wants."""
 
     def __init__(
         self,
@@ -53,18 +61,20 @@ class PackageReconciler:
         limiter: ConcurrencyLimiter,
         checks: ArtifactChecks,
         settings: JobSettings,
+        record: Recorder = unrecorded,
     ) -> None:
         self._cluster, self._store, self._slugs = cluster, store, slugs
-        self._limiter, self._checks = limiter, checks
+        self._limiter, self._checks, self._record = limiter, checks, record
+        self.census = Census()
         self._observer = Observer(cluster, store, settings)
-        self._performer = Performer(cluster, store, self._observer, limiter, settings)
+        self._performer = Performer(cluster, store, self._observer, limiter, settings, record=record)
 
     async def reconcile(self, obj: ManagedObject) -> float | None:
         """See `engine.controller.Reconciler`."""
         try:
             return await self._reconcile(obj)
         except Exception:
-            self._limiter.leave(obj.key)  # who cannot start must not hold the turn of others
+            self._limiter.leave(obj.key)  # a package that cannot start must not hold the turn of others
             raise
 
     async def finalize(self, obj: ManagedObject) -> float | None:
@@ -75,6 +85,7 @@ class PackageReconciler:
         """See there."""
         self._limiter.leave(key)
         self._checks.forget(key)
+        self.census.gone(key)
 
     async def _reconcile(self, obj: ManagedObject) -> float | None:
         ctx = ReconcileContext(obj, plan_of(obj.manifest), status_in(obj.manifest))
@@ -108,10 +119,10 @@ class PackageReconciler:
         self._limiter.leave(obj.key, keep=waits_for)
         if ctx.seen.index_refused:
             return _REFUSED_SECONDS
-        return _SAFETY_SECONDS if ctx.seen.blocked else _look_again_after(state, ctx.now)
+        return _SAFETY_SECONDS if ctx.seen.blocked or _awaits_image(ctx, state) else _look_again_after(state, ctx.now)
 
     async def _act(self, ctx: ReconcileContext) -> State | None:
-        """Take one step after the other, as far as it goes; the state in which that ends, or None when it did not."""
+        """Take one step after the other. Return the state in which that ends, or None when it did not end."""
         for _ in range(_MOST_STEPS):
             state = state_of(ctx.plan, ctx.seen, ctx.now)
             for action in decide(ctx.plan, ctx.seen, state):
@@ -128,29 +139,40 @@ class PackageReconciler:
             pins = await self._cluster.flows.pins(ctx.seen.home.owned) if ctx.seen.home else ()
             status = ctx.status_of(state, frozenset(pin.sha256 for pin in pins))
         ctx.status = status
+        self.census.saw(ctx.object.key, status.phase)
         if status.to_json() == ctx.object.manifest.get("status"):
             return
         for old in dropped_artifacts(before, status):  # before the status that speaks of them no more
             if ctx.seen.home:
-                await self._store.delete_artifact(ctx.seen.home, artifact_of(old))
+                named = [status.artifact, *status.history] if status.artifact else status.history
+                await self._store.delete_artifact(ctx.seen.home, old, named)
         await ctx.object.write_status(status.to_json())
+        self._record(status_samples(before, status, ctx.now))
         if (_headline(before), before.observed_generation) != (_headline(status), status.observed_generation):
             _, reason = _headline(status)
             stalled = any(c.type == ConditionType.STALLED and c.status == "True" for c in status.conditions)
             warning = stalled or isinstance(state, states.Blocked | states.Retrying | states.Lost)
             await ctx.object.record_event(reason, status.message, warning=warning)
+        if news := image_news(before.conditions, status.conditions):
+            await ctx.object.record_event(news.reason, news.message, warning=True)
+            _log_change(ctx.object.key, status)
 
 
 def _in_full(ctx: ReconcileContext, state: State) -> State:
-    """The state with all that the log of a failed validation tells."""
+    """Return the state with all that the log of a failed validation tells."""
     if isinstance(state, states.Invalid) and state.job and state.job.name in ctx.rejections:
         return replace(state, failure=ctx.rejections[state.job.name])
     return state
 
 
 def _headline(status: DepPackageStatus) -> tuple[str | None, str]:
-    ready = next((c.reason for c in status.conditions if c.type == ConditionType.READY), "Unknown")
-    return status.phase, ready
+    return status.phase, reason_in(status.conditions)
+
+
+def _log_change(key: NamespacedName, status: DepPackageStatus) -> None:
+    job = status.build.job_name if status.build else None
+    with logs.about(**({"job": job} if job else {})):
+        log.info("%s: %s: %s", key, _headline(status)[1], one_line(status.message, _LOGGED_CHARACTERS))
 
 
 def _refused(error: KubeError) -> Failure:
@@ -160,6 +182,11 @@ def _refused(error: KubeError) -> Failure:
         "quota or a right in the build namespace.",
         Fault.INFRASTRUCTURE,
     )
+
+
+def _awaits_image(ctx: ReconcileContext, state: State) -> bool:
+    """Return True while an image is on its way."""
+    return isinstance(state, states.Completed) and is_pending(state.record.artifact, ctx.seen.home)
 
 
 def _look_again_after(state: State, now: datetime) -> float | None:

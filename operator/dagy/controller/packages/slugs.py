@@ -19,7 +19,7 @@ _MANY = 10_000
 
 
 class Slugs:
-    """Finds and makes claims. Only they say whose a slug is; spec, status and label choose among a package's own."""
+    """Finds and makes claims. They alone tell a slug's owner; spec, status and label choose among a package's own."""
 
     def __init__(self, claims: Claims, store: ArtifactStore, limit: int = _MANY) -> None:
         """`limit`: claims that a namespace may have. They are kept for ever, so making new ones must have an end."""
@@ -49,7 +49,7 @@ class Slugs:
         return home
 
     async def homes(self, package: Mapping[str, Any]) -> list[PackageHome]:
-        """Every place where the package has or had objects. Raises KubeError and StorageError."""
+        """Return every place where the package has or had objects. Raises KubeError and StorageError."""
         key, namespace_uid = _key(package), await self._namespace_uid(package)
         mine = [claim for claim in await self._claims.of(key) if owned(claim, key, namespace_uid)]
         if not mine:
@@ -58,11 +58,11 @@ class Slugs:
         return [self._home_at(claim, package, namespace_uid) for claim in mine]
 
     def forget(self, package: Mapping[str, Any]) -> None:
-        """The package is gone."""
+        """Drop all memory of a package that is gone."""
         self._namespaces.pop(package["metadata"]["uid"], None)
 
     async def _present(self, key: NamespacedName, namespace_uid: str, hints: list[str]) -> Claim | None:
-        """The claim that counts; one look where it is the one that a hint names, as it nearly always is."""
+        """Return the claim that counts; one request where a hint names it, as nearly always."""
         named = next(filter(is_slug, hints), None)
         claim = await self._claims.claim(named) if named else None
         if claim and owned(claim, key, namespace_uid):
@@ -89,9 +89,9 @@ class Slugs:
     async def _lost(
         self, package: Mapping[str, Any], key: NamespacedName, namespace_uid: str
     ) -> Claim | Failure | None:
-        """The claim that somebody has deleted, made again; None when the package never had one.
+        """Return the claim that somebody has deleted, made again; None when the package never had one.
 
-        What status and label say is believed when S3 has objects that only this very package can have written there.
+        Status and label are believed when S3 has objects that only this very package can have written there.
         """
         uid = package["metadata"]["uid"]
         for hint in filter(is_slug, _hints(package)[1:]):
@@ -100,7 +100,7 @@ class Slugs:
         return None
 
     async def _namespace_uid(self, package: Mapping[str, Any]) -> str:
-        """UID of the package's namespace: a package lives in one namespace all its life, so it is asked once."""
+        """Return the UID of the package's namespace, which is asked for once: a package lives in one all its life."""
         metadata = package["metadata"]
         known = self._namespaces.get(metadata["uid"])
         if known is None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from dagy.adapters.kube.api import KubeApi
 from dagy.adapters.kube.outcome_follower import OutcomeFollower
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.adapters.packages.cluster import Cluster
+from dagy.adapters.packages.images import ImageRegistry
 from dagy.adapters.settings.operator import Settings
 from dagy.controller.engine.controller import Controller
 from dagy.controller.engine.queue import WorkQueue
@@ -20,6 +22,10 @@ from dagy.controller.packages.artifact_checks import ArtifactChecks
 from dagy.controller.packages.limiter import ConcurrencyLimiter
 from dagy.controller.packages.reconcile import PackageReconciler
 from dagy.controller.packages.slugs import Slugs
+from dagy.core.metrics.catalogue import ControllerName
+from dagy.core.metrics.engine import work_samples
+from dagy.core.metrics.metric import Recorder, Sample, unrecorded
+from dagy.core.metrics.packages import queue_samples
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore, StorageError
@@ -28,27 +34,46 @@ log = logging.getLogger(__name__)
 
 
 class Packages:
-    """The controller of DepPackages, what it hears of, and what is done beside it."""
+    """The controller of DepPackages, the changes that it hears of, and the tasks beside it."""
 
-    def __init__(self, api: KubeApi, objects: ObjectStore, settings: Settings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        api: KubeApi,
+        objects: ObjectStore,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        *,
+        record: Recorder = unrecorded,
+    ) -> None:
         self._settings, self._clock = settings, clock
         self.queue: WorkQueue[NamespacedName] = WorkQueue()
-        self._follower = OutcomeFollower(api, settings.build_namespace, self.queue.add)
-        self._cluster = Cluster(api, settings.build_namespace, self._follower.reported, settings.namespaces)
-        self._store = ArtifactStore(objects, settings.location)
-        self._limiter = ConcurrencyLimiter(self._cluster, settings.limits(), self.queue.add)
+        self._follower = OutcomeFollower(api, settings.build_namespace, self._heard)
+        pushes = bool(settings.oci_repository)
+        self._cluster = Cluster(
+            api, settings.build_namespace, self._follower.reported, settings.namespaces, pushes_images=pushes
+        )
+        registry = ImageRegistry(Path(settings.oci_delete_config), plain_http=settings.oci_plain_http)
+        self._store = ArtifactStore(objects, settings.location, registry)
+        self._limiter = ConcurrencyLimiter(self._cluster, settings.limits(), self.queue.add, record)
         self._checks = ArtifactChecks(self._store, self.queue.add)
         slugs = Slugs(self._cluster.claims, self._store, settings.slugs_per_namespace)
-        reconciler = PackageReconciler(
+        self._reconciler = PackageReconciler(
             self._cluster,
             self._store,
             slugs,
             limiter=self._limiter,
             checks=self._checks,
             settings=settings.job_settings(),
+            record=record,
         )
         self.controller = Controller(
-            "packages", self._cluster.packages, reconciler, self.queue, clock=clock, before_resync=self._before_resync
+            ControllerName.PACKAGES,
+            self._cluster.packages,
+            self._reconciler,
+            self.queue,
+            clock=clock,
+            before_resync=self._before_resync,
+            record=record,
         )
 
     def start(self, group: asyncio.TaskGroup) -> None:
@@ -59,17 +84,23 @@ class Packages:
         group.create_task(self._sweep())
         group.create_task(self._checks.run())
 
+    def look(self) -> Iterator[Sample]:
+        """Yield how packages, queues and the controller stand now."""
+        yield from self._reconciler.census.samples()
+        yield from queue_samples(self._limiter.lines(), self._clock())
+        yield from work_samples(self.controller.work())
+
     def stop(self) -> None:
         """Follow no log any more."""
         self._follower.stop()
 
     def job_handlers(self) -> Mapping[Resource, OnChange]:
-        """Changes of Jobs and of their pods, in the build namespace."""
+        """Return the handlers for changes of Jobs and of their pods, in the build namespace."""
 
         def job_changed(obj: Mapping[str, Any], deleted: bool) -> None:
             key = ((obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_PACKAGE) or "").split("/")
             if len(key) == 2:
-                # A pod has, or what changed is gone: its slot is free.
+                # A pod has ended, or the changed object is gone: its slot is free.
                 ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
                 self.queue.add(NamespacedName(*key))
                 self._follower.on_pod_changed(NamespacedName(*key), obj, ended)
@@ -82,17 +113,23 @@ class Packages:
             Resource("", "pods", label_selector=selector): job_changed,
         }
 
+    def _heard(self, key: NamespacedName) -> None:
+        """Look at a package whose Job has told its outcome; a pod that only pushes from now on frees a slot."""
+        self.queue.add(key)
+        if self._settings.oci_repository:
+            self._limiter.wake()
+
     async def _before_resync(self) -> None:
         remembered = self._follower.known()
         self._follower.forget_gone(remembered, await self._cluster.job_names())
-        self._limiter.wake()  # whatever end was not heard of
+        self._limiter.wake()  # ends that were not heard of
 
     async def _open(self) -> None:
         await self.controller.synced.wait()  # the order of arrival is known now
         self._limiter.open()
 
     async def _sweep(self) -> None:
-        """Look for what was uploaded after its package's deletion, at intervals."""
+        """Look for objects that were uploaded after their package's deletion, at intervals."""
         while True:
             try:
                 await self._store.sweep(self._clock())

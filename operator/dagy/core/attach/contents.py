@@ -1,4 +1,4 @@
-"""Reading what is in artifacts: locks (pylock.toml, PEP 751), and lists of files, compared as they come. Pure.
+"""Reading the contents of artifacts: locks (pylock.toml, PEP 751), and lists of files, compared as they come. Pure.
 
 Both were made beside packages' code, so they are bounded: in bytes as they lie there, and unpacked.
 """
@@ -16,14 +16,15 @@ from dagy_builder.sizes import human_size
 
 MAX_LOCK_BYTES = TEXT_LIMIT_BYTES
 MAX_LIST_BYTES = 16 << 20
-"""Of a list as it is stored."""
+"""Most bytes of a list as it is stored."""
 _MAX_UNPACKED_BYTES = 64 << 20
 MAX_FILES = 400_000
-"""Of all packages that are compared. Each takes some 170 bytes while they are."""
+"""Most paths of all packages that are compared. Each takes some 170 bytes while they are."""
 _MAX_DIFFERING_BYTES = 256 << 10
 _MAX_LINE_BYTES = 4096
 _UNPACK_BYTES = 256 << 10
 _GZIP = 16 + zlib.MAX_WBITS
+_BYTECODE = b".pyc"  # says what its source says, in the words of one release of the compiler
 _CONTENT_BITS = 56
 
 
@@ -40,7 +41,7 @@ def versions_of_lock(text: str) -> dict[str, str]:
 
 
 class FileComparison:
-    """Finds the paths that packages have with different content. Only hashes of what they have are kept.
+    """Finds the paths that packages have with different content. Only hashes of their paths and contents are kept.
 
     Each path is compared with the first package that has it. Between the first two packages that differ, these are all.
     """
@@ -48,15 +49,15 @@ class FileComparison:
     def __init__(self, most_files: int = MAX_FILES) -> None:
         self._most_files = most_files
         self._first: dict[int, int] = {}
-        """Hash of a path to the package that has it first, and the hash of its content."""
-        self._key = secrets.token_bytes(16)  # whoever chooses the paths can't make two of them one
+        """A path's hash to the package that has it first, and the hash of its content."""
+        self._key = secrets.token_bytes(16)  # the author of the paths can't make two of them one
         self._differing: list[dict[str, str]] = []
         self._room = _MAX_DIFFERING_BYTES
         self.cut = False
         """True when there are more differing paths than are told."""
 
     def add(self, chunks: Iterable[bytes]) -> None:
-        """The next package's list, as it is stored: gzip'd lines "<mode> <sha256> <path>". Raises ContentsError."""
+        """Take the next package's list as it is stored: gzip'd lines "<mode> <sha256> <path>". Raises ContentsError."""
         package = len(self._differing)
         self._differing.append({})
         for line in _lines(chunks):
@@ -64,6 +65,8 @@ class FileComparison:
             sha256, _, path = rest.partition(b" ")
             if not path:
                 raise ContentsError("The list of files can't be read: it has a line without a path.")
+            if path.endswith(_BYTECODE):
+                continue
             content = self._hash(sha256) >> (64 - _CONTENT_BITS)
             first = self._first.setdefault(self._hash(path), package << _CONTENT_BITS | content)
             if len(self._first) > self._most_files:
@@ -72,7 +75,7 @@ class FileComparison:
                 self._note(path, first, package, content)
 
     def differing(self, package: int) -> dict[str, str]:
-        """Paths of which another package has a different content, to a hash of this one's. By the order of `add`."""
+        """Return its paths that have other content in another package, to a hash of its own. By the order of `add`."""
         return self._differing[package]
 
     def _note(self, path: bytes, first: int, package: int, content: int) -> None:
@@ -89,7 +92,7 @@ class FileComparison:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Without their ends. Never more than a chunk and a line in memory."""
+    """Yield the lines without their ends, with never more than a chunk and a line in memory."""
     begun = b""
     for data in _unpacked(chunks):
         *whole, begun = (begun + data).split(b"\n")

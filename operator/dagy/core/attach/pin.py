@@ -1,7 +1,7 @@
 """Choice of a pod's packages, or its refusal: the rules for webhook, API and FlowDeployments alike. Pure.
 
-`request_of_pod` or an `AttachRequest` of one's own says what is wanted, `packages` what the cluster knows of the slugs;
-`pin` chooses the artifacts, `conflicts` compares what is in them. `AttachLookup.plan` is the whole.
+`request_of_pod` or an `AttachRequest` of one's own tells the packages that are wanted, `packages` the cluster's records
+of the slugs; `pin` chooses the artifacts, `conflicts` compares their contents. `AttachLookup.plan` is the whole.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any, Self
 from dagy.core.attach import refusals
 from dagy.core.attach.refusals import AttachReason, Refusal
 from dagy.core.attach.request import AttachRequest, Flow, ImageFact, PackageRef, request_of_pod, wanted_packages
+from dagy.core.common.commands import request_build
 from dagy.core.common.keys import PackageHome
-from dagy.core.package.trusted_status import trusted_status
+from dagy.core.package.status_cache import trusted_status
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.status import ArtifactStatus, ConditionType, DepPackageStatus, Phase
@@ -47,7 +48,7 @@ class ResolvedPackage:
 
     @classmethod
     def from_object(cls, home: PackageHome, package: Mapping[str, Any]) -> Self:
-        """From a DepPackage as the API server gives it."""
+        """Read a DepPackage as the API server gives it."""
         return cls(home, trusted_status(package, home))
 
     @property
@@ -95,13 +96,13 @@ class Pinned:
 
     @property
     def native(self) -> bool:
-        """True when it may have modules that run on one architecture only; what is importable as a ZIP has none."""
+        """True when it may have modules for one architecture only; a package that is importable as a ZIP has none."""
         return not self.artifact.zip_importable
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in an artifact, as far as it is compared with the others that are attached with it."""
+    """The contents of an artifact, as far as they are compared with those of others that are attached with it."""
 
     versions: Mapping[str, str]
     """Distribution (normalized) to version."""
@@ -113,7 +114,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Attachment:
-    """What is attached, in order of precedence, and what whoever asked should know."""
+    """The packages that are attached, in order of precedence, and warnings for whoever asked."""
 
     packages: tuple[Pinned, ...]
     warnings: tuple[str, ...] = field(default=())
@@ -153,15 +154,12 @@ def pin(
 
 
 def conflicts(pinned: Sequence[Pinned], contents: Mapping[str, Contents]) -> Refusal | None:
-    """Two versions of one distribution, or two contents of one path. Several packages at the same version are fine."""
+    """Return the refusal of two versions of one distribution, or two contents of one path; the same twice is fine."""
     if len(pinned) < 2:
         return None
     for package in pinned:
         if package.artifact.sha256 not in contents:
-            request = (
-                f"kubectl -n {package.key.namespace} annotate deppackage {package.key.name} {names.REQUEST_BUILD}=again"
-            )
-            return refusals.contents_unknown(package.label, request)
+            return refusals.contents_unknown(package.label, request_build(package.key))
     pairs = list(combinations(pinned, 2))
     for compare in (_versions_conflict, _files_conflict):  # versions first: they explain most of the files
         for first, second in pairs:
@@ -201,7 +199,7 @@ def _stale(candidate: ResolvedPackage, artifact: ArtifactStatus) -> str:
 
 
 def _incompatible_with_pod(request: AttachRequest, pinned: Sequence[Pinned]) -> Refusal | None:
-    """Whether a package is not for the pod's Python, CPU or C library, or the packages are not for one Python."""
+    """Return the refusal of a package for another Python, CPU or C library than the pod's or another package's."""
     for package in pinned:
         artifact = package.artifact
         for image in request.images:

@@ -24,11 +24,12 @@ class AttachReason(StrEnum):
     FILE_CONFLICT = "FileConflict"
     CONTENTS_UNKNOWN = "ContentsUnknown"
     PATH_TAKEN = "PathTaken"
+    IMAGE_UNAVAILABLE = "ImageUnavailable"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A refusal: `message` says what, to what, why, and what to do next.
+    """A refusal: `message` tells the refused thing, its object, the cause, and the next step.
 
     `reason` is an AttachReason or a FlowReason. `waiting`: it resolves itself, because a package is under way or a
     service is asked again.
@@ -54,7 +55,7 @@ def too_many(count: int) -> Refusal:
 
 
 def unknown_slugs(slugs: Sequence[str], namespace: str, service_account: str) -> Refusal:
-    """No such package, or none that may be used here: which of the two is not told, so that nobody can probe."""
+    """Return the refusal of slugs without a package, or with one not for here: the same, so that nobody can probe."""
     which = f"the slug {slugs[0]}" if len(slugs) == 1 else f"the slugs {', '.join(slugs)}"
     return Refusal(
         AttachReason.UNKNOWN_SLUG,
@@ -66,7 +67,7 @@ def unknown_slugs(slugs: Sequence[str], namespace: str, service_account: str) ->
 
 
 def not_completed(package: str, wait: str, phase: str, said: str, *, waiting: bool) -> Refusal:
-    """A package without an artifact. `said` is its own status message, which names the next step when it failed.
+    """Return the refusal of a package without an artifact. `said`: its status message, with the next step if it failed.
 
     `waiting`: it is under way, so that nobody has to do anything.
     """
@@ -90,7 +91,7 @@ def artifact_gone(package: str, sha256: str, present: str | None) -> Refusal:
 
 
 def artifact_lost(package: str, uri: str, said: str) -> Refusal:
-    """A pinned artifact whose ZIP somebody has deleted. `said` is the package's own message on what becomes of it."""
+    """Return the refusal of a pinned artifact with a deleted ZIP. `said`: the package's message on its fate."""
     return Refusal(
         AttachReason.ARTIFACT_GONE,
         f"The ZIP of package {package} was deleted or changed in S3 ({uri}); the package says: {said.rstrip('.')}. "
@@ -99,7 +100,7 @@ def artifact_lost(package: str, uri: str, said: str) -> Refusal:
 
 
 def python_differs(package: str, built_for: str, wanted: str, where: str) -> Refusal:
-    """Return the refusal of a package for another Python than the pod's. `where` says how the pod's Python is known."""
+    """Return the refusal of a package for another Python than the pod's. `where`: the source of the pod's Python."""
     return Refusal(
         AttachReason.PYTHON_MISMATCH,
         f"Package {package} is for Python {built_for}, but {where} Python {wanted}. Build the package for {wanted}, or "
@@ -144,7 +145,7 @@ def versions_conflict(name: str, first: str, version: str, second: str, other: s
 
 
 def files_conflict(path: str, more: str, first: str, second: str) -> Refusal:
-    """Return the refusal of one path with different content in two packages. `more`: how many there are besides."""
+    """Return the refusal of one path with different content in two packages. `more`: the number of further ones."""
     others = f" (and {more} more)" if more else ""
     return Refusal(
         AttachReason.FILE_CONFLICT,
@@ -179,8 +180,17 @@ def path_taken(container: str, mount: str, root: str) -> Refusal:
     )
 
 
+def image_unavailable(package: str, because: str, advice: str) -> Refusal:
+    """Return the refusal of a package that is wanted as an image volume and can't be one. `because`: a clause."""
+    return Refusal(
+        AttachReason.IMAGE_UNAVAILABLE,
+        f"Package {package} can't be mounted as an image volume, because {because}. {advice} Or let an init container "
+        f"bring it: annotation {names.ATTACH_MODE}: Auto.",
+    )
+
+
 def unexplained(slugs: Sequence[str]) -> str:
-    """For whoever asks the webhook and may not be the API server: that there is a reason, and where it is told."""
+    """Return the message for a caller that may not be the API server: no reason, but the place where it is told."""
     return (
         f"Packages {', '.join(slugs)[:400]} can't be attached to this pod; `dagy packages show` says how they are, and "
         "why is told here once the administrator has set DAGY_WEBHOOK_CLIENTS (docs/security.md)."
@@ -200,4 +210,5 @@ MEANINGS = {
     AttachReason.FILE_CONFLICT: "Two packages bring a file of the same path with different content.",
     AttachReason.CONTENTS_UNKNOWN: "An artifact has no record of its contents, so that nothing can be compared.",
     AttachReason.PATH_TAKEN: "The pod mounts a volume of its own where packages go.",
+    AttachReason.IMAGE_UNAVAILABLE: "With mode `ImageVolume`: the package can't be mounted as an image.",
 }

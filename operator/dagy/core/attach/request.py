@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from dagy.core.attach import refusals
@@ -23,6 +24,17 @@ _PYTHON_TAG = re.compile(r"(3\.[0-9]{1,2})(?![0-9])")
 _MAX_BYTES = 1 << 40
 _DISK, _MEMORY = "Disk", "Memory"
 _ARCHITECTURE = "kubernetes.io/arch"
+
+
+class AttachMode(StrEnum):
+    """How packages get into pods; a pod's own choice (docs/attach.md) goes before the installation's."""
+
+    AUTO = "Auto"
+    """As image volumes where all that is known says that they work, by the init container else."""
+    IMAGE_VOLUME = "ImageVolume"
+    """As image volumes, or not at all."""
+    INIT_CONTAINER = "InitContainer"
+    """By the init container."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class ImageFact:
-    """What is known of one image. `where` is the part of a sentence that says who claims its Python version."""
+    """The known facts of one image. `where` names the source of its Python version, as part of a sentence."""
 
     image: str
     python_version: str | None = None
@@ -54,7 +66,7 @@ class ImageFact:
 
 @dataclass(frozen=True)
 class AttachRequest:
-    """The packages that are asked for, and what they have to fit."""
+    """The packages that are asked for, and the pod that they have to fit."""
 
     namespace: str
     wanted: tuple[PackageRef, ...]
@@ -64,11 +76,17 @@ class AttachRequest:
     flow: Flow | None = None
     in_memory: bool = False
     """True when the files are to lie in memory, not on the node's disk."""
+    mode: AttachMode | None = None
+    """What the pod itself chooses."""
+    pull_secrets: frozenset[str] | None = None
+    """Secrets that it names for pulling images, those of its service account included; None when not known yet."""
+    own_runtime: str = ""
+    """What sets its containers apart from those of other pods, in words: a runtime class, a user namespace."""
     suppliers: frozenset[str] = frozenset()
     """Other namespaces whose packages are meant as well. Else a slug's first taker could put code into others' pods."""
 
     def accepts(self, wanted: PackageRef, namespace: str) -> bool:
-        """Return whether the pod itself says that it takes this package from there: by name, or by the very bytes."""
+        """Return True when the pod itself says that it takes this package from there: by name, or by the very bytes."""
         return namespace == self.namespace or wanted.sha256 is not None or namespace in self.suppliers
 
 
@@ -120,6 +138,9 @@ def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Re
         return refusals.invalid_annotation(
             names.ATTACH_MEDIUM, f"{_shown(medium)} is neither {_DISK} nor {_MEMORY}", "Leave it out for the disk."
         )
+    mode = _mode(annotations.get(names.ATTACH_MODE, "").strip())
+    if isinstance(mode, Refusal):
+        return mode
     return AttachRequest(
         namespace=namespace,
         wanted=wanted,
@@ -128,6 +149,9 @@ def request_of_pod(pod: Mapping[str, Any], namespace: str) -> AttachRequest | Re
         architecture=_architecture(spec),
         flow=flow,
         in_memory=medium == _MEMORY,
+        mode=mode,
+        pull_secrets=frozenset(str(one.get("name", "")) for one in spec.get("imagePullSecrets") or ()),
+        own_runtime=_own_runtime(spec),
         suppliers=suppliers,
     )
 
@@ -141,8 +165,17 @@ def template_of(workload: Mapping[str, Any]) -> Mapping[str, Any]:
     return template
 
 
+def fails_fast(workload: Mapping[str, Any]) -> bool:
+    """Return True where a workload, or its pod template, asks to be refused when its pods would be.
+
+    Else a Job waits for pods that are refused again and again, and who made it waits for the Job.
+    """
+    metadata = ((part.get("metadata") or {}) for part in (workload, template_of(workload)))
+    return any((one.get("annotations") or {}).get(names.ATTACH_FAIL_FAST) == "true" for one in metadata)
+
+
 def image_fact(container: str, image: str) -> ImageFact:
-    """What an image's name tells: the Python minor in the tag of an image called python, and whether it is Alpine's."""
+    """Return the facts in an image's name: the Python minor in the tag of an image called python, and Alpine's musl."""
     name, _, _digest = image.partition("@")
     repository, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:  # the colon of a registry's port
@@ -163,6 +196,21 @@ def _images(stated: str, spec: Mapping[str, Any]) -> tuple[ImageFact, ...] | Ref
         )
     where = f"annotation {names.ATTACH_PYTHON_VERSION} says that the pod has"
     return tuple(replace(fact, python_version=stated, where=where) for fact in told)
+
+
+def _mode(text: str) -> AttachMode | Refusal | None:
+    if text in ("", *AttachMode):
+        return AttachMode(text) if text else None
+    known = ", ".join(AttachMode)
+    return refusals.invalid_annotation(
+        names.ATTACH_MODE, f"{_shown(text)} is none of {known}", "Leave it out for the installation's own."
+    )
+
+
+def _own_runtime(spec: Mapping[str, Any]) -> str:
+    if spec.get("runtimeClassName"):
+        return f"the runtime class {spec['runtimeClassName']}"
+    return "a user namespace of its own (hostUsers)" if spec.get("hostUsers") is False else ""
 
 
 def _flow(text: str) -> Flow | Refusal | None:

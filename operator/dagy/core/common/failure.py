@@ -1,4 +1,4 @@
-"""A failure as a value: what happened, whose fault it is, and therefore what is done about it."""
+"""A failure as a value: its reason, its sentence and the party at fault, which decides its handling."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Failure:
 
 
 def failure_in(annotation: str) -> Failure | None:
-    """Return what `to_annotation` wrote, or None for anything else."""
+    """Return the failure that `to_annotation` wrote; None for anything else."""
     try:
         kept = json.loads(annotation)
         return Failure(str(kept["reason"]), str(kept["message"]), Fault(kept["fault"]))

@@ -21,7 +21,7 @@ class TooMuchJsonError(JsonError):
 def read_json(text: bytes | str, *, max_values: int = MAX_VALUES, max_fields: int = MAX_FIELDS) -> Any:
     """Return the value, with at most `max_values` values in it, `max_fields` in one object, and MAX_DEPTH levels.
 
-    Who calls bounds the size of the text. Raises JsonError; never RecursionError or UnicodeDecodeError.
+    The caller bounds the size of the text. Raises JsonError; never RecursionError or UnicodeDecodeError.
     """
     try:
         value = json.loads(text)
@@ -34,7 +34,7 @@ def read_json(text: bytes | str, *, max_values: int = MAX_VALUES, max_fields: in
 
 
 def _check(value: Any, max_values: int, max_fields: int) -> None:
-    """Breadth first, so that what is too much is found before all of it was looked at."""
+    """Check breadth first, so that too much of it is found before all of it was looked at."""
     level, seen = [value], 0
     for _ in range(MAX_DEPTH):
         inner: list[Any] = []

@@ -1,22 +1,21 @@
 """Keys of objects in the bucket, and the one gate through which text becomes a key. Pure.
 
-What status, labels, annotations, specs, records and logs say is text that others may have written, and the credentials
-with which it is read, signed and deleted reach everybody's objects. So stores take `ObjectKey` and `Prefix`, which only
+Status, labels, annotations, specs, records and logs are text that others may have written, and the credentials with
+which objects are read, signed and deleted reach everybody's. So stores take `ObjectKey` and `Prefix`, which only
 this module makes: of what it knows (namespace, the slug of a claim, the package's UID, hashes), or of a text that has
 exactly the form of such a key.
 
 Each package writes below a folder of its own, named by its UID. A namesake that comes after it has another one, so that
-nothing that is late (an operator that slept, a pod on a lost node) can meet what the namesake has written.
+no latecomer (an operator that slept, a pod on a lost node) can meet the objects of the namesake.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
-from typing import Any
 
 from dagy.core.common.slug import OwnedSlug
+from dagy.model.status import ArtifactStatus
 from dagy_builder.keys import Build, BuildKeys, artifact_prefix, sidecar_key
 from dagy_builder.keys import uri as uri_of
 from dagy_builder.platforms import MACHINES
@@ -28,7 +27,7 @@ _MACHINE = "|".join(MACHINES.values())
 _STEM = rf"[0-9a-f]{{16}}-cp3[0-9]{{1,2}}-manylinux_2_[0-9]{{1,2}}_(?:{_MACHINE})"
 _ZIP = rf"{_STEM}-[0-9a-f]{{16}}\.zip"
 _BESIDE = rf"{_STEM}-[0-9a-f]{{16}}\.(?:pylock\.toml|contents\.txt\.gz|sbom\.cdx\.json|build\.log|build\.json)"
-_RECORD = rf"{_STEM}(?:-fast|-small)?\.build\.json"
+_RECORD = rf"{_STEM}(?:-fast|-small)?(?:-bytecode)?\.build\.json"
 _LOCK, _LOG = r"resolutions/[0-9a-f]{1,32}\.json", r"logs/[a-z0-9][a-z0-9.-]*\.log"
 _OBJECT = re.compile("|".join((_ZIP, _BESIDE, _RECORD, _LOCK, _LOG)))
 _ARTIFACT, _BUILD_RECORD, _RESOLUTION = re.compile(_ZIP), re.compile(_RECORD), re.compile(_LOCK)
@@ -51,7 +50,7 @@ def _check(seal: _Seal) -> None:
 
 @dataclass(frozen=True, order=True)
 class ObjectKey:
-    """The key of one object, which may be read, signed and deleted for whoever it was made for."""
+    """The key of one object, which may be read, signed and deleted on behalf of its package or deployment."""
 
     text: str
     seal: InitVar[_Seal]
@@ -73,10 +72,12 @@ class Prefix:
 
 @dataclass(frozen=True)
 class Location:
-    """The bucket, and the part of it that is DAGY's."""
+    """The bucket and the registry, and the parts of them that are DAGY's."""
 
     bucket: str
     prefix: str = ""
+    registry: str = ""
+    """HOST[:PORT]/PATH below which images lie; empty where there is no registry."""
 
     def uri(self, key: ObjectKey) -> str:
         """Return the object as a URI."""
@@ -87,12 +88,12 @@ class Location:
         return "/".join(part for part in (self.prefix.strip("/"), *parts) if part) + "/"
 
     def inside(self, uri: str, folder: str) -> str | None:
-        """Return what the URI says below the folder; None when it lies elsewhere."""
+        """Return the part of the URI below the folder; None when it lies elsewhere."""
         start = uri_of(self.bucket, folder)
         return uri.removeprefix(start) if uri.startswith(start) else None
 
     def traces(self, namespace: str, slug: str, uid: str) -> Prefix:
-        """What the package with that UID has written at a slug that may have been its own; nobody else writes there."""
+        """Return the folder of the package with that UID at a slug that may have been its own; only it writes there."""
         if not all(map(re.fullmatch, (_LABEL, "[A-Z0-9]{8}", _UID), (namespace, slug, uid))):
             raise ValueError(f"{namespace!r}, {slug!r} and {uid!r} name no package's folder")
         return Prefix(self.path(namespace, slug, uid), _SEAL)
@@ -103,7 +104,7 @@ class Location:
         return Prefix(self.path(_DELETED), _SEAL)
 
     def deleted_in(self, listed: str) -> tuple[ObjectKey, Prefix] | None:
-        """A listed key below `deleted`: the note itself, and the folder of the package that it speaks of."""
+        """Return, for a listed key below `deleted`, the note itself and the folder of the package that it speaks of."""
         parts = listed.removeprefix(self.deleted.text).split("/")
         forms = (_LABEL, "[A-Z0-9]{8}", _UID)
         if len(parts) != len(forms) or not all(map(re.fullmatch, forms, parts)):
@@ -176,32 +177,31 @@ class PackageHome:
         return self._matching(uri, _ARTIFACT)
 
     def beside(self, artifact: ObjectKey, name: str = "") -> ObjectKey:
-        """A file that belongs to one of its ZIPs."""
+        """Return the key of a file that belongs to one of its ZIPs."""
         return ObjectKey(sidecar_key(artifact.text, name), _SEAL)
 
     def artifact_prefix(self, artifact: ObjectKey) -> Prefix:
-        """A ZIP and all that lies beside it."""
+        """Return the prefix of a ZIP and of all that lies beside it."""
         return Prefix(artifact_prefix(artifact.text), _SEAL)
 
     def listed(self, key: str) -> ObjectKey | None:
-        """A listed key as one of this package's."""
+        """Return a listed key as one of this package's."""
         return self.key_of(uri_of(self.location.bucket, key))
 
-    def owns(self, told: Mapping[str, Any]) -> bool:
-        """Return whether every URI in an artifact's JSON is this package's, its ZIP among them."""
-        uris = [value for name, value in told.items() if name.lower().endswith("uri") and value]
-        return self.artifact_of(told.get("uri")) is not None and all(self.key_of(str(uri)) for uri in uris)
+    def owns(self, artifact: ArtifactStatus) -> bool:
+        """Return True when every URI of the artifact is this package's."""
+        return self.artifact_of(artifact.uri) is not None and all(map(self.key_of, artifact.uris.values()))
 
     def is_record(self, key: ObjectKey) -> bool:
-        """Return whether the object is the record of a build."""
+        """Return True when the object is the record of a build."""
         return self._has(key, _BUILD_RECORD)
 
     def is_lock(self, key: ObjectKey) -> bool:
-        """Return whether the object is a lock that was found for a spec."""
+        """Return True when the object is a lock that was found for a spec."""
         return self._has(key, _RESOLUTION)
 
     def is_own(self, key: ObjectKey) -> bool:
-        """Return whether the object lies in the package's own folder."""
+        """Return True when the object lies in the package's own folder."""
         return key.text.startswith(self.folder.text)
 
     def relocated(self, key: ObjectKey, to: PackageHome) -> ObjectKey:
@@ -210,7 +210,7 @@ class PackageHome:
 
     @property
     def retained(self) -> ObjectKey:
-        """Its being there says that the package is gone and has left its folder to a namesake."""
+        """The object by which a package that is gone tells that it has left its folder to a namesake."""
         return ObjectKey(f"{self.folder.text}{_RETAINED}", _SEAL)
 
     def predecessor(self, listed: str) -> PackageHome | None:
@@ -221,12 +221,12 @@ class PackageHome:
 
     @property
     def trace(self) -> ObjectKey:
-        """Its being there says that the slug is or was the package's."""
+        """The object by which the slug is known as the package's, now or once."""
         return ObjectKey(f"{self.folder.text}{_TRACE}", _SEAL)
 
     @property
     def note_of_deletion(self) -> ObjectKey:
-        """Its being there says that the package was deleted a short while ago, and what comes late is to be removed."""
+        """The object that tells of a package's deletion a short while ago: objects that come late are to be removed."""
         return ObjectKey(f"{self.location.deleted.text}{self.owned.key.namespace}/{self.slug}/{self.uid}", _SEAL)
 
     def _matching(self, uri: str | None, form: re.Pattern[str]) -> ObjectKey | None:
@@ -242,7 +242,7 @@ class PackageHome:
 
 @dataclass(frozen=True, order=True)
 class FlowUpload:
-    """A flow's own code: whose it is, and where it lies."""
+    """A flow's own code: the deployment that it belongs to, and its place."""
 
     namespace: str
     deployment: str
@@ -280,7 +280,7 @@ class FlowHome:
         return self.upload(found[1], found[2]) if found else None
 
     def listed(self, key: str) -> FlowUpload | None:
-        """A listed key as one of this namespace's uploads."""
+        """Return a listed key as one of this namespace's uploads."""
         return self.upload_of(uri_of(self.location.bucket, key))
 
     @property

@@ -1,4 +1,4 @@
-"""Every reason that a condition or an Event can carry, beside those that the builder reports, and what each means.
+"""Every reason that a condition or an Event can carry, beside those that the builder reports, with its meaning.
 
 docs/reasons.md is generated from here. Reasons are API: people automate on them, so they are added to, never renamed.
 """
@@ -49,6 +49,9 @@ class StateReason(StrEnum):
     API_SERVER_REFUSED = "ApiServerRefused"
     DELETION_BLOCKED = "DeletionBlocked"
     IN_USE = "InUse"
+    IMAGE_PUSHED = "ImagePushed"
+    IMAGE_PUSHING = "ImagePushing"
+    IMAGE_GONE = "ImageGone"
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,12 @@ class Entry:
     fault: Fault | None = None
     next_step: str = ""
     looked_at_again: bool = False
-    """True when the operator looks by itself for what its user has to mend."""
+    """True when the operator looks by itself for the repair that its user has to make."""
 
 
 _USER, _ADMIN, _INFRA = Fault.USER, Fault.ADMINISTRATOR, Fault.INFRASTRUCTURE
 _NOTHING = "Nothing, unless it stays."
+_IMAGE = "Of the condition ImagePushed, beside a complete ZIP: "
 
 CATALOGUE: dict[StrEnum, Entry] = {
     StateReason.SUSPENDED: Entry(Phase.PENDING, "spec.suspend is true.", None, "Set it to false."),
@@ -272,6 +276,23 @@ CATALOGUE: dict[StrEnum, Entry] = {
         _INFRA,
         "Use a network plugin that enforces them, or set DAGY_NETWORK_POLICY_REQUIRED=false.",
     ),
+    StateReason.IMAGE_PUSHED: Entry(None, _IMAGE + "it is in the registry, by the digest in status.artifact.image."),
+    StateReason.IMAGE_PUSHING: Entry(
+        None, _IMAGE + "the ZIP is complete, and its image is on the way to the registry."
+    ),
+    Reason.REGISTRY_UNREACHABLE: Entry(
+        None, _IMAGE + "the registry did not answer in time.", _INFRA, "See that it runs, then request a build."
+    ),
+    Reason.REGISTRY_ACCESS_DENIED: Entry(
+        None, _IMAGE + "the registry refuses the credentials.", _ADMIN, "Correct the Secret, then request a build."
+    ),
+    Reason.REGISTRY_REFUSED: Entry(
+        None, _IMAGE + "the registry did not take it (quota, policy).", _ADMIN, "Do as it says, then request a build."
+    ),
+    Reason.IMAGE_NOT_PUSHED: Entry(
+        None, _IMAGE + "it was built without a registry, or its pod ended before.", _ADMIN, "Request a build."
+    ),
+    StateReason.IMAGE_GONE: Entry(None, _IMAGE + "it was deleted in the registry.", _ADMIN, "Request a build."),
     Reason.PREVIOUS_STEP_ENDED: Entry(Phase.FAILED, "The step before ended without a result.", _INFRA),
     Reason.INTERNAL_ERROR: Entry(Phase.FAILED, "An error in this product.", _INFRA, "Report it with the build's log."),
 }

@@ -22,7 +22,7 @@ _QUANTITY = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]
 def trusted_resources(asked: Resources | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Resources of a container that runs no package code: each the package's own, or else the default.
 
-    A default gives way to what the package asks for, because Kubernetes takes no request above its limit.
+    A default gives way to the package's own values, because Kubernetes takes no request above its limit.
     """
     given = asked.to_json() if asked else {}
     requests = {**defaults.get("requests", {}), **given.get("requests", {})}
@@ -36,7 +36,7 @@ def trusted_resources(asked: Resources | None, defaults: Mapping[str, Any]) -> d
 
 
 def not_allowed(asked: Resources | None, maxima: Mapping[str, str]) -> Failure | None:
-    """Return why a package may not have the resources that it asks for; None when it may."""
+    """Return the failure of a package that asks for more resources than it may have; None when it may have them."""
     given = asked.to_json() if asked else {}
     for part in ("requests", "limits"):
         for name, wanted in given.get(part, {}).items():

@@ -1,4 +1,4 @@
-"""Slugs: the identifiers that people type, and whose they are. Pure.
+"""Slugs: the identifiers that people type, and their owners. Pure.
 
 A slug is its package's because a SlugClaim says so, and for no other reason: labels, specs and statuses are text that
 others write. `OwnedSlug` is the proof, and `owned` the only function that makes one.
@@ -29,12 +29,15 @@ _SEAL = _Seal()
 
 
 def new_slug() -> str:
-    """A random slug; 36**8 (2.8 * 10**12) are possible, so that a collision is rare, and a claim rules it out."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    """A random slug; 26 * 36**7 (2.0 * 10**12) are possible, so that a collision is rare, and a claim rules it out.
+
+    A letter comes first: YAML takes 12345678 and 123E4567 for numbers, where people write a slug without quotes.
+    """
+    return secrets.choice(string.ascii_uppercase) + "".join(secrets.choice(ALPHABET) for _ in range(LENGTH - 1))
 
 
 def is_slug(text: str) -> bool:
-    """Return whether the text has the form of a slug."""
+    """Return True when the text has the form of a slug."""
     return re.fullmatch(SLUG_PATTERN, text) is not None
 
 
@@ -52,7 +55,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class OwnedSlug:
-    """A slug, and the package whose it is by its claim."""
+    """A slug, and the package that owns it by its claim."""
 
     slug: str
     key: NamespacedName
@@ -76,7 +79,7 @@ def owned(claim: Claim | None, key: NamespacedName, namespace_uid: str) -> Owned
     """Return the slug, when the claim is that package's: its namespace and name, and not those of an earlier namespace.
 
     A claim that is bound to no namespace was made before claims were, or was released by an administrator, and belongs
-    to whoever has its namespace and name first.
+    to the first package with its namespace and name.
     """
     if claim is None or claim.key != key or claim.namespace_uid not in ("", namespace_uid):
         return None
@@ -84,7 +87,7 @@ def owned(claim: Claim | None, key: NamespacedName, namespace_uid: str) -> Owned
 
 
 def chosen(claims: Iterable[Claim], key: NamespacedName, namespace_uid: str, hints: Iterable[str]) -> Claim | None:
-    """Which of a package's claims is the one that counts: the first that a hint names, else the oldest.
+    """Return the one of a package's claims that counts: the first that a hint names, else the oldest.
 
     Hints are texts of others (spec, status, label): they choose among the package's own claims and add none. Bound
     claims come first, because binding gives a claim a new version.

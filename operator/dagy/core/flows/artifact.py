@@ -1,4 +1,4 @@
-"""What is told and what is deleted of flows' code (whose it is, `dagy.core.common.keys` tells). Pure."""
+"""Refusals of flows' code, and the choice of uploads to delete; `dagy.core.common.keys` tells the owner. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dagy.model.base import NamespacedName
 
 
 def foreign(uri: str, namespace: str) -> Refusal:
-    """An artifact that this namespace may not use, or that is none."""
+    """Return the refusal of an artifact that this namespace may not use, or that is none."""
     return Refusal(
         FlowReason.FOREIGN_ARTIFACT,
         f"spec.artifact.uri {uri} is not an upload of namespace {namespace}. Upload the flow's code with `dagy deploy` "
@@ -20,7 +20,7 @@ def foreign(uri: str, namespace: str) -> Refusal:
 
 
 def missing(uri: str, expected: int, found: int | None) -> Refusal:
-    """An artifact that is not there, or another one than the spec speaks of. Sizes in bytes."""
+    """Return the refusal of an artifact that is not there, or has another size than in the spec. Sizes in bytes."""
     what = "does not exist" if found is None else f"has {found} bytes and not {expected} (spec.artifact.sizeBytes)"
     return Refusal(FlowReason.ARTIFACT_NOT_FOUND, f"The flow's code {uri} {what}. Upload it again with `dagy deploy`.")
 
@@ -28,7 +28,7 @@ def missing(uri: str, expected: int, found: int | None) -> Refusal:
 def deletable(
     released: Iterable[FlowUpload], in_use: Iterable[FlowUpload], living: Iterable[str], key: NamespacedName
 ) -> list[FlowUpload]:
-    """Which of the released uploads may go: those that nobody uses and that no other living deployment uploaded.
+    """Return the released uploads that may go: nobody uses them, and no other living deployment uploaded them.
 
     `living`: names of the other deployments of the namespace, which see to their own uploads.
     """

@@ -32,14 +32,14 @@ def runs_of(jobs: Iterable[Json], uid: str, asked: str = "", cron_job: Json | No
     """All runs, newest first, but for those that are being deleted.
 
     `uid` is the deployment's, `asked` its request, `cron_job` that of its name. Anybody writes labels: a run is
-    what the deployment controls, or the CronJob that it controls.
+    controlled by the deployment, or by the CronJob that it controls.
     """
     controllers = {uid, cron_job["metadata"]["uid"]} if cron_job and is_owned(cron_job, uid) else {uid}
     ours = [job for job in jobs if _label(job, names.LABEL_REVISION).isdigit()]
     ours = [job for job in ours if controller_of(job).get("uid") in controllers]
     runs = [_run(job, uid) for job in ours if "deletionTimestamp" not in job["metadata"]]
 
-    # Times of creation are whole seconds: within one, what was asked for last is newest, then what still runs.
+    # Times of creation are whole seconds: within one, the run that was asked for last is newest, then a running one.
     def age(run: RunFact) -> tuple[str, bool, bool, str]:
         return run.created_at, bool(asked) and run.token == asked, run.live, run.run.job_name
 
@@ -60,18 +60,18 @@ def surplus_runs(runs: Iterable[RunFact], limit: int, token: str) -> tuple[RunFa
 
 
 def controller_of(obj: Json) -> Json:
-    """Return the owner reference of what controls the object (Kubernetes allows one); empty when nothing does."""
+    """Return the reference to the object's controlling owner (Kubernetes allows one); empty when there is none."""
     owners = obj["metadata"].get("ownerReferences") or []
     return next((owner for owner in owners if owner.get("controller")), {})
 
 
 def is_owned(obj: Json, uid: str) -> bool:
-    """Return whether the object is controlled by the deployment with that uid."""
+    """Return True when the object is controlled by the deployment with that uid."""
     return bool(controller_of(obj).get("uid") == uid)
 
 
 def holds(desired: Any, found: Any) -> bool:
-    """Return whether `found` has everything that `desired` asks for; the API server adds defaults of its own."""
+    """Return True when `found` has everything that `desired` asks for; the API server adds defaults of its own."""
     if isinstance(desired, Mapping):
         return isinstance(found, Mapping) and all(k in found and holds(v, found[k]) for k, v in desired.items())
     if isinstance(desired, list):

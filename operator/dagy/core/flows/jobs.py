@@ -29,7 +29,7 @@ def run_name(deployment: str, uid: str, token: str) -> str:
 
 
 def nothing_to_run(deployment: Mapping[str, Any]) -> Refusal:
-    """Return why a deployment without a revision can't be run."""
+    """Return the refusal to run a deployment without a revision."""
     metadata, message = deployment["metadata"], flow_status_in(deployment).message
     why = f": {message}" if message else "."
     return Refusal(
@@ -90,7 +90,7 @@ def labels_of(deployment: str, revision: Revision) -> dict[str, str]:
 
 
 def attach_annotations(deployment: str, revision: Revision) -> dict[str, str]:
-    """Return what the admission webhook reads: everything by SHA-256."""
+    """Return the annotations for the admission webhook: everything by SHA-256."""
     artifact = revision.spec.artifact
     flow = {"deployment": deployment, "sha256": artifact.sha256, "sizeBytes": artifact.size_bytes}
     packages = ",".join(f"{p.slug}@{p.sha256}" for p in revision.packages)

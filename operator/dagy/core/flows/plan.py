@@ -1,4 +1,4 @@
-"""From a FlowDeployment to what is to be deployed, and how the present revision stands to it. Pure."""
+"""From a FlowDeployment to the plan of its deployment, and a comparison with the present revision. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class FlowPlan:
     refresh: str = ""
     """Value of the annotation that asks for new pins."""
     object_bytes: int = 0
-    """What etcd holds of the object besides its status."""
+    """Bytes that etcd holds of the object besides its status."""
 
 
 def flow_plan_of(deployment: Mapping[str, Any]) -> FlowPlan:
@@ -76,7 +76,7 @@ def flow_status_in(deployment: Mapping[str, Any]) -> FlowDeploymentStatus:
 
 
 def stored_bytes(value: Any) -> int:
-    """At most so many bytes has the JSON of it that the API server keeps, which escapes what is special in HTML."""
+    """Return an upper bound, in bytes, of its JSON in the API server, which escapes HTML's special characters."""
     text = json.dumps(value)
     return len(text) + 5 * sum(map(text.count, "<>&"))
 
@@ -93,7 +93,7 @@ def wanted_of(source: FlowSource) -> tuple[PackageRef, ...]:
 
 
 def request_for(plan: FlowPlan, revision: Revision | None) -> AttachRequest:
-    """Return what is to be attached: to a new revision as the spec asks, or to a kept one with its pins."""
+    """Return the request to attach: for a new revision as the spec asks, for a kept one with its pins."""
     source = revision.spec if revision else plan.source
     pins = tuple(PackageRef(p.slug, p.sha256) for p in revision.packages) if revision else wanted_of(source)
     return AttachRequest(
@@ -107,7 +107,7 @@ def request_for(plan: FlowPlan, revision: Revision | None) -> AttachRequest:
 
 
 def _images(source: FlowSource) -> tuple[ImageFact, ...]:
-    """Both what the spec says of the Python and what the image's name tells, so that neither contradicts a package."""
+    """Return the facts by the spec and by the image's name: both count, so that neither contradicts a package."""
     told = (image_fact(names.FLOW_CONTAINER, source.image),) if source.image else ()
     if source.python_version is None:
         return told
@@ -137,7 +137,7 @@ def revision_of(
 
 
 def is_deployed(plan: FlowPlan, present: KeptRevision | None, handled_refresh: str) -> bool:
-    """Return whether the present revision is that of the present spec, and nobody asked for new pins since."""
+    """Return True when the present revision is that of the present spec, and nobody asked for new pins since."""
     if present is None or digest(present.revision.spec.to_json()) != plan.source_hash:
         return False
     return not plan.refresh or plan.refresh in (present.refresh_token, handled_refresh)

@@ -30,7 +30,7 @@ class FlowReason(StrEnum):
 
 
 def used_by(users: Sequence[str]) -> str:
-    """Return why a package is not deleted. `users`: the deployments, as namespace/name."""
+    """Return the sentence on a package that is not deleted. `users`: the deployments, as namespace/name."""
     shown = ", ".join(users[:_SHOWN]) + (f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else "")
     return (
         f"The package is being deleted, but flow deployments use it: {shown}. It goes when they are deleted or "

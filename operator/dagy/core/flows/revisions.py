@@ -1,6 +1,6 @@
 """Revisions as Kubernetes keeps them, one ControllerRevision each, so that status stays a cache. Pure.
 
-A ControllerRevision is what anybody writes who may write them in the namespace. So each is parsed once, and counts only
+A ControllerRevision may come from anybody who may write them in the namespace. So each is parsed once, and counts only
 where it is as the operator makes them: controlled by the deployment with that UID, named after it and its number.
 """
 
@@ -43,11 +43,11 @@ class Pin:
     namespace: str
     deployment: str
     uid: str
-    """The deployment's: another one may have its name by now."""
+    """The deployment's UID: another deployment may have its name by now."""
     number: int
     sha256: str
     service_account: str = "default"
-    """Under which the flow runs."""
+    """The service account that the flow runs as."""
 
 
 def revision_name(deployment: str, uid: str, number: int) -> str:
@@ -108,7 +108,7 @@ def pins_in(objects: Iterable[Mapping[str, Any]], slug: str) -> tuple[Pin, ...]:
 def counted(
     pins: Iterable[Pin], living: Collection[tuple[str, str]], accounts: Collection[str] | None
 ) -> tuple[Pin, ...]:
-    """Those that keep something: of the newest revisions of deployments that there are, run by these `accounts`.
+    """Return the pins that count: of the newest revisions of existing deployments, run by these `accounts`.
 
     `living`: name and UID; revisions of a deployment that is gone wait for the garbage collector. `accounts` None: any.
     """
@@ -164,7 +164,7 @@ def _kept(obj: Mapping[str, Any]) -> KeptRevision | None:
 
 
 def _is_consistent(revision: Revision) -> bool:
-    """Return whether its packages are those that its spec asks for."""
+    """Return True when its packages are those that its spec asks for."""
     asked, pinned = revision.spec.dep_package_slugs, revision.packages
     return len(asked) == len(pinned) and all(
         reference in (package.slug, f"{package.slug}@{package.sha256}")

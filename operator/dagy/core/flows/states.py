@@ -27,9 +27,9 @@ class Observed:
     runs: tuple[RunFact, ...] = ()
     """Newest first."""
     cron_job: Mapping[str, Any] | None = None
-    """A CronJob of the deployment's name, whoever it belongs to."""
+    """The CronJob of the deployment's name, be it the deployment's or not."""
     attachment: Attachment | Refusal = field(default_factory=lambda: Attachment(()))
-    """What packages and the flow's code allow: for the present spec or, once it is deployed, for its revision."""
+    """The artifacts to attach, or the refusal: for the present spec or, once it is deployed, for its revision."""
     handled_run: str = ""
     handled_refresh: str = ""
 
@@ -41,7 +41,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Refused:
-    """The present spec cannot be deployed, or what is deployed lost something. An earlier revision stays in place."""
+    """The present spec cannot be deployed, or the deployed revision lost a part. An earlier revision stays in place."""
 
     refusal: Refusal
 
@@ -126,7 +126,7 @@ def flow_state_of(plan: FlowPlan, seen: Observed) -> FlowState:
 def flow_actions(
     plan: FlowPlan, seen: Observed, state: FlowState, deployment: Mapping[str, Any], settings: FlowSettings
 ) -> tuple[FlowAction, ...]:
-    """Return what to do now, in this order. Doing it twice changes nothing."""
+    """Return the actions for now, in their order. Doing them twice changes nothing."""
     match state:
         case ToDeploy(packages):
             return (CreateRevision(_next_number(seen), packages),)
@@ -156,12 +156,12 @@ def pinned_packages(attachment: Attachment) -> tuple[PinnedPackage, ...]:
 
 
 def run_is_due(plan: FlowPlan, seen: Observed) -> bool:
-    """Return whether a run was asked for that neither status nor a Job knows of."""
+    """Return True when a run was asked for that neither status nor a Job knows of."""
     return bool(plan.run) and plan.run != seen.handled_run and all(run.token != plan.run for run in seen.runs)
 
 
 def _same_again(plan: FlowPlan, present: KeptRevision, packages: tuple[PinnedPackage, ...], handled: str) -> bool:
-    """Return whether a refresh was asked for that finds what is deployed already."""
+    """Return True when a refresh was asked for that finds what is deployed already."""
     same_source = is_deployed(replace(plan, refresh=""), present, handled)
     return same_source and tuple(present.revision.packages) == packages
 
@@ -201,7 +201,7 @@ def _name_taken(plan: FlowPlan) -> Refusal:
 
 
 def revision_taken(plan: FlowPlan, seen: Observed) -> Refusal:
-    """Return why the next revision can't be kept: what has its name is none of the deployment's revisions."""
+    """Return the refusal of the next revision: the object with its name is none of the deployment's revisions."""
     name = revision_name(plan.key.name, plan.uid, _next_number(seen))
     return Refusal(
         FlowReason.NAME_TAKEN,

@@ -41,7 +41,7 @@ def flow_status_of(
 
 
 def _newest(revisions: Iterable[RevisionSummary], room: int) -> list[RevisionSummary]:
-    """As many as status may list, in `room` bytes: what is listed no more is kept all the same."""
+    """Return as many as status may list in `room` bytes; those that are not listed are kept all the same."""
     shown: list[RevisionSummary] = []
     for one in revisions:
         room -= stored_bytes(one.to_json()) + 1
@@ -52,7 +52,7 @@ def _newest(revisions: Iterable[RevisionSummary], room: int) -> list[RevisionSum
 
 
 def _kept_cron_job(plan: FlowPlan, seen: Observed) -> str | None:
-    """An earlier revision's schedule goes on while a newer spec is refused."""
+    """Return the CronJob's name, if any: an earlier revision's schedule goes on while a newer spec is refused."""
     return plan.key.name if plan.spec.schedule and seen.present and seen.cron_job else None
 
 

@@ -1,4 +1,4 @@
-"""What an administrator adds to the pods of Jobs: where they run, what keeps them apart, what leads to S3. Pure.
+"""Additions of an administrator to the pods of Jobs: their nodes, their isolation, their way to S3. Pure.
 
 Only the container that uploads has a way to S3, and it never runs package code.
 """
@@ -9,19 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dagy.core.outcomes.facts import STEPS, JobKind
-from dagy_builder.contract import Step
+from dagy.core.outcomes.facts import STEPS
+from dagy.model.status import JobKind
+from dagy_builder.contract import CONFIG_VARIABLE, Step
 
 Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class BuildPods:
-    """Additions to the pods of Jobs. What the operator itself sets is never replaced."""
+    """Additions to the pods of Jobs. They never replace the operator's own settings."""
 
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Manifest, ...] = ()
-    """As in a pod's spec."""
+    """The fields as in a pod's spec."""
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets in the build namespace."""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -46,6 +47,43 @@ def pod_fields(pods: BuildPods) -> Manifest:
 
 
 _FOLDER, _VOLUME = "/s3", "s3-credentials"
+_OCI_FOLDER, _OCI_VOLUME, _OCI_FILE = "/oci", "oci-credentials", "config.json"
+
+
+@dataclass(frozen=True)
+class RegistrySettings:
+    """The administrator's settings for the builds' way to the registry."""
+
+    base: str = ""
+    """HOST[:PORT]/PATH below which images are pushed; no images when empty."""
+    secret: str = ""
+    """Secret in the build namespace with a docker config; it may be absent."""
+    plain_http: bool = False
+
+    @property
+    def has_login(self) -> bool:
+        """True where `upload` gets a docker config."""
+        return bool(self.base and self.secret)
+
+
+def registry_volumes(kind: JobKind, settings: RegistrySettings) -> list[Manifest]:
+    """Return the docker config, for Jobs that push an image."""
+    if Step.UPLOAD not in STEPS[kind] or not settings.has_login:
+        return []
+    items = [{"key": ".dockerconfigjson", "path": _OCI_FILE}]
+    secret = {"secretName": settings.secret, "items": items, "optional": True, "defaultMode": 0o440}
+    return [{"name": _OCI_VOLUME, "secret": secret}]
+
+
+def with_registry(container: Manifest, settings: RegistrySettings) -> Manifest:
+    """Return the container `upload` with the way to the registry, and any other as it is."""
+    if container["name"] != Step.UPLOAD or not settings.has_login:
+        return container
+    return {
+        **container,
+        "env": [*container["env"], {"name": CONFIG_VARIABLE, "value": f"{_OCI_FOLDER}/{_OCI_FILE}"}],
+        "volumeMounts": [*container["volumeMounts"], {"name": _OCI_VOLUME, "mountPath": _OCI_FOLDER, "readOnly": True}],
+    }
 
 
 @dataclass(frozen=True)

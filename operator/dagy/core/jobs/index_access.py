@@ -1,7 +1,8 @@
-"""A package's own indexes: which Secrets and certificates it may use, and why not. Pure.
+"""A package's own indexes: the Secrets and certificates that it may use, and refusals of others. Pure.
 
-Who may create packages need not be allowed to read Secrets. So a Secret says itself that it is for package indexes (its
-type) and where it may be sent (its key `url`), and nothing of what it holds is ever part of a message.
+A user who may create packages need not be allowed to read Secrets. So a Secret says itself that it is for package
+indexes (its type) and names the place that it may be sent to (its key `url`), and no value of it is ever part of a
+message.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Json = Mapping[str, Any]
 
 
 class Unreadable(Enum):
-    """Why an object could not be read."""
+    """The reason that an object could not be read."""
 
     MISSING = "missing"
     FORBIDDEN = "forbidden"
@@ -44,7 +45,7 @@ Found = Json | Unreadable
 
 @dataclass(frozen=True)
 class References:
-    """What the operator has to read in the package's namespace before it may start a Job."""
+    """The objects that the operator has to read in the package's namespace before it may start a Job."""
 
     secrets: tuple[str, ...] = ()
     ca_bundle: CaBundle | None = None
@@ -62,7 +63,7 @@ def references_of(plan: BuildPlan) -> References:
 def access_of(
     plan: BuildPlan, secrets: Mapping[str, Found], bundle: Found | None, default_index: str = ""
 ) -> IndexAccess | Failure:
-    """Return what the Job gets, or the first reason why it can't; `bundle` is the object with the certificates."""
+    """Return the Job's access, or the first failure that prevents it; `bundle` is the object with the certificates."""
     namespace = plan.key.namespace
     credentials: list[Credential] = []
     kept: list[tuple[str, Mapping[str, str]]] = []
@@ -107,7 +108,7 @@ def _any_covered(plan: BuildPlan, credentials: Sequence[Credential], default_ind
 
 def _readable(urls: Iterable[str]) -> Iterator[IndexUrl]:
     for url in urls:
-        with suppress(ValueError):  # the validation tells what is wrong with it
+        with suppress(ValueError):  # the validation tells its fault
             yield IndexUrl(url)
 
 
@@ -139,7 +140,7 @@ def _certificates(plan: BuildPlan, found: Found | None) -> str | Failure:
 
 
 def _certificates_in(text: str) -> Iterator[str]:
-    """The certificates of a text in PEM (RFC 7468), whatever stands between them; line by line, once."""
+    """The certificates of a text in PEM (RFC 7468), with any text between them; line by line, once."""
     block: list[str] = []
     for line in filter(None, map(str.strip, text.splitlines())):
         if line == _BEGIN:

@@ -1,7 +1,7 @@
 """Hosts that packages may name, in spec.index and after "name @": the administrator decides, within reason. Pure.
 
-It bounds what a package says, not where an index that is allowed leads: its pages and redirects are its own business,
-and the NetworkPolicy's.
+It bounds the texts of a package, not the links of an index that is allowed: its pages and redirects are its own
+business, and the NetworkPolicy's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dagy_builder.url import IndexUrl
 
 @dataclass(frozen=True)
 class HostRules:
-    """What the administrator allows."""
+    """The administrator's rules for hosts of indexes and files."""
 
     hosts: tuple[str, ...] = ()
     """Host names; one that begins with "." stands for all names below it. Empty: any."""
@@ -32,9 +32,9 @@ class HostRules:
 
 
 def refused_host(plan: BuildPlan, rules: HostRules) -> Failure | None:
-    """Return why a package's URLs can't be used here, about the first such one; None when they can.
+    """Return the failure of the first URL of a package that can't be used here; None when all can.
 
-    What can't be read as a URL is left to the validation, which says so.
+    A text that can't be read as a URL is left to the validation, which says so.
     """
     for place, text in _named(plan):
         with suppress(ValueError):

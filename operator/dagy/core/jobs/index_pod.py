@@ -28,7 +28,7 @@ ENVIRONMENT: list[Manifest] = [
     {"name": "DAGY_CA_DIRECTORY", "value": "/ca"},
     {"name": "TMPDIR", "value": "/tmp"},  # noqa: S108 an emptyDir of its own
 ]
-"""What every container of a Job gets."""
+"""Environment variables of every container of a Job."""
 _VOLUME = "index-credentials"
 _USER = 65529  # no step's: package code may run in the pod
 _USES_INDEXES = (Step.RESOLVE, Step.INSTALL)
@@ -49,11 +49,11 @@ class IndexSettings:
     proxy_secret: str = ""
     """Secret in the build namespace with the same keys, where a proxy's URL holds a password."""
     hosts: HostRules = field(default_factory=HostRules)
-    """Which hosts packages may name."""
+    """The rules for hosts that packages may name."""
 
 
 def needs_gateway(plan: BuildPlan, settings: IndexSettings) -> bool:
-    """Return whether there are credentials that package code must not see."""
+    """Return True when there are credentials that package code must not see."""
     return bool(references_of(plan).secrets or settings.secrets or settings.proxy_secret)
 
 

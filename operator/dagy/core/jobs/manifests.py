@@ -1,9 +1,9 @@
 """The manifests of a package's Jobs. Pure.
 
-Security: restricted pod security throughout; no service account token; only the container `upload`, start never runs
-package code, has S3 credentials (from a Secret that the kubelet resolves, so they are in no manifest), and only the
-sidecar `index` has those of package indexes. Each step writes to a volume of its own, start the next one reads and no
-other step sees; each runs as a user of its own.
+Security: restricted pod security throughout; no service account token; only the container `upload`, which never runs
+package code, has credentials of S3 and of the registry (from Secrets that the kubelet resolves, so they are in no
+manifest), and only the sidecar `index` has those of package indexes. Each step writes to a volume of its own, which the
+next one reads and no other step sees; each runs as a user of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dagy.core.common.resources import bounded_resources, trusted_resources
-from dagy.core.jobs.build_pods import BuildPods, S3Settings, pod_fields, s3_volumes, with_s3
+from dagy.core.jobs import kueue
+from dagy.core.jobs.build_pods import (
+    BuildPods,
+    RegistrySettings,
+    S3Settings,
+    pod_fields,
+    registry_volumes,
+    s3_volumes,
+    with_registry,
+    with_s3,
+)
 from dagy.core.jobs.index_pod import (
     ENVIRONMENT,
     GATEWAY,
@@ -36,13 +46,15 @@ from dagy.core.jobs.pod_security import (
     work_mounts,
     work_volumes,
 )
-from dagy.core.outcomes.facts import STEPS, JobKind
+from dagy.core.outcomes.facts import STEPS
 from dagy.core.package.decide import StartJob
 from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan, digest
 from dagy.model import constants as names
 from dagy.model.spec import SourceDistributions
+from dagy.model.status import JobKind
 from dagy_builder.contract import (
+    BYTECODE_VARIABLE,
     CACHED_TREE_VARIABLE,
     INDEX_CA_NAME,
     ISOLATION_REQUIRED,
@@ -63,7 +75,6 @@ _CACHED_STEPS = (Step.INSTALL, Step.PACKAGE)
 _POD_UID: Mapping[str, Any] = {"fieldRef": {"fieldPath": "metadata.uid"}}
 _NODE_IP: Manifest = {"name": NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
 CA_FILE = "ca-certificates.crt"
-QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _GRACE_SECONDS = 5
 
 
@@ -85,15 +96,16 @@ class JobSettings:
     isolated: bool = True
     """True when package code may run only where NetworkPolicies are enforced."""
     queue_name: str = ""
-    """Kueue's queue for these Jobs, when there is one."""
+    """Kueue's queue for these Jobs, when there is one; see `kueue.queue_label`."""
     cache_claim: str = ""
     """PersistentVolumeClaim with the wheel cache that builds share, when there is one."""
     index: IndexSettings = field(default_factory=IndexSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
     pods: BuildPods = field(default_factory=BuildPods)
     start_seconds: float = 300
     """Seconds that a pod may take until its first container runs."""
     maxima: Mapping[str, str] = field(default_factory=dict)
-    """What a package may ask for at most, by the resource's name."""
+    """The most that a package may ask for, by the resource's name."""
 
 
 def job_name(uid: str, start: StartJob) -> str:
@@ -118,8 +130,10 @@ def job_manifest(plan: BuildPlan, start: StartJob, settings: JobSettings) -> Man
     labels = {**settings.pods.labels, **labels_of(plan, start)}
     annotations = {**settings.pods.annotations, names.ANNOTATION_PACKAGE: str(plan.key)}
     unidentified = [*(step for step in STEPS[start.kind] if step is not Step.UPLOAD), GATEWAY]
-    queue = {QUEUE_LABEL: settings.queue_name} if settings.queue_name else {}
+    queue = {} if start.cancelled else kueue.queue_label(settings.queue_name, plan.key.namespace)
     cancelled = {names.REQUEST_CANCEL: "true"} if start.cancelled else {}
+    # Whoever ends the suspension of a tombstone, a queue for example, gets no pod either.
+    never = {"suspend": True, "parallelism": 0} if start.cancelled else {}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -131,7 +145,7 @@ def job_manifest(plan: BuildPlan, start: StartJob, settings: JobSettings) -> Man
         },
         "spec": {
             "backoffLimit": 0,
-            "suspend": start.cancelled,
+            **never,
             "template": {
                 "metadata": {"labels": labels, "annotations": {**annotations, **skip_workload_identity(unidentified)}},
                 "spec": _pod_spec(plan, start, settings),
@@ -143,7 +157,7 @@ def job_manifest(plan: BuildPlan, start: StartJob, settings: JobSettings) -> Man
 def input_config_map(
     plan: BuildPlan, start: StartJob, job_uid: str, settings: JobSettings, files: Mapping[str, str | bytes]
 ) -> Manifest:
-    """Return what the Job mounts at /input. It belongs to the Job, so it goes when the Job goes."""
+    """Return the ConfigMap that the Job mounts at /input. It belongs to the Job, so it goes when the Job goes."""
     metadata = _metadata_beside_job(plan, start, job_uid, settings)
     text = {name: content for name, content in files.items() if isinstance(content, str)}
     binary = {name: b64encode(content).decode() for name, content in files.items() if isinstance(content, bytes)}
@@ -209,8 +223,8 @@ def _pod_spec(plan: BuildPlan, start: StartJob, settings: JobSettings) -> Manife
 
 
 def _shares_cache(plan: BuildPlan, start: StartJob, settings: JobSettings) -> bool:
-    """Only where no package code runs, start could spoil for others what it finds there, and where no credentials are
-    used, whose packages others would find there.
+    """Return True when the build may share the cache: no package code runs, which could spoil it for others, and no
+    credentials are used, whose packages others would find there.
     """
     forbidden = plan.spec.source_distributions is SourceDistributions.FORBID
     public = not needs_gateway(plan, settings.index)
@@ -224,13 +238,14 @@ def _cache_volumes(plan: BuildPlan, start: StartJob, settings: JobSettings) -> l
 
 
 def _with_cache(container: Manifest, plan: BuildPlan, start: StartJob, settings: JobSettings) -> Manifest:
-    """The tree lies beside the cache, because uv can link files only within one mount, and copying them is slow."""
+    """Return the container with the cache and the tree in it: uv links only within one mount, and copying is slow."""
     if container["name"] not in _CACHED_STEPS or not _shares_cache(plan, start, settings):
         return container
     env = [
         {"name": "DAGY_POD_UID", "valueFrom": _POD_UID},
         {"name": CACHED_TREE_VARIABLE, "value": f"{_CACHE}/trees/$(DAGY_POD_UID)"},
         {"name": "UV_CACHE_DIR", "value": f"{_CACHE}/uv"},
+        {"name": BYTECODE_VARIABLE, "value": f"{_CACHE}/bytecode"},
     ]
     mount = {"name": "cache", "mountPath": _CACHE}
     return {**container, "env": [*container["env"], *env], "volumeMounts": [*container["volumeMounts"], mount]}
@@ -244,6 +259,7 @@ def _volumes(input_name: str, start: StartJob, settings: JobSettings) -> list[Ma
         *({"name": name, "emptyDir": {"sizeLimit": settings.work_size}} for name in work_volumes(start.kind)),
         *(volume for step in STEPS[start.kind] for volume in scratch_volumes(step, settings.work_size)),
         *s3_volumes(start.kind, settings.s3),
+        *registry_volumes(start.kind, settings.registry),
     ]
 
 
@@ -272,7 +288,7 @@ def _container(step: Step, kind: JobKind, plan: BuildPlan, settings: JobSettings
         container["env"] += [{"name": ISOLATION_VARIABLE, "value": ISOLATION_REQUIRED}, _NODE_IP]
     if step in LAST_STEPS:
         container["env"].append({"name": NONCE_VARIABLE, "valueFrom": _POD_UID})
-    return with_s3(container, settings.s3)
+    return with_registry(with_s3(container, settings.s3), settings.registry)
 
 
 def _resources(step: Step, plan: BuildPlan, settings: JobSettings) -> Manifest:

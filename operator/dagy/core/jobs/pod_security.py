@@ -1,4 +1,4 @@
-"""Isolation of a build's containers: users, volumes, and who may have an identity. Pure."""
+"""Isolation of a build's containers: users, volumes and workload identity. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from dagy.core.outcomes.facts import JobKind
+from dagy.model.status import JobKind
 from dagy_builder.contract import Step, step_folder
 
 Manifest = dict[str, Any]
@@ -19,7 +19,7 @@ _SHARED_MEMORY = "64Mi"  # as much as container runtimes give
 _USERS: Mapping[Step, int] = {Step.RESOLVE: 65532, Step.INSTALL: 65532, Step.PACKAGE: 65531, Step.UPLOAD: 65530}
 _WRITES: Mapping[JobKind, tuple[Step, ...]] = {JobKind.VALIDATE: (), JobKind.BUILD: (Step.INSTALL, Step.PACKAGE)}
 _READS: Mapping[Step, Step] = {Step.PACKAGE: Step.INSTALL, Step.UPLOAD: Step.PACKAGE}
-"""Whose volume a step reads."""
+"""The step whose volume a step reads."""
 
 POD_SECURITY: Manifest = {
     "runAsNonRoot": True,
@@ -52,7 +52,7 @@ def skip_workload_identity(containers: Iterable[str]) -> dict[str, str]:
 
 
 def scratch_volumes(container: str, size: str) -> list[Manifest]:
-    """Return what a container may write to besides, and no other one sees: its /tmp, and its shared memory.
+    """Return further volumes that a container writes to and no other one sees: its /tmp, and its shared memory.
 
     Without a volume, containers of a pod have one /dev/shm, where package code could leave something for later steps.
     """

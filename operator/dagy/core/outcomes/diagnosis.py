@@ -1,6 +1,6 @@
-"""State of a Job, and of a failed one: why, whose fault that is, and what to do. Pure.
+"""State of a Job, and of a failed one: the cause, the party at fault and the next step. Pure.
 
-A step that could speak left its outcome in the termination message. Otherwise it is what happened to the pod
+A step that could speak left its outcome in the termination message. Otherwise the cause is the pod's end
 (dagy.core.outcomes.pod_failures).
 """
 
@@ -19,7 +19,7 @@ from dagy_builder.contract import ExitCode, Fault, Problem, Reason, Step, StepOu
 class Progress:
     """The Job is under way at `step`; `started` once a container runs.
 
-    `waiting` says what it waits for, as a part of a sentence: Kubernetes' own words may end with a full stop.
+    `waiting` names the cause of its waiting, as a part of a sentence: Kubernetes' own words may end with a full stop.
     """
 
     step: Step
@@ -35,7 +35,7 @@ class Success:
 
 
 def standing_of(job: JobFact) -> Progress | Success | Failure:
-    """Where the Job stands."""
+    """Return the Job's progress, success or failure."""
     if job.cancelled:
         return pod_failures.CANCELLED
     ended = job.failure or job.overdue
@@ -46,7 +46,8 @@ def standing_of(job: JobFact) -> Progress | Success | Failure:
         if job.finished or job.deleting:
             return pod_failures.lost(job.name)
         cause = f": {job.not_created}" if job.not_created else ""
-        return Progress(steps[0], _clause(f"waiting for its pod to be created{cause}"))
+        what = "waiting to be admitted by its queue" if job.suspended else "waiting for its pod to be created"
+        return Progress(steps[0], _clause(f"{what}{cause}"))
     done = [c for c in pod.containers if c.exit_code == ExitCode.OK]
     if len(done) == len(steps):
         return _success(done[-1])
@@ -59,7 +60,7 @@ def standing_of(job: JobFact) -> Progress | Success | Failure:
 
 
 def _told(pod: PodFact) -> Failure | None:
-    """Return what the first step that failed by itself reports; the ones after it only noticed."""
+    """Return the failure that the first step reports which failed by itself; the ones after it only noticed."""
     for container in _failed(pod):
         # With cgroup v1 only the process that asked for memory dies, so the step can still report that as a failure.
         if container.reason == "OOMKilled":
@@ -71,7 +72,7 @@ def _told(pod: PodFact) -> Failure | None:
 
 
 def _happened_to(job: JobFact, pod: PodFact) -> Failure | None:
-    """Return what became of the pod. None while it ends: a killed container is reported before the cause of it is."""
+    """Return the failure of the pod. None while it ends: a killed container is reported before the cause of it is."""
     if pod.disruption:
         return pod_failures.disrupted(job.name, pod)
     if pod.phase != "Failed":

@@ -1,30 +1,23 @@
-"""From the Kubernetes objects of a package's Jobs to facts: what runs, what ended, and how. Pure.
+"""From the Kubernetes objects of a package's Jobs to facts: running and ended Jobs, with their outcomes. Pure.
 
 A pod is looked at before its Job, because the Job's own condition comes about a second later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from dagy.core.common.failure import Failure, failure_in
 from dagy.core.outcomes.step_outcomes import Complete, Result
 from dagy.model import constants as names
+from dagy.model.status import JobKind
 from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.failure import exit_code_of
 
 Json = Mapping[str, Any]
-
-
-class JobKind(StrEnum):
-    """The two Jobs of a package."""
-
-    VALIDATE = "validate"
-    BUILD = "build"
 
 
 STEPS: Mapping[JobKind, tuple[Step, ...]] = {
@@ -35,15 +28,18 @@ STEPS: Mapping[JobKind, tuple[Step, ...]] = {
 
 @dataclass(frozen=True)
 class ContainerFact:
-    """One container: `exit_code` is set once it has ended; `reason` tells why it waits or how it ended."""
+    """One container: `exit_code` is set once it has ended; `reason` is that of its waiting or of its end."""
 
     step: Step
     running: bool = False
     exit_code: int | None = None
     reason: str = ""
     message: str = ""
+    started_at: str = ""
+    ended_at: str = ""
+    """RFC 3339 times, as the kubelet reports them; empty until it has."""
     outcome: StepOutcome | None = None
-    """What its log told, where that was heard before the kubelet's report with the termination message came."""
+    """The outcome that its log told before the kubelet's report with the termination message came; None otherwise."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +53,10 @@ class PodFact:
     message: str = ""
     unschedulable: str = ""
     sidecar_waits: str = ""
-    """Why a container that the steps wait for does not start."""
+    """The reason that a container does not start for which the steps wait; empty when none is waiting."""
     deleting: bool = False
     disruption: str = ""
-    """Reason of the condition DisruptionTarget: who takes the pod away (an eviction, the node, a preemption)."""
+    """Reason of the condition DisruptionTarget: the cause of the pod's end (an eviction, the node, a preemption)."""
     disruption_message: str = ""
     image_id: str = ""
     """The builder image by its digest, once a container has started."""
@@ -88,19 +84,21 @@ class JobFact:
     finished_reason: str = ""
     cancelled: bool = False
     log_uri: str = ""
-    """Where its log is kept, once it is."""
+    """URI of its kept log; empty until it is kept."""
     failure: Failure | None = None
-    """Why it failed, as it was recorded; pods and logs may be gone since."""
+    """Its failure, as it was recorded; pods and logs may be gone since."""
     deleting: bool = False
     pod: PodFact | None = None
+    suspended: bool = False
+    """True while a queue (Kueue) has not admitted it yet, or has taken its place away; a tombstone stays so."""
     waits_since: str = ""
-    """Since when its pod could run, RFC 3339; empty while the Job is suspended, by a queue or for good."""
+    """RFC 3339 time from which its pod could run; empty while the Job is suspended."""
     not_created: str = ""
-    """Why it has no pod, as Kubernetes told."""
+    """The reason that it has no pod, in Kubernetes' or the queue's words."""
     overdue: Failure | None = None
-    """Why its pod did not start in the time that it had, once that is over."""
+    """The failure of a pod that did not start in the time that it had, once that is over."""
     result: Result | None = None
-    """What its log told of the outcome, as far as it was followed or read."""
+    """The result that its log told, as far as it was followed or read."""
 
     @property
     def live(self) -> bool:
@@ -110,16 +108,20 @@ class JobFact:
         return self.pod is None or self.pod.phase not in ("Succeeded", "Failed")
 
 
-def occupied_slots(jobs: Iterable[Json], pods: Iterable[Json]) -> list[str]:
+def occupied_slots(jobs: Iterable[Json], pods: Iterable[Json], pushing: Collection[str] = ()) -> list[str]:
     """The package namespaces of everything that takes a slot: pods that have not ended, and Jobs still without one.
 
     A pod counts until its phase says that it has ended, even when its Job is gone: an observer, and a ResourceQuota,
-    count in the same way.
+    count in the same way. Those of the Jobs in `pushing` don't: their ZIPs are complete, and only a registry is slow.
+    Nor does a suspended Job: it waits for a queue, which has limits of its own.
     """
     pods = list(pods)
     owners = {_owner(pod) for pod in pods}
-    live = [pod for pod in pods if (pod.get("status") or {}).get("phase", "Pending") in ("Pending", "Running")]
-    waiting = [job for job in jobs if job["metadata"]["name"] not in owners and _job(job, None).live]
+    building = [pod for pod in pods if _owner(pod) not in pushing]
+    live = [pod for pod in building if (pod.get("status") or {}).get("phase", "Pending") in ("Pending", "Running")]
+    without = {job["metadata"]["name"]: job for job in jobs if job["metadata"]["name"] not in owners}
+    facts = {name: _job(job, None) for name, job in without.items()}
+    waiting = [job for name, job in without.items() if facts[name].live and not facts[name].suspended]
     return [_package_namespace(obj) for obj in [*live, *waiting]]
 
 
@@ -184,7 +186,9 @@ def _job(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFac
     )
     annotations = job["metadata"].get("annotations") or {}
     kind = JobKind(_label(job, names.LABEL_JOB_KIND))
-    found = _pod(pod, kind) if pod else None
+    suspended = bool((job.get("spec") or {}).get("suspend"))
+    # What a pod does that is stopped for others' sake says nothing about the attempt.
+    found = _pod(pod, kind) if pod and not suspended else None
     return JobFact(
         name=job["metadata"]["name"],
         uid=str(job["metadata"].get("uid", "")),
@@ -192,7 +196,8 @@ def _job(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFac
         input_hash=_label(job, names.LABEL_INPUT_HASH),
         attempt=int(_label(job, names.LABEL_ATTEMPT)),
         created_at=_created(job),
-        waits_since="" if (job.get("spec") or {}).get("suspend") else str(status.get("startTime") or _created(job)),
+        suspended=suspended,
+        waits_since="" if suspended else str(status.get("startTime") or _created(job)),
         ended_at=_ended_at(pod, ended),
         finished=ended.get("type", ""),
         finished_reason=ended.get("reason", ""),
@@ -246,10 +251,21 @@ def _container(step: Step, status: Json) -> ContainerFact:
     ended = state.get("terminated")
     if ended:
         code = int(ended.get("exitCode", 1))
-        return ContainerFact(step, exit_code=code, reason=ended.get("reason", ""), message=ended.get("message", ""))
-    waiting = state.get("waiting") or {}
+        return ContainerFact(
+            step,
+            exit_code=code,
+            reason=ended.get("reason", ""),
+            message=ended.get("message", ""),
+            started_at=str(ended.get("startedAt") or ""),
+            ended_at=str(ended.get("finishedAt") or ""),
+        )
+    waiting, running = state.get("waiting") or {}, state.get("running")
     return ContainerFact(
-        step, running="running" in state, reason=waiting.get("reason", ""), message=waiting.get("message", "")
+        step,
+        running=running is not None,
+        reason=waiting.get("reason", ""),
+        message=waiting.get("message", ""),
+        started_at=str((running or {}).get("startedAt") or ""),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the kubelet, the scheduler and evictions do to a pod, in words: reason, fault and next step. Pure."""
+"""Ends of a pod by the kubelet, the scheduler or an eviction, in words: reason, fault and next step. Pure."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _OWN_DISK_LIMIT = re.compile(
     r"usage of emptydir volume|ephemeral local storage usage exceeds|exceeded its local ephemeral", re.I
 )
 _NEVER_STARTED = "ContainerStatusUnknown"
-# Of the condition DisruptionTarget, when nobody can say any more what became of the containers.
+# Of the condition DisruptionTarget, when nobody knows the end of the containers any more.
 _NODE_GONE = {"DeletionByPodGC", "DeletionByTaintManager"}
 
 
 def out_of_memory(step: Step) -> Failure:
-    """A container was stopped at its memory limit."""
+    """Return the failure of a container that was stopped at its memory limit."""
     return Failure(
         Reason.OUT_OF_MEMORY,
         f"Step {step} used more memory than it may. Raise spec.build.resources.limits.memory, or split the package.",
@@ -36,7 +36,7 @@ def out_of_memory(step: Step) -> Failure:
 
 
 def lost(job: str) -> Failure:
-    """Return the failure of a pod that is gone, and whose end nobody saw."""
+    """Return the failure of a pod that is gone, with an end that nobody saw."""
     return Failure(
         StateReason.POD_LOST,
         f"The pod of Job {job} disappeared before its result was read, with its node or because somebody deleted it.",
@@ -45,7 +45,7 @@ def lost(job: str) -> Failure:
 
 
 def crashed(step: Step, exit_code: int | None) -> Failure:
-    """A container ended in a way that it did not choose."""
+    """Return the failure of a container that ended in a way that it did not choose."""
     return Failure(
         StateReason.STEP_CRASHED,
         f"Step {step} ended with exit code {exit_code} and left no report. Its log says more.",
@@ -54,7 +54,7 @@ def crashed(step: Step, exit_code: int | None) -> Failure:
 
 
 def disrupted(job: str, pod: PodFact) -> Failure:
-    """Somebody took the pod away: an eviction, a drained node, a pod of higher priority."""
+    """Return the failure of a pod that was taken away: by an eviction, a drained node, a pod of higher priority."""
     if pod.disruption in _NODE_GONE:
         return lost(job)
     if _OWN_DISK_LIMIT.search(pod.message):
@@ -101,7 +101,7 @@ def _not_started() -> Failure:
 
 
 def _has_started(container: ContainerFact) -> bool:
-    """One that still waits when its pod is stopped never ran; later the kubelet calls that another word."""
+    """Return True unless the container still waited when its pod was stopped; later it has another reason."""
     return container.running or (container.exit_code is not None and container.reason != _NEVER_STARTED)
 
 

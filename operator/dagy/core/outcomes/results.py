@@ -1,4 +1,4 @@
-"""Result of a validation, at the end of its log: the lock, or what is wrong. Pure.
+"""Result of a validation, at the end of its log: the lock, or the problems. Pure.
 
 Hostile until parsed: where source distributions are allowed, package code can write to that log.
 """
@@ -58,7 +58,7 @@ def _incomplete(job: JobFact, why: str) -> Failure:
 
 
 def warnings_in(outcome: StepOutcome) -> tuple[str, ...]:
-    """Return what the resolver remarks, as text that may be shown."""
+    """Return the resolver's warnings, as texts that may be shown."""
     found = (outcome.result or {}).get("warnings")
     texts = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
     return tuple(one_line(text, _WARNING_CHARACTERS) for text in texts[:_MOST_WARNINGS])
@@ -72,6 +72,6 @@ def rejection_in(result: Result | None) -> Failure | None:
 
 
 def log_text(parts: Iterable[tuple[Step, str]], failure: Failure | None) -> str:
-    """The log that is kept: a part for each step, and at the end why the attempt failed, which a killed step can't."""
+    """Return the log to keep: a part for each step, and at its end the failure, which a killed step can't tell."""
     told = "".join(f"{heading(step)}{without_result(log)}\n" for step, log in parts)
     return f"{told}{heading(failure.reason)}{failure.message}\n" if failure else told

@@ -1,7 +1,7 @@
 """Report of a step: its outcome, out of a termination message or the end of its log. Pure.
 
-Hostile until parsed: where source distributions are allowed, package code can write to both. What comes out has the
-right types, bounded lengths, and texts that may be shown anywhere.
+Hostile until parsed: where source distributions are allowed, package code can write to both. The result has the right
+types, bounded lengths, and texts that may be shown anywhere.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dagy.model.validation import MOST_FIXES
 from dagy_builder.contract import Fault, Problem, Reason, Step, StepOutcome
 from dagy_builder.log_frames import FrameReader
 from dagy_builder.redact import one_line, redact
@@ -18,7 +19,8 @@ from dagy_builder.redact import one_line, redact
 _MESSAGE_CHARACTERS = 2000
 _RAW_CHARACTERS = 16_384
 _MOST_PROBLEMS = 200
-# What Kubernetes takes for a condition's reason, without its punctuation.
+_FIXES = "fixes"
+# The form of a condition's reason in Kubernetes, without its punctuation.
 _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
 
 
@@ -40,7 +42,7 @@ Result = Complete | Incomplete
 
 
 def result_of(frames: FrameReader, step: Step) -> Result:
-    """Return what that step's log has told so far."""
+    """Return the result that the step's log has told so far."""
     text = frames.text()
     if text is None:
         return Incomplete(frames.flaw())
@@ -85,11 +87,23 @@ def _text(given: object) -> str | None:
 
 def _problems(given: object) -> list[dict[str, Any]] | None:
     listed = [problem for problem in given if isinstance(problem, dict)] if isinstance(given, list) else []
-    known = Problem("").__dataclass_fields__
-    cleaned = [
-        {name: text for name in known if (text := _text(problem.get(name)))} for problem in listed[:_MOST_PROBLEMS]
-    ]
+    known = [name for name in Problem("").__dataclass_fields__ if name != _FIXES]
+    cleaned: list[dict[str, Any]] = []
+    for problem in listed[:_MOST_PROBLEMS]:
+        texts: dict[str, Any] = {name: text for name in known if (text := _text(problem.get(name)))}
+        fixes = _fixes(problem.get(_FIXES))
+        cleaned.append({**texts, _FIXES: fixes} if fixes else texts)
     return [problem for problem in cleaned if "message" in problem] or None
+
+
+def _fixes(given: object) -> list[dict[str, Any]]:
+    listed = [fix for fix in given if isinstance(fix, dict)] if isinstance(given, list) else []
+    cleaned = [
+        {name: text for name in ("requirement", "replacement", "version") if (text := _text(fix.get(name)))}
+        | {"tried": fix.get("tried") is True}
+        for fix in listed[:MOST_FIXES]
+    ]
+    return [fix for fix in cleaned if "requirement" in fix and "replacement" in fix]
 
 
 def _result(given: object) -> dict[str, Any] | None:

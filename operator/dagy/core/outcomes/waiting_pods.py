@@ -1,4 +1,4 @@
-"""The end of a Job whose pod does not start: when it comes, and why, in words. Pure.
+"""The end of a Job whose pod does not start: its time, and its reason in words. Pure.
 
 A pod's own deadline counts from when a kubelet has it; until then nothing but this ends its turn.
 """
@@ -29,14 +29,15 @@ _LIMIT_RANGE = re.compile(r"maximum (cpu|memory|ephemeral-storage) usage per (?:
 
 
 def is_waiting(job: JobFact) -> bool:
-    """Return whether no container of the Job has started, and nothing has ended it."""
+    """Return True when no container of the Job has started, and nothing has ended it."""
     standing = standing_of(job)
     return isinstance(standing, Progress) and not standing.started
 
 
 def lacks_pod(job: JobFact, now: datetime) -> bool:
-    """Return whether the Job has had no pod for longer than the controller usually takes to make one."""
-    return not job.pod and bool(job.waits_since) and is_waiting(job) and now - _time(job.waits_since) > _USUAL
+    """Return True when the Job has had no pod for longer than the controller, or a queue, usually takes."""
+    since = job.created_at if job.suspended else job.waits_since
+    return not job.pod and bool(since) and is_waiting(job) and now - _time(since) > _USUAL
 
 
 def with_end(job: JobFact, options: BuildOptions, seconds: float, now: datetime) -> JobFact:
@@ -61,7 +62,7 @@ def _why(job: JobFact, options: BuildOptions, seconds: int) -> Failure:
     elif pod.unschedulable:
         cause, reason, what = pod.unschedulable, StateReason.POD_NOT_SCHEDULED, "was taken by no node"
         step = "Let the administrator make room."
-        if _lacking(cause) & _asked(options):  # the scheduler tells only sometimes whether there could ever be enough
+        if _lacking(cause) & _asked(options):  # the scheduler tells only sometimes that there can never be enough
             step = _LOWER_OR_MAKE_ROOM
     else:
         standing = standing_of(job)
@@ -71,7 +72,7 @@ def _why(job: JobFact, options: BuildOptions, seconds: int) -> Failure:
             "Let the administrator look at the image in DAGY_BUILDER_IMAGE, at Secrets and nodes (`kubectl describe "
             "pod` in the build namespace)."
         )
-    # Room may come by itself; what quotas refuse and nodes can't pull is tried until somebody has mended it.
+    # Room may come by itself; a refusal by quota and a failed pull are tried again until somebody has mended them.
     others = Fault.INFRASTRUCTURE if reason is StateReason.POD_NOT_SCHEDULED else Fault.ADMINISTRATOR
     users = _package_asks_too_much(cause, options)
     return Failure(
@@ -83,7 +84,7 @@ def _why(job: JobFact, options: BuildOptions, seconds: int) -> Failure:
 
 
 def _package_asks_too_much(cause: str, options: BuildOptions) -> bool:
-    """Return whether the package itself asks for more than there can ever be, as far as Kubernetes' words tell."""
+    """Return True when the package itself asks for more than there can ever be, as far as Kubernetes' words tell."""
     names = _asked(options)
     if _lacking(cause) & names and _ON_NO_NODE.search(cause):
         return True
@@ -104,7 +105,7 @@ def _lacking(cause: str) -> set[str]:
 
 
 def _above(requested: str, limited: str) -> set[str]:
-    """Names of what is requested beyond the whole quota: "requests.cpu=900,pods=1"."""
+    """The resources that are requested beyond the whole quota: "requests.cpu=900,pods=1"."""
     most = dict(part.split("=", 1) for part in limited.split(",") if "=" in part)
     above = set()
     for name, _, quantity in (part.partition("=") for part in requested.split(",")):

@@ -1,4 +1,4 @@
-"""The attempts at one input: the newest, its verdict, how often it failed so, when the next one may start. Pure."""
+"""The attempts at one input: the newest, its verdict, the number of like failures, the time of the next one. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from dagy.core.common.failure import Failure
 from dagy.core.outcomes.diagnosis import standing_of
-from dagy.core.outcomes.facts import JobFact, JobKind
+from dagy.core.outcomes.facts import JobFact
 from dagy.core.package.observed import Observed
+from dagy.model.status import JobKind
 from dagy_builder.contract import Fault
 
 
@@ -19,13 +20,13 @@ def latest(jobs: tuple[JobFact, ...], kind: JobKind, input_hash: str) -> JobFact
 
 
 def has_failed(seen: Observed, kind: JobKind, input_hash: str) -> bool:
-    """Whether what was asked for last failed: that stays the package's state until something else is asked for."""
+    """Return True when the last attempt at that input failed: the state stays so until something else is asked for."""
     job = latest(seen.jobs, kind, input_hash)
     return job is not None and not job.deleting and isinstance(standing_of(job), Failure)
 
 
 def verdict_of(job: JobFact, seen: Observed) -> Failure | None:
-    """What status remembers of this very validation: read from its log, of which the termination message holds less.
+    """Return status's verdict on this very validation: it comes from the log; the termination message holds less.
 
     An attempt that met anything but the requirements' fault says nothing about them; a pod may be gone since.
     """
@@ -37,7 +38,7 @@ def verdict_of(job: JobFact, seen: Observed) -> Failure | None:
 
 
 def in_a_row(jobs: tuple[JobFact, ...], last: JobFact, fault: Fault) -> int:
-    """Count the attempts, up to `last`, failed through that fault; those that are not there any more count as well."""
+    """Count the attempts in a row, up to `last`, that failed through that fault; those that are gone count as well."""
     mine = [job for job in jobs if (job.kind, job.input_hash) == (last.kind, last.input_hash)]
     others = [job.attempt for job in mine if job.attempt < last.attempt and _fault_of(job) is not fault]
     return last.attempt - max(others, default=0)
@@ -64,7 +65,7 @@ def retry_delay(attempt: int, seed: str) -> timedelta:
 
 
 def retry_at(failed_at: datetime, attempt: int, limit: int | None, seed: str) -> datetime | None:
-    """When attempt `attempt` + 1 may start, or None when `limit` repetitions have been used up; without one, always."""
+    """Return the time at which attempt `attempt` + 1 may start; None when `limit` (if any) repetitions are used up."""
     if limit is not None and attempt > limit:
         return None
     return failed_at + retry_delay(attempt, seed)

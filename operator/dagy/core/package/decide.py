@@ -1,4 +1,4 @@
-"""From where a package stands to what is done about it. Pure: actions are values, the controller performs them."""
+"""From the state of a package to actions. Pure: actions are values, the controller performs them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from dagy.core.common.failure import Failure
+from dagy.core.common.images import is_pending
 from dagy.core.outcomes.diagnosis import standing_of
-from dagy.core.outcomes.facts import JobFact, JobKind
+from dagy.core.outcomes.facts import JobFact
 from dagy.core.package import states
 from dagy.core.package.attempts import verdict_of
 from dagy.core.package.observed import Observed, Resolution
 from dagy.core.package.plan import BuildPlan, Tokens
+from dagy.core.package.records import Record
 from dagy.core.package.reuse import Source
 from dagy.core.package.states import State
+from dagy.model.status import JobKind
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class StartJob:
 
 @dataclass(frozen=True)
 class ProvideInput:
-    """See to it that a Job that has not started has its ConfigMap: whoever created it may have died in between."""
+    """Give its ConfigMap to a Job that has not started: whoever created the Job may have died in between."""
 
     job: JobFact
     resolution: Resolution | None
@@ -41,7 +44,7 @@ class ProvideInput:
 
 @dataclass(frozen=True)
 class KeepLog:
-    """Copy the log of a Job that has ended to S3, and record with the Job why it failed."""
+    """Copy the log of a Job that has ended to S3, and record its failure with the Job."""
 
     job: JobFact
     failure: Failure | None = None
@@ -60,6 +63,13 @@ class ReadRecord:
 
     job: JobFact
     resolution: Resolution
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """Find out what became of a finished build's image, which nobody is pushing any more."""
+
+    record: Record
 
 
 @dataclass(frozen=True)
@@ -92,15 +102,16 @@ class ForgetAttempts:
 
 
 Action = (
-    StartJob | ProvideInput | KeepLog | StoreLock | ReadRecord | CopyArtifact | CancelJob | DeleteJobs | ForgetAttempts
-)
+    StartJob | ProvideInput | KeepLog | StoreLock | ReadRecord | ReadImage | CopyArtifact | CancelJob | DeleteJobs
+    | ForgetAttempts
+)  # fmt: skip
 
 ATTEMPTS_KEPT = 10
-"""Failed attempts of one input that are kept: what is tried until an administrator mends it has no other end."""
+"""Failed attempts of one input that are kept: attempts that go on until an administrator acts have no other limit."""
 
 
 def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
-    """What to do now, in this order. Doing it twice changes nothing."""
+    """Return the actions for now, in their order. Doing them twice changes nothing."""
     if cancel_asked(plan, seen.handled):
         cancel = _cancel(seen, state)
         if cancel:
@@ -108,11 +119,11 @@ def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
     useless = _useless(plan, seen, state)
     old = _too_old(seen, useless)
     tidy: tuple[Action, ...] = (DeleteJobs(useless),) if useless else ()
-    return (*tidy, *((ForgetAttempts(old),) if old else ()), *_next_steps(seen, state))
+    return (*tidy, *((ForgetAttempts(old),) if old else ()), *_next_steps(plan, seen, state))
 
 
 def cancel_asked(plan: BuildPlan, handled: Tokens) -> bool:
-    """Whether there is a cancel request that has not been acted upon."""
+    """Return True when there is a cancel request that has not been acted upon."""
     return bool(plan.requested.cancel) and plan.requested.cancel != handled.cancel
 
 
@@ -148,7 +159,7 @@ def _too_old(seen: Observed, useless: tuple[JobFact, ...]) -> tuple[JobFact, ...
     return tuple(job for job in old if job not in useless and not job.deleting)
 
 
-def _next_steps(seen: Observed, state: State) -> tuple[Action, ...]:
+def _next_steps(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
     match state:
         case states.ToValidate() | states.ToBuild():
             return (*_before(seen, state), _start(seen, state))
@@ -166,7 +177,10 @@ def _next_steps(seen: Observed, state: State) -> tuple[Action, ...]:
             return ()
         case states.Validating(job, progress) | states.Building(job, progress):
             return () if progress.started else (ProvideInput(job, seen.resolution),)
-        case states.Suspended() | states.Saved() | states.Valid() | states.Completed():
+        case states.Completed(record):
+            pushed = not is_pending(record.artifact, seen.home) or is_pushing(plan, seen)
+            return () if pushed else (ReadImage(record),)
+        case states.Suspended() | states.Saved() | states.Valid():
             return ()
         case states.Lost() | states.Blocked():
             return ()
@@ -174,8 +188,18 @@ def _next_steps(seen: Observed, state: State) -> tuple[Action, ...]:
             assert_never(state)
 
 
+def is_pushing(plan: BuildPlan, seen: Observed) -> bool:
+    """Return True when the present build's pod still runs: once the ZIP is complete, it pushes its image."""
+    return any(job.live and job.input_hash == _present_build(plan, seen) for job in seen.jobs)
+
+
+def _present_build(plan: BuildPlan, seen: Observed) -> str:
+    assert seen.resolution
+    return states.build_hash(plan, seen.resolution.lock_hash, seen.handled)
+
+
 def _before(seen: Observed, state: states.ToValidate | states.ToBuild) -> tuple[Action, ...]:
-    """What is to be kept of the attempt before, when nobody looked between its end and now."""
+    """Return the actions that keep the attempt before, when nobody looked between its end and now."""
     for job in seen.jobs:
         if (job.input_hash, job.attempt) == (state.input_hash, state.attempt - 1):
             failure = standing_of(job)
@@ -184,30 +208,30 @@ def _before(seen: Observed, state: states.ToValidate | states.ToBuild) -> tuple[
 
 
 def _keep(job: JobFact, failure: Failure) -> tuple[Action, ...]:
-    """Log and cause of an attempt, once; a cancelled one had it kept when it was stopped."""
+    """Return the action that keeps log and cause of an attempt, once; a cancelled one had it kept as it stopped."""
     return () if job.failure or job.cancelled else (KeepLog(job, failure),)
 
 
 def _useless(plan: BuildPlan, seen: Observed, state: State) -> tuple[JobFact, ...]:
-    """Jobs of an earlier spec, of an earlier request, or whose result is safe in S3.
+    """Return the Jobs of an earlier spec or an earlier request, and those whose result is safe in S3.
 
-    Failed attempts of what is being tried stay: they are how the attempts are counted. A Job of a state that could not
+    Failed attempts at the present input stay: they count the attempts. A Job of a state that could not
     be judged (S3 away) stays as well.
     """
     match state:
         case states.Blocked():
             return ()
-        case states.Completed():
-            wanted: set[str] = set()
+        case states.Completed(record):
+            pending = is_pending(record.artifact, seen.home) and is_pushing(plan, seen)
+            wanted = {_present_build(plan, seen)} if pending else set()
         case states.Valid() | states.Lost() | states.Reusable() | states.ToBuild() | states.Building() | states.Built():
-            assert seen.resolution
-            wanted = {states.build_hash(plan, seen.resolution.lock_hash, seen.handled)}
+            wanted = {_present_build(plan, seen)}
         case states.Validating(job) | states.Validated(job):
             wanted = {job.input_hash}
         case states.Retrying(job) | states.Failed(_, JobFact() as job) | states.Invalid(_, JobFact() as job):
             wanted = {job.input_hash}
         case states.Suspended() if seen.resolution:
-            wanted = {states.build_hash(plan, seen.resolution.lock_hash, seen.handled)}
+            wanted = {_present_build(plan, seen)}
         case _:
             wanted = {states.validation_hash(plan, seen.handled)}
     return tuple(job for job in seen.jobs if job.input_hash not in wanted and not job.deleting)

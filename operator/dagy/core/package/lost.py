@@ -1,7 +1,7 @@
-"""A build whose ZIP is gone from S3: what is told of it, and whether it is built again by itself. Pure.
+"""A build whose ZIP is gone from S3: the message, and the decision to build it again by itself. Pure.
 
-Once, and not again for a day: what is deleted by accident comes back, and what deletes all the time builds nothing all
-the time.
+Once, and not again for a day: a ZIP that is deleted by accident comes back, and something that deletes all the time
+does not cause builds all the time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from dagy.core.common.failure import Failure
 from dagy.core.common.reasons import StateReason
 from dagy.core.common.timestamp import moment, timestamp
-from dagy.core.package.observed import Missing, Observed
+from dagy.core.package.observed import Observed
+from dagy.core.package.records import Missing
 from dagy.model.status import LostArtifact
 from dagy_builder.contract import Fault
 from dagy_builder.sizes import human_size
@@ -20,7 +21,7 @@ ONCE_IN = timedelta(hours=24)
 
 
 def lost_of(seen: Observed, now: datetime) -> LostArtifact | None:
-    """Return what is known of a lost ZIP of the present lock: what status remembers, or what was just found out."""
+    """Return the loss of the present lock's ZIP: as status remembers it, or as it was just found out."""
     known, resolution = seen.lost, seen.resolution
     if known and resolution and known.lock_hash != resolution.lock_hash:
         known = None
@@ -31,18 +32,18 @@ def lost_of(seen: Observed, now: datetime) -> LostArtifact | None:
 
 
 def open_loss(seen: Observed, now: datetime) -> LostArtifact | None:
-    """Return the same, as long as there has been no artifact since."""
+    """Return the loss as long as there has been no artifact since."""
     lost = lost_of(seen, now)
     return lost if lost and lost.rebuilt_at is None else None
 
 
 def is_news(lost: LostArtifact, seen: Observed) -> bool:
-    """Return whether status does not tell it yet."""
+    """Return True when status does not tell of the loss yet."""
     return lost != seen.lost
 
 
 def failure_of_loss(lost: LostArtifact, *, suspended: bool) -> Failure:
-    """Return why the package is not ready, and what has to happen."""
+    """Return the failure: the package's ZIP is lost; the message tells the next step."""
     if not lost.rebuild:
         then = (
             "It was built again in the 24 hours before and is gone again, so it is not built by itself: find out what "

@@ -9,9 +9,9 @@ from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
 from dagy.core.outcomes.facts import JobFact
 from dagy.core.package.plan import Tokens
+from dagy.core.package.records import Missing, Record
 from dagy.core.package.reuse import Source
 from dagy.model.status import LostArtifact
-from dagy_builder.contract import Artifact
 
 
 @dataclass(frozen=True)
@@ -24,26 +24,6 @@ class Resolution:
     """Value of the refresh request that led to it."""
     warnings: tuple[str, ...] = ()
     """The resolver's remarks on it, e.g. that a release was withdrawn."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """A finished build, as its build.json in S3 tells."""
-
-    artifact: Artifact
-    build_token: str = ""
-    """Value of the build request that led to it."""
-    reused_from: Source | None = None
-    """The package whose artifact it is a copy of."""
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A finished build whose ZIP is not in S3 as its record says."""
-
-    record: Record
-    found_bytes: int | None = None
-    """Size of the object that is there instead; None when there is none."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +44,9 @@ class Observed:
     jobs: tuple[JobFact, ...] = ()
     resolution: Resolution | None = None
     record: Record | None = None
-    """For the resolution's lock, its ZIP in S3."""
+    """The finished build of the resolution's lock, its ZIP in S3."""
     missing: Missing | None = None
-    """Instead of the record: it is known, and S3 has just said that its ZIP is not there."""
+    """A known record, instead of `record`: S3 has just said that its ZIP is not there."""
     lost: LostArtifact | None = None
     """Status's record of a ZIP that was missing."""
     sources: tuple[Source, ...] = ()
@@ -74,15 +54,15 @@ class Observed:
     rejected: Failure | None = None
     """The failed validation of the present spec hash, as remembered by status."""
     rejected_log: str = ""
-    """URI of the log that it was read from: which Job's verdict it is."""
+    """URI of the log that `rejected` was read from; it tells the Job."""
     handled: Tokens = field(default_factory=Tokens)
     home: PackageHome | None = None
     """Keys of the package's objects; None as long as it has no slug."""
     index_refused: Failure | None = None
-    """Why the package's index settings (Secrets, certificates) can't be used, so that no Job may start."""
+    """The failure when the package's index settings (Secrets, certificates) can't be used, so that no Job may start."""
     index_access: IndexAccess | None = field(default=None, repr=False)
-    """What they give, once they have been read for this look: they hold credentials."""
+    """The access that they give, once they have been read for this look: it holds credentials."""
     not_allowed: Failure | None = None
-    """Why the package may not have what it asks for, so that no Job may start until it asks for less."""
+    """The failure of a package that asks for more than it may have, so that no Job may start until it asks for less."""
     blocked: Failure | None = None
-    """Why S3 did not do what had to be done just now: what lies there is unknown."""
+    """The failure of S3 in this look: the objects there are unknown."""

@@ -1,4 +1,4 @@
-"""From a DepPackage's spec to what is to be built: requirements normalized, identity hashed. Pure."""
+"""From a DepPackage's spec to the plan of its build: requirements normalized, identity hashed. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dagy.core import requirements
 from dagy.core.common.failure import Failure
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
-from dagy.model.spec import BuildOptions, BuildPolicy, DepPackageSpec, Index, Platform
+from dagy.model.spec import BuildOptions, BuildPolicy, Bytecode, DepPackageSpec, Index, Platform
 from dagy_builder.contract import BuildRequest, Fault, Problem, Reason
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Values of the request annotations, or of what status says of those already acted upon."""
+    """Values of the request annotations, or those in status that were already acted upon."""
 
     validate: str = ""
     build: str = ""
@@ -29,7 +29,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """Everything that decides what is built for one package."""
+    """All facts that decide the build of one package."""
 
     key: NamespacedName
     uid: str
@@ -47,7 +47,7 @@ class BuildPlan:
         return self.spec.build_policy is BuildPolicy.AUTO
 
     def request(self) -> BuildRequest:
-        """Return the request for the validation Job; the build Job adds where the result goes."""
+        """Return the request for the validation Job; the build Job adds the destination of its result."""
         index = self.spec.index or Index()
         newer: datetime | None = self.spec.exclude_newer
         return BuildRequest(
@@ -60,7 +60,22 @@ class BuildPlan:
             index_url=index.url,
             extra_index_urls=list(index.extra_urls),
             compression=self.options.compression,
+            bytecode=self.options.bytecode or Bytecode.INCLUDE,
         )
+
+    def takes(self, bytecode: Bytecode | None) -> bool:
+        """Return True when an artifact that says this of its bytecode is what the spec wants.
+
+        One that says nothing is of a version that made none. It will do where the spec leaves the choice, so that a new
+        version of the operator does not build everything again.
+        """
+        match self.options.bytecode:
+            case None:
+                return bytecode is not Bytecode.EXCLUDE
+            case Bytecode.EXCLUDE:
+                return bytecode is not Bytecode.INCLUDE
+            case Bytecode.INCLUDE:
+                return bytecode is Bytecode.INCLUDE
 
 
 def plan_of(package: Mapping[str, Any]) -> BuildPlan:
@@ -89,7 +104,7 @@ def plan_of(package: Mapping[str, Any]) -> BuildPlan:
 
 
 def _spec_hash(spec: DepPackageSpec, normalized: requirements.NormalizedList, platform: Platform) -> str:
-    """Hash of what decides the lock. Order and spelling of the list, texts and policies are not part of it."""
+    """Return the hash of all that decides the lock; order and spelling of the list, texts and policies do not."""
     identity = {
         "python": spec.python_version,
         "platform": platform.to_json(),

@@ -1,8 +1,9 @@
 """Fair queue of Jobs: namespaces take turns; within one, first come, first served. Pure.
 
-A namespace's next Job competes with what the namespace has running: who has less comes first, among equals who was
-served longer ago. Each of those who wait thus has a level, the number of Jobs that its namespace has or would have
-before it, and the order is by level. A namespace at its own limit has nobody at a level below it, so it is passed over.
+A namespace's next Job competes with what the namespace has running: the namespace with less comes first; among equals,
+the one that was served longer ago. Each package that waits thus has a level, the number of Jobs that its namespace has
+or would have before it, and the order is by level. A namespace at its own limit has nobody at a level below it, so it
+is passed over.
 """
 
 from __future__ import annotations
@@ -85,6 +86,16 @@ class FairQueue:
         if not line:
             del self._lines[mine.namespace]
 
+    @property
+    def oldest(self) -> str:
+        """The earliest arrival of those that wait (RFC 3339); empty when none does."""
+        return min((line[0].arrived for line in self._lines.values()), default="")
+
+    @property
+    def slots(self) -> tuple[int, int]:
+        """How many slots are taken, as last counted, and how many there are."""
+        return sum(self._running.values()), self._limits.total
+
     def count(self, running: Iterable[str]) -> None:
         """Take the namespace of each Job that runs now; the order goes by these from here on."""
         self._running = Counter(running)
@@ -111,13 +122,13 @@ class FairQueue:
         return before + 1
 
     def is_turn(self, key: NamespacedName) -> bool:
-        """Return whether a slot is free for the package, those before it considered."""
+        """Return True when a slot is free for the package, those before it considered."""
         mine = self._arrivals[key]
         level = self._running.get(mine.namespace, 0) + bisect_left(self._lines[mine.namespace], mine)
         return level < self._limits.per_namespace and self.place(key) <= self._free
 
     def could_be_turn(self, key: NamespacedName) -> bool:
-        """Return whether it may be the package's turn once all that runs has ended."""
+        """Return True when the package may get its turn once all that runs has ended."""
         return self.place(key) <= self._limits.total
 
     def next(self, more: int = 0) -> list[NamespacedName]:
@@ -138,5 +149,5 @@ class FairQueue:
         return (self._running.get(namespace, 0) + index, *self._precedence(namespace))
 
     def _precedence(self, namespace: str) -> tuple[int, str, str]:
-        """Among namespaces at one level: by the last turn, then by who came first."""
+        """Return the order among namespaces at one level: by the last turn, then by the first arrival."""
         return self._served.get(namespace, 0), self._lines[namespace][0].arrived, namespace

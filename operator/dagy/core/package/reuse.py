@@ -1,6 +1,6 @@
 """Taking over the artifact that another package of the namespace has of the same lock. Pure.
 
-Status of the other package only says where to look; what is copied, and that it is whole, S3 tells.
+Status of the other package only names the place; S3 tells the object that is copied, and that it is whole.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagy.core.package.plan import BuildPlan
-from dagy.model.spec import Compression, SourceDistributions
-from dagy_builder.contract import Artifact
+from dagy.model.spec import Bytecode, Compression, SourceDistributions
 from dagy_builder.keys import artifact_prefix
 
-_MOST_SOURCES = 3  # whoever finds none of the latest whole does better to build
+_MOST_SOURCES = 3  # when none of the latest is whole, it is better to build
 
 
 @dataclass(frozen=True)
@@ -23,15 +22,15 @@ class Source:
 
     name: str
     slug: str
-    """As its status says: whether it is its own is asked before anything is read."""
+    """The artifact by its status: that it is the package's own is checked before anything is read."""
     uid: str = ""
 
 
 def is_allowed(plan: BuildPlan, *, asked: bool) -> bool:
-    """Return whether a copy is as good as a build.
+    """Return True when a copy is as good as a build.
 
-    Not when the build itself is asked for. And not when package code may run: what comes out of it depends on more
-    than the lock, and each package answers for its own code.
+    It is not when the build itself is asked for. Nor is it when package code may run: the result depends on more than
+    the lock then, and each package answers for its own code.
     """
     return not asked and plan.spec.source_distributions is SourceDistributions.FORBID
 
@@ -51,27 +50,25 @@ def sources_in(packages: Iterable[Mapping[str, Any]], plan: BuildPlan, lock_hash
     return tuple(dict.fromkeys(source for _, source in ordered))[:_MOST_SOURCES]
 
 
-def relocated(artifact: Artifact, zip_uri: str, *, old_record: str, new_record: str) -> Artifact | None:
-    """The artifact as a copy whose ZIP lies at `zip_uri`; None when one of its URIs does not lie beside its ZIP."""
-    values = artifact.to_json()
-    old, new = artifact_prefix(artifact.uri), artifact_prefix(zip_uri)
-    for name, uri in values.items():
-        if not name.lower().endswith("uri"):
-            continue
+def relocated(uris: Mapping[str, str], zip_uri: str, *, old_record: str, new_record: str) -> dict[str, str] | None:
+    """Return an artifact's URIs as those of a copy whose ZIP lies at `zip_uri`; None when one lies not beside it."""
+    old, new = artifact_prefix(uris["uri"]), artifact_prefix(zip_uri)
+    moved = {}
+    for name, uri in uris.items():
         if uri == old_record:
-            values[name] = new_record
+            moved[name] = new_record
         elif uri.startswith(old):
-            values[name] = new + uri.removeprefix(old)
+            moved[name] = new + uri.removeprefix(old)
         else:
             return None
-    return Artifact.from_json(values)
+    return moved
 
 
 def _build(artifact: Mapping[str, Any]) -> tuple[Any, ...]:
-    compression = artifact.get("compression", Compression.FAST)
-    return artifact.get("pythonVersion"), artifact.get("architecture"), artifact.get("glibc"), compression
+    target = artifact.get("pythonVersion"), artifact.get("architecture"), artifact.get("glibc")
+    return *target, artifact.get("compression", Compression.FAST), artifact.get("bytecode") == Bytecode.INCLUDE
 
 
 def _build_of(plan: BuildPlan) -> tuple[Any, ...]:
-    platform, compression = plan.platform, plan.options.compression
-    return plan.spec.python_version, platform.architecture, platform.glibc, compression
+    wanted = plan.request()
+    return wanted.python_version, wanted.architecture, wanted.glibc, wanted.compression, wanted.has_bytecode

@@ -1,6 +1,6 @@
-"""The state machine: the only place where it is decided where a package stands.
+"""The state machine: the only place that decides the state of a package.
 
-`state_of` looks at the plan and at what was observed, and at nothing else: no event, no phase. It is total. Who adds a
+`state_of` looks at the plan and at the observed facts, and at nothing else: no event, no phase. It is total. A new
 state extends `State`; the type checker then names every `match` that has to follow.
 """
 
@@ -11,13 +11,15 @@ from datetime import datetime
 
 from dagy.core.common.failure import Failure
 from dagy.core.outcomes.diagnosis import Progress, Success, standing_of
-from dagy.core.outcomes.facts import JobFact, JobKind
+from dagy.core.outcomes.facts import JobFact
 from dagy.core.package import reuse
 from dagy.core.package.attempts import has_failed, in_a_row, latest, retry_at, verdict_of
 from dagy.core.package.lost import failure_of_loss, is_news, open_loss
-from dagy.core.package.observed import Observed, Record, Resolution
+from dagy.core.package.observed import Observed, Resolution
 from dagy.core.package.plan import BuildPlan, Tokens, digest, malformed_failure
+from dagy.core.package.records import Record
 from dagy.core.package.reuse import Source
+from dagy.model.status import JobKind
 from dagy_builder.contract import Fault
 
 
@@ -142,7 +144,7 @@ class Blocked:
 
     failure: Failure
     due: ToValidate | ToBuild | None = None
-    """The Job that would be started, where that is what waits."""
+    """The state whose Job would be started, where one waits."""
 
 
 State = (
@@ -154,7 +156,7 @@ State = (
 def validation_hash(plan: BuildPlan, handled: Tokens) -> str:
     """Identity of a validation: the spec, and the requests that asked for it anew, a build's among them.
 
-    Whoever asks for a build asks for what has to come before it.
+    A request for a build asks for the validation before it, too.
     """
     return _validation_hash(plan, handled, plan.requested.build or handled.build)
 
@@ -165,13 +167,15 @@ def _validation_hash(plan: BuildPlan, handled: Tokens, build: str) -> str:
 
 
 def build_hash(plan: BuildPlan, lock_hash: str, handled: Tokens) -> str:
-    """Identity of a build: the lock, the target, the compression, and the request that asked for it anew."""
+    """Identity of a build: the lock, the target, compression, bytecode, and the request that asked for it anew."""
     target = [plan.spec.python_version, plan.platform.architecture, plan.platform.glibc]
-    return digest([lock_hash, target, plan.options.compression, plan.requested.build or handled.build])[:16]
+    identity = [lock_hash, target, plan.options.compression, plan.requested.build or handled.build]
+    # Without bytecode it is that of versions that made none.
+    return digest([*identity, *(["bytecode"] if plan.request().has_bytecode else [])])[:16]
 
 
 def state_of(plan: BuildPlan, seen: Observed, now: datetime) -> State:
-    """Where the package stands."""
+    """Return the package's state."""
     if plan.normalized.errors:
         return Invalid(malformed_failure(plan))
     if seen.blocked:
@@ -187,7 +191,7 @@ def state_of(plan: BuildPlan, seen: Observed, now: datetime) -> State:
 
 
 def _held_up(state: State, refused: Failure) -> State:
-    """The state while the package's index settings can't be used: nothing starts, and no pod gets its input."""
+    """Return the state while the package's index settings can't be used: nothing starts, and no pod gets its input."""
     match state:
         case ToValidate() | ToBuild():
             return Blocked(refused, state)
@@ -198,14 +202,14 @@ def _held_up(state: State, refused: Failure) -> State:
 
 
 def _is_refreshed(plan: BuildPlan, seen: Observed, resolution: Resolution) -> bool:
-    """Whether a new lock was asked for and is not there: to be looked for, or looked for in vain."""
+    """Return True when a new lock was asked for and is not there: it is to be sought, or was sought in vain."""
     if _asked(plan.requested.refresh, seen.handled.refresh, resolution.refresh_token):
         return True
     return bool(seen.handled.refresh) and has_failed(seen, JobKind.VALIDATE, validation_hash(plan, seen.handled))
 
 
 def _asked(requested: str, handled: str, recorded: str) -> bool:
-    """Whether a request is new: neither status nor the durable record knows its token."""
+    """Return True when a request is new: neither status nor the durable record knows its token."""
     return bool(requested) and requested not in (handled, recorded)
 
 
@@ -237,7 +241,7 @@ def _validation_state(plan: BuildPlan, seen: Observed, now: datetime) -> State:
 
 
 def _under_way(plan: BuildPlan, seen: Observed) -> JobFact | None:
-    """The validation that went on when a build was asked for: one that has not failed serves that request as well."""
+    """Return the validation that ran when a build was asked for: unless it failed, it serves that request as well."""
     job = latest(seen.jobs, JobKind.VALIDATE, _validation_hash(plan, seen.handled, seen.handled.build))
     return None if job is None or isinstance(standing_of(job), Failure) else job
 
@@ -283,7 +287,7 @@ def _after_failure(
         invalid = job.kind is JobKind.VALIDATE and failure.blames_requirements
         return Invalid(failure, job) if invalid else Failed(failure, job)
     failed_at = datetime.fromisoformat(job.ended_at) if job.ended_at else now
-    # What an administrator has to mend may take days: it goes on by itself then, and is no reason to give up.
+    # A repair by an administrator may take days: it goes on by itself then, and is no reason to give up.
     limit = plan.options.retries if failure.fault is Fault.INFRASTRUCTURE else None
     at = retry_at(failed_at, in_a_row(seen.jobs, job, failure.fault), limit, job.input_hash)
     if at is None or plan.spec.suspend:

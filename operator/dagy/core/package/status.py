@@ -1,16 +1,18 @@
-"""From a state to the status that is written. Pure; `previous` only keeps what is not to be lost or to change."""
+"""From a state to the status that is written. Pure; `previous` only keeps facts that must not be lost or change."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from dagy.core.common.conditions import conditions_of
+from dagy.core.common.conditions import Row, conditions_of
 from dagy.core.common.failure import Failure
+from dagy.core.common.images import image_rows, is_pending
 from dagy.core.common.reasons import StateReason
 from dagy.core.common.timestamp import timestamp
+from dagy.core.outcomes.build_steps import build_steps
 from dagy.core.outcomes.diagnosis import Success, standing_of
-from dagy.core.outcomes.facts import JobFact, JobKind
+from dagy.core.outcomes.facts import JobFact
 from dagy.core.package import states
 from dagy.core.package.attempts import verdict_of
 from dagy.core.package.decide import cancel_asked
@@ -19,8 +21,8 @@ from dagy.core.package.observed import Observed
 from dagy.core.package.plan import BuildPlan, Tokens
 from dagy.core.package.states import State
 from dagy.core.package.summary import Summary, summarize
+from dagy.core.package.validation_errors import validation_errors
 from dagy.model.status import (
-    ARTIFACT_WARNINGS,
     HISTORY_SHOWN,
     ArtifactStatus,
     Attempt,
@@ -29,15 +31,13 @@ from dagy.model.status import (
     ConditionType,
     DepPackageStatus,
     DroppedRequirement,
+    JobKind,
     LostArtifact,
     Phase,
     ReusedFrom,
-    Validation,
-    ValidationError,
 )
-from dagy_builder.contract import Artifact
-from dagy_builder.redact import clipped, one_line
-from dagy_builder.sizes import human_size
+from dagy.model.validation import Validation
+from dagy_builder.redact import clipped
 
 _RAW_LIMIT = 16000
 _TEXT_LIMIT = 4000
@@ -47,7 +47,7 @@ _WARNINGS = 50
 
 @dataclass(frozen=True)
 class StatusContext:
-    """What a status needs beside the state."""
+    """The facts that a status needs beside the state."""
 
     now: datetime
     previous: DepPackageStatus
@@ -60,7 +60,7 @@ class StatusContext:
 
 
 def status_of(plan: BuildPlan, seen: Observed, state: State, context: StatusContext) -> DepPackageStatus:
-    """The whole status for this state."""
+    """Return the whole status for this state."""
     previous, same = context.previous, context.previous.spec_hash == plan.spec_hash
     summary = summarize(plan, state, previous=previous.phase if same else None, queue_position=context.queue_position)
     lost = _lost(seen, state, context)
@@ -83,7 +83,7 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, context: StatusCont
         validation=_validation(plan, seen, state, context),
         build=_build(plan, seen, state, context, same=same) if same or not seen.blocked else previous.build,
         history=_history(context, artifact, lost, plan.spec.revision_history_limit),
-        conditions=_conditions(plan, seen, summary, context),
+        conditions=_conditions(plan, seen, summary, context, _pushed(artifact, seen, state)),
         last_handled_validate=handled.validate or None,
         last_handled_build=handled.build or None,
         last_handled_refresh=handled.refresh or None,
@@ -94,8 +94,9 @@ def status_of(plan: BuildPlan, seen: Observed, state: State, context: StatusCont
 def _artifact(state: State, context: StatusContext) -> ArtifactStatus | None:
     if not isinstance(state, states.Completed):
         return None
-    log_uri = context.build_log or _known_log(context.previous, state.record.artifact)
-    return artifact_status(state.record.artifact, log_uri)
+    artifact = state.record.artifact
+    log_uri = artifact.log_uri or context.build_log or _known_log(context.previous, artifact)
+    return artifact.model_copy(update={"log_uri": log_uri})
 
 
 def _lost(seen: Observed, state: State, context: StatusContext) -> LostArtifact | None:
@@ -106,23 +107,14 @@ def _lost(seen: Observed, state: State, context: StatusContext) -> LostArtifact 
 
 
 def _kept(artifact: ArtifactStatus | None, lost: LostArtifact | None) -> ArtifactStatus | None:
-    """The artifact, unless it is the one that is lost."""
+    """Return the artifact, unless it is the one that is lost."""
     gone = artifact and lost and lost.rebuilt_at is None and artifact.uri == lost.uri
     return None if gone else artifact
 
 
-def _known_log(previous: DepPackageStatus, artifact: Artifact) -> str | None:
+def _known_log(previous: DepPackageStatus, artifact: ArtifactStatus) -> str | None:
     kept = [a for a in [previous.artifact, *previous.history] if a and a.uri == artifact.uri]
     return kept[0].log_uri if kept else None
-
-
-def artifact_status(artifact: Artifact, log_uri: str | None) -> ArtifactStatus:
-    """build.json's artifact as status shows it."""
-    size = human_size(artifact.size_bytes)
-    log_uri = artifact.log_uri or log_uri
-    told = [one_line(str(text), _TEXT_LIMIT) for text in artifact.warnings or ()]
-    values = {**artifact.to_json(), "size": size, "logUri": log_uri, "warnings": told[:ARTIFACT_WARNINGS]}
-    return ArtifactStatus.model_validate(values)
 
 
 def _history(
@@ -136,7 +128,7 @@ def _history(
 
 
 def dropped_artifacts(before: DepPackageStatus, after: DepPackageStatus) -> list[ArtifactStatus]:
-    """Artifacts that the new status speaks of no more; what is lost is no artifact, and may come again at its place."""
+    """Return the artifacts that the new status no longer names; a lost one is none, and may come again at its place."""
     kept = {a.uri for a in [after.artifact, after.lost, *after.history] if a}
     return [a for a in [before.artifact, *before.history] if a and a.uri not in kept]
 
@@ -146,8 +138,10 @@ def _validation(plan: BuildPlan, seen: Observed, state: State, context: StatusCo
     failure = state.failure if isinstance(state, states.Invalid) else None
     if failure is None and seen.resolution is None:
         return before
-    errors, raw = (_errors(failure), failure.raw) if failure else ([], None)
-    same = before is not None and before.spec_hash == plan.spec_hash and before.errors == errors
+    errors, raw = (validation_errors(plan, failure), failure.raw) if failure else ([], None)
+    # By what they say: another order of the list moves them, and is no other validation.
+    said = [error.message for error in errors]
+    same = before and before.spec_hash == plan.spec_hash and [error.message for error in before.errors] == said
     return Validation(
         spec_hash=plan.spec_hash,
         reason=failure.reason if failure else None,
@@ -162,12 +156,6 @@ def _validation(plan: BuildPlan, seen: Observed, state: State, context: StatusCo
     )
 
 
-def _errors(failure: Failure) -> list[ValidationError]:
-    problems = [p.to_json() for p in failure.problems] or [{"message": failure.message}]
-    bounded = [{k: clipped(str(v), _TEXT_LIMIT) for k, v in problem.items()} for problem in problems[:200]]
-    return [ValidationError.model_validate(problem) for problem in bounded]
-
-
 def _build(plan: BuildPlan, seen: Observed, state: State, context: StatusContext, *, same: bool) -> BuildStatus:
     before = (context.previous.build if same else None) or BuildStatus()
     queued_at = before.queued_at or timestamp(context.now)
@@ -180,6 +168,7 @@ def _build(plan: BuildPlan, seen: Observed, state: State, context: StatusContext
             queued_at=queued_at,
             started_at=job.created_at or None,
             log_uri=job.log_uri or None,
+            steps=build_steps(job, before.steps if before.job_name == job.name else (), context.now),
             attempts=attempts,
         )
     match state:
@@ -197,7 +186,7 @@ def _build(plan: BuildPlan, seen: Observed, state: State, context: StatusContext
 
 
 def _build_job(seen: Observed, state: State) -> JobFact | None:
-    """The Job that build or copy are told of by: the one of the state, or that which has just ended well."""
+    """Return the Job that status tells of a build or copy: the state's own, or the one that has just ended well."""
     match state:
         case states.Building(job) | states.Built(job) | states.Retrying(job) | states.Failed(_, JobFact() as job):
             known = next((j for j in seen.jobs if j.name == job.name), job)  # its log may have been kept since
@@ -210,13 +199,13 @@ def _build_job(seen: Observed, state: State) -> JobFact | None:
 
 
 def _attempts(seen: Observed, before: BuildStatus) -> list[Attempt]:
-    """The failed attempts: those whose Jobs are there, and those that status remembers."""
+    """Return the failed attempts: those whose Jobs are there, and those that status remembers."""
     known = {attempt.job_name: attempt for attempt in before.attempts}
     for job in seen.jobs:
         failure = verdict_of(job, seen) or standing_of(job)
         if isinstance(failure, Failure):
             known[job.name] = Attempt(
-                job=job.kind.value,
+                job=job.kind,
                 number=job.attempt,
                 job_name=job.name,
                 reason=failure.reason,
@@ -228,7 +217,7 @@ def _attempts(seen: Observed, before: BuildStatus) -> list[Attempt]:
 
 
 def _handled(plan: BuildPlan, seen: Observed, state: State, *, settled: bool) -> Tokens:
-    """Requests count as handled when what they asked for has ended, a cancellation once it was acted upon.
+    """Requests count as handled when the work that they asked for has ended, a cancellation once it was acted upon.
 
     Those of a suspended package wait until it is resumed.
     """
@@ -244,15 +233,28 @@ def _handled(plan: BuildPlan, seen: Observed, state: State, *, settled: bool) ->
     )
 
 
-def _conditions(plan: BuildPlan, seen: Observed, summary: Summary, context: StatusContext) -> list[Condition]:
+def _pushed(artifact: ArtifactStatus | None, seen: Observed, state: State) -> ArtifactStatus | None:
+    """Return the artifact whose image is told of: while another is built, nobody pushes that of an earlier one."""
+    present = artifact and (isinstance(state, states.Completed) or not is_pending(artifact, seen.home))
+    return artifact if present else None
+
+
+def _conditions(
+    plan: BuildPlan, seen: Observed, summary: Summary, context: StatusContext, pushed: ArtifactStatus | None
+) -> list[Condition]:
     reason, message = summary.reason, summary.message
     validated = False if summary.phase is Phase.INVALID else True if seen.resolution else None
     why_valid = (StateReason.RESOLVED, "The requirements resolve.") if validated else (reason, message)
-    rows = [
-        (ConditionType.READY, summary.phase is Phase.COMPLETED, reason, message),
+    # Ready=False says to kstatus that work is under way: Flux and Helm would wait for what nobody has asked for.
+    ready: list[Row] = (
+        [] if summary.resting else [(ConditionType.READY, summary.phase is Phase.COMPLETED, reason, message)]
+    )
+    rows: list[Row] = [
+        *ready,
         (ConditionType.VALIDATED, validated, *why_valid),
         (ConditionType.SETTLED, summary.settled, reason, message),
         (ConditionType.RECONCILING, not summary.settled, reason, message),
         (ConditionType.STALLED, summary.stalled, reason, message),
+        *image_rows(pushed, seen.home),
     ]
     return conditions_of(context.previous.conditions, rows, plan.generation, context.now)

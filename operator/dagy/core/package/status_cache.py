@@ -1,7 +1,8 @@
 """Status as a cache of the cluster and S3, so that they need not be asked again. Pure.
 
 Each function answers "unknown" (None, or a `Look.UNKNOWN`) where status does not speak of the present spec: then the
-controller asks S3, which is where the truth lies.
+controller asks S3, which holds the truth. Whoever may write a status could point at other people's objects:
+`trusted_status` returns the part of it that is acted upon.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from dagy.core.common.conditions import reason_in
 from dagy.core.common.failure import Failure
-from dagy.core.package.observed import Record, Resolution
+from dagy.core.common.images import with_own_image
+from dagy.core.common.keys import PackageHome
+from dagy.core.package.observed import Resolution
 from dagy.core.package.plan import BuildPlan, Tokens
+from dagy.core.package.records import Record
 from dagy.core.package.reuse import Source
-from dagy.model.status import ArtifactStatus, ConditionType, DepPackageStatus, Phase
-from dagy_builder.contract import Artifact, Fault, Problem
+from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
+from dagy_builder.contract import Fault, Problem
 
 
 class Look(Enum):
@@ -58,7 +63,7 @@ def record_in(status: DepPackageStatus, plan: BuildPlan, resolution: Resolution)
     if kept and kept.lock_hash == resolution.lock_hash and _same_build(kept, plan):
         origin = status.build.reused_from if status.build else None
         source = Source(origin.name, origin.slug) if origin else None
-        return Record(artifact_of(kept), status.last_handled_build or "", source)
+        return Record(kept, status.last_handled_build or "", source)
     if any(old.lock_hash == resolution.lock_hash for old in status.history):
         return Look.UNKNOWN
     if status.spec_hash == plan.spec_hash and status.lock_hash == resolution.lock_hash:
@@ -73,7 +78,7 @@ def rejection_in(status: DepPackageStatus, plan: BuildPlan) -> Failure | None:
         return None
     reason, message = validation.reason, validation.message
     if not reason and status.phase is Phase.INVALID:  # written before a validation carried them itself
-        reason = next((c.reason for c in status.conditions if c.type == ConditionType.READY), None)
+        reason = reason_in(status.conditions)
         message = status.message
     if not reason or not message:
         return None
@@ -81,11 +86,35 @@ def rejection_in(status: DepPackageStatus, plan: BuildPlan) -> Failure | None:
     return Failure(reason, message, Fault.USER, problems, validation.raw)
 
 
-def artifact_of(status: ArtifactStatus) -> Artifact:
-    """Return the artifact that status repeats."""
-    return Artifact.from_json(status.to_json())
-
-
 def _same_build(artifact: ArtifactStatus, plan: BuildPlan) -> bool:
     wanted = (plan.spec.python_version, plan.platform.architecture, plan.platform.glibc, plan.options.compression)
-    return (artifact.python_version, artifact.architecture, artifact.glibc, artifact.compression) == wanted
+    found = (artifact.python_version, artifact.architecture, artifact.glibc, artifact.compression)
+    return found == wanted and plan.takes(artifact.bytecode)
+
+
+def trusted_status(package: Mapping[str, Any], home: PackageHome) -> DepPackageStatus:
+    """Return the package's status without references to objects that are not the package's.
+
+    A status with such a reference remembers nothing of the spec either, so that S3 is asked again for all of it.
+    """
+    said = status_in(package)
+    artifact = said.artifact if said.artifact and home.owns(said.artifact) else None
+    history = [old for old in said.history if home.owns(old)]
+    foreign = (artifact, history) != (said.artifact, said.history)
+    believed = said.model_copy(
+        update={
+            "slug": home.slug,
+            "artifact": with_own_image(artifact, home) if artifact else None,
+            "history": [with_own_image(old, home) for old in history],
+            "lost": said.lost if said.lost and home.artifact_of(said.lost.uri) else None,
+            "s3_uri": artifact.uri if artifact else None,
+            "validation": _with_own_log(said.validation, home),
+            "build": _with_own_log(said.build, home),
+        }
+    )
+    return believed.model_copy(update={"spec_hash": None, "lock_hash": None}) if foreign else believed
+
+
+def _with_own_log(part: Any, home: PackageHome) -> Any:
+    """Return the part of the status (or None) without a log that is not the package's."""
+    return part.model_copy(update={"log_uri": None}) if part and not home.key_of(part.log_uri) else part

@@ -9,12 +9,12 @@ from typing import assert_never
 from dagy.core.common.failure import Failure
 from dagy.core.common.reasons import StateReason
 from dagy.core.outcomes.diagnosis import Progress
-from dagy.core.outcomes.facts import JobFact, JobKind
+from dagy.core.outcomes.facts import JobFact
 from dagy.core.package import states
 from dagy.core.package.plan import BuildPlan
 from dagy.core.package.states import State
-from dagy.model.status import Phase
-from dagy_builder.contract import Artifact, Fault, Step
+from dagy.model.status import ArtifactStatus, JobKind, Phase
+from dagy_builder.contract import Fault, Step
 from dagy_builder.sizes import human_size
 
 
@@ -22,7 +22,8 @@ from dagy_builder.sizes import human_size
 class Summary:
     """A state in a phase, a reason (CamelCase) and a sentence.
 
-    `settled`: nothing more will happen by itself. `stalled`: it failed and someone must act.
+    `settled`: nothing more will happen by itself. `stalled`: it failed and someone must act. `resting`: no artifact is
+    asked for.
     """
 
     phase: Phase
@@ -30,6 +31,7 @@ class Summary:
     message: str
     settled: bool = False
     stalled: bool = False
+    resting: bool = False
 
 
 _SAVED = (
@@ -41,7 +43,7 @@ _STEP_PHASE = {Step.INSTALL: Phase.INSTALLING, Step.PACKAGE: Phase.PACKAGING, St
 
 
 def summarize(plan: BuildPlan, state: State, *, previous: Phase | None, queue_position: int | None = None) -> Summary:
-    """Describe the state. `previous` is what is shown on while something is in the way.
+    """Describe the state. `previous` is shown on while something is in the way.
 
     That it is tried again is said here and nowhere else, because here it is known.
     """
@@ -53,9 +55,9 @@ def summarize(plan: BuildPlan, state: State, *, previous: Phase | None, queue_po
             return Summary(Phase.FAILED, failure.reason, message, settled=True, stalled=True)
         case states.Suspended():
             message = "spec.suspend is true: nothing is started. Set it to false to go on."
-            return Summary(Phase.PENDING, StateReason.SUSPENDED, message, settled=True)
+            return Summary(Phase.PENDING, StateReason.SUSPENDED, message, settled=True, resting=True)
         case states.Saved():
-            return Summary(Phase.PENDING, StateReason.SAVED, _SAVED, settled=True)
+            return Summary(Phase.PENDING, StateReason.SAVED, _SAVED, settled=True, resting=True)
         case states.ToValidate(_, attempt):
             phase = Phase.PENDING if attempt == 1 else Phase.VALIDATING
             return Summary(phase, StateReason.WAITING_TO_VALIDATE, _queue("to be validated", queue_position))
@@ -65,7 +67,7 @@ def summarize(plan: BuildPlan, state: State, *, previous: Phase | None, queue_po
             return Summary(Phase.VALIDATING, StateReason.VALIDATING, "The requirements resolve; keeping the lock.")
         case states.Valid():
             message = "The requirements resolve. buildPolicy is Manual: annotate with dagy.io/build to build."
-            return Summary(Phase.VALID, StateReason.VALID, message, settled=True)
+            return Summary(Phase.VALID, StateReason.VALID, message, settled=True, resting=True)
         case states.Lost(failure):
             return Summary(Phase.QUEUED, failure.reason, failure.message)
         case states.Reusable(_, _, sources):
@@ -100,7 +102,7 @@ def _validating(plan: BuildPlan, progress: Progress) -> str:
 
 def _building(progress: Progress) -> Summary:
     if not progress.started:
-        message = f"The build's pod is being started{': ' + progress.waiting if progress.waiting else ''}."
+        message = f"The build's pod has not started yet{': ' + progress.waiting if progress.waiting else ''}."
         return Summary(Phase.QUEUED, StateReason.STARTING, message)
     phase = _STEP_PHASE[progress.step]
     words = {
@@ -122,7 +124,7 @@ def _retrying(message: str, attempt: int, at: datetime) -> str:
 
 
 def _given_up(plan: BuildPlan, failure: Failure, job: JobFact | None) -> str:
-    """Return what is to be done about a failure that another attempt may mend, and that gets none by itself."""
+    """Return the next step for a failure that another attempt may mend, and that gets none by itself."""
     if job is None or not failure.retryable:
         return ""
     if plan.spec.suspend:
@@ -130,9 +132,9 @@ def _given_up(plan: BuildPlan, failure: Failure, job: JobFact | None) -> str:
     return f" Attempt {job.attempt} was the last one; request a build to try again."
 
 
-def completed_message(artifact: Artifact) -> str:
+def completed_message(artifact: ArtifactStatus) -> str:
     """E.g. "15 packages, 58.3 MB, for Python 3.12 on linux/amd64."."""
-    count, warned = artifact.package_count, len(artifact.warnings or ())
+    count, warned = artifact.package_count, len(artifact.warnings)
     told = f" {warned} warning{'s' * (warned != 1)} in status.artifact.warnings." if warned else ""
     return (
         f"{count} package{'s' * (count != 1)}, {human_size(artifact.size_bytes)}, "

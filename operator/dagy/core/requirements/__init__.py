@@ -1,4 +1,4 @@
-"""Requirements: what a package depends on, and every rule about it. Pure functions on text and values."""
+"""Requirements: the dependencies of a package, and every rule about them. Pure functions on text and values."""
 
 from dagy.core.requirements.dependency import Dependency, parse_dependency
 from dagy.core.requirements.errors import ErrorCode, RequirementError

@@ -16,7 +16,7 @@ MAX_NESTING = 10
 """Parentheses within parentheses; real markers need two or three, and the parser recurses on them."""
 
 _OPTION = re.compile(r"--[A-Za-z-]*|-.?")
-# What stands before the first operator, extra, marker or URL: the name, or a path.
+# The text before the first operator, extra, marker or URL: the name, or a path.
 _HEAD = re.compile(r"[^\s@\[;=<>!]*")
 _FILE_URL = re.compile(r"(?:^|@)\s*file:", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//|/|\.)")
@@ -51,7 +51,7 @@ def check_text(text: str) -> str:
 
 
 def check_length(text: str) -> None:
-    """Raises RequirementError for a requirement that the API would not take."""
+    """Raise RequirementError for a requirement that the API would not take."""
     if len(text) > MAX_REQUIREMENT_LENGTH:
         raise RequirementError(
             ErrorCode.TOO_LONG,
@@ -113,7 +113,7 @@ def _bad_character(text: str, position: int, character: str) -> RequirementError
 
 
 def _check_kind(text: str) -> None:
-    """Refuse what pip and uv read as something else than "name version"."""
+    """Refuse a text that pip and uv read as something else than "name version"."""
     if option := _OPTION.match(text):
         raise RequirementError(
             ErrorCode.OPTION,

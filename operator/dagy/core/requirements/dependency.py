@@ -62,7 +62,7 @@ class Dependency:
 def parse_dependency(text: str) -> Dependency:
     """Parse one requirement (PEP 508), e.g. "uvicorn[standard]>=0.30".
 
-    Raises RequirementError for what isn't one, and for options, paths, version control, URLs other than https or
+    Raises RequirementError for any other text, and for options, paths, version control, URLs other than https or
     with credentials, "$", and more than 512 characters.
     """
     text = check_text(text)

@@ -27,7 +27,7 @@ _VERSION = re.compile(r"v?\d[\w.+!-]*")
 
 
 def check_url(url: str, name: str, text: str) -> str:
-    """The URL as given. Raises RequirementError; `text` is the whole requirement and `name` its package's name."""
+    """Return the URL as given. Raises RequirementError. `text`: the whole requirement; `name`: its package's name."""
     start = text.find(url)
 
     def refuse(code: ErrorCode, message: str, hint: str, offset: int = 0) -> RequirementError:

@@ -10,7 +10,7 @@ from dagy_builder.redact import redact_requirement
 
 
 class ErrorCode(StrEnum):
-    """Why a text isn't a requirement that this product installs. Stable: scripts may compare it."""
+    """The reason that a text is no requirement that this product installs. Stable: scripts may compare it."""
 
     EMPTY = "Empty"
     FOREIGN_FILE = "ForeignFile"
@@ -41,8 +41,9 @@ class ErrorCode(StrEnum):
 class RequirementError(ValueError):
     """A text that isn't a requirement, or one that is refused.
 
-    `message` says what is wrong, `hint` what to do next; both are whole sentences and free of credentials, as are
-    `text` (what was read) and `str()`. `position` is the 0-based column in `text` that is at fault, when there is one.
+    `message` names the fault, `hint` the next step; both are whole sentences and free of credentials, as are `text`
+    (the text that was read) and `str()`. `position` is the 0-based column in `text` that is at fault, when there is
+    one.
     """
 
     def __init__(self, code: ErrorCode, text: str, message: str, hint: str, position: int | None = None) -> None:

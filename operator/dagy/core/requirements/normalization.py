@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dagy.core.requirements.dependency import Dependency, parse_dependency
 from dagy.core.requirements.errors import ErrorCode, RequirementError
@@ -33,9 +33,9 @@ class LineError:
     text: str
     """As it was given, without credentials."""
     message: str
-    """What is wrong with which entry, in one sentence."""
+    """The entry and its fault, in one sentence."""
     hint: str
-    """What to do next, in one sentence or two."""
+    """The next step, in one sentence or two."""
     code: ErrorCode
     position: int | None = None
     """Column of `text` that is at fault, from 0."""
@@ -49,6 +49,8 @@ class NormalizedList:
     """Canonical PEP 508 texts without markers, sorted by normalized name."""
     dropped: tuple[Dropped, ...] = ()
     errors: tuple[LineError, ...] = ()
+    positions: tuple[int, ...] = field(default=(), compare=False)
+    """Position in the given list of each of `dependencies`, from 0."""
 
 
 def normalize(dependencies: Sequence[str], python_version: str, *, architecture: str = "amd64") -> NormalizedList:
@@ -80,6 +82,7 @@ def normalize(dependencies: Sequence[str], python_version: str, *, architecture:
         dropped += [Dropped(index, redact_requirement(dependencies[index]), name, why) for index, _ in occurrences[:-1]]
     return NormalizedList(
         dependencies=tuple(str(wanted[name][-1][1]) for name in sorted(wanted)),
+        positions=tuple(wanted[name][-1][0] for name in sorted(wanted)),
         dropped=tuple(sorted(dropped, key=lambda one: one.index)),
         errors=tuple(errors),
     )

@@ -1,4 +1,4 @@
-"""Longer lists than a package holds: what others bring is left out, or pinned lists that agree are made of it. Pure.
+"""Longer lists than a package holds: entries that others bring are left out, or pinned lists are made that agree. Pure.
 
 A resolution decides: which package needs which, with the extras and for the Python that are asked for.
 """
@@ -14,7 +14,7 @@ from dagy.model.constants import MAX_DEPENDENCIES
 
 @dataclass(frozen=True)
 class Resolved:
-    """One package of a resolution: its normalized name, its exact requirement, and who needs it."""
+    """One package of a resolution: its normalized name, its exact requirement, and the packages that need it."""
 
     name: str
     requirement: str
@@ -40,7 +40,7 @@ def needed(listed: Sequence[Dependency], resolution: Iterable[Resolved]) -> tupl
 
 
 def lost(listed: Sequence[Dependency], resolution: Iterable[Resolved]) -> tuple[Dependency, ...]:
-    """Those of a list that a resolution lacks."""
+    """Return the requirements of a list that a resolution lacks."""
     there = {one.name for one in resolution}
     return tuple(one for one in listed if one.normalized_name not in there)
 

@@ -1,4 +1,4 @@
-"""What people mean when a requirement doesn't parse: from the grammar's complaint to a hint that helps."""
+"""Hints for requirements that don't parse: from the grammar's complaint to the likely meaning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OPERATOR = r"(?:===|==|~=|!=|<=|>=|<|>)"
 
 @dataclass(frozen=True)
 class _Rule:
-    """What to say when the text from the position on, or the grammar's complaint, matches."""
+    """The message and hint for a match of the text from the position on, or of the grammar's complaint."""
 
     pattern: re.Pattern[str]
     code: ErrorCode
@@ -153,7 +153,7 @@ _HABITS = (
 
 
 def syntax_error(text: str, error: InvalidRequirement) -> RequirementError:
-    """Return the library's error for what `packaging` refused."""
+    """Return the library's error for a text that `packaging` refused."""
     # `packaging` keeps complaint and position in the cause; without them the caret is lost, and nothing else.
     complaint = str(getattr(error.__cause__, "message", ""))
     span = getattr(error.__cause__, "span", None)

@@ -1,6 +1,6 @@
-"""The four ways to say which version is wanted: exact, minor range, major range, any. Everything else is custom.
+"""The four ways to ask for a version: exact, minor range, major range, any. Everything else is custom.
 
-The rules follow the guide's table; docs/requirements.md shows what they give for every kind of version (PEP 440).
+The rules follow the guide's table; docs/requirements.md shows their specifiers for every kind of version (PEP 440).
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def version_spec(version: Version, mode: VersionMode) -> str:
 
 
 def recognize(specifier: SpecifierSet) -> Recognized:
-    """Which mode a specifier is.
+    """Return the mode of a specifier.
 
-    Trailing zeros don't matter (">=3.0,<4.0" is a major range). Whatever a mode would have written otherwise is
-    CUSTOM, to be kept as it is.
+    Trailing zeros don't matter (">=3.0,<4.0" is a major range). A specifier that its mode would have written
+    otherwise is CUSTOM, to be kept as it is.
     """
     if not specifier:
         return Recognized(VersionMode.ANY)
@@ -73,7 +73,7 @@ def recognize(specifier: SpecifierSet) -> Recognized:
 
 
 def caution(version: Version, mode: VersionMode) -> str | None:
-    """Return what somebody who picks this mode for this version should know, in one sentence; None when nothing."""
+    """Return a caution for somebody who picks this mode for this version, in one sentence; None when there is none."""
     if mode is VersionMode.ANY:
         return "Each build takes the latest version, so two builds may differ."
     if mode is VersionMode.MAJOR_RANGE and version.major == 0:

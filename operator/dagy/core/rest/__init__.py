@@ -1,1 +1,1 @@
-"""What the REST API shows and takes. Pure."""
+"""Answers and requests of the REST API. Pure."""

@@ -1,4 +1,4 @@
-"""Whose a client certificate is, as Kubernetes reads it: common name is user, organizations are groups. Pure."""
+"""The user of a client certificate, as Kubernetes reads it: common name is user, organizations are groups. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ AUTHENTICATED = "system:authenticated"
 
 
 @dataclass(frozen=True)
-class CertifiedUser:
-    """Somebody whose certificate one of the cluster's client authorities has signed."""
+class KubeUser:
+    """Somebody as Kubernetes knows them."""
 
     name: str
     groups: tuple[str, ...]
 
 
-def user_of(certificate: Mapping[str, Any]) -> CertifiedUser | None:
+def user_of(certificate: Mapping[str, Any]) -> KubeUser | None:
     """Read a verified certificate, as `ssl.SSLSocket.getpeercert` gives it; None when it names nobody, or several."""
     fields = [field for relative_name in certificate.get("subject", ()) for field in relative_name]
     names = [str(value) for kind, value in fields if kind == "commonName"]
     if len(names) != 1 or not names[0]:
         return None
     groups = [str(value) for kind, value in fields if kind == "organizationName" and value]
-    return CertifiedUser(names[0], tuple(dict.fromkeys([*groups, AUTHENTICATED])))
+    return KubeUser(names[0], tuple(dict.fromkeys([*groups, AUTHENTICATED])))

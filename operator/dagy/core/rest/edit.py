@@ -1,4 +1,4 @@
-"""What REST requests make of a package: name, list of dependencies, merge patch; and which ones a list shows. Pure."""
+"""Changes of a package by REST requests (name, list of dependencies, merge patch), and the filter of a list. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ _NAME_LENGTH = 63  # the longest that can be a label and a host name as well
 
 
 def name_from(display_name: str | None) -> str | None:
-    """A Kubernetes name (RFC 1123 label) out of a name for people, e.g. "ML Pipeline Deps" to "ml-pipeline-deps".
+    """Return a Kubernetes name (RFC 1123 label) for a display name, e.g. "ml-pipeline-deps" for "ML Pipeline Deps".
 
     None when nothing of it can be kept.
     """
@@ -29,10 +29,10 @@ def name_from(display_name: str | None) -> str | None:
 
 
 def deduplicated(dependencies: Sequence[str]) -> list[str]:
-    """The list as it is stored: of several requirements with one normalized name (PEP 503) the last.
+    """Return the list as it is stored: of several requirements with one normalized name (PEP 503) the last.
 
     Requirements with an environment marker are kept beside each other, because different targets may need them all, and
-    so is what cannot be read: the operator tells what is wrong with it. An extra list entry is never lost silently.
+    so are texts that cannot be read: the operator tells their faults. An extra list entry is never lost silently.
     """
     last: dict[str, int] = {}
     names: list[str | None] = []
@@ -53,7 +53,7 @@ def _plain_name(text: str) -> str | None:
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """JSON merge patch (RFC 7396): objects are merged, null removes, everything else replaces."""
+    """Apply a JSON merge patch (RFC 7396): objects are merged, null removes, everything else replaces."""
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(target) if isinstance(target, Mapping) else {}
@@ -67,7 +67,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which packages a list shows."""
+    """The filter of a list of packages."""
 
     search: str = ""
     """All its words must occur in name, display name, description, slug or dependencies."""
@@ -75,7 +75,7 @@ class Filter:
     python_version: str | None = None
 
     def shows(self, package: Mapping[str, Any]) -> bool:
-        """Whether this DepPackage is shown. Told from the object as it came: building 10,000 answers takes seconds."""
+        """Return True when this DepPackage is shown, from the object as it came: building 10,000 answers is slow."""
         spec, status = package["spec"], package.get("status") or {}
         if self.phase and (status.get("phase") or Phase.PENDING) != self.phase:
             return False
@@ -88,20 +88,35 @@ class Filter:
         return all(word in text for word in self.search.casefold().split())
 
 
+def attaches(deployment: Mapping[str, Any], slug: str) -> bool:
+    """Whether a FlowDeployment attaches the package with that slug, pinned (SLUG@sha256) or not.
+
+    What its present revision has counts like what its spec asks for: they differ while a spec can't be deployed.
+    """
+    deployed = (deployment.get("status") or {}).get("packages") or ()
+    asked = (one.partition("@")[0] for one in deployment["spec"].get("depPackageSlugs") or ())
+    return slug in asked or any(one["slug"] == slug for one in deployed)
+
+
+def using(slug: str | None) -> Callable[[Mapping[str, Any]], bool] | None:
+    """Return the filter of FlowDeployments that attach the package with that slug; None, for all, without one."""
+    return (lambda deployment: attaches(deployment, slug)) if slug else None
+
+
 @dataclass(frozen=True)
 class Cursor:
-    """Where a list goes on: the API server's token of a page, and how many of its items were looked at already."""
+    """The position where a list goes on: the API server's token of a page, and the number of its items already read."""
 
     token: str = ""
     skip: int = 0
 
     def encode(self) -> str:
-        """As the client sees it: opaque."""
+        """Return the cursor as the client sees it: opaque."""
         return base64.urlsafe_b64encode(json.dumps([self.token, self.skip]).encode()).decode().rstrip("=")
 
     @classmethod
     def decode(cls, text: str) -> Cursor:
-        """Raises ValueError for a text that `encode` did not make."""
+        """Read an encoded cursor. Raises ValueError for a text that `encode` did not make."""
         try:
             token, skip = read_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except (binascii.Error, TypeError, ValueError) as error:

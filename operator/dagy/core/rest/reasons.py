@@ -1,13 +1,16 @@
 """Every problem that the REST API itself can answer: code, HTTP status, title, meaning. Pure; makes docs/api.md.
 
-Failures of packages are not here: they are states, whose reasons (core.reasons) and sentences the answers repeat.
+Failures of packages are not here: they are states; the answers repeat their reasons (core.reasons) and sentences.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
+
+from dagy.model.rest.base import Problem, ProblemDetail
 
 
 class ApiReason(StrEnum):
@@ -15,6 +18,7 @@ class ApiReason(StrEnum):
 
     UNAUTHENTICATED = "Unauthenticated"
     FORBIDDEN = "Forbidden"
+    CROSS_ORIGIN = "CrossOrigin"
     NAMESPACE_REQUIRED = "NamespaceRequired"
     NOT_FOUND = "NotFound"
     METHOD_NOT_ALLOWED = "MethodNotAllowed"
@@ -44,6 +48,8 @@ class ApiReason(StrEnum):
     NO_IDENTITY = "NoIdentity"
     CLUSTER_UNREACHABLE = "ClusterUnreachable"
     STORAGE_UNAVAILABLE = "StorageUnavailable"
+    SEARCH_OFF = "SearchOff"
+    INDEX_UNAVAILABLE = "IndexUnavailable"
     INTERNAL_ERROR = "InternalError"
 
 
@@ -63,6 +69,9 @@ API_CATALOGUE: dict[ApiReason, ApiEntry] = {
         _S.UNAUTHORIZED, "Not authenticated", "There is no bearer token, or the cluster does not accept it."
     ),
     _R.FORBIDDEN: ApiEntry(_S.FORBIDDEN, "Not allowed", "You may see it, and not do this to it."),
+    _R.CROSS_ORIGIN: ApiEntry(
+        _S.FORBIDDEN, "From another site", "A browser asks for a change on behalf of another site's page."
+    ),
     _R.NAMESPACE_REQUIRED: ApiEntry(
         _S.FORBIDDEN, "A namespace is needed", "You may not list all namespaces; name one with `?namespace=`."
     ),
@@ -120,5 +129,28 @@ API_CATALOGUE: dict[ApiReason, ApiEntry] = {
     _R.STORAGE_UNAVAILABLE: ApiEntry(
         _S.SERVICE_UNAVAILABLE, "S3 does not answer", "Try again; it is not your request's fault."
     ),
+    _R.SEARCH_OFF: ApiEntry(
+        _S.NOT_IMPLEMENTED,
+        "The index is not asked",
+        "The administrator has switched it off; write the version yourself.",
+    ),
+    _R.INDEX_UNAVAILABLE: ApiEntry(
+        _S.SERVICE_UNAVAILABLE, "The package index does not answer", "Try again; it is not your request's fault."
+    ),
     _R.INTERNAL_ERROR: ApiEntry(_S.INTERNAL_SERVER_ERROR, "Internal error", "An error in this product; report it."),
 }
+
+
+def problem_of(
+    reason: ApiReason, detail: str, errors: Sequence[ProblemDetail] = (), code: str | None = None
+) -> Problem:
+    """Return the body of an error (RFC 9457). `code`: a finer one than the reason's own."""
+    entry, code = API_CATALOGUE[reason], code or reason
+    return Problem(
+        type=f"urn:dagy:problem:{code}",
+        title=entry.title,
+        status=entry.status,
+        detail=detail,
+        code=code,
+        errors=list(errors),
+    )

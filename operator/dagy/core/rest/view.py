@@ -5,29 +5,69 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from dagy.core.common.conditions import reason_among, reason_in
 from dagy.core.common.reasons import StateReason
 from dagy.core.flows.plan import flow_status_in
+from dagy.core.rest.managed_by import managed_by
 from dagy.model import constants as names
-from dagy.model.rest.deployments import DeploymentResponse
+from dagy.model.flowstatus import Run
+from dagy.model.rest.deployments import DeploymentResponse, RestRun
 from dagy.model.rest.packages import DepPackageResponse, RequestResponse
+from dagy.model.rest.summaries import DeploymentPin, DeploymentSummary, DepPackageSummary, GoneDeployment, GonePackage
 from dagy.model.status import Condition, ConditionType, DepPackageStatus, Phase
+from dagy_builder.redact import clipped
 
+_SUMMARY_MESSAGE = 240
+_SHOWN = {"message", "dropped", "artifact", "validation", "history", "s3_uri"} | {
+    "spec_hash", "lock_hash", "observed_generation",
+}  # fmt: skip
 Json = Mapping[str, Any]
 AnyJson = TypeVar("AnyJson", bound=Json)
 
 
 def package_response(package: Json) -> DepPackageResponse:
-    """The package as the API shows it. Raises pydantic.ValidationError for what the CRD would not have let in."""
+    """Return the package as the API shows it. Raises pydantic.ValidationError for one that the CRD refuses."""
     return DepPackageResponse.from_object(dict(package), **_of_package(package))
 
 
 def request_response(package: Json, token: str) -> RequestResponse:
-    """The package, and the token of the request that was accepted."""
+    """Return the package, and the token of the request that was accepted."""
     return RequestResponse.from_object(dict(package), **_of_package(package), token=token)
 
 
+def package_summary(package: Json) -> DepPackageSummary:
+    """The package as a list shows it. Read from the object as it came: a whole answer takes ten times as long."""
+    spec, status = package["spec"], package.get("status") or {}
+    conditions = {one["type"]: one for one in status.get("conditions") or []}
+    ready, settled = (conditions.get(kind) or {} for kind in (ConditionType.READY, ConditionType.SETTLED))
+    artifact, phase = status.get("artifact"), status.get("phase")
+    return DepPackageSummary(
+        **_identity(package),
+        display_name=spec.get("displayName"),
+        slug=status.get("slug") or spec.get("slug"),
+        python_version=spec["pythonVersion"],
+        dependency_count=len(spec.get("dependencies") or ()),
+        build_status=phase or Phase.PENDING,
+        message=clipped(str(status.get("message") or ""), _SUMMARY_MESSAGE),
+        reason=reason_among({kind: one.get("reason", "") for kind, one in conditions.items()}),
+        settled=not is_behind(package) and settled.get("status") == "True",
+        suspended=bool(spec.get("suspend")),
+        queue_position=(status.get("build") or {}).get("queuePosition") if phase == Phase.QUEUED else None,
+        package_size=artifact["sizeBytes"] if artifact else None,
+        outdated=bool(artifact) and (is_behind(package) or ready.get("status") != "True"),
+        managed_by=managed_by(package),
+        deletion_blocked=(conditions.get(ConditionType.DELETION_BLOCKED) or {}).get("status") == "True",
+    )
+
+
+def gone_package(package: Json) -> GonePackage:
+    """What is told of a package that is there no more."""
+    metadata = package["metadata"]
+    return GonePackage(id=metadata["uid"], namespace=metadata["namespace"], name=metadata["name"])
+
+
 def deployment_response(deployment: Json) -> DeploymentResponse:
-    """The deployment as the API shows it."""
+    """Return the deployment as the API shows it."""
     status = flow_status_in(deployment)
     shown = {"message", "revision", "packages", "history", "cron_job_name", "last_run"}
     computed = {
@@ -39,14 +79,43 @@ def deployment_response(deployment: Json) -> DeploymentResponse:
     return DeploymentResponse.from_object(dict(deployment), **computed)
 
 
+def deployment_summary(deployment: Json) -> DeploymentSummary:
+    """Return the deployment as a list shows it, read from the object as it came."""
+    spec, status = deployment["spec"], deployment.get("status") or {}
+    conditions = {one["type"]: one for one in status.get("conditions") or []}
+    ready, run = conditions.get(ConditionType.READY) or {}, status.get("lastRun")
+    settled = not is_behind(deployment) and (conditions.get(ConditionType.SETTLED) or {}).get("status") == "True"
+    return DeploymentSummary(
+        **_identity(deployment),
+        flow_name=spec["flowName"],
+        flow_version=spec["flowVersion"],
+        dep_package_slugs=spec.get("depPackageSlugs") or [],
+        schedule=spec.get("schedule"),
+        suspended=bool(spec.get("suspend")),
+        revision=status.get("revision"),
+        packages=[DeploymentPin.model_validate(one, extra="ignore") for one in status.get("packages") or []],
+        message=clipped(str(status.get("message") or ""), _SUMMARY_MESSAGE),
+        reason=reason_among({kind: one.get("reason", "") for kind, one in conditions.items()}),
+        ready=settled and ready.get("status") == "True",
+        settled=settled,
+        last_run=RestRun.model_validate(Run.model_validate(run).model_dump()) if run else None,
+    )
+
+
+def gone_deployment(deployment: Json) -> GoneDeployment:
+    """Return what is told of a deployment that is there no more."""
+    metadata = deployment["metadata"]
+    return GoneDeployment(id=metadata["uid"], namespace=metadata["namespace"], name=metadata["name"])
+
+
 def etag(obj: Json) -> str:
-    """Changes with what users decide (metadata.generation), not with each status that the operator writes."""
+    """Return the ETag (RFC 9110): it changes with the users' spec (metadata.generation), not with each status."""
     metadata = obj["metadata"]
     return f'"{metadata["uid"]}-{metadata.get("generation", 0)}"'
 
 
 def matches(if_match: str | None, present: Json | None) -> bool:
-    """Whether a header If-Match (RFC 9110, 13.1.1) lets the update pass."""
+    """Return True when a header If-Match (RFC 9110, 13.1.1) lets the update pass."""
     if if_match is None:
         return True
     if present is None:
@@ -56,7 +125,7 @@ def matches(if_match: str | None, present: Json | None) -> bool:
 
 
 def condition(conditions: Iterable[Condition], kind: ConditionType) -> str:
-    """The status of a condition; Unknown when there is none."""
+    """Return the status of a condition; Unknown when there is none."""
     return next((c.status for c in conditions if c.type == kind), "Unknown")
 
 
@@ -65,7 +134,9 @@ def _of_package(package: Json) -> dict[str, Any]:
     artifact = status.artifact
     return {
         **_identity(package),
-        **status.model_dump(include={"message", "dropped", "artifact", "validation", "history", "s3_uri"}),
+        **status.model_dump(include=_SHOWN),
+        "generation": package["metadata"].get("generation", 0),
+        "managed_by": managed_by(package),
         **_judged(status.conditions, package),
         "slug": status.slug or package["spec"].get("slug"),
         "normalized_dependencies": status.dependencies,
@@ -77,7 +148,7 @@ def _of_package(package: Json) -> dict[str, Any]:
 
 
 def _warnings(status: DepPackageStatus) -> list[str]:
-    """The resolver's, and those of the artifact if it is of the present lock."""
+    """Return the resolver's warnings, and those of the artifact if it is of the present lock."""
     told = list(status.validation.warnings) if status.validation else []
     artifact = status.artifact
     return told + artifact.warnings if artifact and artifact.lock_hash == status.lock_hash else told
@@ -97,28 +168,27 @@ def _identity(obj: Json) -> dict[str, Any]:
 
 
 def is_behind(obj: Json) -> bool:
-    """Whether the operator has yet to look at the present spec, or to act upon a request."""
+    """Return True when the operator has yet to look at the present spec, or to act upon a request."""
     observed = (obj.get("status") or {}).get("observedGeneration", -1)
     return observed != obj["metadata"].get("generation", 0) or (not _rests(obj) and any(_unanswered(obj)))
 
 
 def later(one: AnyJson, other: AnyJson) -> AnyJson:
-    """The later of two readings of one object: its resourceVersions are ordered (KEP-5504)."""
+    """Return the later of two readings of one object: its resourceVersions are ordered (KEP-5504)."""
     return max(one, other, key=lambda obj: int(obj["metadata"]["resourceVersion"]))
 
 
 def _rests(obj: Json) -> bool:
-    """Whether it is suspended: requests wait then until it is resumed, and nobody needs to wait for them."""
+    """Return True when it is suspended: its requests wait until it is resumed, and nobody needs to wait for them."""
     conditions = (obj.get("status") or {}).get("conditions") or []
-    return any(c["type"] == ConditionType.READY and c.get("reason") == StateReason.SUSPENDED for c in conditions)
+    return any(c["type"] == ConditionType.SETTLED and c.get("reason") == StateReason.SUSPENDED for c in conditions)
 
 
 def _judged(conditions: list[Condition], obj: Json) -> dict[str, Any]:
-    """What the conditions say of the present generation: a status of an earlier one settles nothing."""
-    ready = next((c for c in conditions if c.type == ConditionType.READY), None)
+    """Return the conditions, with reason and `settled`; a status of an earlier generation settles nothing."""
     return {
         "conditions": [c.model_dump() for c in conditions],
-        "reason": ready.reason if ready else "",
+        "reason": reason_in(conditions),
         "settled": not is_behind(obj) and condition(conditions, ConditionType.SETTLED) == "True",
     }
 
@@ -133,7 +203,7 @@ _REQUESTS = {
 
 
 def _unanswered(obj: Json) -> Iterable[bool]:
-    """For each request annotation, whether the operator has yet to act upon it."""
+    """Yield, for each request annotation, True when the operator has yet to act upon it."""
     annotations, status = obj["metadata"].get("annotations") or {}, obj.get("status") or {}
     for annotation, handled in _REQUESTS.items():
         yield bool(annotations.get(annotation)) and status.get(handled) != annotations[annotation]

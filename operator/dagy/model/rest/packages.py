@@ -1,6 +1,5 @@
 """REST bodies of dependency packages: fields, limits and descriptions of the DepPackage kind, in snake_case."""
 
-from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import Field
@@ -29,13 +28,14 @@ from dagy.model.status import (
     ArtifactStatus,
     Attempt,
     BuildStatus,
+    BuildStep,
     Condition,
     DroppedRequirement,
+    ImageFailure,
     Phase,
     ReusedFrom,
-    Validation,
-    ValidationError,
 )
+from dagy.model.validation import Fix, Validation, ValidationError
 
 __all__ = [
     "DepPackageBody",
@@ -44,7 +44,6 @@ __all__ = [
     "DepPackageResponse",
     "DownloadResponse",
     "Health",
-    "LogStep",
     "ParseRequest",
     "ParseResponse",
     "ParseSummary",
@@ -138,8 +137,15 @@ class DepPackageCreate(DepPackageBody):
     """Kubernetes name of the package; made from `display_name` when absent, e.g. ml-pipeline-deps."""
 
 
+class RestImageFailure(ImageFailure, RestModel):
+    """Why the artifact is not in the registry. The ZIP is whole all the same."""
+
+
 class RestArtifact(ArtifactStatus, RestModel):
     """The ZIP in S3 that flows can use."""
+
+    image_failure: RestImageFailure | None = None
+    """Why it was not pushed; absent while it is under way, and where the installation has no registry."""
 
 
 class RestCondition(Condition, RestModel):
@@ -150,8 +156,15 @@ class RestDropped(DroppedRequirement, RestModel):
     """A requirement that was left out of the list, and why."""
 
 
+class RestFix(Fix, RestModel):
+    """A change of one requirement that solves what is wrong."""
+
+
 class RestValidationError(ValidationError, RestModel):
     """One thing that is wrong with the requirements."""
+
+    fixes: list[RestFix] = []  # type: ignore[assignment]  # frozen: invariance does not matter
+    """Changes of which each solves it, the smallest first."""
 
 
 class RestValidation(Validation, RestModel):
@@ -169,11 +182,17 @@ class RestAttempt(Attempt, RestModel):
     """An attempt that failed."""
 
 
+class RestBuildStep(BuildStep, RestModel):
+    """One step of a build."""
+
+
 class RestBuildStatus(BuildStatus, RestModel):
     """The build under way, or the last one."""
 
     reused_from: RestReusedFrom | None = None
     """Set when nothing was built, because another package of the namespace had an artifact of the same lock."""
+    steps: list[RestBuildStep] = []  # type: ignore[assignment]  # frozen: invariance does not matter
+    """The steps of the last attempt that have begun."""
     attempts: list[RestAttempt] = []  # type: ignore[assignment]  # frozen: invariance does not matter
     """The last attempts that failed, oldest first."""
 
@@ -223,6 +242,16 @@ class DepPackageResponse(DepPackageBody):
     """When its state changed last (RFC 3339)."""
     deleting: bool = False
     """Whether the package is being deleted."""
+    generation: int = 0
+    """Number of the present state of what the user decided; it grows with each change."""
+    observed_generation: int = -1
+    """Number of the state that build_status and all the rest speak of; -1 before the operator's first look."""
+    spec_hash: str | None = None
+    """SHA-256 over all that decides what is built, as observed: validation.spec_hash says what was validated."""
+    lock_hash: str | None = None
+    """SHA-256 of the present lock: artifact.lock_hash says what the usable ZIP was made from."""
+    managed_by: str | None = None
+    """The tool that decides about the package, e.g. "Flux Kustomization flux-system/apps"; null for none."""
     etag: str
     """What the header ETag says: send it as If-Match to update this very state of what users decide."""
 
@@ -247,13 +276,6 @@ class DepPackagePage(RestModel):
     """The packages, sorted by namespace and name."""
     next_cursor: str | None = None
     """Where the next page begins; null on the last one. A page may be short, or empty, and not be the last."""
-
-
-class LogStep(StrEnum):
-    """The two Jobs of a package."""
-
-    VALIDATE = "validate"
-    BUILD = "build"
 
 
 class DownloadResponse(RestModel):

@@ -20,9 +20,10 @@ from dagy.model import constants as names
 from dagy.model.flowdeployment import FlowArtifact
 from dagy.model.rest.uploads import FlowArtifactToSign, SignedArtifact, SignRequest, SignResponse
 from dagy.web.serving.callers import SIGN_PATH, Callers
+from dagy.web.serving.credentials import bearer_token
 from dagy.web.serving.parameters import problems
 from dagy.web.serving.problems import ProblemError
-from dagy.web.serving.services import Provided, Services, bearer_token
+from dagy.web.serving.services import Provided, Services
 
 router = APIRouter(tags=["artifacts"])
 

@@ -6,7 +6,6 @@ Nothing but admission runs in it, so that whatever users do to the API keeps no 
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -20,11 +19,18 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
+from dagy.adapters import logs
 from dagy.adapters.kube.api import KubeApi
+from dagy.adapters.kube.cluster import ClusterFacts
+from dagy.adapters.metrics.registry import Metrics
+from dagy.adapters.metrics.server import serving
 from dagy.adapters.packages.attach_lookup import AttachLookup
 from dagy.adapters.settings.attach import AttachSettings
 from dagy.adapters.settings.environment import wrong_settings
+from dagy.adapters.version import version
 from dagy.core.common.json_text import TooMuchJsonError
+from dagy.core.metrics.metric import Process
+from dagy.core.metrics.requests import certificate_samples, storage_samples
 from dagy.web.attach.admission import Admission
 from dagy.web.serving import connections
 from dagy.web.serving.gate import Allowance, BodyTooLargeError, BodyTooSlowError, BusyError, Gate
@@ -47,7 +53,7 @@ def main() -> int:
     except pydantic.ValidationError as error:
         print(*wrong_settings(AttachSettings, error), sep="\n", file=sys.stderr)
         return 2
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(settings.log_level, settings.log_format)
     with tempfile.TemporaryDirectory() as scratch:
         trust_added_authorities(Path(scratch))
         asyncio.run(_serve(settings))
@@ -102,17 +108,29 @@ def health_app(ready: Callable[[], bool]) -> ASGIApp:
 
 
 async def _serve(settings: AttachSettings) -> None:
+    metrics = Metrics(Process.WEBHOOK, version())
     async with AsyncExitStack() as held:
         api = await KubeApi.connect(_MANAGER)
         held.push_async_callback(api.close)
         publish = published_by_others if settings.tls_directory else WebhookBundle(api).publish
         keeper = CertificateKeeper(api, settings, publish, client_authority=settings.webhook_client_ca)
         await keeper.look()
+        metrics.watch(lambda: certificate_samples(keeper.ends))
         authority = ApiAuthority(api, settings.api_namespace)
-        objects = ObjectStore(settings.s3_bucket) if settings.s3_bucket else None
+        objects = None
+        if settings.s3_bucket:
+            objects = ObjectStore(settings.s3_bucket, lambda error: metrics.record(storage_samples(error.reason)))
         clients = Clients.of(settings)
         lookup = AttachLookup(api, settings.location, objects)
-        admission = Admission(lookup, lambda: settings.init_container(authority.pem), tell=clients.known)
+        cluster = ClusterFacts(api, settings.attach_node_selector)
+        admission = Admission(
+            lookup,
+            lambda: settings.init_container(authority.pem),
+            settings.image_volumes,
+            lambda: cluster.present,
+            tell=clients.known,
+            record=metrics.record,
+        )
         reviews = connections.server(
             review_app(admission, clients), settings.webhook_host, settings.webhook_port, lambda: keeper.context
         )
@@ -120,9 +138,13 @@ async def _serve(settings: AttachSettings) -> None:
             health_app(lambda: bool(authority.pem)), settings.webhook_host, settings.webhook_health_port
         )
         seconds = settings.tls_check_seconds
-        background = [asyncio.create_task(one) for one in (keeper.run(), authority.run(seconds), health.serve())]
+        works = [keeper.run(), authority.run(seconds), health.serve()]
+        if settings.oci_repository:
+            works.append(cluster.run())
+        background = [asyncio.create_task(one) for one in works]
         for task in background:
             held.callback(task.cancel)
+        await held.enter_async_context(serving(metrics, settings.metrics_port, settings.webhook_host))
         await reviews.serve()
         health.should_exit = True
 

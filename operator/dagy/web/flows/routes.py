@@ -11,6 +11,7 @@ from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.kube.api import Json, KubeApi, KubeError
 from dagy.core.flows.jobs import nothing_to_run, run_of
 from dagy.core.flows.revisions import rollback_patch, unknown_revision
+from dagy.core.rest import edit as rest_edit
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.reasons import ApiReason
 from dagy.model.base import NamespacedName
@@ -27,9 +28,11 @@ from dagy.model.rest.deployments import (
 )
 from dagy.web.flows import complete
 from dagy.web.packages.requests import Token
+from dagy.web.packages.scanning import scan
 from dagy.web.serving.parameters import (
     CursorQuery,
     DeploymentPath,
+    DepPackageQuery,
     IfMatch,
     Limit,
     NamespacePath,
@@ -46,11 +49,17 @@ _R = ApiReason
 
 @router.get("/deployments", responses=problems(_R.NAMESPACE_REQUIRED, _R.CURSOR_EXPIRED))
 async def list_deployments(
-    caller: Caller, namespace: NamespaceQuery = None, limit: Limit = 100, cursor: CursorQuery = ""
+    *,
+    caller: Caller,
+    namespace: NamespaceQuery = None,
+    dep_package: DepPackageQuery = None,
+    limit: Limit = 100,
+    cursor: CursorQuery = "",
 ) -> DeploymentPage:
     """Deployments, sorted by namespace and name."""
-    items, following = await DEPLOYMENTS.page(caller, namespace, limit, cursor)
-    return DeploymentPage(items=[rest_view.deployment_response(i) for i in items], next_cursor=following or None)
+    shows = rest_edit.using(dep_package)
+    items, following, _ = await scan(DEPLOYMENTS, caller, namespace, limit=limit, cursor=cursor, shows=shows)
+    return DeploymentPage(items=[rest_view.deployment_response(one) for one in items], next_cursor=following)
 
 
 @router.get("/deployments/{namespace}/{name}", responses=problems())
@@ -151,16 +160,20 @@ async def list_runs(caller: Caller, namespace: NamespacePath, name: DeploymentPa
     return RunPage(items=await runs_of(caller, deployment))
 
 
-async def runs_of(caller: KubeApi, deployment: Json) -> list[RestRun]:
-    """The deployment's runs, read with the caller's rights. Raises ProblemError (403)."""
-    metadata = deployment["metadata"]
+async def runs_of(caller: KubeApi, deployment: Json, job: str | None = None) -> list[RestRun]:
+    """The deployment's runs, or that of the one Job, read with the caller's rights. Raises ProblemError (403)."""
+    metadata, scheduled = deployment["metadata"], deployment["spec"].get("schedule")
     key = NamespacedName.of(metadata)
     cluster = FlowCluster(caller)
     try:
-        scheduled = await cluster.cron_job(key) if deployment["spec"].get("schedule") else None
-        found = await cluster.runs(key, metadata["uid"], cron_job=scheduled)
+        cron_job = await cluster.cron_job(key) if scheduled else None
+        if job is None:
+            found = list(await cluster.runs(key, metadata["uid"], cron_job=cron_job))
+        else:
+            one = await cluster.run(key, metadata["uid"], job, cron_job)
+            found = [one] if one else []
     except KubeError as error:
-        right = "list jobs and get cronjobs" if deployment["spec"].get("schedule") else "list jobs"
+        right = f"{'list' if job is None else 'get'} jobs{' and get cronjobs' if scheduled else ''}"
         raise _may_not(error, f"see the runs of deployment {key}", right) from error
     return [RestRun.model_validate(fact.run.model_dump()) for fact in found]
 

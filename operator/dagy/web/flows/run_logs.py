@@ -12,12 +12,14 @@ from fastapi.responses import PlainTextResponse, StreamingResponse
 from starlette.responses import Response
 
 from dagy.adapters.kube.api import Json, KubeApi, KubeError, namespaced
+from dagy.core.outcomes.logs import LineFilter
 from dagy.core.rest.reasons import ApiReason
 from dagy.model import constants as names
 from dagy.model.flowstatus import RunPhase
 from dagy.model.rest.deployments import RestRun, RunDetail
 from dagy.model.rest.packages import NAME_PATTERN
 from dagy.web.flows.routes import runs_of
+from dagy.web.serving.live.events import UNBUFFERED
 from dagy.web.serving.parameters import DeploymentPath, NamespacePath, problems
 from dagy.web.serving.problems import ProblemError, translated
 from dagy.web.serving.resources import DEPLOYMENTS
@@ -64,23 +66,28 @@ async def run_logs(
         services.streams.check(who)
         followed = _follow(caller, caller.over(services.stream_callers), namespace, name, job)
         chunks = services.streams.bounded(who, followed)
-        return StreamingResponse(chunks, media_type="text/plain; charset=utf-8")
+        return StreamingResponse(chunks, media_type="text/plain; charset=utf-8", headers=UNBUFFERED)
     pod = await _pod(caller, namespace, job)
     if pod is None or not ({"running", "terminated"} & set(_state(pod))):
         reason = _why(pod) or "its pod has not started, or is gone"
         raise ProblemError(_R.NO_LOG, f"There is no log of run {job}: {reason}.")
     query = {"container": names.FLOW_CONTAINER}
     text = await caller.request("GET", namespaced("pods", namespace, pod["metadata"]["name"], "log"), query=query)
-    return PlainTextResponse(text)
+    return PlainTextResponse(await asyncio.to_thread(_shown, text))
+
+
+def _shown(log: bytes) -> bytes:
+    held, told = LineFilter(of_run=True).feed(log)
+    return told + held.end()
 
 
 async def _run(caller: KubeApi, namespace: str, name: str, job: str) -> RestRun:
     deployment = await DEPLOYMENTS.get(caller, namespace, name)
-    found = next((run for run in await runs_of(caller, deployment) if run.job_name == job), None)
-    if found is None:
+    found = await runs_of(caller, deployment, job)
+    if not found:
         raise ProblemError(_R.NOT_FOUND, f"Deployment {namespace}/{name} keeps no run {job}. `dagy deployments show` "
                            "lists those that it keeps.")  # fmt: skip
-    return found
+    return found[0]
 
 
 async def _pod(caller: KubeApi, namespace: str, job: str) -> Json | None:
@@ -110,8 +117,11 @@ async def _follow(
                 path = namespaced("pods", namespace, pod["metadata"]["name"], "log")
                 query = {"container": names.FLOW_CONTAINER, "follow": "true"}
                 async with aclosing(streaming.stream(path, query=query, idle_seconds=_IDLE_SECONDS)) as body:
+                    held = LineFilter(of_run=True)
                     async for chunk in body:
-                        yield chunk
+                        held, told = held.feed(chunk)
+                        yield told
+                    yield held.end()
             elif run.phase in (RunPhase.SUCCEEDED, RunPhase.FAILED):
                 if not shown and _why(pod):
                     yield f"{_why(pod)}\n".encode()

@@ -14,14 +14,15 @@ from starlette.responses import Response
 
 from dagy.adapters.kube.api import Json, KubeApi, KubeError, namespaced
 from dagy.core.outcomes import logs
-from dagy.core.outcomes.facts import STEPS, JobFact, JobKind
+from dagy.core.outcomes.facts import STEPS, JobFact
 from dagy.core.outcomes.results import log_text
-from dagy.core.package.trusted_status import trusted_status
+from dagy.core.package.status_cache import trusted_status
 from dagy.core.rest import view as rest_view
+from dagy.core.rest.no_log import why_none
 from dagy.core.rest.reasons import ApiReason
 from dagy.model import constants as names
-from dagy.model.rest.packages import LogStep
-from dagy.model.status import DepPackageStatus, Phase
+from dagy.model.status import DepPackageStatus, JobKind, Phase
+from dagy.web.serving.live.events import UNBUFFERED
 from dagy.web.serving.parameters import NamePath, NamespacePath, problems
 from dagy.web.serving.problems import ProblemError, translated
 from dagy.web.serving.resources import PACKAGES
@@ -36,6 +37,7 @@ _RIGHTS_SECONDS = 30.0
 """Between two looks whether the caller may still see the package; what becomes of it is looked at for all together."""
 _IDLE_SECONDS = 7200.0
 """Longest silence of a step, the same as its longest time-out."""
+_MOST_BYTES = 1 << 40
 _R = ApiReason
 
 
@@ -54,20 +56,31 @@ async def package_logs(
     who: CallerName,
     namespace: NamespacePath,
     name: NamePath,
-    step: Annotated[LogStep | None, Query(description="Whose log; both, one after the other, when absent.")] = None,
+    step: Annotated[JobKind | None, Query(description="Whose log; both, one after the other, when absent.")] = None,
     follow: Annotated[bool, Query(description="Go on until the step has ended, through all its attempts.")] = False,
+    attempt: Annotated[int | None, Query(ge=1, le=1000, description="Of this attempt alone; of the last one.")] = None,
+    from_byte: Annotated[int, Query(ge=0, le=_MOST_BYTES, description="Without so many bytes, which came before.")] = 0,
 ) -> Response:
     """The log of the last attempt of each step."""
     package = await PACKAGES.get(caller, namespace, name)
-    sources = [_Source(services, JobKind(one)) for one in ([step] if step else LogStep)]
+    sources = [_Source(services, one, attempt) for one in ([step] if step else JobKind)]
     if follow:
         services.streams.check(who)
-        chunks = services.streams.bounded(who, _follow(sources, caller, package))
-        return StreamingResponse(chunks, media_type="text/plain; charset=utf-8")
+        chunks = services.streams.bounded(who, _after(from_byte, _follow(sources, caller, package)))
+        return StreamingResponse(chunks, media_type="text/plain; charset=utf-8", headers=UNBUFFERED)
     texts = [text for source in sources if (text := await source.whole(package)) is not None]
     if not texts:
-        raise _no_log(package, step)
-    return PlainTextResponse("".join(texts))
+        raise _no_log(package, step, attempt)
+    return PlainTextResponse("".join(texts).encode()[from_byte:])
+
+
+async def _after(skipped: int, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The chunks without their first bytes."""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if skipped < len(chunk):
+                yield chunk[skipped:]
+            skipped = max(0, skipped - len(chunk))
 
 
 async def _follow(sources: Sequence[_Source], caller: KubeApi, package: Json) -> AsyncGenerator[bytes, None]:
@@ -84,21 +97,24 @@ async def _follow(sources: Sequence[_Source], caller: KubeApi, package: Json) ->
         yield f"\n{translated(error).detail}\n".encode()
 
 
-def _no_log(package: Json, step: str | None) -> ProblemError:
+def _no_log(package: Json, step: str | None, attempt: int | None = None) -> ProblemError:
+    status = _status(package)
     which = f"step {step} of " if step else ""
+    if attempt is not None:
+        which = f"attempt {attempt} at {which}"
     where = f"{package['metadata']['namespace']}/{package['metadata']['name']}"
+    why = why_none(status, JobKind(step or JobKind.BUILD), attempt)
     return ProblemError(
-        _R.NO_LOG,
-        f"There is no log of {which}package {where}: it has not run, or its log is gone. "
-        f"The package is {_status(package).phase or Phase.PENDING}.",
+        _R.NO_LOG, f"There is no log of {which}package {where}. {why} The package is {status.phase or Phase.PENDING}."
     )
 
 
 class _Source:
     """Source of the log of one step."""
 
-    def __init__(self, services: Services, kind: JobKind) -> None:
-        self._services, self._kind, self._builds = services, kind, services.builds
+    def __init__(self, services: Services, kind: JobKind, attempt: int | None) -> None:
+        """`attempt`: the number of the only one that is meant; the last one when None, and with `follow` all."""
+        self._services, self._kind, self._builds, self._attempt = services, kind, services.builds, attempt
 
     async def whole(self, package: Json) -> str | None:
         """All there is of the last attempt; None when there is nothing."""
@@ -124,7 +140,7 @@ class _Source:
                 await self._present(caller, package)
                 checked = time.monotonic()
             package = await self._present_for_all(package)
-            if self._ended(package):
+            if self._ended(package) or self._is_past(package, bool(shown)):
                 kept = None if shown else await self._kept(package, job)
                 if kept is not None:
                     yield kept.encode()
@@ -137,6 +153,12 @@ class _Source:
             return True
         resolved = _status(package).phase not in (None, Phase.PENDING, Phase.VALIDATING)
         return self._kind is JobKind.VALIDATE and resolved and not rest_view.is_behind(package)
+
+    def _is_past(self, package: Json, shown: bool) -> bool:
+        """Return True when it is one attempt that is meant, and that has been shown or has ended."""
+        if self._attempt is None:
+            return False
+        return shown or logs.kept_log(_status(package), self._kind, self._attempt) is not None
 
     async def _shared(self, what: str, package: Json, ask: Callable[[], Awaitable[T]]) -> T:
         return await self._services.looks.look((what, package["metadata"]["uid"]), ask)
@@ -152,16 +174,19 @@ class _Source:
     async def _newest(self, package: Json) -> JobFact | None:
         selector = {names.LABEL_PACKAGE_UID: package["metadata"]["uid"]}
         jobs = await self._shared("jobs", package, lambda: self._builds.jobs(selector))
-        return logs.newest_job(jobs, self._kind)
+        return logs.newest_job(jobs, self._kind, self._attempt)
 
     async def _live(self, job: JobFact) -> AsyncGenerator[bytes, None]:
         assert job.pod
         for step in STEPS[self._kind]:
             yield logs.heading(step).encode()
+            last = b""
             async with aclosing(self._container(job, step)) as lines:
                 async for chunk in lines:
+                    last = chunk or last
                     yield chunk
-            yield b"\n"
+            if not last.endswith(b"\n"):  # as in the log that is kept, so that a place in the one is one in the other
+                yield b"\n"
 
     async def _container(self, job: JobFact, step: str) -> AsyncGenerator[bytes, None]:
         assert job.pod
@@ -192,12 +217,13 @@ class _Source:
         return any(other.name == job.name and other.live for other in like)
 
     async def _kept(self, package: Json, job: JobFact | None) -> str | None:
-        if not (job and job.log_uri) and not logs.kept_log(_status(package), self._kind):
+        if not (job and job.log_uri) and not logs.kept_log(_status(package), self._kind, self._attempt):
             return None
         files, home = self._services.storage(), await self._services.home_of(package)
         if home is None:
             return None
-        key = home.key_of((job.log_uri if job else "") or logs.kept_log(trusted_status(package, home), self._kind))
+        said = trusted_status(package, home)
+        key = home.key_of((job.log_uri if job else "") or logs.kept_log(said, self._kind, self._attempt))
         return await asyncio.to_thread(files.text, key) if key else None
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from packaging.utils import canonicalize_name
 
 from dagy.core import requirements
 from dagy.core.requirements import files
-from dagy.core.requirements.files.report import as_json
+from dagy.core.requirements.files.report import report
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.reasons import ApiReason
 from dagy.model import constants as names
@@ -25,10 +24,6 @@ from dagy.web.serving.services import Caller, Provided, caller_of
 
 router = APIRouter(tags=["packages"])
 
-_CHOICES = {
-    Resolution.KEEP: files.Choice.KEEP_EXISTING,
-    Resolution.USE: files.Choice.USE_INCOMING,
-}
 _REQUESTS = {
     "validate": (names.REQUEST_VALIDATE, "Resolve the requirements again."),
     "build": (names.REQUEST_BUILD, "Build, or build again from the same lock; what changed is validated first."),
@@ -54,8 +49,10 @@ def _parsed(body: ParseRequest) -> ParseResponse:
     target = requirements.Target(body.python_version, body.architecture)
     existing = _existing(body)
     merged = files.merge(existing, files.read_requirements(body.text, target))
-    report = as_json(merged, body.python_version, _choices(body))
-    return ParseResponse.model_validate(_snake(report))
+    resolutions = body.resolutions
+    if not isinstance(resolutions, Resolution):
+        resolutions = {canonicalize_name(name): chosen for name, chosen in resolutions.items()}
+    return report(merged, body.python_version, resolutions)
 
 
 def _existing(body: ParseRequest) -> list[requirements.Dependency]:
@@ -72,23 +69,6 @@ def _existing(body: ParseRequest) -> list[requirements.Dependency]:
         detail = f'{first.field} ("{first.requirement}"): {first.message} {first.hint}'
         raise ProblemError(ApiReason.INVALID_REQUEST, detail, wrong[:MAX_ERRORS])
     return parsed
-
-
-def _choices(body: ParseRequest) -> dict[str, files.Choice] | files.Choice:
-    if isinstance(body.resolutions, Resolution):
-        return _CHOICES[body.resolutions]
-    return {canonicalize_name(name): _CHOICES[choice] for name, choice in body.resolutions.items()}
-
-
-def _snake(value: Any) -> Any:
-    """The report's keys in the words of this API."""
-    match value:
-        case dict():
-            return {re.sub("[A-Z]", lambda m: f"_{m[0].lower()}", k): _snake(v) for k, v in value.items()}
-        case list():
-            return [_snake(one) for one in value]
-        case _:
-            return value
 
 
 def _route(verb: str, annotation: str, summary: str) -> None:

@@ -13,22 +13,31 @@ from dagy.adapters.packages.claims import Claims
 from dagy.core.common.json_text import read_json
 from dagy.core.rest import edit as rest_edit
 from dagy.core.rest import view as rest_view
-from dagy.core.rest.edit import Cursor, Filter
+from dagy.core.rest.edit import Filter
+from dagy.core.rest.idempotency import mark
 from dagy.core.rest.reasons import ApiReason
 from dagy.model.rest.packages import DepPackageBody, DepPackageCreate, DepPackagePage, DepPackageResponse
 from dagy.model.spec import SLUG_PATTERN, DepPackageSpec
 from dagy.model.status import Phase
-from dagy.web.serving.parameters import CursorQuery, IfMatch, Limit, NamePath, NamespacePath, NamespaceQuery, problems
+from dagy.web.packages.scanning import scan
+from dagy.web.serving.parameters import (
+    CursorQuery,
+    IdempotencyKey,
+    IfMatch,
+    IfNoneMatch,
+    Limit,
+    NamePath,
+    NamespacePath,
+    NamespaceQuery,
+    problems,
+)
 from dagy.web.serving.problems import ProblemError
 from dagy.web.serving.resources import PACKAGES
-from dagy.web.serving.services import Caller, Provided, Services
+from dagy.web.serving.services import Caller, CallerName, Provided, Services
 from dagy_builder.platforms import PythonVersion
 
 router = APIRouter(tags=["packages"])
 
-_SCANNED_ITEMS = 10_000
-"""Packages that a search looks through before it answers with what it has found and a cursor."""
-_PAGE = 50
 _PATCH_TYPES = {"application/merge-patch+json", "application/json"}
 _R = ApiReason
 
@@ -46,41 +55,9 @@ async def list_packages(
 ) -> DepPackagePage:
     """Packages, sorted by namespace and name."""
     wanted = Filter(search, phase, python_version)
-    at = _cursor(cursor)
-    size = limit if wanted == Filter() and not at.skip else _PAGE
-    found: list[DepPackageResponse] = []
-    scanned = 0
-    while scanned < _SCANNED_ITEMS:
-        items, following = await PACKAGES.page(caller, namespace, size, at.token)
-        scanned += len(items) or 1
-        for index, item in enumerate(items):
-            if index < at.skip or not wanted.shows(item):
-                continue
-            found.append(rest_view.package_response(item))
-            if len(found) == limit:
-                return DepPackagePage(items=found, next_cursor=_after(at, index + 1, len(items), following))
-        if not following:
-            return DepPackagePage(items=found)
-        # A page may be shorter than when the cursor was made.
-        at = Cursor(following, max(0, at.skip - len(items)))
-    return DepPackagePage(items=found, next_cursor=at.encode())
-
-
-def _cursor(text: str) -> Cursor:
-    if not text:
-        return Cursor()
-    try:
-        return Cursor.decode(text)
-    except ValueError:
-        raise ProblemError(
-            _R.INVALID_REQUEST, "The cursor is not one of this API's. Take next_cursor of the page before."
-        ) from None
-
-
-def _after(at: Cursor, looked_at: int, page: int, following: str) -> str | None:
-    if looked_at < page:
-        return Cursor(at.token, looked_at).encode()
-    return Cursor(following).encode() if following else None
+    shows = wanted.shows if wanted != Filter() else None
+    items, following, _ = await scan(PACKAGES, caller, namespace, limit=limit, cursor=cursor, shows=shows)
+    return DepPackagePage(items=[rest_view.package_response(one) for one in items], next_cursor=following)
 
 
 @router.post(
@@ -88,14 +65,22 @@ def _after(at: Cursor, looked_at: int, page: int, following: str) -> str | None:
     status_code=201,
     responses=problems(_R.FORBIDDEN, _R.ALREADY_EXISTS),
 )
-async def create_package(caller: Caller, body: DepPackageCreate, response: Response) -> DepPackageResponse:
+async def create_package(
+    *,
+    caller: Caller,
+    who: CallerName,
+    body: DepPackageCreate,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> DepPackageResponse:
     """Create a package. It is validated and built at once, unless `build_policy` is Manual."""
     name = body.name or rest_edit.name_from(body.display_name)
     if name is None:
         raise ProblemError(
             _R.NAME_REQUIRED, "The package needs a name: set `name`, or a `display_name` with letters or digits in it."
         )
-    package = await PACKAGES.create(caller, body.namespace, name, _spec(body))
+    made = mark(who, idempotency_key) if idempotency_key else None
+    package = await PACKAGES.create_once(caller, body.namespace, name, _spec(body), made)
     return _answer(package, response, created=True)
 
 
@@ -128,14 +113,22 @@ async def get_package(
 async def put_package(
     *,
     caller: Caller,
+    who: CallerName,
     namespace: NamespacePath,
     name: NamePath,
     body: DepPackageBody,
     response: Response,
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> DepPackageResponse:
     """Create the package or replace what was decided about it. Repeating it changes nothing."""
     spec = _spec(body)
+    if if_none_match:
+        if if_match:
+            raise ProblemError(_R.PRECONDITION_FAILED, "If-Match asks for a state, If-None-Match for none: send one.")
+        made = mark(who, idempotency_key) if idempotency_key else None
+        return _answer(await PACKAGES.create_only(caller, namespace, name, spec, made), response, created=True)
     package, new = await PACKAGES.save(caller, namespace, name, lambda _: spec, if_match=if_match)
     return _answer(package, response, created=new)
 
@@ -214,7 +207,7 @@ async def find_by_slug(services: Services, caller: KubeApi, slug: str) -> Json:
     except KubeError as error:
         if error.status != 403:
             raise
-        found, _ = await PACKAGES.page(caller, None, 1, "", fieldSelector=f"status.slug={slug}")
+        found = (await PACKAGES.page(caller, None, 1, "", fieldSelector=f"status.slug={slug}")).items
         if not found:
             raise unknown from None
         return found[0]

@@ -17,12 +17,15 @@ from dagy.adapters.kube import reviews
 from dagy.adapters.kube.api import KubeError
 from dagy.adapters.kube.reviews import PodIdentity
 from dagy.model import constants as names
+from dagy.web.serving.credentials import certified_user, token_in
 from dagy.web.serving.problems import ProblemError, unauthenticated
-from dagy.web.serving.services import Services, certified_user, token_in
+from dagy.web.serving.services import Services
 
 SIGN_PATH = "/artifacts:sign"
 """Path where the caller is a pod, with a token that the cluster's other doors don't take."""
-_PUBLIC = frozenset({"/healthz", "/readyz", "/openapi.json"})
+_PUBLIC = frozenset({"/", "/console", "/healthz", "/readyz", "/openapi.json"})
+_PUBLIC_BELOW = "/console/"
+"""The console's files hold nothing of anybody; what it shows it asks for with its user's token."""
 _ACCEPTED_SECONDS, _REFUSED_SECONDS = 10.0, 5.0
 _KEPT = 4096
 _AT_ONCE = 8
@@ -50,7 +53,7 @@ class Callers:
     async def admit(self, scope: Scope) -> str:
         """Return the caller's name. Raises ProblemError or KubeError (401), and what the cluster's absence raises."""
         path = scope["path"]
-        if self._services.own is None or path in _PUBLIC:
+        if self._services.own is None or path in _PUBLIC or path.startswith(_PUBLIC_BELOW):
             return ""
         user = certified_user(scope)
         if user and path != SIGN_PATH:  # known by the connection already
@@ -68,7 +71,7 @@ class Callers:
         return found
 
     async def _user(self, token: str) -> str:
-        return await reviews.user_of(self._services.callers.as_caller(token))
+        return (await reviews.user_of(self._services.callers.as_caller(token))).name
 
     async def _pod(self, token: str) -> PodIdentity:
         pod = await reviews.pod_of(self._services.identity(), token)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 import sys
 from collections.abc import Callable
@@ -95,13 +96,32 @@ class BoundedProtocol(H11Protocol):
             self._head.set(self.transport.abort)
 
 
-def server(app: ASGIApp, host: str, port: int, context: Callable[[], ssl.SSLContext] | None = None) -> uvicorn.Server:
-    """A server that is not running yet; with TLS, if there is a context."""
+class _Server(uvicorn.Server):
+    """Calls `ending` before it waits for what is under way."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
+
+
+def server(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    context: Callable[[], ssl.SSLContext] | None = None,
+    ending: Callable[[], None] = lambda: None,
+) -> uvicorn.Server:
+    """A server that is not running yet; with TLS, if there is a context. `ending` is called when it is to end."""
     # What strangers send that is no HTTP is nothing to report, or they would fill the log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     sys.setswitchinterval(SWITCH_SECONDS)
     tls: dict[str, Any] = {"ssl_context_factory": lambda *_: context()} if context else {}
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             host=host,
@@ -114,5 +134,6 @@ def server(app: ASGIApp, host: str, port: int, context: Callable[[], ssl.SSLCont
             lifespan="off",
             timeout_graceful_shutdown=GRACE_SECONDS,
             **tls,
-        )
+        ),
+        ending,
     )

@@ -14,15 +14,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from dagy.adapters.kube.api import KubeError
-from dagy.core.rest.reasons import API_CATALOGUE, ApiReason
-from dagy.model.rest.base import Problem, ProblemDetail
+from dagy.core.rest.reasons import ApiReason, problem_of
+from dagy.model.rest.base import ProblemDetail
 from dagy.web.serving.pools import PoolFullError
 from dagy_builder.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-_TYPE = "urn:dagy:problem:"
 _CAUSE_PREFIX = re.compile(
     r'^(Invalid value: ("[^"]*"|\{.*?\}|\[.*?\]|\S+): |Invalid value: |Unsupported value: )', re.DOTALL
 )
@@ -53,17 +52,9 @@ class ProblemError(Exception):
 
 def problem_response(error: ProblemError) -> JSONResponse:
     """Return the answer."""
-    entry = API_CATALOGUE[error.reason]
-    body = Problem(
-        type=f"{_TYPE}{error.code}",
-        title=entry.title,
-        status=entry.status,
-        detail=error.detail,
-        code=error.code,
-        errors=list(error.errors),
-    )
+    body = problem_of(error.reason, error.detail, error.errors, error.code)
     headers = {"Cache-Control": "no-store", **error.headers}
-    return JSONResponse(body.model_dump(mode="json"), entry.status, headers, MEDIA_TYPE)
+    return JSONResponse(body.model_dump(mode="json"), body.status, headers, MEDIA_TYPE)
 
 
 def unauthenticated(detail: str) -> ProblemError:

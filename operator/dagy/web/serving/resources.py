@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from dagy.adapters.kube import reviews
-from dagy.adapters.kube.api import Json, KubeApi, KubeError, custom_path
+from dagy.adapters.kube import reviews, watches
+from dagy.adapters.kube.api import Json, KubeApi, KubeError, Page, custom_path
 from dagy.core.rest import view as rest_view
+from dagy.core.rest.idempotency import has_made
 from dagy.core.rest.reasons import ApiReason
 from dagy.model import constants as names
 from dagy.web.serving.problems import ProblemError
@@ -55,21 +57,34 @@ class Resource:
             "there are.",
         )
 
-    async def page(
-        self, api: KubeApi, namespace: str | None, limit: int, token: str, **query: Any
-    ) -> tuple[Sequence[Json], str]:
+    async def page(self, api: KubeApi, namespace: str | None, limit: int, token: str, **query: Any) -> Page:
         """Some objects of one namespace, or of all. Raises ProblemError (403, 404)."""
         try:
             return await api.page(custom_path(self.plural, namespace), limit, token, **query)
         except KubeError as error:
             if error.status != 403:
                 raise
-        if namespace is None:
-            raise ProblemError(
-                ApiReason.NAMESPACE_REQUIRED,
-                f"You may not list the {self.noun}s of all namespaces. Name one that you may, e.g. ?namespace=default.",
-            )
-        raise self._no_namespace(namespace)
+        raise self.unlisted(namespace)
+
+    async def changes(self, api: KubeApi, namespace: str | None, version: str) -> AsyncGenerator[Sequence[Json], None]:
+        """As `watches.changes`. Raises ProblemError (403, 404), too."""
+        try:
+            async with aclosing(watches.changes(api, custom_path(self.plural, namespace), version)) as found:
+                async for events in found:
+                    yield events
+        except KubeError as error:
+            if error.status != 403:
+                raise
+            raise self.unlisted(namespace) from None
+
+    def unlisted(self, namespace: str | None) -> ProblemError:
+        """The caller may not list those of a namespace, or of all."""
+        if namespace:
+            return self._no_namespace(namespace)
+        return ProblemError(
+            ApiReason.NAMESPACE_REQUIRED,
+            f"You may not list the {self.noun}s of all namespaces. Name one that you may, e.g. ?namespace=default.",
+        )
 
     def _no_namespace(self, namespace: str) -> ProblemError:
         return ProblemError(
@@ -88,6 +103,37 @@ class Resource:
             return await api.post(custom_path(self.plural, namespace), body)
         except KubeError as error:
             raise await self._refusal(api, error, "create", namespace, name) from error
+
+    async def create_once(
+        self, api: KubeApi, namespace: str, name: str, spec: Json, mark: Mapping[str, str] | None
+    ) -> Json:
+        """Return the new object, or the one that a request with the same `mark` has made. Raises as `create`."""
+        try:
+            return await self.create(api, namespace, name, spec, mark)
+        except ProblemError as error:
+            if error.reason is not ApiReason.ALREADY_EXISTS or not mark:
+                raise
+            present = await self.find(api, namespace, name)
+            if present is None or not has_made(mark, present):
+                raise
+            return present
+
+    async def create_only(
+        self, api: KubeApi, namespace: str, name: str, spec: Json, mark: Mapping[str, str] | None
+    ) -> Json:
+        """As `create_once`. Raises ProblemError: 412 when there is one of that name, and those of `create`."""
+        try:
+            return await self.create_once(api, namespace, name, spec, mark)
+        except ProblemError as error:
+            if error.reason is not ApiReason.ALREADY_EXISTS:
+                raise
+            present = await self.find(api, namespace, name)
+            raise ProblemError(
+                ApiReason.PRECONDITION_FAILED,
+                f"There is a {self.noun} {namespace}/{name} already, and `If-None-Match: *` asks for a new one. Choose "
+                "another name, or update it with its ETag as If-Match.",
+                headers={"ETag": rest_view.etag(present)} if present else {},
+            ) from error
 
     async def save(
         self,

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.datastructures import Headers
-from starlette.types import Scope
+from fastapi import Depends, Request
 
 from dagy.adapters.kube.api import Json, KubeApi, KubeError
 from dagy.adapters.kube.certified_caller import CertifiedCaller
 from dagy.adapters.packages.attach_lookup import AttachLookup
+from dagy.adapters.packages.bounded_cache import WeighedCache
 from dagy.adapters.packages.claims import Claims
 from dagy.adapters.packages.cluster import Cluster
 from dagy.adapters.presigned import PresignedStore
 from dagy.adapters.settings.api import ApiSettings
+from dagy.adapters.version import version
 from dagy.core.common.keys import PackageHome
-from dagy.core.rest.client_certificate import CertifiedUser, user_of
+from dagy.core.metrics.metric import Recorder, unrecorded
+from dagy.core.metrics.requests import storage_samples
 from dagy.core.rest.reasons import ApiReason
-from dagy.web.serving.connections import PEER_CERTIFICATE
+from dagy.web.serving.credentials import Credentials, certified_user, token_in
+from dagy.web.serving.live.streams import SharedLooks, Streams
 from dagy.web.serving.pools import Pool
-from dagy.web.serving.problems import ProblemError, unauthenticated
-from dagy.web.serving.streams import SharedLooks, Streams
+from dagy.web.serving.problems import ProblemError
 from dagy.web.serving.verification import Verifications
 
+if TYPE_CHECKING:
+    from dagy.adapters.index.catalogue import IndexCatalogue
+    from dagy.adapters.index.used_names import UsedNames
+    from dagy.adapters.packages.zip_directory import Contents
+    from dagy_builder.storage.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+_CONTENTS_BYTES = 24 << 20
+WATCHES_EACH, WATCHES = 8, 100
+"""As many as their pool has connections to the API server, and fewer than half of those that there are to us."""
+_CALLERS_KNOWN, _REVIEWS_AT_ONCE, _PAGES_AT_ONCE = 256, 8, 4
 MANAGER = "dagy-api"
 """Field manager of what the API writes."""
 
@@ -40,25 +54,33 @@ class Services:
     """Without an identity, for requests with the callers' tokens; in process, with the kubeconfig's."""
     own: KubeApi | None
     """With the API's own service account; None in process, where everything is done with the kubeconfig."""
+    kubeconfig: str | None = None
+    """Its file in process; None for the present one."""
+    record: Recorder = unrecorded
+    """Counts what happens."""
 
     @classmethod
-    async def in_cluster(cls, settings: ApiSettings) -> Services:
+    async def in_cluster(cls, settings: ApiSettings, record: Recorder) -> Services:
         """For a server: it has a service account, and each caller has a token."""
         callers = await KubeApi.connect_without_identity(MANAGER)
-        services = cls(settings, callers, await KubeApi.connect(MANAGER))
+        services = cls(settings, callers, await KubeApi.connect(MANAGER), record=record)
         _ = services.files, services.lookup  # not in somebody's request
         return services
 
     @classmethod
     async def in_process(cls, settings: ApiSettings, kubeconfig: str | None = None) -> Services:
         """For a command on somebody's machine: all is done with the rights of the (present) kubeconfig."""
-        return cls(settings, await KubeApi.connect(MANAGER, kubeconfig), None)
+        return cls(settings, await KubeApi.connect(MANAGER, kubeconfig), None, kubeconfig)
 
     async def close(self) -> None:
         """Close the connections."""
-        self.parsing.close()
-        self.verifying.close()
-        for name in ("stream_callers", "stream_reader"):
+        for pool in (self.parsing, self.verifying, self.listing, self.fetching, self.searching, self.unzipping):
+            pool.close()
+        for name in ("index", "used_names"):
+            working = self.__dict__.get(name)
+            if working:
+                working.close()
+        for name in ("stream_callers", "stream_reader", "watch_callers"):
             apart = self.__dict__.get(name)
             if apart:
                 await apart.close()
@@ -71,7 +93,7 @@ class Services:
         """S3 for clients; None without S3 settings."""
         if not self.settings.s3_bucket:
             return None
-        return PresignedStore(self.settings.s3_bucket, self.settings.s3_public_url)
+        return PresignedStore(self.settings.s3_bucket, self.settings.s3_public_url, self._storage_error)
 
     @cached_property
     def lookup(self) -> AttachLookup:
@@ -80,7 +102,8 @@ class Services:
             return AttachLookup(self.reader, self.settings.location)
         from dagy_builder.storage.store import ObjectStore
 
-        return AttachLookup(self.reader, self.settings.location, ObjectStore(self.settings.s3_bucket))
+        objects = ObjectStore(self.settings.s3_bucket, self._storage_error)
+        return AttachLookup(self.reader, self.settings.location, objects)
 
     async def home_of(self, package: Json) -> PackageHome | None:
         """Return the keys of a package that the caller may get; None as long as no slug is known to be its own.
@@ -109,6 +132,42 @@ class Services:
         return Pool("verify", threads=2, waiting=16)
 
     @cached_property
+    def listing(self) -> Pool:
+        """For reading all names of the index, of which there is one list."""
+        return Pool("index-names", threads=1, waiting=1)
+
+    @cached_property
+    def fetching(self) -> Pool:
+        """For reading pages of the index, which takes as long as the index takes."""
+        return Pool("index-pages", threads=4, waiting=64)
+
+    @cached_property
+    def searching(self) -> Pool:
+        """For searching in what was read, which takes a twentieth of a second at worst."""
+        return Pool("index-search", threads=2, waiting=64)
+
+    @cached_property
+    def index(self) -> IndexCatalogue | None:
+        """The configured index, which is asked when somebody searches, not before; None when that is switched off."""
+        from dagy.adapters.index import opening
+
+        if not self.settings.search:
+            return None
+        runs = opening.Threads(self.listing.run, self.fetching.run, self.searching.run)
+        try:
+            return opening.catalogue(self.settings, f"{MANAGER}/{version()}", runs, self.record)
+        except ValueError as error:
+            log.warning("DAGY_INDEX_URL can't be used, so nobody can search: %s", error)
+            return None
+
+    @cached_property
+    def used_names(self) -> UsedNames:
+        """What the packages ask for that a caller may list."""
+        from dagy.adapters.index.used_names import UsedNames
+
+        return UsedNames()
+
+    @cached_property
     def verifications(self) -> Verifications:
         """Uploads that are being read, and were."""
         return Verifications(self.verifying)
@@ -133,6 +192,46 @@ class Services:
         """As `reader`, on connections that only streams use."""
         return self.reader.apart()
 
+    @cached_property
+    def unzipping(self) -> Pool:
+        """For directories of ZIPs, of which one may take 100 MB while it is read."""
+        return Pool("unzip", threads=1, waiting=8)
+
+    @cached_property
+    def contents(self) -> WeighedCache[str, Contents]:
+        """The contents of artifacts by their keys: what lies at one never changes."""
+        return WeighedCache(_CONTENTS_BYTES)
+
+    @cached_property
+    def ending(self) -> asyncio.Event:
+        """Set when the process is about to end, so that those who watch can be told."""
+        return asyncio.Event()
+
+    @cached_property
+    def watches(self) -> Streams:
+        """Those who watch packages, and how many there may be."""
+        return Streams("packages", each=WATCHES_EACH, everybodys=WATCHES)
+
+    @cached_property
+    def watch_callers(self) -> KubeApi:
+        """As `callers`, on connections that only watches use."""
+        return self.callers.apart()
+
+    @cached_property
+    def known(self) -> SharedLooks:
+        """What the cluster has said of callers lately, by `caller_key`."""
+        return SharedLooks(most=_CALLERS_KNOWN)
+
+    @cached_property
+    def reviewing(self) -> asyncio.Semaphore:
+        """For questions to the cluster that come in numbers: few at once, for all callers together."""
+        return asyncio.Semaphore(_REVIEWS_AT_ONCE)
+
+    @cached_property
+    def paging(self) -> asyncio.Semaphore:
+        """For pages of whole objects, each of which may take 8 MiB: few at once, for all callers together."""
+        return asyncio.Semaphore(_PAGES_AT_ONCE)
+
     @property
     def builds(self) -> Cluster:
         """The build namespace, which callers may not read: asked only for packages that they may get."""
@@ -153,6 +252,9 @@ class Services:
             )
         return self.own
 
+    def _storage_error(self, error: StorageError) -> None:
+        self.record(storage_samples(error.reason))
+
     def storage(self) -> PresignedStore:
         """S3. Raises ProblemError without settings."""
         if self.files is None:
@@ -164,41 +266,12 @@ class Services:
         return self.files
 
 
-_BEARER = HTTPBearer(auto_error=False, description="A token of the cluster, e.g. from `kubectl create token ACCOUNT`.")
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
-
-
 async def services_of(request: Request) -> Services:
     """Return the app's services."""
     return cast(Services, request.app.state.services)
 
 
 Provided = Annotated[Services, Depends(services_of)]
-
-
-def token_in(authorization: str) -> str:
-    """Return the token of an Authorization header. Raises ProblemError (401) without one."""
-    scheme, _, token = authorization.partition(" ")
-    token = token.strip()
-    # Of a token only visible ASCII reaches a header of ours.
-    if scheme.lower() != "bearer" or not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise unauthenticated(
-            "The request has neither a bearer token nor a client certificate of the cluster. Send `Authorization: "
-            "Bearer TOKEN` with a token of the cluster, e.g. from `kubectl create token ACCOUNT`."
-        )
-    return token
-
-
-async def bearer_token(request: Request, _documented: Credentials) -> str:
-    """Return the token that the request carries. Raises ProblemError (401) without one."""
-    return token_in(request.headers.get("authorization", ""))
-
-
-def certified_user(scope: Scope) -> CertifiedUser | None:
-    """Return the user of the connection's client certificate; None for nobody's, or with a token in the request."""
-    if Headers(scope=scope).get("authorization"):
-        return None
-    return user_of(scope.get("state", {}).get(PEER_CERTIFICATE) or {})
 
 
 async def caller_of(request: Request, services: Provided, _documented: Credentials) -> KubeApi:

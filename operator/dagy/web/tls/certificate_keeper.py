@@ -61,6 +61,11 @@ class CertificateKeeper:
         """PEM certificates by which others know this server; empty before the first look."""
         return self._held.authorities if self._held else ""
 
+    @property
+    def ends(self) -> datetime | None:
+        """When the certificate that is served ends; None before the first look."""
+        return self._held.ends if self._held else None
+
     def accept_clients(self, authorities: str) -> None:
         """From now on ask clients for a certificate of these authorities (PEM); they may have none.
 

@@ -45,6 +45,14 @@ class Certificates:
         except (KeyError, binascii.Error, UnicodeDecodeError):
             return None
 
+    @property
+    def ends(self) -> datetime | None:
+        """When the server's certificate ends; None when it can't be read."""
+        try:
+            return x509.load_pem_x509_certificate(self.chain.encode()).not_valid_after_utc
+        except ValueError:
+            return None
+
     def to_secret(self) -> dict[str, str]:
         """As a Secret's data."""
         return {part: base64.b64encode(getattr(self, name).encode()).decode() for name, part in _PARTS.items()}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Any
 
 from starlette.types import Scope
 
 from dagy.adapters.settings.attach import AttachSettings
+from dagy.core.rest.client_certificate import user_of
 from dagy.web.serving.connections import PEER_CERTIFICATE
 
 
@@ -37,15 +37,10 @@ class Clients:
     async def admit(self, scope: Scope) -> str:
         """Nobody in particular. Raises NotTheApiServerError for anybody else than the API server."""
         if self.with_certificate:
-            name = _common_name(scope.get("state", {}).get(PEER_CERTIFICATE) or {})
-            if not name or (self.certificate_names and name not in self.certificate_names):
+            user = user_of(scope.get("state", {}).get(PEER_CERTIFICATE) or {})
+            if not user or (self.certificate_names and user.name not in self.certificate_names):
                 raise NotTheApiServerError("Its certificate is not the one that DAGY_WEBHOOK_CLIENT_NAMES names.")
         address = (scope.get("client") or ("",))[0]
         if self.networks and not any(ip_address(address) in network for network in self.networks):
             raise NotTheApiServerError(f"DAGY_WEBHOOK_CLIENTS has no network with the address {address}.")
         return ""
-
-
-def _common_name(certificate: dict[str, Any]) -> str:
-    fields = (field for name in certificate.get("subject", ()) for field in name)
-    return next((str(value) for key, value in fields if key == "commonName"), "")

@@ -1,8 +1,8 @@
-"""Files that people hand in: requirements.txt, manifests, and what they are taken for. Pure functions on text."""
+"""Files that people hand in: requirements.txt, manifests, and files of other kinds. Pure functions on text."""
 
 from dagy.core.requirements.files.logical_lines import UnusableFileError, decode
 from dagy.core.requirements.files.manifest import ManifestError, requirements_in, to_manifest
-from dagy.core.requirements.files.merge import Choice, Merge, merge, resolve
+from dagy.core.requirements.files.merge import Merge, merge, resolve
 from dagy.core.requirements.files.requirements_file import (
     Conflict,
     Kept,
@@ -15,7 +15,6 @@ from dagy.core.requirements.files.requirements_file import (
 )
 
 __all__ = [
-    "Choice",
     "Conflict",
     "Kept",
     "Malformed",

@@ -1,4 +1,4 @@
-"""Files that people give in place of a requirements.txt: which kind it is, and how to make one that works. Pure."""
+"""Files that people give in place of a requirements.txt: their kinds, and ways to a file that works. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOOKED_AT = 2_000
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """What a file is that is no list of requirements, and what to do; both are sentences."""
+    """The kind of a file that is no list of requirements, and the next step; both are sentences."""
 
     message: str
     hint: str
@@ -107,7 +107,7 @@ def _foreign_json(text: str) -> ForeignFile | None:
 
 
 def foreign_document(document: object) -> ForeignFile | None:
-    """Return the same for what a YAML or JSON file holds."""
+    """Return the same for the content of a YAML or JSON file."""
     is_environment = (
         isinstance(document, dict) and "kind" not in document and isinstance(document.get("dependencies"), list)
     )

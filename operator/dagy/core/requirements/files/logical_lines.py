@@ -24,7 +24,7 @@ _OPTIONS = re.compile(r"(?<![ \t])[ \t]+--[A-Za-z].*$", re.DOTALL)
 
 
 class UnusableFileError(ValueError):
-    """What was given isn't a requirements file at all. The message is one sentence or two, for people."""
+    """A file that isn't a requirements file at all. The message is one sentence or two, for people."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class LogicalLine:
 def decode(data: bytes) -> str:
     """Return the text of a requirements file: UTF-8, or UTF-16 with a byte order mark (as PowerShell writes it).
 
-    Bytes that are neither become U+FFFD, so that a comment in Latin-1 does no harm. Raises UnusableFileError for what
-    is too large, and for binary data.
+    Bytes that are neither become U+FFFD, so that a comment in Latin-1 does no harm. Raises UnusableFileError for a
+    file that is too large, and for binary data.
     """
     if len(data) > MAX_BYTES:
         raise UnusableFileError(
@@ -75,7 +75,7 @@ def decode(data: bytes) -> str:
 
 
 def _is_utf16(data: bytes) -> bool:
-    """Return whether it looks like ASCII of which each other byte is 0."""
+    """Return True when it looks like ASCII of which each other byte is 0."""
     start = data[:_LOOKED_AT]
     return any(
         start[zeros::2].count(0) >= 0.9 * len(start[zeros::2]) and start[1 - zeros :: 2].count(0) == 0

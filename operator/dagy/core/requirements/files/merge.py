@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from dagy.core.requirements.dependency import Dependency
 from dagy.core.requirements.files.requirements_file import (
@@ -16,19 +15,13 @@ from dagy.core.requirements.files.requirements_file import (
     SkipReason,
 )
 from dagy.model.constants import MAX_DEPENDENCIES
+from dagy.model.rest.parse import Resolution
 
 LIST_IS_FULL = (
     f"A package holds at most {MAX_DEPENDENCIES} dependencies. "
     "`dagy requirements reduce` leaves out of a longer list what others in it bring; `dagy requirements split` makes "
     "packages of it that can be attached together."
 )
-
-
-class Choice(StrEnum):
-    """The way to settle a conflict."""
-
-    KEEP_EXISTING = "keep-existing"
-    USE_INCOMING = "use-incoming"
 
 
 @dataclass(frozen=True)
@@ -40,12 +33,12 @@ class Merge:
 
     @property
     def added(self) -> tuple[Dependency, ...]:
-        """What is new, in the order of the file."""
+        """The dependencies that are new, in the order of the file."""
         return tuple(one.dependency for one in self.outcomes if isinstance(one, Kept))
 
     @property
     def conflicts(self) -> tuple[Conflict, ...]:
-        """What differs from the list, in the order of the file; at most one for each name."""
+        """The lines that differ from the list, in the order of the file; at most one for each name."""
         return tuple(one for one in self.outcomes if isinstance(one, Conflict))
 
 
@@ -59,17 +52,19 @@ def merge(existing: Sequence[Dependency], file: RequirementsFile) -> Merge:
     return Merge(tuple(existing), tuple(outcomes))
 
 
-def resolve(merged: Merge, choices: Mapping[str, Choice] | Choice = Choice.KEEP_EXISTING) -> tuple[Dependency, ...]:
-    """Return the list with the conflicts settled: one choice for all, or one for each normalized name.
+def resolve(
+    merged: Merge, resolutions: Mapping[str, Resolution] | Resolution = Resolution.KEEP
+) -> tuple[Dependency, ...]:
+    """Return the list with the conflicts settled: one resolution for all, or one for each normalized name.
 
-    What isn't chosen stays as it is. The order is that of the list, followed by what is new.
+    A name without a resolution stays as it is. The order is that of the list, followed by the new dependencies.
     """
     incoming = {one.incoming.normalized_name: one.incoming for one in merged.conflicts}
 
     def settled(one: Dependency) -> Dependency:
         name = one.normalized_name
-        choice = choices if isinstance(choices, Choice) else choices.get(name, Choice.KEEP_EXISTING)
-        return incoming.get(name, one) if choice is Choice.USE_INCOMING else one
+        chosen = resolutions if isinstance(resolutions, Resolution) else resolutions.get(name, Resolution.KEEP)
+        return incoming.get(name, one) if chosen is Resolution.USE else one
 
     return (*map(settled, merged.existing), *merged.added)
 

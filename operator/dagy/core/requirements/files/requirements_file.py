@@ -15,7 +15,7 @@ from dagy_builder.redact import redact_requirement
 
 
 class SkipReason(StrEnum):
-    """Why a line adds nothing to the list. Stable: scripts may compare it."""
+    """The reason that a line adds nothing to the list. Stable: scripts may compare it."""
 
     BLANK = "Blank"
     COMMENT = "Comment"
@@ -39,7 +39,7 @@ class Line:
     last: int
     """Last line; greater than `number` after continuations."""
     text: str
-    """What it says, without credentials."""
+    """The line's text, without credentials."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Kept(Line):
 
     dependency: Dependency
     note: str | None = None
-    """What was left out of it, and why."""
+    """The part that was left out of it, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ Outcome = Kept | Skipped | Conflict | Malformed
 
 @dataclass(frozen=True)
 class RequirementsFile:
-    """A file's lines, in order, and what each means for one target."""
+    """A file's lines, in order, with the meaning of each for one target."""
 
     target: Target
     outcomes: tuple[Outcome, ...]

@@ -1,0 +1,1 @@
+"""The configured package index, as the API asks it."""

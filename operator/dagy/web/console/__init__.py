@@ -1,0 +1,1 @@
+"""The web console: its files, and what browsers may not do for other sites."""

@@ -1,0 +1,1 @@
+"""Routes of the configured package index."""
