@@ -1,4 +1,4 @@
-"""`python -m tests.cluster COMMAND`: what the Makefile calls."""
+"""`python -m tests.cluster COMMAND`, which the Makefile calls."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from . import addons, binaries, current, deploy, doctor, image_sources, images, node, samples
 from .layout import ClusterError, Layout, current_layout
@@ -16,7 +17,7 @@ from .progress import Progress, duration
 
 
 def up(layout: Layout, progress: Progress, options: argparse.Namespace) -> None:
-    """Start what isn't running, deploy DAGY, follow the samples."""
+    """Start the parts that aren't running, deploy DAGY, follow the samples."""
     if options.cluster == "current" and not current.is_own(layout):
         context = current.adopt(layout)
         how = current.delivery(context, options.registry)
@@ -35,6 +36,12 @@ def up(layout: Layout, progress: Progress, options: argparse.Namespace) -> None:
     if options.samples:
         samples.show(layout, progress)
     progress.note(f"\nThe cluster is up: export KUBECONFIG={layout.kubeconfig}")
+    progress.note(f"The web console: {console_command(layout)}")
+
+
+def console_command(layout: Layout) -> str:
+    """The command that opens the web console in a browser, with the kubeconfig of this cluster."""
+    return f"KUBECONFIG={layout.kubeconfig} {Path(sys.prefix) / 'bin' / 'dagy'} console"
 
 
 def start(layout: Layout, progress: Progress, _options: argparse.Namespace) -> None:

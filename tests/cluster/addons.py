@@ -1,4 +1,4 @@
-"""What a plain control plane still lacks: names, volumes, and the API server's right to read logs from the kubelet."""
+"""Add-ons for a plain control plane: names, volumes, and the API server's right to read logs from the kubelet."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _dns_role() -> dict[str, Any]:
 
 
 def _policies_role() -> dict[str, Any]:
-    """What the enforcer of NetworkPolicies reads."""
+    """The role of the enforcer of NetworkPolicies: the objects that it reads."""
     read = ["get", "list", "watch"]
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -90,7 +90,7 @@ def _policies_role() -> dict[str, Any]:
 
 
 def dns_policy(addresses: Addresses, namespace: str) -> dict[str, Any]:
-    """Names for a namespace whose pods may reach pods only: here the name server is none, but runs on the host."""
+    """A NetworkPolicy by which pods that may reach pods only also reach the name server, which runs on the host."""
     ports = [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")]
     return {
         "apiVersion": "networking.k8s.io/v1",

@@ -9,48 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from pathlib import Path
 
+from .families import Family, chosen
 from .layout import GO_MODULES, ClusterError, Layout
 from .progress import Progress
-from .shell import follow, run
-from .toolchain import go_command
-
-
-@dataclass(frozen=True)
-class Family:
-    """Programs that share a dependency graph, and what is special about building them."""
-
-    name: str
-    tags: str = ""
-    cgo: bool = False
-    versions: tuple[str, ...] = ()
-    """Go variables that hold a version for people, to be set to that of `version_of`."""
-    version_of: str = ""
-    renamed: Mapping[str, str] = field(default_factory=dict)
-
-
-FAMILIES = (
-    Family(
-        "kubernetes",
-        version_of="k8s.io/kubernetes",
-        versions=("k8s.io/component-base/version.gitVersion", "k8s.io/client-go/pkg/version.gitVersion"),
-    ),
-    # Go names a program after the last element of its path that is not a major version.
-    Family("etcd", renamed={"server": "etcd"}),
-    # libseccomp is C, and without seccomp the kubelet's default profile fails every pod.
-    Family("runc", tags="seccomp", cgo=True),
-    Family("cni"),
-    Family("containerd", tags="no_btrfs,no_devmapper,no_zfs"),
-    Family("versitygw"),
-    Family("coredns"),
-    # Enforces NetworkPolicies, and nothing else here.
-    Family("kube-router"),
-)
-CONTROL_PLANE = ("kubernetes", "etcd")
-"""Families that a bare API server needs."""
+from .shell import follow
+from .toolchain import Go, go_for
 
 
 def tools(go_mod: str) -> list[str]:
@@ -90,24 +56,25 @@ def link_flags(family: Family, go_mod: str) -> str:
 
 
 def stamp(family: Family, folder: Path, go_version: str) -> str:
-    """What a family's programs were built from, as one hash."""
+    """Return a hash of all that decides a family's programs: its settings, the Go release, go.mod and go.sum."""
     text = "\0".join([repr(family), go_version, *((folder / f).read_text() for f in ("go.mod", "go.sum"))])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def build_all(layout: Layout, progress: Progress, families: Collection[str] | None = None) -> None:
-    """Build the families that are not there yet. Raises ClusterError when Go can't."""
-    go = go_command(layout)
-    go_version = run([go, "env", "GOVERSION"]).strip()
-    for family in FAMILIES:
-        if families is not None and family.name not in families:
-            continue
-        if not is_built(layout, family, go_version):
-            _build(layout, progress, family, go, go_version)
+    """Build those of the families that are not there yet; of all that the node needs, where none are named.
+
+    Raises ClusterError when Go can't.
+    """
+    for family in chosen(families):
+        # For each of them, so that it is the same one whatever else is asked for.
+        go = go_for(layout, family.name)
+        if not is_built(layout, family, go.version):
+            _build(layout, progress, family, go)
 
 
 def is_built(layout: Layout, family: Family, go_version: str) -> bool:
-    """Whether all programs of a family are there, and built from what go/ holds now."""
+    """Return True when all programs of a family are there, built from the present content of go/."""
     folder = GO_MODULES / family.name
     programs = _programs(family, (folder / "go.mod").read_text())
     kept = _stamp_file(layout, family)
@@ -118,14 +85,14 @@ def is_built(layout: Layout, family: Family, go_version: str) -> bool:
     )
 
 
-def _build(layout: Layout, progress: Progress, family: Family, go: Path, go_version: str) -> None:
+def _build(layout: Layout, progress: Progress, family: Family, go: Go) -> None:
     folder = GO_MODULES / family.name
     go_mod = (folder / "go.mod").read_text()
     staging = layout.root / f"bin.{family.name}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     layout.bin.mkdir(exist_ok=True)
-    with progress.step(f"Build {family.name} with {go_version}") as step:
+    with progress.step(f"Build {family.name} with {go.version}") as step:
         env = {"GOBIN": str(staging), "CGO_ENABLED": "1" if family.cgo else "0", "GOFLAGS": "-mod=readonly"}
         seen: list[str] = []
 
@@ -134,7 +101,7 @@ def _build(layout: Layout, progress: Progress, family: Family, go: Path, go_vers
             step.say(f"{len(seen)} packages, {line}")
 
         argv: list[str | Path] = [
-            go,
+            go.command,
             "install",
             "-v",
             "-trimpath",
@@ -146,7 +113,7 @@ def _build(layout: Layout, progress: Progress, family: Family, go: Path, go_vers
         for built in sorted(staging.iterdir()):
             built.rename(layout.bin / family.renamed.get(built.name, built.name))
         staging.rmdir()
-        _stamp_file(layout, family).write_text(stamp(family, folder, go_version))
+        _stamp_file(layout, family).write_text(stamp(family, folder, go.version))
         step.done(", ".join(_programs(family, go_mod)))
 
 

@@ -54,7 +54,7 @@ def hierarchies(mounts: str) -> list[Hierarchy]:
 
 
 def group_paths(own: str, found: Iterable[Hierarchy], ident: str) -> list[str]:
-    """Where the node's groups belong, given the text of /proc/self/cgroup.
+    """Return the paths for the node's groups, given the text of /proc/self/cgroup.
 
     cgroup v2 lets only the root distribute controllers while it has processes itself, so there it is the root.
     """

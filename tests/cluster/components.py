@@ -26,11 +26,11 @@ class Component:
     name: str
     argv: list[str]
     network: str = "node"
-    """`node` or `host`: whose network namespace it runs in."""
+    """The network namespace that it runs in: `node` or `host`."""
     env: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
-        """As node_init.py reads it."""
+        """Return it as node_init.py reads it."""
         return asdict(self)
 
 
@@ -189,6 +189,9 @@ state = '/run/containerd'
 
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = '{PAUSE_IMAGE}'
+
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = '{ETC}/certs.d'
 
 [plugins.'io.containerd.cri.v1.runtime']
   # Root without CAP_SYS_RESOURCE, as in many containers and CI machines, can't lower oom_score_adj.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import ssl
 import subprocess
@@ -18,6 +19,8 @@ from .doctor import free_port
 from .layout import ClusterError, Layout
 from .node import tail
 
+AUTHENTICATION = "authentication.json"
+"""File with the issuers whose tokens the API server takes, beside its own; it is read again whenever it changes."""
 READY_WITHIN = 60.0
 STOPS_WITHIN = 10.0
 
@@ -36,6 +39,7 @@ def control_plane(layout: Layout, folder: Path) -> Iterator[Path]:
     client, peer, secure = (free_port() for _ in range(3))
     keys = folder / "pki"
     authority = pki.write_control_plane(keys, ["127.0.0.1"])
+    _write_issuers(folder, [])
     url = f"https://127.0.0.1:{secure}"
     pki.write_admin(folder / "kubeconfig", url, authority, "dagy-test")
     store = f"http://127.0.0.1:{client}"
@@ -44,13 +48,14 @@ def control_plane(layout: Layout, folder: Path) -> Iterator[Path]:
         "kube-apiserver": [
             *api_server(keys, store, "127.0.0.1", secure, "10.0.0.0/24"),
             "--bind-address=127.0.0.1",
+            f"--authentication-config={folder / AUTHENTICATION}",
             # No controller makes the accounts that pods would need, and no pod will run.
             "--disable-admission-plugins=ServiceAccount",
         ],
     }
     with ExitStack() as running:
         processes = {
-            name: running.enter_context(_process([str(layout.bin / name), *arguments], folder / f"{name}.log"))
+            name: running.enter_context(process([str(layout.bin / name), *arguments], folder / f"{name}.log"))
             for name, arguments in commands.items()
         }
         _await_ready(url, keys / "ca.crt", processes, folder)
@@ -58,7 +63,32 @@ def control_plane(layout: Layout, folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _process(argv: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def trust(folder: Path, issuer: str, authority: bytes, audience: str) -> Iterator[None]:
+    """Let the API server of `control_plane` in `folder` take that issuer's ID tokens, soon after.
+
+    Users are called `oidc:` and their mail address, groups `oidc:` and their name. `authority`: PEM.
+    """
+    claims = {
+        name: {"claim": claim, "prefix": "oidc:"} for name, claim in (("username", "email"), ("groups", "groups"))
+    }
+    issuer_part = {"url": issuer, "certificateAuthority": authority.decode(), "audiences": [audience]}
+    _write_issuers(folder, [{"issuer": issuer_part, "claimMappings": claims}])
+    try:
+        yield
+    finally:
+        _write_issuers(folder, [])
+
+
+def _write_issuers(folder: Path, issuers: list[dict[str, object]]) -> None:
+    kind = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration"}
+    written = folder / f"{AUTHENTICATION}.new"
+    written.write_text(json.dumps({**kind, "jwt": issuers}))
+    written.replace(folder / AUTHENTICATION)
+
+
+@contextmanager
+def process(argv: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program while the block runs; what it says goes to `log`."""
     with log.open("wb") as output:
         # setpriv's --pdeathsig: the kernel ends it when the tests end, even by SIGKILL.
         guarded = ["setpriv", "--pdeathsig", "KILL", *argv]

@@ -20,7 +20,7 @@ from .shell import follow, run
 
 @dataclass(frozen=True)
 class Delivery:
-    """How images get into a cluster."""
+    """The way of images into a cluster."""
 
     load: list[str]
     """The command that an archive's path is appended to; empty to push instead."""
@@ -28,7 +28,7 @@ class Delivery:
 
 
 def delivery(context: str, registry: str) -> Delivery:
-    """How images get into the cluster of a kubeconfig context. Raises ClusterError when there is no way.
+    """Return the way of images into the cluster of a kubeconfig context. Raises ClusterError when there is none.
 
     The names of contexts are those that kind, k3d and minikube give.
     """
@@ -57,7 +57,7 @@ def engine(which: Callable[[str], str | None] = shutil.which) -> str:
 
 
 def is_own(layout: Layout) -> bool:
-    """Whether the present kubeconfig is that of the node in this state folder."""
+    """Return True when the present kubeconfig is that of the node in this state folder."""
     present = os.environ.get("KUBECONFIG")
     own = node.load(layout)
     return own is not None and own.is_alive() and present is not None and Path(present).resolve() == layout.kubeconfig

@@ -36,7 +36,7 @@ def deploy(
 ) -> None:
     """Apply the development overlay and wait until it runs. Raises ClusterError when it doesn't.
 
-    `digests`: image name to digest, of images that were built here; `names`: image name to what the cluster calls it;
+    `digests`: image name to digest, of images that were built here; `names`: image name to the cluster's name for it;
     `own`: objects beside the overlay's that this cluster needs; `api_server`: networks (CIDR) from which its API server
     asks the webhook, where they are known.
     """
@@ -83,7 +83,7 @@ def with_images(
     for original in objects:
         template = original.get("spec", {}).get("template") if original["kind"] == "Deployment" else None
         used = [c["image"] for c in template["spec"]["containers"]] if template else []
-        new: dict[str, Any] = _renamed(original, names)
+        new: dict[str, Any] = renamed(original, names)
         found = [digests[i] for i in used if i in digests]
         if found:
             metadata = new["spec"]["template"].setdefault("metadata", {})
@@ -93,7 +93,7 @@ def with_images(
 
 
 def with_addresses(objects: list[dict[str, Any]], node_ip: str) -> list[dict[str, Any]]:
-    """The objects, with the API told under which address this machine reaches it and S3."""
+    """Return the objects, in which the API knows the addresses of itself and of S3 from this machine."""
     addresses = {
         "DAGY_API_HOSTS": node_ip,
         "DAGY_API_PUBLIC_URL": f"https://{node_ip}:{API_NODE_PORT}",
@@ -127,20 +127,21 @@ def with_api_server(objects: list[dict[str, Any]], networks: Sequence[str]) -> l
     return changed
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+def renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """The value with other texts in the place of whole texts, wherever they stand in it."""
     match value:
         case str():
             return names.get(value, value)
         case list():
-            return [_renamed(v, names) for v in value]
+            return [renamed(v, names) for v in value]
         case dict():
-            return {k: _renamed(v, names) for k, v in value.items()}
+            return {k: renamed(v, names) for k, v in value.items()}
         case _:
             return value
 
 
 def ca_bundle(namespace: str, certificates: str) -> dict[str, Any]:
-    """The ConfigMap from which pods learn whom to trust beside the public authorities."""
+    """Return the ConfigMap with the authorities that pods trust beside the public ones."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -161,7 +162,7 @@ def _await_rollout(layout: Layout, progress: Progress, namespace: str, name: str
 
 
 def _why(layout: Layout, namespace: str, name: str) -> str:
-    """What the cluster has to say about a Deployment that does not come up."""
+    """Return the cluster's words about a Deployment that does not come up."""
     said = []
     for question in (
         ["get", "pods"],

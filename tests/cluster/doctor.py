@@ -1,4 +1,4 @@
-"""Whether this machine can run the cluster: every obstacle one sentence, and all of them at once."""
+"""Obstacles on this machine to running the cluster: each one a sentence, and all of them at once."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ TOOLS = {
 ARCHITECTURES = ("x86_64", "aarch64")
 GIB = 1 << 30
 FIRST_START_BYTES = 16 * GIB
-"""What a first start takes: Go's caches (8 GiB), binaries, images, and room to work."""
+"""Bytes that a first start takes: Go's caches (8 GiB), binaries, images, and room to work."""
 
 LATER_START_BYTES = 3 * GIB
 
 
 @dataclass(frozen=True)
 class Listener:
-    """A socket that takes what is sent to a port on all of the host's addresses."""
+    """A socket that listens to a port on all of the host's addresses."""
 
     protocol: str
     inode: int
 
 
 def problems(layout: Layout, *, running: bool) -> list[str]:
-    """What stands in the way of `make up` here; nothing when `running` says that the node is up already."""
+    """Return the obstacles to `make up` here; none when `running` says that the node is up already."""
     found = []
     if os.geteuid() != 0:
         found.append("The cluster needs root, for namespaces, mounts and packet filter rules: run it with sudo.")
@@ -90,7 +90,7 @@ def disk_problems(layout: Layout) -> list[str]:
 
 
 def disk_sentence(folder: Path, free: int, needed: int) -> list[str]:
-    """What to say about `free` bytes where `needed` are wanted: nothing, if they are enough."""
+    """Return the sentence on `free` bytes where `needed` are wanted; none, if they are enough."""
     if free >= needed:
         return []
     return [
@@ -113,7 +113,7 @@ def port_problems() -> list[str]:
 
 
 def wildcard_listeners(protocol: str, table: str, port: int) -> list[Listener]:
-    """Who listens to `port` on all addresses, from the text of /proc/net/PROTOCOL."""
+    """Return the listeners to `port` on all addresses, from the text of /proc/net/PROTOCOL."""
     found = []
     for line in table.splitlines()[1:]:
         _, local, remote, state, _, _, _, _, _, inode, *_ = line.split()
@@ -138,7 +138,7 @@ def owner(inode: int) -> str:
 
 
 def busy_sentence(port: int, listener: Listener, holder: str) -> str:
-    """What to say about a port that is taken."""
+    """Return the sentence on a port that is taken."""
     protocol = listener.protocol.removesuffix("6").upper()
     return f"Port {port}/{protocol} is held by {holder}, and the cluster's DNS needs it: end that process."
 

@@ -1,4 +1,4 @@
-"""What the cluster's images are made from."""
+"""Sources of the cluster's images."""
 
 from __future__ import annotations
 
@@ -18,28 +18,35 @@ from .shell import follow, run
 DEBIAN = "bookworm"
 DEBIAN_RELEASE = f"{DEBIAN}-20251229-slim"
 """The release that the Dockerfiles name."""
+DEBIAN_EPOCH = 1_766_966_400
+"""Its day, in seconds: the one time of all files of that image, and so the same bytes whenever it is made."""
 
 LOCK = ("pyproject.toml", "uv.lock", "README.md")
-"""What uv reads to know an image's libraries."""
+"""The files by which uv knows an image's libraries."""
+
+OPERATOR_NAME, BUILDER_NAME = "docker.io/dagy/operator", "docker.io/dagy/builder"
+"""The images as the manifests name them, without a tag."""
 
 NOT_IN_SLIM = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
-"""What Debian's slim images leave out, of packages that are installed later as well; copyright files stay."""
+"""Files that Debian's slim images leave out, also of packages that are installed later; copyright files stay."""
 
 Say = Callable[[str], None]
-"""Takes a line about what is going on."""
+"""A function that takes a line on the progress."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image, and how its build context comes about."""
+    """An image, and the parts of its build context."""
 
     name: str
     fill: Callable[[Layout, Path, Say], None]
-    """Fills an empty folder with the build's context."""
+    """A function that fills an empty folder with the build's context."""
     dockerfile: str = "Dockerfile"
     """Path inside the context."""
     named_contexts: Callable[[Layout, Say], dict[str, Path]] = lambda _layout, _say: {}
     """Further build contexts by name; made only when the image is built."""
+    options: tuple[str, ...] = ()
+    """Further options of `buildah build`."""
 
     @property
     def slug(self) -> str:
@@ -95,20 +102,20 @@ def _debian(layout: Layout, say: Say) -> Path:
         f"--customize-hook={keep}",
     ]
     argv = ["unshare", "--mount", "mmdebstrap", *options, DEBIAN, str(partial)]
-    follow(argv, log=layout.logs / "mmdebstrap.log", say=say)
+    follow(argv, log=layout.logs / "mmdebstrap.log", say=say, env={"SOURCE_DATE_EPOCH": str(DEBIAN_EPOCH)})
     partial.rename(archive)
     return archive
 
 
-def _sources(*paths: str) -> Callable[[Layout, Path, Say], None]:
-    """Fills a context with these parts of the checkout and nothing else, so that nothing else makes it a new image."""
+def _sources(root: Path, *paths: str) -> Callable[[Layout, Path, Say], None]:
+    """Fills a context with these parts of a checkout and nothing else, so that nothing else makes it a new image."""
 
     def fill(_layout: Layout, context: Path, _say: Say) -> None:
         for path in paths:
-            source, target = REPO / path, context / path
+            source, target = root / path, context / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "node_modules"))
             elif source.exists():
                 shutil.copy2(source, target)
 
@@ -127,6 +134,16 @@ def _interpreters(layout: Layout, say: Say) -> dict[str, Path]:
         )
         mark.write_text(made_by)
     return {"interpreters": folder}
+
+
+def builder(name: str, root: Path) -> Image:
+    """The builder's image of a checkout."""
+    return Image(name, _sources(root, *LOCK, "builder-image"), "builder-image/Dockerfile", _interpreters)
+
+
+def operator(name: str, root: Path) -> Image:
+    """The control plane's image of a checkout."""
+    return Image(name, _sources(root, *LOCK, "operator", "builder-image/dagy_builder"), "operator/Dockerfile")
 
 
 def _python(version: str) -> Image:
@@ -151,17 +168,11 @@ def _s3_release() -> str:
 
 
 PAUSE = Image(PAUSE_IMAGE, _pause)
-BASE = Image(f"docker.io/library/debian:{DEBIAN_RELEASE}", _base)
+BASE = Image(f"docker.io/library/debian:{DEBIAN_RELEASE}", _base, options=(f"--timestamp={DEBIAN_EPOCH}",))
 # Named and laid out as upstream's image, so that the manifests fit both.
 S3 = Image(f"docker.io/versity/versitygw:{_s3_release()}", _s3)
-BUILDER = Image(
-    "docker.io/dagy/builder:dev", _sources(*LOCK, "builder-image"), "builder-image/Dockerfile", _interpreters
-)
-OPERATOR = Image(
-    "docker.io/dagy/operator:dev",
-    _sources(*LOCK, "operator", "builder-image/dagy_builder"),
-    "operator/Dockerfile",
-)
+BUILDER = builder(f"{BUILDER_NAME}:dev", REPO)
+OPERATOR = operator(f"{OPERATOR_NAME}:dev", REPO)
 # What DAGY_FLOW_IMAGE names, for flows that name no image.
 PYTHONS = tuple(_python(version) for version in ("3.10", "3.11", "3.12", "3.13"))
 IMAGES = (PAUSE, BASE, S3, BUILDER, OPERATOR, *PYTHONS)

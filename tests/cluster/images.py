@@ -21,27 +21,28 @@ from .progress import Progress
 from .shell import follow, run
 
 HOST_CA = "/run/host-ca.crt"
-"""Where the host's CA bundle is mounted while an image is built, for hosts behind a proxy that inspects TLS."""
+"""The mount point of the host's CA bundle while an image is built, for hosts behind a proxy that inspects TLS."""
 
 STORE_BYTES = 8 << 30
-"""How large buildah's store may grow: some thirty builds. It is a cache, and only saves time."""
+"""The bytes to which buildah's store may grow: some thirty builds. It is a cache, and only saves time."""
 
 
 def provide(layout: Layout, progress: Progress, wanted: Iterable[Image] = IMAGES) -> dict[str, str]:
-    """Build what has changed, import what the node lacks; returns each image's digest. Raises ClusterError."""
-    digests = {}
-    for image in wanted:
-        archive = build(layout, progress, image)
-        digest = manifest(archive)["digest"]
-        if imported(layout).get(image.name) != digest:
-            with progress.step(f"Import {image.name}"):
-                run([*ctr(layout), "images", "import", str(STATE / archive.relative_to(layout.root))])
-        digests[image.name] = digest
-    return digests
+    """Build changed images, import those that the node lacks; return each image's digest. Raises ClusterError."""
+    return {image.name: load(layout, progress, image, build(layout, progress, image)) for image in wanted}
+
+
+def load(layout: Layout, progress: Progress, image: Image, archive: Path) -> str:
+    """Import an archive in the state folder, unless the node has that image; its digest. Raises ClusterError."""
+    digest = str(manifest(archive)["digest"])
+    if imported(layout).get(image.name) != digest:
+        with progress.step(f"Import {image.name}"):
+            run([*ctr(layout), "images", "import", str(STATE / archive.relative_to(layout.root))])
+    return digest
 
 
 def build(layout: Layout, progress: Progress, image: Image) -> Path:
-    """The image's archive (OCI layout in a tar file), built if what it is made from has changed."""
+    """Return the image's archive (OCI layout in a tar file), built if its sources have changed."""
     archive = _archive(layout, image)
     stamp = archive.with_suffix(".stamp")
     with progress.step(f"Image {image.name}") as step, build_context(layout, image, step.say) as context:
@@ -64,26 +65,40 @@ def _base_digest(layout: Layout, dockerfile: str) -> str:
 
 
 def _bases(dockerfile: str) -> list[Image]:
-    """Which of our own images it begins with."""
+    """Return those of our own images that it begins with."""
     return [image for image in IMAGES if re.search(rf"^FROM {re.escape(image.name)}\b", dockerfile, re.MULTILINE)]
 
 
 def _build(layout: Layout, image: Image, context: Path, archive: Path, say: Say) -> None:
-    _prepare_store(layout, (context / image.dockerfile).read_text())
+    prepare_store(layout, (context / image.dockerfile).read_text())
+    follow([*build_command(layout, image, context, say), str(context)], log=build_log(layout, image), say=say)
+    say("writing the archive")
+    push(layout, image.name, archive)
+
+
+def build_command(layout: Layout, image: Image, context: Path, say: Say, *more: str) -> list[str]:
+    """Return buildah's command without the context, which comes last; `more` are options."""
     bundle = os.environ.get("SSL_CERT_FILE")
     # As a build argument it is known to RUN, and is no part of the image.
     trust = [f"--volume={bundle}:{HOST_CA}:ro", f"--build-arg=SSL_CERT_FILE={HOST_CA}"] if bundle else []
     named = [f"--build-context={n}={path}" for n, path in image.named_contexts(layout, say).items()]
-    options = ["--isolation=chroot", "--layers", "--pull-never", "--format=oci", *trust, *named]
-    built = [f"--file={context / image.dockerfile}", f"--tag={image.name}", str(context)]
-    follow([*_buildah(layout), "build", *options, *built], log=layout.logs / f"image-{image.slug}.log", say=say)
-    say("writing the archive")
+    options = ["--isolation=chroot", "--layers", "--pull-never", "--format=oci", *trust, *named, *image.options, *more]
+    return [*_buildah(layout), "build", *options, f"--file={context / image.dockerfile}", f"--tag={image.name}"]
+
+
+def build_log(layout: Layout, image: Image) -> Path:
+    """Where buildah's words are kept."""
+    return layout.logs / f"image-{image.slug}.log"
+
+
+def push(layout: Layout, name: str, archive: Path) -> None:
+    """Write a built image as an archive."""
     archive.unlink(missing_ok=True)
-    run([*_buildah(layout), "push", image.name, f"oci-archive:{archive}:{image.name}"])
+    run([*_buildah(layout), "push", name, f"oci-archive:{archive}:{name}"])
 
 
-def _prepare_store(layout: Layout, dockerfile: str) -> None:
-    """Empty buildah's store when old layers fill it, and have the base image in it where it is wanted."""
+def prepare_store(layout: Layout, dockerfile: str) -> None:
+    """Empty buildah's store when old layers fill it; pull the base image into it where it is wanted."""
     store = layout.cache / "buildah"
     if store.exists() and int(run(["du", "-sb", store]).split()[0]) > STORE_BYTES:
         shutil.rmtree(store)
@@ -129,13 +144,13 @@ def _json(tar: tarfile.TarFile, member: str) -> dict[str, Any]:
 
 
 def sizes(archive: Path) -> str:
-    """An image's size for people: what a registry would send, and what its layers unpack to."""
+    """Return an image's size in words: the bytes that a registry would send, and those of its unpacked layers."""
     packed = sum(layer["size"] for layer in manifest(archive)["layers"])
     return f"{unpacked_bytes(archive) / 1e6:.1f} MB, {packed / 1e6:.1f} MB compressed"
 
 
 def unpacked_bytes(archive: Path) -> int:
-    """What an image's layers take on a node."""
+    """Return the bytes that an image's layers take on a node."""
     layers = manifest(archive)["layers"]
     with tarfile.open(archive) as tar:
         return sum(_unpacked(tar, f"blobs/{layer['digest'].replace(':', '/')}") for layer in layers)
@@ -156,7 +171,7 @@ def imported(layout: Layout) -> dict[str, str]:
 
 
 def ctr(layout: Layout) -> list[str]:
-    """containerd's own command line tool, where Kubernetes keeps its images and containers.
+    """Return the command of containerd's own tool, in the namespace where Kubernetes keeps its images and containers.
 
     It runs inside the node, where paths of the host may be hidden: the state folder is `node_init.STATE` there.
     """

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from .layout import Layout
 from .shell import run
 
 MANAGER = "make-up"
-"""Field manager (server-side apply) of what is applied from here."""
+"""Field manager (server-side apply) of all that is applied from here."""
 
 
 def command(layout: Layout) -> list[str]:
@@ -25,7 +26,20 @@ def kubectl(layout: Layout, *arguments: str, stdin: str | None = None) -> str:
 
 
 def apply_objects(layout: Layout, objects: Iterable[Mapping[str, Any]]) -> None:
-    """Server-side apply. Objects travel on standard input, so that Secrets are in no list of processes."""
+    """Apply objects (server-side apply). They travel on standard input, so that Secrets are in no list of processes."""
     everything = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
     options = ["--server-side", "--force-conflicts", f"--field-manager={MANAGER}"]
     kubectl(layout, "apply", *options, "-f", "-", stdin=json.dumps(everything))
+
+
+@contextmanager
+def scaled_down(kubectl: Callable[..., str], namespace: str, deployment: str, *, replicas: int = 1) -> Iterator[None]:
+    """No pod of the Deployment while the block runs, and all of them ready after it. `kubectl` takes its arguments."""
+    there, label = f"--namespace={namespace}", f"app.kubernetes.io/name={deployment}"
+    kubectl("scale", "deployment", deployment, "--replicas=0", there)
+    try:
+        kubectl("wait", "--for=delete", "pod", "-l", label, "--timeout=60s", there)
+        yield
+    finally:
+        kubectl("scale", "deployment", deployment, f"--replicas={replicas}", there)
+        kubectl("rollout", "status", f"deployment/{deployment}", "--timeout=90s", there)

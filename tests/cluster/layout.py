@@ -1,4 +1,4 @@
-"""Where things lie, what they are called, and which addresses they have."""
+"""Places, names and addresses of a cluster's parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ API_NODE_PORT = 30443
 
 
 class ClusterError(Exception):
-    """Something that stops the command; the text is the whole message for the user."""
+    """A failure that stops the command; the text is the whole message for the user."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Layout:
 
     @property
     def ident(self) -> str:
-        """What the cluster's link, packet filter table and cgroup are called: at most 15 bytes, a link's limit."""
+        """The name of the cluster's link, packet filter table and cgroup: at most 15 bytes, a link's limit."""
         return "dagy-" + hashlib.sha256(str(self.root).encode()).hexdigest()[:8]
 
     @property
@@ -73,7 +73,7 @@ class Layout:
 
     @property
     def lock(self) -> Path:
-        """What a command that changes the cluster holds."""
+        """The lock that a command holds while it changes the cluster."""
         return self.root / "lock"
 
     @property

@@ -1,7 +1,7 @@
 """The link between the host and the node: one veth pair, one /16 behind it, one masquerading table on the host.
 
 The node's own rules (kube-proxy, port mappings) live in its network namespace and vanish with it. On the host there
-is only what is made here, each part named after the cluster, so that leftovers of a dead cluster are recognizable.
+are only the parts made here, each named after the cluster, so that leftovers of a dead cluster are recognizable.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def tables() -> set[str]:
 
 
 def dropping_chains(listing: str) -> list[str]:
-    """Chains that drop what is forwarded unless a rule lets it through, from `nft -j list chains`: Docker, ufw."""
+    """Return the chains in `nft -j list chains` that drop forwarded packets unless a rule lets them pass: Docker, ufw."""
     chains = [entry["chain"] for entry in json.loads(listing)["nftables"] if "chain" in entry]
     return [
         f"{c['family']} {c['table']} {c['name']}"
@@ -106,7 +106,7 @@ def dropping_chains(listing: str) -> list[str]:
 
 
 def forwarding_advice(ident: str, addresses: Addresses, chains: Iterable[str]) -> list[str]:
-    """What to do where the host drops what pods send, for each chain that does; its owner's rules are not ours."""
+    """Return advice for each chain of the host that drops the pods' packets; its owner's rules are not ours."""
     return [
         f"Note: the host's packet filter drops forwarded packets (chain {chain}), so pods may not reach the package"
         f" index. Let them through: nft insert rule {chain} iifname {ident} accept; nft insert rule {chain} ip daddr"
@@ -116,7 +116,7 @@ def forwarding_advice(ident: str, addresses: Addresses, chains: Iterable[str]) -
 
 
 def is_ident(name: str) -> bool:
-    """Whether a name is one that `Layout.ident` gives."""
+    """Return True when a name is one that `Layout.ident` gives."""
     return IDENT.fullmatch(name) is not None
 
 

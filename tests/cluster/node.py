@@ -36,7 +36,7 @@ FORWARDING_BEFORE = Path("/run/dagy-ip_forward")
 
 @dataclass(frozen=True)
 class Node:
-    """A node that was started: what must be known to use it and to stop it."""
+    """A node that was started: the facts that are needed to use and to stop it."""
 
     outer: Process
     init: Process
@@ -44,11 +44,11 @@ class Node:
     cgroups: list[str]
 
     def is_alive(self) -> bool:
-        """Whether the node's PID 1 still runs."""
+        """True when the node's PID 1 still runs."""
         return self.init.is_alive()
 
     def to_json(self) -> str:
-        """As `load` reads it."""
+        """Return it as `load` reads it."""
         found = {"outer": asdict(self.outer), "init": asdict(self.init), "cgroups": self.cgroups}
         return json.dumps({**found, "block": str(self.addresses.block)}, indent=2)
 
@@ -67,7 +67,7 @@ def load(layout: Layout) -> Node | None:
 
 
 def start(layout: Layout, progress: Progress) -> Node:
-    """A running node, new or the present one, whose API server answers. Raises ClusterError when it can't be had."""
+    """Return a running node, new or the present one, whose API server answers. Raises ClusterError without one."""
     node = load(layout)
     if node is not None and node.is_alive():
         progress.note(f"The node runs already (process {node.init.pid}).")
@@ -211,7 +211,7 @@ def tail(path: Path) -> str:
 
 
 def clear(layout: Layout) -> list[str]:
-    """Remove all that a cluster in this folder has left, running or dead, and say what there was.
+    """Remove all that a cluster in this folder has left, running or dead; return the parts that were there.
 
     Parts of other folders' clusters go as well when nothing runs in them any more.
     """
@@ -221,7 +221,7 @@ def clear(layout: Layout) -> list[str]:
 
 @contextmanager
 def _machine() -> Iterator[None]:
-    """Be the only one on this machine that looks for free addresses and for what dead clusters left."""
+    """Be the only one on this machine that looks for free addresses and for leftovers of dead clusters."""
     everyone = os.open("/run", os.O_RDONLY)
     try:
         fcntl.flock(everyone, fcntl.LOCK_EX)

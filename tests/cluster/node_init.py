@@ -1,4 +1,4 @@
-"""PID 1 of the node: sets up its namespaces, starts its components, and starts again what ends.
+"""PID 1 of the node: sets up its namespaces, starts its components, and starts again those that end.
 
 Runs with nothing but the standard library and the machine's own Python, in two roles:
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 STATE = Path("/mnt")
-"""Where the state folder is mounted inside the node, whatever its path on the host."""
+"""The mount point of the state folder inside the node, whatever its path on the host."""
 
 RESTART_AFTER = 1.0
 """Seconds between a component's end and its next start."""
@@ -64,7 +64,7 @@ def launch(spec: dict[str, Any], spec_path: str) -> None:
 
 
 def prepare(spec: dict[str, Any]) -> None:
-    """Mount what makes the host's root file system this node's."""
+    """Mount everything that makes the host's root file system this node's."""
     mount("--bind", spec["state"], str(STATE))
     mount("-t", "proc", "proc", "/proc")
     mount("-t", "sysfs", "sysfs", "/sys")
@@ -140,7 +140,7 @@ def start(component: dict[str, Any]) -> subprocess.Popen[bytes]:
 
 
 def supervise(spec: dict[str, Any]) -> None:
-    """Run the components for good. PID 1 also reaps what its children leave behind."""
+    """Run the components for good. PID 1 also reaps the processes that its children leave behind."""
     running = {}
     for component in spec["components"]:
         process = start(component)

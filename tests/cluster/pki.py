@@ -125,7 +125,7 @@ COMPONENTS = {
 
 
 def write_control_plane(folder: Path, hosts: Sequence[str]) -> Authority:
-    """What an API server and a controller manager need; returns the authority of client certificates."""
+    """Write the keys of an API server and a controller manager; return the authority of client certificates."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority = new_authority("dagy-kubernetes")
     front = new_authority("dagy-front-proxy")

@@ -51,7 +51,7 @@ def shell_pod(namespace: str, script: str, claim_name: str = "") -> dict[str, An
 
 
 def output(layout: Layout, namespace: str, script: str, claim_name: str = "") -> str:
-    """What a script prints in a pod that runs to its end. Raises ClusterError when it fails."""
+    """Run a script in a pod to its end; return its output. Raises ClusterError when it fails."""
     apply_objects(layout, [shell_pod(namespace, script, claim_name)])
     wait = ["wait", f"--namespace={namespace}", "--timeout=60s", "pod/shell"]
     kubectl(layout, *wait, "--for=jsonpath={.status.phase}=Succeeded")

@@ -34,7 +34,7 @@ class Process:
         return cls(pid, start, boot_id())
 
     def is_alive(self) -> bool:
-        """Whether it still runs; false when another process has got its number."""
+        """True while it runs; False when another process has got its number."""
         return self.boot == boot_id() and start_time(self.pid) == self.start
 
     def kill(self) -> None:
@@ -65,7 +65,7 @@ class Process:
 
 
 def boot_id() -> str:
-    """What identifies this boot of the machine."""
+    """Return the identifier of this boot of the machine."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 

@@ -1,4 +1,4 @@
-"""What the screen says while a cluster starts: every step by name, how long it takes, and that it is still at it."""
+"""Words on the screen while a cluster starts: every step by name, the time it takes, and a sign that it goes on."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def running_line(name: str, seconds: float, detail: str) -> str:
 
 
 class Step:
-    """A step that is under way: says what it is doing and what came of it."""
+    """A step that is under way: tells of its work and of its result."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -44,7 +44,7 @@ class Step:
         self.detail = detail.strip()[:CLEAR_ENOUGH]
 
     def done(self, result: str) -> None:
-        """What the step's last line will say."""
+        """Set the words of the step's last line."""
         self.result = result
 
     def line(self) -> str:
@@ -64,7 +64,7 @@ class Progress:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Run a block as one step; its last line says how long it took and, if it raised, that it failed."""
+        """Run a block as one step; its last line tells the time that it took and, if it raised, its failure."""
         step = Step(name)
         try:
             if self.console.is_terminal:

@@ -11,46 +11,36 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
 from . import doctor, s3
-from .kube import kubectl
+from .kube import kubectl, scaled_down
 from .layout import ClusterError, Layout, current_layout
 
-_DEPLOYMENT = ("--namespace=dagy-system", "deployment/dagy-operator")
-
-
-@contextmanager
-def resting(layout: Layout) -> Iterator[None]:
-    """No operator runs in the cluster; afterwards one does again."""
-    kubectl(layout, "scale", "--replicas=0", *_DEPLOYMENT)
-    try:
-        selector = "app.kubernetes.io/name=dagy-operator"
-        kubectl(
-            layout, "wait", "--namespace=dagy-system", "--for=delete", "pod", f"--selector={selector}", "--timeout=60s"
-        )
-        yield
-    finally:
-        kubectl(layout, "scale", "--replicas=1", *_DEPLOYMENT)
+_OPERATOR = ("dagy-system", "dagy-operator")
 
 
 def environment(layout: Layout) -> dict[str, str]:
     """This process's environment, with the settings of the operator in the cluster."""
     config = json.loads(kubectl(layout, "get", "configmap", "dagy-operator", "--namespace=dagy-system", "-o", "json"))
-    settings = {"DAGY_HEALTH_PORT": str(doctor.free_port()), **s3.read_environment(layout), **config["data"]}
+    settings = {
+        "DAGY_HEALTH_PORT": str(doctor.free_port()),
+        "DAGY_METRICS_PORT": "0",
+        **s3.read_environment(layout),
+        **config["data"],
+    }
     return {**os.environ, **settings, "KUBECONFIG": str(layout.kubeconfig)}
 
 
 def main() -> int:
-    """Run it; a cluster that isn't there is a sentence and exit code 1."""
+    """Run it. Without a cluster, print a sentence and return exit code 1."""
     layout = current_layout()
     # Also where SIGINT is ignored, as in a shell's background: the one in the cluster must come back.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         values = environment(layout)
-        with resting(layout):
+        with scaled_down(partial(kubectl, layout), *_OPERATOR):
             return subprocess.run(
                 [sys.executable, "-m", "dagy.controller", *sys.argv[1:]], env=values, check=False
             ).returncode

@@ -1,4 +1,4 @@
-"""The samples of manifests/samples: applied, followed until each has settled, and shown with how to use them."""
+"""The samples of manifests/samples: applied, followed until each has settled, and shown with the way to use them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ USE = "make use PACKAGE={name}"
 
 @dataclass(frozen=True)
 class View:
-    """What the screen says of a package."""
+    """The words on the screen about a package."""
 
     name: str
     slug: str
@@ -36,7 +36,7 @@ class View:
 
     @classmethod
     def of(cls, package: Mapping[str, Any]) -> Self:
-        """A DepPackage as the API server gives it. It has settled when that was said of its present generation."""
+        """Read a DepPackage as the API server gives it. It has settled when that was said of its present generation."""
         status = package.get("status", {})
         settled = any(
             c["type"] == "Settled" and c["status"] == "True" and c.get("observedGeneration") == _generation(package)
@@ -96,7 +96,7 @@ def follow(layout: Layout, progress: Progress, names: Iterable[str]) -> list[Vie
 
 
 def _watch(layout: Layout, progress: Progress, names: list[str], seen: dict[str, View], deadline: float) -> None:
-    """One watch: it ends when all have settled, at the deadline, or when the API server has had enough of it."""
+    """Watch once: until all have settled, the deadline comes, or the API server ends it."""
     # {@} prints an object as JSON in one line.
     argv = [*command(layout), "get", "deppackages", f"--namespace={NAMESPACE}", "--watch", '-o=jsonpath={@}{"\\n"}']
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:

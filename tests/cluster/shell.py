@@ -66,7 +66,7 @@ def follow(
 
 
 def failure(argv: Sequence[str | Path], code: int, output: str) -> str:
-    """The sentence for a program that failed: which, how, and its last lines."""
+    """The sentence for a program that failed: its name, its end, and its last lines."""
     name = " ".join(str(a) for a in argv[:3])
     last = "\n".join("  " + line for line in output.strip().splitlines()[-LAST_LINES:])
     return f"`{name} …` failed with exit code {code}." + (f" Its last words:\n{last}" if last else "")

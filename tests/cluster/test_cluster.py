@@ -1,4 +1,4 @@
-"""What the running cluster promises to pods and to the host."""
+"""Promises of the running cluster to pods and to the host."""
 
 from __future__ import annotations
 

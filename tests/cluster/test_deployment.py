@@ -1,4 +1,4 @@
-"""How DAGY gets into a cluster, and what the screen says of its packages."""
+"""The way of DAGY into a cluster, and the words on the screen about its packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the cluster knows about the machine: addresses, control groups, processes, obstacles; and what it says."""
+"""The cluster's view of the machine: addresses, control groups, processes, obstacles; and its words on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the node is made of: binaries, certificates, components, add-ons, images."""
+"""The parts of the node: binaries, certificates, components, add-ons, images."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 import yaml
 from cryptography import x509
 
-from tests.cluster import addons, binaries, images, pki, toolchain
+from tests.cluster import addons, binaries, families, images, pki, toolchain
 from tests.cluster.components import Component, components, config_files
-from tests.cluster.layout import GO_MODULES, Addresses, ClusterError
+from tests.cluster.layout import GO_MODULES, Addresses, ClusterError, Layout
 
 BLOCK = IPv4Network("10.201.0.0/16")
 
@@ -24,7 +24,7 @@ MODULES = sorted(GO_MODULES.glob("*/go.mod"))
 
 
 def test_every_module_is_built_and_every_family_has_one() -> None:
-    assert {m.parent.name for m in MODULES} == {f.name for f in binaries.FAMILIES}
+    assert {m.parent.name for m in MODULES} == {f.name for f in families.FAMILIES}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.parent.name)
@@ -60,12 +60,12 @@ def test_programs_are_called_as_go_calls_them(package: str, name: str) -> None:
 def test_a_family_is_built_again_when_anything_about_it_changes(tmp_path: Path) -> None:
     (tmp_path / "go.mod").write_text("module a\n")
     (tmp_path / "go.sum").write_text("")
-    family = binaries.Family("a")
+    family = families.Family("a")
     before = binaries.stamp(family, tmp_path, "go1.26.6")
     assert binaries.stamp(family, tmp_path, "go1.26.6") == before
     others = [
         binaries.stamp(family, tmp_path, "go1.26.7"),
-        binaries.stamp(binaries.Family("a", tags="seccomp"), tmp_path, "go1.26.6"),
+        binaries.stamp(families.Family("a", tags="seccomp"), tmp_path, "go1.26.6"),
     ]
     (tmp_path / "go.sum").write_text("b v1 h1:x\n")
     others.append(binaries.stamp(family, tmp_path, "go1.26.6"))
@@ -74,7 +74,35 @@ def test_a_family_is_built_again_when_anything_about_it_changes(tmp_path: Path) 
 
 def test_go_releases_compare_as_numbers() -> None:
     assert toolchain.release("go1.26.10") > toolchain.release("1.26.6") > toolchain.release("go1.9")
-    assert toolchain.needed_go() >= (1, 26)
+    assert all(toolchain.needed_go(path.parent.name) >= (1, 26) for path in MODULES)
+
+
+def test_a_go_that_serves_the_node_is_enough_for_it_and_what_is_fetched_serves_all() -> None:
+    node = [family.name for family in families.chosen()]
+    newest = max(toolchain.needed_go(path.parent.name) for path in MODULES)
+    fetched = ".".join(map(str, newest))
+    newer = max(MODULES, key=lambda path: toolchain.needed_go(path.parent.name)).parent.name
+    own = toolchain.Go(Path("go"), "go" + ".".join(map(str, max(map(toolchain.needed_go, node)))))
+    assert toolchain.missing_go([own], node) == ""
+    assert toolchain.missing_go([own], [*node, newer]) == ("" if newer in node else fetched)
+    assert toolchain.missing_go([own, toolchain.Go(Path("other"), f"go{fetched}")], [newer]) == ""
+    assert toolchain.missing_go([], node) == fetched
+
+
+def test_who_has_too_old_a_go_hears_for_what_and_where_to_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "go"
+    program.write_text("#!/bin/sh\necho go1.25.9\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(ClusterError) as told:
+        toolchain.go_for(Layout(tmp_path / "state"), "prometheus")
+    assert f"needed to build prometheus, but {program} is go1.25.9: run `tests/cluster/bootstrap cluster prom" in str(
+        told.value
+    )
+    program.write_text("#!/bin/sh\necho go1.99.0\n")
+    assert toolchain.go_for(Layout(tmp_path / "state"), "prometheus") == (program, "go1.99.0")
 
 
 def test_a_kubeconfig_is_private_and_its_certificate_proves_the_user(tmp_path: Path) -> None:
