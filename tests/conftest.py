@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -15,11 +14,15 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from dagy_builder.storage.store import ObjectStore
-from tests import new_machine, rights
-from tests.cluster.controlplane import control_plane
+from tests import new_machine
 from tests.cluster.layout import current_layout
-from tests.fakes.controller import BUCKET
+from tests.fakes.api_server import api_server
+from tests.fakes.kubelet import BUCKET
 from tests.s3server import s3_server
+
+if TYPE_CHECKING:
+    from tests.fakes.api import Api, Users
+    from tests.fakes.index import Index
 
 ROOT = Path(__file__).parents[1]
 # How long an example takes says nothing on a machine that does other work as well.
@@ -45,23 +48,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An API server with our CRDs, our roles and the namespaces that tests use."""
-    layout = current_layout()
-    with ExitStack() as running:
-        path = running.enter_context(control_plane(layout, tmp_path_factory.mktemp("control-plane")))
-
-        def kubectl(*arguments: str, stdin: Any = None) -> tuple[int, str]:
-            argv = [str(layout.bin / "kubectl"), f"--kubeconfig={path}", *arguments]
-            text = None if stdin is None else json.dumps(stdin)
-            done = subprocess.run(argv, input=text, capture_output=True, text=True, check=stdin is None)
-            return done.returncode, done.stdout + done.stderr
-
-        kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
-        kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        # These wait while their storage is being set up.
-        kubectl("get", "deppackages,slugclaims,flowdeployments", "--all-namespaces")
-        for namespace in ("team-a", "team-b", "dagy-builds", "dagy-system"):
-            kubectl("create", "namespace", namespace)
-        rights.grant(kubectl)
+    with api_server(tmp_path_factory.mktemp("control-plane")) as path:
         yield str(path)
 
 
@@ -84,3 +71,35 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
         for name, value in variables.items():
             patch.setenv(name, value)
         yield ObjectStore(BUCKET)
+
+
+@pytest.fixture(scope="session")
+def users(kubeconfig: str) -> Users:
+    """Service accounts: alice may edit team-a, bob team-b, vera may view team-a, nobody may do nothing."""
+    from tests.fakes.api import Users  # takes a second, which tests of pure functions do without
+
+    users = Users(kubeconfig)
+    users.create("alice", edits="team-a")
+    users.create("bob", edits="team-b")
+    users.create("vera", views="team-a")
+    users.create("nobody")
+    users.create_api()
+    return users
+
+
+@pytest.fixture(scope="session")
+def searched_index() -> Iterator[Index]:
+    """The package index that the API's app searches."""
+    from tests.fakes.searched import searched
+
+    with searched() as index:
+        yield index
+
+
+@pytest.fixture(scope="session")
+def api(kubeconfig: str, users: Users, objects: ObjectStore, searched_index: Index) -> Iterator[Api]:
+    """The API's app, served over HTTP by uvicorn in a thread."""
+    from tests.fakes.api import serving
+
+    with serving(kubeconfig, users, objects.bucket, index_url=searched_index.url) as api:
+        yield api

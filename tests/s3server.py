@@ -56,15 +56,15 @@ def s3_server(folder: Path, *buckets: str, tls: tuple[Path, Path] | None = None)
             process.kill()
 
 
-def await_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def await_listening(port: int, process: subprocess.Popen[bytes], log: Path, host: str = "127.0.0.1") -> None:
     """Return when it listens. Raises RuntimeError with its log when it ends or takes too long."""
     deadline = time.monotonic() + READY_WITHIN
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"versitygw does not listen: {log.read_text()}") from None
+                raise RuntimeError(f"{log.stem} does not listen: {log.read_text()}") from None
             time.sleep(0.02)  # a server that is not there yet cannot be waited on
         else:
             return

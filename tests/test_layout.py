@@ -34,3 +34,19 @@ PACKAGES = sorted({path.parent for path in SOURCES if not path.is_relative_to(RO
 @pytest.mark.parametrize("folder", PACKAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_folder_is_seen_at_one_look(folder: Path) -> None:
     assert len(list(folder.glob("*.py"))) <= 14, "give what belongs together a package of its own"
+
+
+CONSOLE = sorted((ROOT / "operator/console/src").rglob("*.ts*"))
+
+
+@pytest.mark.parametrize("path", CONSOLE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_consoles_modules_stay_readable(path: Path) -> None:
+    text = path.read_text()
+    assert text.startswith("// Generated") or len(text.splitlines()) <= 300, "a module holds one rule: split it"
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in CONSOLE}), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_folder_of_the_console_is_seen_at_one_look(folder: Path) -> None:
+    assert len([path for path in folder.iterdir() if path.is_file()]) <= 14, (
+        "give what belongs together a folder of its own"
+    )

@@ -19,7 +19,7 @@ SYSTEM = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin",
 ALLOWED = {*SYSTEM, "/usr/local/go/bin", str(ROOT / ".venv/bin"), str(current_layout().bin)}
 # Of Debian's essential packages; and make, which has started all this.
 ESSENTIAL = (
-    "bash cat chmod cp dpkg du env false find grep gzip head hostname kill ls mkdir mount mv nsenter rm sed setpriv sh "
+    "bash cat chmod cp dpkg du env false find grep gzip head hostname kill ls mkdir mount mv nsenter rm sed setpriv sh sha256sum "
     "sleep sort tail tar tee timeout true umount unshare xargs"
 )
 EVERYWHERE = {"git", *ESSENTIAL.split(), "make"}

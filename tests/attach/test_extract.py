@@ -52,6 +52,28 @@ def test_what_comes_out_is_what_went_in(files: dict[str, bytes], small: bool) ->
         assert extracted(path, Path(folder, "out")) == files
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["", "a/", "a/b/", "c/"]), st.sampled_from([0, 5, 1 << 20, 3 << 20])), max_size=30
+    )
+)
+def test_every_file_is_in_one_share(sizes: list[tuple[str, int]]) -> None:
+    members = []
+    for number, (folder, size) in enumerate(sizes):
+        member = zipfile.ZipInfo(f"{folder}{number}")
+        member.file_size = size
+        members.append(member)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_MOST_TOGETHER", 3)
+        shares = module._shares(members)
+    assert sorted(m.filename for share in shares for m in share) == sorted(m.filename for m in members)
+    for share in shares:
+        assert len({m.filename.rpartition("/")[0] for m in share}) == 1
+        assert len(share) == 1 or (len(share) <= 3 and max(m.file_size for m in share) < 1 << 20)
+    largest = max((m.file_size for m in members), default=0)
+    assert largest < 1 << 20 or shares[0][0].file_size == largest
+
+
 def test_everybody_can_read_and_nobody_else_write(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:

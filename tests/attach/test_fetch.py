@@ -165,6 +165,16 @@ def test_packages_and_flow_lie_where_they_belong(world: World, root: Path) -> No
     assert len(world.asked) == 1, "what is there is not fetched again, nor asked for"
 
 
+def test_folders_for_images_are_there_before_the_volume_is_read_only(world: World, root: Path) -> None:
+    item = world.item("A1B2C3D4", {"a.py": b"a"})
+    spec = AttachSpec.from_text(AttachSpec(world.api, (item,), mount_points=("X9Y8Z7W6",)).to_text())
+    assert spec.mount_points == ("X9Y8Z7W6",)
+    for _ in range(2):  # the container may be started again
+        Fetcher(spec, Client(world.authority), lambda: "token", world.lines.append, 10.0).fetch(root)
+    assert (root / "packages/X9Y8Z7W6").is_dir()
+    assert len(world.asked) == 1
+
+
 def test_parts_are_put_together(world: World, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "_PART_BYTES", 100)
     content = bytes(range(256)) * 40

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench import attach, cluster, contenders, leftovers, machine, report, scale
+from tests.bench import attach, cluster, console, contenders, leftovers, machine, report, scale, search
 from tests.bench.cases import CASES, PYTHON, Case
+from tests.bench.start import section as start
 from tests.bench.timing import CannotRunError, Contender, compete
 from tests.bench.toolbox import Toolbox
 from tests.cluster import images
@@ -23,7 +24,7 @@ from tests.cluster.image_sources import BUILDER, OPERATOR
 from tests.cluster.layout import REPO, current_layout
 from tests.core.requirements import bench as requirements_bench
 
-SECTIONS = ("cluster", "others", "attach", "images", "make-up", "scale", "requirements")
+SECTIONS = ("cluster", "others", "attach", "start", "images", "make-up", "scale", "search", "console", "requirements")
 
 
 def main() -> int:
@@ -41,9 +42,12 @@ def main() -> int:
             "builds": lambda: _competitions(cases, options, folders, toolbox, skipped) if cases else None,
             # While those folders are still there: deleting them would slow down what creates files now.
             "attach": lambda: _attach(options.rounds),
+            "start": lambda: _start(options.rounds),
             "images": _images,
             "make-up": _make_up,
             "scale": lambda: _scale(options.packages),
+            "search": _search,
+            "console": _console,
             "requirements": _requirements,
         }
         failed = shown({name: show for name, show in shows.items() if name not in options.skip}, skipped)
@@ -94,7 +98,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help=f"only {CASES['b'].name}, and no tools of others: --case b --skip others --skip scale",
+        help=f"only {CASES['b'].name}, and no tools of others: --case b --skip others --skip start --skip scale",
     )
     listed = "; ".join(f"{letter}: {case.name}" for letter, case in CASES.items())
     parser.add_argument("--case", action="append", choices=CASES, help=f"only this case; may be repeated ({listed})")
@@ -108,7 +112,7 @@ def _options() -> argparse.Namespace:
     if options.packages < 2:
         parser.error("--packages: at least 2")
     if options.quick:
-        options.case, options.skip = ["b"], [*options.skip, "others", "scale"]
+        options.case, options.skip = ["b"], [*options.skip, "others", "start", "scale"]
     if options.only:
         options.skip = [section for section in SECTIONS if section != options.only]
     return options
@@ -142,6 +146,11 @@ def _attach(rounds: int) -> None:
     _print(f"Pod start with {CASES['b'].name}", attach.measure(current_layout(), rounds, _say))
 
 
+def _start(rounds: int) -> None:
+    title = f"From a pod's creation to its end with {CASES['b'].name}"
+    _print(title, start.measure(current_layout(), rounds, _say))
+
+
 def _scale(packages: int) -> None:
     for title, lines in scale.measure(packages, _say):
         _print(title, lines)
@@ -173,6 +182,14 @@ def _make_up() -> None:
             raise CannotRunError(f"`make up` failed: {(done.stderr or done.stdout).strip()[-300:]}")
         seconds.append(time.perf_counter() - started)
     _print("make up", [f"The second `make up` in a row takes {seconds[1]:.1f} s."])
+
+
+def _search() -> None:
+    _print("Searching an index", list(report.table(["", ""], search.measure(_say))))
+
+
+def _console() -> None:
+    _print("The web console", list(report.table(["", ""], console.measure(_say))))
 
 
 def _requirements() -> None:

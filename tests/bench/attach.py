@@ -24,7 +24,7 @@ from typing import Any
 
 from tests.bench.cases import PYTHON, SCIENCE
 from tests.bench.leftovers import early, has_room
-from tests.bench.namespaces import namespace
+from tests.bench.namespaces import authorities, namespace
 from tests.bench.report import table
 from tests.bench.timing import CannotRunError
 from tests.cluster.layout import Layout
@@ -79,13 +79,14 @@ class Pods:
     def __init__(self, kube: Kube, volumes: Path) -> None:
         self._kube, self._volumes = kube, volumes
         self._image = kube.get("configmap", "dagy-operator", namespace=SYSTEM)["data"]["DAGY_BUILDER_IMAGE"]
+        self._authorities = authorities(kube)
         self._waiting: deque[str] = deque()
         self._phases = random.Random(1)
         self.deleted_early = 0
 
     def prepare(self) -> str:
         """Build the package and fill the volume; the package's slug."""
-        self._kube.apply(_claim(), package("science", *SCIENCE.requirements, python=PYTHON), *self._authorities())
+        self._kube.apply(_claim(), package("science", *SCIENCE.requirements, python=PYTHON), *self._authorities)
         status = self._kube.wait("science", "Ready")["status"]
         slug = str(status["slug"])
         fill = f"cp -r /dagy/packages/{slug} {_TREE} && {_UV} /kept/pip --python {_PYTHON} pip"
@@ -170,7 +171,7 @@ class Pods:
 
     def _container(self, name: str, command: list[str]) -> Json:
         mounts = {"work": "/work", "tmp": "/tmp", "kept": "/kept", "ca": "/ca"}
-        trust = ["SSL_CERT_FILE", "PIP_CERT"] if self._authorities() else []
+        trust = ["SSL_CERT_FILE", "PIP_CERT"] if self._authorities else []
         return {
             "name": name,
             "image": self._image,
@@ -179,18 +180,6 @@ class Pods:
             + [{"name": "HOME", "value": "/tmp"}],
             "volumeMounts": [{"name": volume, "mountPath": path} for volume, path in mounts.items()],
         }
-
-    def _authorities(self) -> list[Json]:
-        """The ConfigMap that pods need behind a proxy that inspects TLS, for this namespace."""
-        if not hasattr(self, "_bundle"):
-            found = [
-                c for c in self._kube.list("configmaps", namespace=SYSTEM) if c["metadata"]["name"] == "dagy-ca-bundle"
-            ]
-            self._bundle = [
-                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "dagy-ca-bundle"}, "data": c["data"]}
-                for c in found
-            ]
-        return self._bundle
 
 
 def _claim() -> Json:

@@ -51,33 +51,38 @@ class Cluster:
         self._finished: Json = {}
         """Status of the package that has just completed."""
         self.timelines: dict[str, list[Timeline]] = {}
-        """Of the default compression, by case, in the order of the rounds; the first is the warm-up."""
+        """Of the defaults, by case, in the order of the rounds; the first is the warm-up."""
 
     def contenders(self) -> list[Contender]:
-        """The cluster as contenders, with each compression."""
+        """The cluster as contenders: with the defaults, small, and without bytecode."""
         return [
-            Contender(CLUSTER, lambda case, _: self._run(case, "fast"), _HOW, self._after),
-            Contender(
-                f"{CLUSTER}, small",
-                lambda case, _: self._run(case, "small"),
-                f"{_HOW} (build.compression: small)",
-                self._after,
-                warmed_by=CLUSTER,
-            ),
+            Contender(CLUSTER, lambda case, _: self._run(case), _HOW, self._after),
+            self._with("small", compression="small"),
+            self._with("without bytecode", bytecode="Exclude"),
         ]
 
-    def _run(self, case: Case, compression: str) -> int:
+    def _with(self, name: str, **options: str) -> Contender:
+        shown = ", ".join(f"build.{option}: {value}" for option, value in options.items())
+        return Contender(
+            f"{CLUSTER}, {name}",
+            lambda case, _: self._run(case, **options),
+            f"{_HOW} ({shown})",
+            self._after,
+            warmed_by=CLUSTER,
+        )
+
+    def _run(self, case: Case, **options: str) -> int:
         # A new name each time, hence a new slug: the same package would only find its own artifact again.
         self._count += 1
         name = f"bench-{self._count}"
         timeline = Timeline()
         with _watched(self._kube, name, timeline):
-            self._kube.apply(package(name, *case.requirements, python=PYTHON, build={"compression": compression}))
+            self._kube.apply(package(name, *case.requirements, python=PYTHON, build=options))
             try:
                 status = self._kube.wait(name, "Ready", seconds=_MOST_SECONDS)["status"]
             except KubectlError as error:
                 raise CannotRunError(str(error).strip().splitlines()[0]) from error
-        if compression == "fast":
+        if not options:
             self.timelines.setdefault(case.name, []).append(timeline)
         self._finished, self._timeline = status, timeline
         return int(status["artifact"]["sizeBytes"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -13,9 +13,11 @@ import yaml
 from tests.bench.cases import PEX_PLATFORM, PYTHON, UV_PLATFORM, Case
 from tests.bench.timing import CannotRunError, Contender
 from tests.bench.toolbox import Toolbox
+from tests.cluster.layout import current_layout
 from tests.e2e.kube import package
 
 BY_HAND, DAGY_BUILD, DAGY_SMALL = "by hand: uv + zip", "dagy build", "dagy build, small"
+_BY_HAND_COMPILED, _DAGY_PLAIN = "by hand, with bytecode", "dagy build, without bytecode"
 _PIP_ZIP = "pip + zip"
 _FEW = 2  # rounds of those that take half a minute
 _TARGET = f"--python-platform {UV_PLATFORM}"
@@ -24,8 +26,9 @@ _BY_HAND = (
     f"uv pip compile -q {_TARGET} requirements.txt -o lock.txt"
     f" && uv pip install -q {_TARGET} -r lock.txt --target tree && {_ZIP}"
 )
+_COMPILED = _BY_HAND.replace("--target tree", "--target tree --compile-bytecode")
 _DAGY = f"dagy build requirements.txt --python {PYTHON} -o out.zip"
-_DAGY_SMALL = "dagy build package.yaml -o out.zip"
+_DAGY_OF_MANIFEST = "dagy build package.yaml -o out.zip"
 _PIP = f"pip install -q -r requirements.txt --target tree && {_ZIP}"
 _PEX = f"pex -r requirements.txt --resolver-version pip-2020-resolver --platform {PEX_PLATFORM} -o out.pex"
 _SHIV = "shiv -q -r requirements.txt -o out.pyz"
@@ -42,14 +45,19 @@ builder.build("source", "tree", "scratch", "source/requirements.txt", runtime="p
 def ours_and_by_hand(tools: Toolbox) -> list[Contender]:
     """Our command, and what one would do without it: uv in an activated environment of the target's Python, and zip."""
 
-    def by_hand(case: Case, folder: Path) -> int:
-        environment = tools.bin("uv", target=True).parent
-        return _shell(_BY_HAND, case, folder, path=[environment / "bin"], VIRTUAL_ENV=str(environment))
+    def by_hand(command: str) -> Callable[[Case, Path], int]:
+        def run(case: Case, folder: Path) -> int:
+            environment = tools.bin("uv", target=True).parent
+            return _shell(command, case, folder, path=[environment / "bin"], VIRTUAL_ENV=str(environment))
+
+        return run
 
     return [
-        Contender(BY_HAND, by_hand, _BY_HAND),
-        Contender(DAGY_BUILD, _dagy_build, _DAGY),
-        Contender(DAGY_SMALL, _dagy_build_small, f"{_DAGY_SMALL} (build.compression: small)", warmed_by=DAGY_BUILD),
+        Contender(BY_HAND, by_hand(_BY_HAND), _BY_HAND),
+        Contender(_BY_HAND_COMPILED, by_hand(_COMPILED), _COMPILED, warmed_by=BY_HAND),
+        Contender(DAGY_BUILD, lambda case, folder: _dagy(_DAGY, case, folder), _DAGY),
+        _dagy_with(DAGY_SMALL, compression="small"),
+        _dagy_with(_DAGY_PLAIN, bytecode="Exclude"),
     ]
 
 
@@ -90,14 +98,22 @@ def others(tools: Toolbox) -> list[Contender]:
     ]
 
 
-def _dagy_build(case: Case, folder: Path) -> int:
-    return _shell(_DAGY, case, folder, path=[Path(sys.executable).parent])
+def _dagy_with(name: str, **options: str) -> Contender:
+    """Our command with options of spec.build."""
+
+    def run(case: Case, folder: Path) -> int:
+        manifest = package("bench", *case.requirements, python=PYTHON, build=options)
+        (folder / "package.yaml").write_text(yaml.safe_dump(manifest))
+        return _dagy(_DAGY_OF_MANIFEST, case, folder)
+
+    shown = ", ".join(f"build.{option}: {value}" for option, value in options.items())
+    return Contender(name, run, f"{_DAGY_OF_MANIFEST} ({shown})", warmed_by=DAGY_BUILD)
 
 
-def _dagy_build_small(case: Case, folder: Path) -> int:
-    manifest = package("bench", *case.requirements, python=PYTHON, build={"compression": "small"})
-    (folder / "package.yaml").write_text(yaml.safe_dump(manifest))
-    return _shell(_DAGY_SMALL, case, folder, path=[Path(sys.executable).parent])
+def _dagy(command: str, case: Case, folder: Path) -> int:
+    # Bytecode is compiled by the interpreter that the builder image has.
+    interpreters = str(current_layout().cache / "interpreters")
+    return _shell(command, case, folder, path=[Path(sys.executable).parent], DAGY_PYTHON_ROOT=interpreters)
 
 
 def _shell(command: str, case: Case, folder: Path, *, path: Sequence[Path], **variables: str) -> int:

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 
 from tests.fakes.api import Users, serving
-from tests.fakes.controller import BUCKET, NAMESPACE
+from tests.fakes.controller import NAMESPACE
+from tests.fakes.kubelet import BUCKET
 
 WARM_UP, REQUESTS, AT_ONCE = 50, 1000, 8
 

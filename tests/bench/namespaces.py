@@ -10,7 +10,7 @@ from tests.bench.leftovers import spread
 from tests.bench.timing import CannotRunError
 from tests.cluster import kube as cluster_kube
 from tests.cluster.layout import Layout
-from tests.e2e.kube import Kube, KubectlError
+from tests.e2e.kube import SYSTEM, Json, Kube, KubectlError
 
 
 @contextmanager
@@ -33,3 +33,12 @@ def namespace(layout: Layout, say: Callable[[str], None]) -> Iterator[Kube]:
             kube("delete", "namespace", kube.namespace, "--timeout=120s")
         except KubectlError as error:  # figures that were measured are worth more
             say(f"namespace {kube.namespace} is not gone: {error}")
+
+
+def authorities(kube: Kube) -> list[Json]:
+    """The ConfigMap that pods need behind a proxy that inspects TLS, for this namespace; empty where there is none."""
+    found = [c for c in kube.list("configmaps", namespace=SYSTEM) if c["metadata"]["name"] == "dagy-ca-bundle"]
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "dagy-ca-bundle"}, "data": one["data"]}
+        for one in found
+    ]

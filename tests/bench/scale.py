@@ -34,7 +34,8 @@ from tests.cluster.controlplane import control_plane
 from tests.cluster.doctor import free_port
 from tests.cluster.layout import REPO, current_layout
 from tests.fakes.connections import connect
-from tests.fakes.controller import BUCKET, NAMESPACE, Kubelet, Rig
+from tests.fakes.controller import NAMESPACE, Rig
+from tests.fakes.kubelet import BUCKET, Kubelet
 from tests.s3server import s3_server
 
 AT_ONCE = 64
@@ -177,6 +178,7 @@ def _operator(kubeconfig: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, 
         "DAGY_S3_BUCKET": BUCKET,
         "DAGY_BUILDER_IMAGE": "builder:1",
         "DAGY_HEALTH_PORT": str(port),
+        "DAGY_METRICS_PORT": "0",
     }
     with log.open("wb") as output:
         process = subprocess.Popen(

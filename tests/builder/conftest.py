@@ -13,13 +13,15 @@ from dagy_builder.uv.runner import Uv, open_uv
 from tests.fakes.catalogue import CATALOGUE
 from tests.fakes.index import Authority, Index, serve
 from tests.fakes.uploads import Build
+from tests.registry_server import Registry, registry_server
 from tests.s3server import s3_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The S3 server is built with Kubernetes' own, so what needs it is no unit test."""
+    """S3 server and registry are built with Kubernetes' own programs, so what needs them is no unit test."""
     for item in items:
-        if item.path.is_relative_to(Path(__file__).parent) and "bucket" in getattr(item, "fixturenames", ()):
+        needs = {"bucket", "registry", "guarded_registry"} & {*getattr(item, "fixturenames", ())}
+        if needs and item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("apiserver")
 
 
@@ -49,6 +51,22 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         yield "packages"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    """A real registry that everybody may push to."""
+    (tmp_path / "registry").mkdir()
+    with registry_server(tmp_path / "registry") as running:
+        yield running
+
+
+@pytest.fixture
+def guarded_registry(tmp_path: Path) -> Iterator[Registry]:
+    """One that wants a login."""
+    (tmp_path / "guarded").mkdir()
+    with registry_server(tmp_path / "guarded", login=True) as running:
+        yield running
 
 
 @pytest.fixture

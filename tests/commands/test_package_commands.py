@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from dagy.commands.packages.artifacts import difference
+from dagy.model.rest.artifacts import ArtifactDiff, ChangedVersion, NamedVersion
 from tests.cluster.doctor import free_port
 from tests.commands.conftest import Dagy
 from tests.fakes.api import unique
@@ -170,3 +173,41 @@ def test_no_kubeconfig(dagy: Dagy, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "none").write_text("{}")
     assert dagy("packages", "list") == 2
     assert "current-context" in capsys.readouterr().err
+
+
+def test_what_lies_in_the_zips_and_how_they_differ(
+    dagy: Dagy, name: str, played: PlayedOperator, capsys: Output
+) -> None:
+    played.completes("team-a", name, b"no ZIP")
+    assert dagy("packages", "diff", f"team-a/{name}") == 1
+    assert "keeps no two such ZIPs" in capsys.readouterr().err
+    assert dagy("packages", "contents", f"team-a/{name}") == 1
+    assert "The ZIP can't be read" in capsys.readouterr().err
+    assert dagy("packages", "contents", f"team-a/{name}", "--sha256", "z") == 1
+    assert "keeps no such ZIP" in capsys.readouterr().err
+
+
+def test_what_can_be_attached_and_what_is_kept_in_git(
+    dagy: Dagy, name: str, played: PlayedOperator, capsys: Output
+) -> None:
+    slug = played.completes("team-a", name, b"no ZIP")
+    assert dagy("packages", "compatible", f"team-a/{name}") == 0
+    assert re.fullmatch(rf"{slug}@[0-9a-f]{{64}}  team-a/{name}\n", capsys.readouterr().out)
+    assert dagy("packages", "compatible", f"{slug}@{'0' * 64}") == 1
+    assert "ArtifactGone: " in capsys.readouterr().err
+    assert dagy("packages", "manifest", slug) == 0
+    assert f"kind: DepPackage\nmetadata:\n  name: {name}\n" in capsys.readouterr().out
+    assert dagy("packages", "lock", slug, "--sha256", "z") == 1
+    assert "keeps no such ZIP" in capsys.readouterr().err
+    assert dagy("packages", "download", slug, "--sha256", "0" * 64) == 1
+    assert "keeps no ZIP with the SHA-256" in capsys.readouterr().err
+
+
+def test_differences_as_lines() -> None:
+    found = ArtifactDiff(
+        added=[NamedVersion(name="new", version="3", bytes=2048)],
+        removed=[NamedVersion(name="old", version="1")],
+        changed=[ChangedVersion(name="a", from_version="1", to_version="2", bytes_from=5000, bytes_to=3000)],
+    )
+    assert list(difference(found)) == ["+ new 3 (2.0 kB)", "- old 1", "~ a 1 -> 2 (-2.0 kB)"]
+    assert list(difference(ArtifactDiff(added=[], removed=[], changed=[]))) == ["They hold the same packages."]

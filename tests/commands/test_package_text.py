@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from dagy.commands.packages.text import page
-from dagy.core.package.status import artifact_status
 from dagy.core.rest.view import package_response
 from tests.fakes.worlds import artifact, package
 
@@ -18,7 +16,7 @@ def _page(ready: bool, phase: str, message: str, errors: list[dict[str, str]], l
     status: dict[str, Any] = {
         "phase": phase, "message": message, "slug": "A1B2C3D4", "lockHash": lock_hash, "conditions": [condition],
         "validation": {"specHash": "s", "time": TIME, "errors": errors},
-        "artifact": artifact_status(replace(artifact("a" * 64), warnings=["shadowed"]), None).to_json(),
+        "artifact": {**artifact("a" * 64).to_json(), "warnings": ["shadowed"]},
     }  # fmt: skip
     obj = package()
     obj["metadata"].setdefault("creationTimestamp", TIME)
@@ -37,6 +35,23 @@ def test_the_zip_of_an_earlier_list_is_not_shown_as_this_ones() -> None:
         "of an earlier list; pods get it until this one is built",
         "s3://bucket/aaaaaaaa-0.zip",
     ]
+
+
+def test_the_image_is_named_or_why_there_is_none() -> None:
+    def told(**artifact_fields: Any) -> str | None:
+        obj = package()
+        obj["metadata"].setdefault("creationTimestamp", TIME)
+        kinds = {"Ready": ("True", "Done."), "ImagePushed": ("False", "The registry has no room.")}
+        conditions = [
+            {"type": kind, "status": status, "reason": "x", "message": message, "lastTransitionTime": TIME}
+            for kind, (status, message) in kinds.items()
+        ]
+        one = {**artifact("a" * 64).to_json(), **artifact_fields}
+        status = {"phase": "COMPLETED", "slug": "A1B2C3D4", "conditions": conditions, "artifact": one}
+        return dict(page(package_response({**obj, "status": status})))["Image"]
+
+    assert told(imageFailure={"reason": "RegistryRefused", "message": "No room."}) == "The registry has no room."
+    assert told(image="r.example/dagy/a@sha256:1") == "r.example/dagy/a@sha256:1"
 
 
 def test_nothing_is_said_twice() -> None:

@@ -15,31 +15,42 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from dagy.adapters.kube.api import KubeApi, deppackage_path, flowdeployment_path
+from dagy.core.metrics.catalogue import metrics_of
+from dagy.core.metrics.metric import Process
 from dagy_builder.storage.store import ObjectStore
 from tests.cluster.doctor import free_port
 from tests.fakes.connections import connect
-from tests.fakes.controller import BUCKET, NAMESPACE
+from tests.fakes.controller import NAMESPACE
+from tests.fakes.kubelet import BUCKET
 
 pytestmark = pytest.mark.apiserver
 
 
 @contextmanager
-def operator_process(kubeconfig: str) -> Iterator[Callable[[str], int]]:
-    """The process with an administrator's rights; what asks its health server, for an HTTP status."""
-    port = free_port()
+def operator_process(kubeconfig: str, told: list[str]) -> Iterator[Callable[[str], int]]:
+    """The process with an administrator's rights; what asks its health server, for an HTTP status.
+
+    /metrics can be asked for as well, which is on a port of its own. `told`: takes the answers.
+    """
+    port, metrics_port = free_port(), free_port()
     environment = {
         **os.environ,
         "KUBECONFIG": kubeconfig,
         "DAGY_S3_BUCKET": BUCKET,
         "DAGY_BUILDER_IMAGE": "builder:1",
         "DAGY_HEALTH_PORT": str(port),
+        "DAGY_METRICS_PORT": str(metrics_port),
+        "DAGY_LOG_FORMAT": "json",
     }
 
     def ask(path: str) -> int:
+        where = metrics_port if path == "/metrics" else port
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{where}{path}") as answer:
+                told.append(answer.read().decode())
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -82,6 +93,17 @@ async def lives_and_goes(api: KubeApi, path: str, kind: str, spec: dict[str, Any
     return reasons
 
 
+def sound(exposition: str) -> None:
+    """Every metric of the operator is there, and its watches are up."""
+    families = {family.name: family for family in text_string_to_metric_families(exposition)}
+    assert {metric.name.removesuffix("_total") for metric in metrics_of(Process.OPERATOR)} <= set(families)
+    assert {sample.labels["watch"]: sample.value for sample in families["dagy_watch_up"].samples} == {
+        "objects": 1,
+        "jobs": 1,
+    }
+    assert "team-a" not in exposition
+
+
 def test_both_kinds_are_served(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(ask: Callable[[str], int]) -> None:
         api = await connect(kubeconfig)
@@ -92,6 +114,8 @@ def test_both_kinds_are_served(kubeconfig: str, objects: ObjectStore) -> None:
         try:
             await until(is_ready)
             assert await asyncio.to_thread(ask, "/healthz") == 200
+            assert await asyncio.to_thread(ask, "/metrics") == 200
+            sound(told[-1])
             package = {"pythonVersion": "3.12", "dependencies": ["idna"], "suspend": True}
             assert "Suspended" in await lives_and_goes(api, deppackage_path(NAMESPACE), "DepPackage", package)
             code = {"uri": f"s3://{BUCKET}/elsewhere.zip", "sha256": "0" * 64, "sizeBytes": 1}
@@ -100,5 +124,6 @@ def test_both_kinds_are_served(kubeconfig: str, objects: ObjectStore) -> None:
         finally:
             await api.close()
 
-    with operator_process(kubeconfig) as ask:
+    told: list[str] = []
+    with operator_process(kubeconfig, told) as ask:
         asyncio.run(test(ask))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -10,17 +9,13 @@ import pytest
 
 from dagy.core.common.reasons import CATALOGUE, StateReason
 from dagy_builder.contract import Reason
+from tests.scripts import module_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(DOCS / "generate.py")
 
 
 @pytest.mark.parametrize("page", sorted(load().pages()))

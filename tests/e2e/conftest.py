@@ -77,26 +77,6 @@ def kill_operator(kube: Kube) -> None:
 
 
 @contextmanager
-def scaled_down(kube: Kube, namespace: str, deployment: str, *, replicas: int = 1) -> Iterator[None]:
-    """No pod of the Deployment while the block runs."""
-    kube("scale", "deployment", deployment, "--replicas=0", namespace=namespace)
-    kube(
-        "wait",
-        "--for=delete",
-        "pod",
-        "-l",
-        f"app.kubernetes.io/name={deployment}",
-        "--timeout=60s",
-        namespace=namespace,
-    )
-    try:
-        yield
-    finally:
-        kube("scale", "deployment", deployment, f"--replicas={replicas}", namespace=namespace)
-        kube("rollout", "status", f"deployment/{deployment}", "--timeout=90s", namespace=namespace)
-
-
-@contextmanager
 def changed_secret(kube: Kube, namespace: str, **values: str) -> Iterator[None]:
     """Other values in the Secret dagy-s3 of a namespace while the block runs."""
     before = kube.get("secret", "dagy-s3", namespace)["data"]
@@ -117,21 +97,26 @@ def changed_secret(kube: Kube, namespace: str, **values: str) -> Iterator[None]:
         kube("patch", "secret", "dagy-s3", "--type=merge", "--patch-file=/dev/stdin", stdin=old, namespace=namespace)
 
 
-def restart_operator(kube: Kube) -> None:
+def restart(kube: Kube, deployment: str) -> None:
     """The process reads its environment at the start."""
-    kube("rollout", "restart", "deployment/dagy-operator", namespace=SYSTEM)
-    kube("rollout", "status", "deployment/dagy-operator", "--timeout=60s", namespace=SYSTEM)
+    kube("rollout", "restart", f"deployment/{deployment}", namespace=SYSTEM)
+    kube("rollout", "status", f"deployment/{deployment}", "--timeout=90s", namespace=SYSTEM)
+
+
+def restart_operator(kube: Kube) -> None:
+    """As after a change of its settings."""
+    restart(kube, "dagy-operator")
 
 
 @contextmanager
-def operator_settings(kube: Kube, **values: str) -> Iterator[None]:
-    """The operator with other settings while the block runs; two restarts."""
-    before = kube.get("configmap", "dagy-operator", SYSTEM)["data"]
+def changed_settings(kube: Kube, process: str, **values: str) -> Iterator[None]:
+    """The operator (dagy-operator) or the API (dagy-api) with other settings while the block runs; two restarts."""
+    before = kube.get("configmap", process, SYSTEM)["data"]
 
     def patch(data: dict[str, str | None]) -> None:
-        command = ("patch", "configmap", "dagy-operator", "--type=merge", "--patch-file=/dev/stdin")
+        command = ("patch", "configmap", process, "--type=merge", "--patch-file=/dev/stdin")
         kube(*command, stdin={"data": data}, namespace=SYSTEM)
-        restart_operator(kube)
+        restart(kube, process)
 
     patch(dict(values))
     try:

@@ -173,6 +173,11 @@ def package(name: str, *dependencies: str, python: str = "3.12", **spec: Any) ->
     }
 
 
+def slow_package(name: str, *dependencies: str) -> Json:
+    """A manifest whose build lasts: with so little CPU each of its phases is seen, however fast the machine is."""
+    return package(name, *dependencies, build={"resources": {"limits": {"cpu": "100m"}}})
+
+
 def condition(obj: Json, kind: str) -> Json:
     """One condition of a package's status; empty when there is none."""
     found: Json = next((c for c in obj.get("status", {}).get("conditions", []) if c["type"] == kind), {})

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from mypy_boto3_s3.client import S3Client
 
-from tests.e2e.conftest import scaled_down
+from tests.cluster.kube import scaled_down
 from tests.e2e.kube import SYSTEM, Json, Kube, KubectlError, eventually, package
 
 pytestmark = pytest.mark.e2e

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from tests.e2e.conftest import operator_settings
+from tests.e2e.conftest import changed_settings
 from tests.e2e.kube import BUILDS, Kube, package
 
 pytestmark = pytest.mark.e2e
@@ -30,7 +30,10 @@ def test_every_setting_of_build_pods_at_once(kube: Kube) -> None:
         "DAGY_BUILD_RUNTIME_CLASS": name,
     }
     try:
-        with operator_settings(kube, **settings), kube.recording("pods", BUILDS, "-l", f"team={name}") as pods:
+        with (
+            changed_settings(kube, "dagy-operator", **settings),
+            kube.recording("pods", BUILDS, "-l", f"team={name}") as pods,
+        ):
             kube.apply(package("placed", "idna"))
             assert kube.wait("placed", "Ready")["status"]["phase"] == "COMPLETED"
     finally:

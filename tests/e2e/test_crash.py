@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from mypy_boto3_s3.client import S3Client
 
+from tests.cluster.kube import scaled_down
 from tests.e2e.artifacts import keys_below
-from tests.e2e.conftest import kill_operator, scaled_down
-from tests.e2e.kube import BUILDS, Json, Kube, Recording, package
+from tests.e2e.conftest import kill_operator
+from tests.e2e.kube import BUILDS, Json, Kube, Recording, package, slow_package
 
 pytestmark = pytest.mark.e2e
 
@@ -42,14 +43,14 @@ def check(kube: Kube, s3: S3Client, bucket: str, jobs: Recording, name: str) -> 
 
 @pytest.mark.parametrize("phase", ["VALIDATING", "INSTALLING"])
 def test_killed_while_a_job_runs(kube: Kube, s3: S3Client, bucket: str, jobs: Recording, phase: str) -> None:
-    kube.apply(package("survivor", "numpy", "cryptography"))
+    kube.apply(slow_package("survivor", "numpy", "cryptography"))
     kube.until("survivor", phase_is(phase))
     kill_operator(kube)
     check(kube, s3, bucket, jobs, "survivor")
 
 
 def test_killed_while_uploading(kube: Kube, s3: S3Client, bucket: str, jobs: Recording) -> None:
-    kube.apply(package("survivor", "numpy", "cryptography"))
+    kube.apply(slow_package("survivor", "numpy", "cryptography"))
     kube.until("survivor", phase_is("INSTALLING"))
     with scaled_down(kube, "dagy-s3", "versitygw"):  # so that the upload lasts
         kube.until("survivor", phase_is("UPLOADING"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from mypy_boto3_s3.client import S3Client
 
+from tests.cluster.kube import scaled_down
 from tests.e2e.artifacts import keys_below
-from tests.e2e.conftest import scaled_down
-from tests.e2e.kube import BUILDS, Kube, KubectlError, package
+from tests.e2e.kube import BUILDS, Kube, KubectlError, package, slow_package
 
 pytestmark = pytest.mark.e2e
 
@@ -55,7 +55,7 @@ def test_retain_keeps_the_objects(kube: Kube, s3: S3Client, bucket: str) -> None
 
 
 def test_deleted_in_the_middle_of_a_build(kube: Kube, s3: S3Client, bucket: str) -> None:
-    kube.apply(package("hasty", "numpy", "cryptography"))
+    kube.apply(slow_package("hasty", "numpy", "cryptography"))
     building = kube.until("hasty", lambda dp: dp.get("status", {}).get("phase") == "INSTALLING")
     kube("delete", "dp", "hasty", "--timeout=60s")
     label = f"dagy.io/package-uid={building['metadata']['uid']}"

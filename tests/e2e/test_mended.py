@@ -15,7 +15,7 @@ from tests.cluster.image_sources import BUILDER, Image
 from tests.cluster.layout import Layout, current_layout
 from tests.cluster.progress import Progress
 from tests.e2e import faults
-from tests.e2e.conftest import STATE, changed_secret, operator_settings
+from tests.e2e.conftest import STATE, changed_secret, changed_settings
 from tests.e2e.faults import failing, log_of
 from tests.e2e.kube import BUILDS, Kube, package
 
@@ -54,7 +54,7 @@ def test_an_image_without_uv(team: Kube) -> None:
         pytest.skip("images get to other clusters through their registries")
     image = Image("docker.io/dagy/builder:without-uv", _without_uv)
     images.provide(current_layout(), Progress(), [image])
-    with operator_settings(team, DAGY_BUILDER_IMAGE=image.name):
+    with changed_settings(team, "dagy-operator", DAGY_BUILDER_IMAGE=image.name):
         team.apply(package("without-uv", "fine", index={"url": faults.url(team, faults.INDEX, "simple")}))
         found = team.held_up("without-uv", "UvMissing", PATIENCE_SECONDS)
         assert "uv is not installed in the builder image" in found["status"]["message"]
@@ -63,7 +63,7 @@ def test_an_image_without_uv(team: Kube) -> None:
 
 def test_an_image_that_is_missing_and_then_mended(team: Kube) -> None:
     """Whoever waits is not blamed for it; a build that is requested begins at once with the right image."""
-    with operator_settings(team, DAGY_BUILDER_IMAGE="docker.io/dagy/nope:1"):
+    with changed_settings(team, "dagy-operator", DAGY_BUILDER_IMAGE="docker.io/dagy/nope:1"):
         team.apply(failing(team, "no-image", "fine", timeoutSeconds=OVERDUE_SECONDS))
         found = team.held_up("no-image", "PodNotStarted", PATIENCE_SECONDS)
         assert "DAGY_BUILDER_IMAGE" in found["status"]["message"]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urljoin
 
+import httpx
 import pytest
 
 from tests import readme
@@ -21,6 +24,8 @@ from tests.e2e.kube import Kube, package
 pytestmark = pytest.mark.e2e
 
 VENV = Path(sys.executable).parent
+STAYS = {"dagy console"}
+"""Commands that go on until they are ended."""
 FLOW = "import idna\nprint('ran with', idna.__version__)\n"
 
 
@@ -34,22 +39,40 @@ class Person:
     folder: Path
     slug: str = ""
 
-    def types(self, line: str) -> str:
-        """A command and what it printed."""
-        environment = {
+    def environment(self) -> dict[str, str]:
+        """The shell's."""
+        return {
             "HOME": str(self.folder),
             "KUBECONFIG": str(self.kubeconfig),
             "PATH": f"{STATE / 'bin'}:{VENV}:{os.environ['PATH']}",
             **{name: os.environ[name] for name in ("SSL_CERT_FILE", "LANG") if name in os.environ},
         }
+
+    def types(self, line: str) -> str:
+        """A command and what it printed."""
         command = line.replace(readme.SLUG, self.slug)
         done = subprocess.run(
-            ["bash", "-ec", command], cwd=self.folder, env=environment,
+            ["bash", "-ec", command], cwd=self.folder, env=self.environment(),
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done.stdout
+
+    def opens(self, line: str) -> str:
+        """A command that serves a page until it is ended: who is signed in there."""
+        with subprocess.Popen(
+            ["bash", "-ec", f"exec {line}"], cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, text=True
+        ) as running:
+            try:
+                assert running.stdout
+                assert select.select([running.stdout], [], [], 60)[0], "no address was printed"
+                address, _, key = running.stdout.readline().rpartition(" ")[2].strip().partition("#token=")
+                assert "<title>DAGY</title>" in httpx.get(address, timeout=60).text
+                who = httpx.get(urljoin(address, "../whoami"), headers={"Authorization": f"Bearer {key}"}, timeout=60)
+                return str(who.json()["username"])
+            finally:
+                running.terminate()
 
     def applies(self, *requirements: str) -> None:
         """The package's manifest."""
@@ -91,6 +114,9 @@ def test_the_table_word_by_word(person: Person) -> None:
     printed: dict[str, str] = {}
     for row in readme.rows():
         for command in row.commands:
+            if command in STAYS:
+                assert person.opens(command)
+                continue
             printed[command.partition(" -")[0].replace(readme.SLUG, "SLUG")] = person.types(command)
             if command.startswith("dagy packages logs --follow"):
                 # What is downloaded next is what is there now.

@@ -6,7 +6,7 @@ import pytest
 from mypy_boto3_s3.client import S3Client
 
 from tests.e2e.artifacts import fetch
-from tests.e2e.kube import Kube, condition, package
+from tests.e2e.kube import Kube, condition, package, slow_package
 
 pytestmark = pytest.mark.e2e
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
 def test_manual_saves_validates_and_builds_on_request(kube: Kube) -> None:
     kube.apply(package("manual", "idna", buildPolicy="Manual"))
     saved = kube.wait("manual")
-    assert (saved["status"]["phase"], condition(saved, "Ready")["reason"]) == ("PENDING", "Saved")
+    assert (saved["status"]["phase"], condition(saved, "Settled")["reason"]) == ("PENDING", "Saved")
     kube("annotate", "dp", "manual", "dagy.io/validate=1")
     valid = kube.until("manual", lambda dp: dp["status"]["phase"] == "VALID")
     assert condition(valid, "Validated")["status"] == "True"
@@ -25,7 +25,7 @@ def test_manual_saves_validates_and_builds_on_request(kube: Kube) -> None:
 
 
 def test_a_running_build_is_cancelled_and_its_log_kept(kube: Kube, s3: S3Client) -> None:
-    kube.apply(package("regret", "pandas", "scikit-learn"))
+    kube.apply(slow_package("regret", "pandas", "scikit-learn"))
     kube.until("regret", lambda dp: dp.get("status", {}).get("phase") == "INSTALLING")
     kube("annotate", "dp", "regret", "dagy.io/cancel=1")
     cancelled = kube.wait("regret")
@@ -49,6 +49,6 @@ def test_a_rebuild_keeps_the_lock_and_the_bytes(kube: Kube) -> None:
 
 def test_suspended_packages_rest(kube: Kube) -> None:
     kube.apply(package("resting", "idna", suspend=True))
-    assert condition(kube.wait("resting"), "Ready")["reason"] == "Suspended"
+    assert condition(kube.wait("resting"), "Settled")["reason"] == "Suspended"
     kube.apply(package("resting", "idna", suspend=False))
     assert kube.wait("resting", "Ready")["status"]["phase"] == "COMPLETED"

@@ -60,7 +60,7 @@ def _everything_lies_beside(s3: S3Client, status: Json) -> None:
     assert all(c["hashes"][0]["content"] in fetch(s3, artifact["lockUri"]).decode() for c in components.values())
     record = json.loads(fetch(s3, artifact["recordUri"]))
     assert set(record["builtWith"]) == {"uv", "python", "platform"}
-    assert record["image"].endswith("dagy/builder:dev")
+    assert record["builderImage"].endswith("dagy/builder:dev")
     assert "sha256:" in record["imageId"]
     assert all(record["seconds"][step] > 0 for step in ("install", "package", "upload"))
     assert "install: started" in fetch(s3, artifact["logUri"]).decode()

@@ -15,6 +15,8 @@ from tests.e2e.kube import Kube, package
 
 pytestmark = pytest.mark.e2e
 
+INSIDE = "app.kubernetes.io/name=dagy-operator"
+
 
 @pytest.fixture
 def outside(kube: Kube, tmp_path: Path) -> Iterator[Path]:
@@ -23,11 +25,12 @@ def outside(kube: Kube, tmp_path: Path) -> Iterator[Path]:
     with log.open("wb") as output:
         process = subprocess.Popen(["make", "run-operator"], cwd=REPO, stdout=output, stderr=output, process_group=0)
         try:
+            kube("wait", "--for=delete", "pod", "-l", INSIDE, "--timeout=90s", namespace="dagy-system")
             yield log
         finally:
             os.killpg(process.pid, signal.SIGINT)
             try:
-                process.wait(60)
+                process.wait(180)  # until the one in the cluster is ready again
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)  # it would do the work of all tests that follow
                 raise
@@ -39,5 +42,5 @@ def outside(kube: Kube, tmp_path: Path) -> Iterator[Path]:
 def test_it_builds_a_package(kube: Kube, outside: Path) -> None:
     kube.apply(package("by-hand", "idna==3.7"))
     assert kube.wait("by-hand")["status"]["phase"] == "COMPLETED", outside.read_text()
-    inside = kube.list("pods", "-l", "app.kubernetes.io/name=dagy-operator", namespace="dagy-system")
+    inside = kube.list("pods", "-l", INSIDE, namespace="dagy-system")
     assert not inside, "nobody else has done it"

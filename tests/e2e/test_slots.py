@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from tests.e2e.conftest import operator_settings
+from tests.e2e.conftest import changed_settings
 from tests.e2e.kube import Kube, condition, package
 
 pytestmark = pytest.mark.e2e
@@ -18,7 +18,7 @@ def test_packages_that_no_node_takes_hold_up_nobody_else(kube: Kube, admin: Kube
     stuck = {"timeoutSeconds": 30, "retries": 0, "resources": {"requests": {"cpu": "1900"}}}
     limits = {"DAGY_MAX_VALIDATIONS_PER_NAMESPACE": "0", "DAGY_MAX_BUILDS_PER_NAMESPACE": "0"}
     try:
-        with operator_settings(admin, DAGY_MAX_CPU="2000", **limits):
+        with changed_settings(admin, "dagy-operator", DAGY_MAX_CPU="2000", **limits):
             kube.apply(*(package(f"stuck-{number}", "six", f"idna>3.{number}", build=stuck) for number in range(2)))
             kube.until("stuck-0", lambda dp: "no node can take the pod" in dp.get("status", {}).get("message", ""))
             other.apply(package("small", "idna"))

@@ -10,8 +10,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.e2e.conftest import changed_secret, restart_operator, scaled_down
-from tests.e2e.kube import BUILDS, SYSTEM, Kube, package
+from tests.cluster.kube import scaled_down
+from tests.e2e.conftest import changed_secret, restart_operator
+from tests.e2e.kube import BUILDS, SYSTEM, Kube, package, slow_package
 
 pytestmark = pytest.mark.e2e
 
@@ -20,7 +21,7 @@ KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 def test_an_outage_during_the_upload_is_survived(kube: Kube) -> None:
-    kube.apply(package("patient", "numpy", "cryptography"))
+    kube.apply(slow_package("patient", "numpy", "cryptography"))
     kube.until("patient", lambda dp: dp.get("status", {}).get("phase") == "INSTALLING")
     with scaled_down(kube, "dagy-s3", "versitygw"):
         kube.until("patient", lambda dp: dp["status"]["phase"] == "UPLOADING")

@@ -1,4 +1,4 @@
-"""What tests of the API share: users, the served app, packages as the operator would leave them."""
+"""Shared parts of the API's tests: users, the served app, packages as the operator would leave them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import yaml
 
 from dagy.adapters.kube.api import KubeApi
 from dagy.adapters.settings.api import ApiSettings
+from dagy.model.rest.packages import DepPackageResponse
 from dagy.web.app import create_app
 from dagy.web.serving.services import Services
 from tests.cluster.doctor import free_port
@@ -37,7 +38,7 @@ class Users:
         self._tokens: dict[str, str] = {}
 
     def kubectl(self, *arguments: str, stdin: Any = None) -> str:
-        """kubectl as the administrator; what it printed."""
+        """Run kubectl as the administrator; return its output."""
         argv = [str(current_layout().bin / "kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
         text = None if stdin is None else json.dumps(stdin)
         done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60)
@@ -95,9 +96,10 @@ def api_kubeconfig(users: Users, folder: Path) -> Path:
 
 
 @contextmanager
-def serving(kubeconfig: str, users: Users, bucket: str, prefix: str = PREFIX) -> Iterator[Api]:
+def serving(kubeconfig: str, users: Users, bucket: str, prefix: str = PREFIX, **more: Any) -> Iterator[Api]:
     """uvicorn with the app, as `python -m dagy.web` runs it, but for TLS."""
-    settings = ApiSettings(s3_bucket=bucket, s3_prefix=prefix)
+    # Nobody in a test searches PyPI, whose list of names is large.
+    settings = ApiSettings(s3_bucket=bucket, s3_prefix=prefix, **{"search": "index_url" in more, **more})
     own_kubeconfig = str(api_kubeconfig(users, Path(kubeconfig).parent))
 
     async def connect() -> Services:
@@ -149,8 +151,21 @@ def unique(prefix: str = "p") -> str:
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
+def body(**fields: Any) -> dict[str, Any]:
+    """The body of a package."""
+    return {"python_version": "3.12", "dependencies": ["idna"], **fields}
+
+
+def create(api: Api, user: str = "alice", namespace: str = "team-a", **fields: Any) -> DepPackageResponse:
+    """A new package of a user's."""
+    with api.client(user) as client:
+        answer = client.post("/dep-packages", json=body(namespace=namespace, name=unique(), **fields))
+    assert answer.status_code == 201, answer.text
+    return DepPackageResponse.read(answer.json())
+
+
 def folder_of(users: Users, namespace: str, name: str, slug: str) -> str:
-    """The package gets that slug; where its objects lie."""
+    """Give the package that slug; return the folder of its objects."""
     spec = {"slug": slug, "namespace": namespace, "name": name}
     claim = {"apiVersion": "dagy.io/v1", "kind": "SlugClaim", "metadata": {"name": slug.lower()}, "spec": spec}
     users.kubectl("create", "-f", "-", stdin=claim)
@@ -159,7 +174,7 @@ def folder_of(users: Users, namespace: str, name: str, slug: str) -> str:
 
 
 def zip_name(data: bytes) -> str:
-    """What the builder would call a ZIP."""
+    """Return the name that the builder would give to a ZIP."""
     return f"{'0' * 16}-cp312-manylinux_2_28_x86_64-{hashlib.sha256(data).hexdigest()[:16]}.zip"
 
 

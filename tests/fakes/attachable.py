@@ -64,6 +64,6 @@ def planned(
     *,
     only_current: bool = False,
 ) -> Attachment | Refusal:
-    """As `AttachLookup.plan` does it, with packages and contents that are given."""
+    """Plan as `AttachLookup.plan` does, with given packages and contents."""
     pinned = pin(request, packages, only_current=only_current)
     return pinned if isinstance(pinned, Refusal) else conflicts(pinned.packages, contents) or pinned

@@ -53,7 +53,7 @@ NAMES = {release.name for release in CATALOGUE}
 
 
 def messages() -> dict[str, str]:
-    """What uv 0.13.8 really said: requirements (joined by " | ") to its output."""
+    """Return the real output of uv 0.13.8 by requirements (joined by " | ")."""
     sections = Path(__file__).with_name("uv_messages.txt").read_text().split("=== ")[1:]
     pairs = (section.split("\n", 1) for section in sections)
     return {title: text.strip() for title, text in pairs}

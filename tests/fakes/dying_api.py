@@ -1,4 +1,4 @@
-"""An API that counts what it is asked, and ends the process at the one that a test names."""
+"""An API that counts its requests, and ends the process at the one that a test names."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Api(KubeApi):
     inner: KubeApi
     die_at: int = 0
     after: bool = False
-    """Whether it dies after the server has done the write, instead of before."""
+    """True when it dies after the server has done the write, instead of before."""
     writes: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     """Paths that were read, lists included; of a list each page."""
 
     def __post_init__(self) -> None:
-        """What only reads goes over the same connections, with the same rights."""
+        """Take over the connections and the rights, with which reads are made."""
         super().__init__(self.inner._client, token=self.inner._token, manager=self.inner._manager)
 
     @override

@@ -21,7 +21,7 @@ from dagy.core.common.slug import new_slug
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.connections import connect, connect_operator
-from tests.fakes.controller import BUCKET
+from tests.fakes.kubelet import BUCKET
 
 Json = dict[str, Any]
 CODE = b"the flow's code, as far as S3 is concerned"
@@ -37,7 +37,7 @@ class Package:
 
     @property
     def pin(self) -> str:
-        """As annotations name its artifact."""
+        """The form in which annotations name its artifact."""
         return f"{self.slug}@{self.sha256}"
 
 
@@ -58,7 +58,7 @@ class FlowRig:
         return self.flows(api).controller
 
     def flows(self, api: KubeApi | None = None) -> Flows:
-        """The same, with what leads to its controller."""
+        """Return the part of a new operator process that serves flows: its controller, and its handlers of changes."""
         settings = Settings(s3_bucket=BUCKET, s3_prefix=self.prefix, builder_image="builder:1")
         return Flows(api or self.operator, self.objects, settings, self.woken.append, lambda: datetime.now(UTC))
 
@@ -71,7 +71,7 @@ class FlowRig:
         files: dict[str, str] | None = None,
         namespace: str = "",
     ) -> Package:
-        """A package with its claim, its status, and what lies beside its ZIP."""
+        """Create a package with its claim, its status, and the objects beside its ZIP."""
         package = Package(NamespacedName(namespace or self.namespace, f"p-{uuid.uuid4().hex[:6]}"), new_slug())
         body = {
             "apiVersion": "dagy.io/v1",
@@ -132,7 +132,7 @@ class FlowRig:
         await self.admin.merge(f"{path}/status", {"status": status})
 
     def upload(self, deployment: str, code: bytes = CODE) -> Json:
-        """Put a flow's code where uploads go; spec.artifact."""
+        """Upload a flow's code; return spec.artifact."""
         sha256 = hashlib.sha256(code).hexdigest()
         key = f"{self.prefix}/{self.namespace}/flows/{deployment}/{sha256}.zip"
         self.objects.put(key, code, "application/zip")
@@ -162,7 +162,7 @@ class FlowRig:
         return found
 
     async def look(self, key: NamespacedName) -> Json:
-        """One pass of a new operator; the deployment then."""
+        """Make one pass of a new operator. Return the deployment then."""
         await self.reconciler().reconcile(key)
         return await self.flow(key)
 

@@ -32,7 +32,7 @@ def deployment(
 
 
 def attached(sha: str = "a" * 64) -> Attachment:
-    """What a pod would get of its one package."""
+    """Return the attachment of a pod with the one package."""
     return Attachment((Pinned(home(SLUG), artifact(sha, native=False)),))
 
 
@@ -43,7 +43,7 @@ def kept(plan: FlowPlan, number: int = 1, sha: str = "a" * 64, token: str = "") 
 
 
 def act(obj: dict[str, Any], seen: Observed) -> tuple[flow_states.FlowState, tuple[flow_states.FlowAction, ...]]:
-    """The state of a deployment, and what is done then."""
+    """Return the state of a deployment, and the actions that follow."""
     plan = flow_plan_of(obj)
     state = flow_state_of(plan, seen)
     return state, flow_actions(plan, seen, state, obj, SETTINGS)

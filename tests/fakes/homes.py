@@ -1,4 +1,4 @@
-"""Where the objects of packages lie, and names as the builder gives them."""
+"""Places of packages' objects, and names as the builder gives them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def claim(
 
 
 def owned_slug(slug: str, key: NamespacedName) -> OwnedSlug:
-    """A slug with the package whose it is."""
+    """Return a slug with the package that owns it."""
     found = owned(claim_in(claim(slug, key)), key, NAMESPACE_UID)
     assert found
     return found

@@ -13,7 +13,7 @@ import ssl
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,7 +40,7 @@ class Release:
     files: Mapping[str, bytes] = field(default_factory=dict)
     entry_points: str = ""
     uploaded: str = ""
-    """When it was uploaded, RFC 3339 (PEP 700); told in JSON only."""
+    """The time of its upload, RFC 3339 (PEP 700); told in JSON only."""
 
     @property
     def filename(self) -> str:
@@ -114,7 +114,7 @@ class Index:
     speaks_json: bool = False
     """Pages in JSON (PEP 691), else in HTML (PEP 503)."""
     password: str | None = None
-    """Basic auth password that is asked for."""
+    """The password of Basic authentication that is asked for."""
     replaced: dict[str, bytes] = field(default_factory=dict)
     """File name to other bytes than the hash in the index says."""
     requests: list[str] = field(default_factory=list)
@@ -124,6 +124,16 @@ class Index:
     """Name to its page in HTML, in place of the one that its releases make."""
     moved: dict[str, str] = field(default_factory=dict)
     """Path to the URL that it redirects to."""
+    names: Sequence[str] | None = None
+    """What its list of all names holds, beside those of its releases; without it there is no such list."""
+    etags: bool = False
+    """Answers with 200 have an ETag, and with that of a request's If-None-Match become 304."""
+    raw: dict[str, Callable[[], Iterator[bytes]]] = field(default_factory=dict)
+    """Path to a body that is sent as it comes, in place of any other answer; its connection is closed at its end."""
+    raw_headers: dict[str, str] = field(default_factory=dict)
+    """Headers of such answers."""
+    agents: set[str] = field(default_factory=set)
+    """Values of the header User-Agent."""
 
     def answer(self, path: str, authorization: str) -> tuple[int, str, bytes]:
         self.requests.append(path)
@@ -137,12 +147,22 @@ class Index:
             if not given.endswith(f":{self.password}"):
                 return 401, "text/plain", b"who are you?"
         kind, _, rest = path.strip("/").partition("/")
+        if kind == "simple" and not rest and self.names is not None:
+            return self._names({*self.names, *(release.name for release in self.releases)})
         if kind == "simple" and rest:
             return self._page(unquote(rest.strip("/")))
         for release in self.releases:
             if kind == "files" and rest == release.filename:
                 return 200, "application/octet-stream", self.replaced.get(rest) or release.content()
         return 404, "text/plain", b"nothing here"
+
+    def _names(self, names: set[str]) -> tuple[int, str, bytes]:
+        if self.speaks_json:
+            projects = [{"_last-serial": 1, "name": name} for name in sorted(names)]
+            page = {"meta": {"api-version": "1.1"}, "projects": projects}
+            return 200, "application/vnd.pypi.simple.v1+json", json.dumps(page).encode()
+        links = "\n".join(f'<a href="/simple/{canonicalize_name(name)}/">{name}</a><br>' for name in sorted(names))
+        return 200, "text/html", f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
 
     def _page(self, name: str) -> tuple[int, str, bytes]:
         if name in self.status_of:
@@ -167,6 +187,7 @@ class Index:
                 entry["requires-python"] = release.requires_python
             if release.uploaded:
                 entry["upload-time"] = release.uploaded
+            entry["size"] = len(release.content())
             files.append(entry)
         versions = sorted({release.version for release in mine})
         page = {"meta": {"api-version": "1.1"}, "name": name, "files": files, "versions": versions}
@@ -189,7 +210,7 @@ def _html(mine: Sequence[Release]) -> tuple[int, str, bytes]:
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority of its own, and what it signed."""
+    """A certificate authority of its own, and the certificates that it signed."""
 
     certificate: Path
     server: tuple[Path, Path]
@@ -207,42 +228,66 @@ class Authority:
 
 class _Server(ThreadingHTTPServer):
     request_queue_size = 128  # uv asks for 50 pages at once; those that don't fit the queue come a second later
+    index: Index
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        index = self.server.index
+        index.agents.add(self.headers.get("User-Agent", ""))
+        if self.path in index.raw:
+            self._send_raw(index.raw[self.path]())
+            return
+        status, kind, body = index.answer(self.path, self.headers.get("Authorization", ""))
+        etag = f'"{hashlib.sha256(body).hexdigest()}"' if index.etags and status == 200 else ""
+        if etag and self.headers.get("If-None-Match") == etag:
+            status, body = 304, b""
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        if etag:
+            self.send_header("ETag", etag)
+        self.send_header("Content-Length", str(len(body)))
+        if status == 302:
+            self.send_header("Location", body.decode())
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="index"')
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def _send_raw(self, body: Iterator[bytes]) -> None:
+        index = self.server.index
+        index.requests.append(self.path)
+        self.send_response(200)
+        for name, value in index.raw_headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        for chunk in body:
+            self.wfile.write(chunk)
+
+    do_HEAD = do_GET  # noqa: N815 http.server's name
+
+    def handle(self) -> None:
+        with suppress(OSError):  # a client that doesn't trust the certificate hangs up
+            super().handle()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 http.server's name
+        """Quiet."""
 
 
 @contextmanager
 def serve(*releases: Release, tls: tuple[Path, Path] | None = None) -> Iterator[Index]:
     """An index of these releases at 127.0.0.1 while the block runs; `tls` are a certificate and its key, in PEM."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, kind, body = index.answer(self.path, self.headers.get("Authorization", ""))
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            if status == 302:
-                self.send_header("Location", body.decode())
-            if status == 401:
-                self.send_header("WWW-Authenticate", 'Basic realm="index"')
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        do_HEAD = do_GET  # noqa: N815 http.server's name
-
-        def handle(self) -> None:
-            with suppress(OSError):  # a client that doesn't trust the certificate hangs up
-                super().handle()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 http.server's name
-            """Quiet."""
-
-    server = _Server(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     scheme = "https" if tls else "http"
     index = Index(f"{scheme}://127.0.0.1:{server.server_address[1]}/simple/", list(releases))
+    server.index = index
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

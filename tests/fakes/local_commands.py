@@ -32,13 +32,13 @@ def manifest(index: Index, *dependencies: str, **spec: Any) -> Path:
 
 
 def run(*arguments: str | Path) -> int:
-    """A command's exit code."""
+    """Run a command; return its exit code."""
     with pytest.raises(SystemExit) as ended:
         app([str(one) for one in arguments])
     return int(ended.value.code or 0)
 
 
 def answer(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """What a command with --json said."""
+    """Run a command with --json; return its answer."""
     values: dict[str, Any] = json.loads(capsys.readouterr().out)
     return values

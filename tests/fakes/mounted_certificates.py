@@ -53,12 +53,12 @@ class Mounted:
 
 
 def files(of: Certificates) -> Files:
-    """What cert-manager's Secret has of them."""
+    """Return them as cert-manager's Secret has them."""
     return {"ca.crt": of.authorities, "tls.crt": of.chain, "tls.key": of.key}
 
 
 def issued(*hosts: str, days: int = 90, years_ago: int = 0) -> Certificates:
-    """By a new authority, for the API's names or others."""
+    """Return a certificate by a new authority, for the API's names or others."""
     when = datetime.now(UTC) - timedelta(days=365 * years_ago)
     made = renewed(when, None, hosts or HOSTS, timedelta(days=days))
     assert made
@@ -66,7 +66,7 @@ def issued(*hosts: str, days: int = 90, years_ago: int = 0) -> Certificates:
 
 
 def with_rsa_key(given: Certificates) -> Certificates:
-    """The same names from the same authority, and another kind of key."""
+    """Return a certificate for the same names from the same authority, with another kind of key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     leaf = x509.load_pem_x509_certificate(given.chain.encode())
     signer = serialization.load_pem_private_key(given.authority_key.encode(), None)
@@ -89,7 +89,7 @@ def with_rsa_key(given: Certificates) -> Certificates:
 
 
 def encrypted(key: str) -> str:
-    """The same key with a password."""
+    """Return the same key with a password."""
     private = serialization.load_pem_private_key(key.encode(), None)
     password = serialization.BestAvailableEncryption(b"secret")
     return private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, password).decode()

@@ -1,4 +1,4 @@
-"""What the operator would do to packages, for tests that have an API server and no operator."""
+"""The operator's effects on packages, for tests that have an API server and no operator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PlayedOperator:
         self._kubeconfig, self._objects = kubeconfig, objects
 
     def kubectl(self, *arguments: str, stdin: Any = None) -> str:
-        """What kubectl printed."""
+        """Run kubectl; return its output."""
         argv = [str(current_layout().bin / "kubectl"), f"--kubeconfig={self._kubeconfig}", *arguments]
         text = None if stdin is None else json.dumps(stdin)
         done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60)
@@ -30,12 +30,12 @@ class PlayedOperator:
         return done.stdout
 
     def get(self, namespace: str, name: str, kind: str = "deppackage") -> dict[str, Any]:
-        """The object."""
+        """Return the object."""
         found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-n", namespace, "-o", "json"))
         return found
 
     def completes(self, namespace: str, name: str, content: bytes = b"PK") -> str:
-        """The package gets a slug and a ZIP with this content; the slug."""
+        """Give the package a slug and a ZIP with this content. Return the slug."""
         slug = self._slug(namespace, name)
         uid, sha256 = self.get(namespace, name)["metadata"]["uid"], hashlib.sha256(content).hexdigest()
         key = f"{namespace}/{slug}/{uid}/{sha256[:16]}-cp312-manylinux_2_28_x86_64-{sha256[:16]}.zip"
@@ -50,7 +50,7 @@ class PlayedOperator:
         return slug
 
     def refuses(self, namespace: str, name: str, message: str) -> str:
-        """The package's requirements don't resolve; its slug."""
+        """Refuse the package's requirements, as ones that don't resolve. Return its slug."""
         slug = self._slug(namespace, name)
         errors = [{"message": message, "hint": "Relax it."}]
         self._status(
@@ -59,13 +59,13 @@ class PlayedOperator:
         return slug
 
     def works(self, namespace: str, name: str) -> str:
-        """The package is being built; its slug."""
+        """Show the package as being built. Return its slug."""
         slug = self._slug(namespace, name)
         self._status(namespace, name, slug, "INSTALLING", "uv installs the locked packages.")
         return slug
 
     def cancels(self, namespace: str, name: str) -> None:
-        """What ran was stopped."""
+        """Show the package as stopped."""
         self._status(namespace, name, self._slug(namespace, name), "FAILED", "Somebody cancelled it.")
 
     def _slug(self, namespace: str, name: str) -> str:

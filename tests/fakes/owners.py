@@ -1,4 +1,4 @@
-"""Packages that were built, and what others do to their statuses and objects."""
+"""Packages that were built, and changes of others to their statuses and objects."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ async def completed(rig: Rig, **spec: Any) -> tuple[Rig, NamespacedName, dict[st
 
 
 def stored(rig: Rig, package: dict[str, Any]) -> set[str]:
-    """Keys of everything that the package has in S3."""
+    """Return the keys of everything that the package has in S3."""
     metadata = package["metadata"]
     return set(rig.objects.list(f"{rig.prefix}/{metadata['namespace']}/{package['status']['slug']}/{metadata['uid']}/"))
 
 
 async def write_status(rig: Rig, key: NamespacedName, **status: Any) -> None:
-    """As whoever has the right to `deppackages/status` can."""
+    """Write a status, as everybody can who has the right to `deppackages/status`."""
     await rig.admin.merge(deppackage_path(key.namespace, key.name, "status"), {"status": status})
 
 

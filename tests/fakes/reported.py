@@ -19,7 +19,7 @@ def fact(
     said: dict[str, StepOutcome] | None = None,
     **pod_status: Any,
 ) -> JobFact:
-    """A Job with one pod, p, in that state, or with none; `said` is what was heard of Jobs by name."""
+    """Return a Job with one pod, p, in that state, or with none. `said`: the outcomes told by Jobs, by name."""
     labels = {"dagy.io/job": kind, "dagy.io/attempt": "1", "dagy.io/input-hash": "abc", "job-name": "j"}
     metadata = {"name": "j", "labels": labels, "creationTimestamp": "2026-11-21T12:00:00Z"}
     pods = (

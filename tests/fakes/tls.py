@@ -29,7 +29,7 @@ SYSTEM = "dagy-system"
 
 @dataclass
 class Served:
-    """The process, and how it is known."""
+    """The process, and the certificates by which it is known."""
 
     url: str
     authority: str
@@ -49,14 +49,14 @@ class Served:
 
     @property
     def cluster_authority(self) -> pki.Authority:
-        """Who signs the cluster's client certificates."""
+        """The authority that signs the cluster's client certificates."""
         folder = Path(self.kubeconfig).parent / "pki"
         key = load_pem_private_key((folder / "ca.key").read_bytes(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         return pki.Authority(key, x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes()))
 
     def published(self) -> dict[str, str]:
-        """What users are told."""
+        """Return the facts that are published for users."""
         found = json.loads(self.users.kubectl("get", "configmap", "dagy-api-authority", "-n", SYSTEM, "-o", "json"))
         return found.get("data") or {}
 
@@ -95,6 +95,7 @@ def served(kubeconfig: str, folder: Path, **settings: str) -> Iterator[Served]:
         "KUBECONFIG": str(api_kubeconfig(users, folder)),
         "DAGY_API_HOST": "127.0.0.1",
         "DAGY_API_PORT": str(port),
+        "DAGY_METRICS_PORT": "0",
         "DAGY_API_PUBLIC_URL": f"https://127.0.0.1:{port}",
         "DAGY_TLS_CHECK_SECONDS": "1",
         **settings,

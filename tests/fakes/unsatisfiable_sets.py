@@ -1,4 +1,4 @@
-"""Sets of requirements that can't be resolved, and the packages they are about. Each row says who is to blame."""
+"""Sets of requirements that can't be resolved, and the packages they are about. Each row names the culprits."""
 
 from __future__ import annotations
 
@@ -100,13 +100,13 @@ CORPUS_INDEX = (
 
 @dataclass(frozen=True)
 class Case:
-    """What is asked for, and what has to come out: of each problem its culprits, and words that its message holds."""
+    """Requirements, and the result to come out: of each problem its culprits, and words that its message holds."""
 
     requirements: str
     reason: str
-    """The first problem's."""
+    """The reason of the first problem."""
     problems: tuple[tuple[str, ...], ...]
-    """For each problem, what its message must hold."""
+    """For each problem, words that its message must hold."""
     innocent: str = "fine"
     """Requirements that no problem may name."""
 

@@ -1,4 +1,4 @@
-"""Builds of which all is done but the upload, or that are still being packed; what they leave in S3."""
+"""Builds that are done but for the upload, or that are still being packed, and the objects that they leave in S3."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIDECARS = ("pylock.toml", "contents.txt.gz", "sbom.cdx.json")
 
 @dataclasses.dataclass
 class Build:
-    """A build of which all is done but the upload."""
+    """A build that is done but for the upload."""
 
     request: BuildRequest
     lock: str
@@ -34,7 +34,7 @@ class Build:
 
     @property
     def names(self) -> keys.BuildKeys:
-        """Where its objects are."""
+        """The names of its objects."""
         return keys.BuildKeys.of(self.request.key_prefix, self.request)
 
     def upload(self, **changes: str) -> StepOutcome:
@@ -46,7 +46,7 @@ class Build:
 
 
 def artifact_in(outcome: StepOutcome) -> Artifact:
-    """What was uploaded; the upload must have ended well."""
+    """Return the artifact that was uploaded; the upload must have ended well."""
     assert outcome.ok, outcome.message
     assert outcome.result
     return Artifact.from_json(outcome.result)
@@ -86,7 +86,7 @@ class Packer:
         self.end()
 
     def end(self) -> None:
-        """Say what was packed."""
+        """End the packing: write the summary of the ZIP."""
         told = PackageSummary(hashlib.sha256(self.data).hexdigest(), "ab" * 32, len(self.data), 1, 1, 1, False)
         (self.out / "package.json").write_text(json.dumps(dataclasses.asdict(told)))
 

@@ -19,6 +19,7 @@ import yaml
 from dagy.adapters.kube.api import KubeApi
 from dagy.adapters.packages.attach_lookup import AttachLookup
 from dagy.adapters.settings.attach import AttachSettings
+from dagy.core.attach.ways import Cluster
 from dagy.core.common.keys import Location
 from dagy.web.attach.admission import Admission
 from dagy.web.attach.webhook import review_app
@@ -32,13 +33,14 @@ from tests.fakes.connections import connect
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "dagy"
+REGISTRY = "registry.example/dagy"
 SYSTEM, TEAM, OTHER = "dagy-system", "team-a", "team-b"
 Json = dict[str, Any]
 T = TypeVar("T")
 
 
 class KubectlError(Exception):
-    """kubectl said no; the text is what it said."""
+    """A refusal of kubectl, in its own words."""
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Server:
     kubeconfig: Path
 
     def __call__(self, *arguments: str, stdin: Any = None) -> tuple[str, str]:
-        """kubectl's output and what it says beside it. Raises KubectlError."""
+        """Run kubectl; return its output and its warnings. Raises KubectlError."""
         argv = [str(current_layout().bin / "kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
         text = None if stdin is None else json.dumps(stdin)
         done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60)
@@ -110,6 +112,7 @@ class Replica:
     bucket: ObjectStore
     port: int
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    cluster: Cluster = field(default_factory=Cluster)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something in the replica's event loop."""
@@ -146,10 +149,16 @@ class Replica:
     def server(
         self, api: KubeApi, keeper: CertificateKeeper, authority: ApiAuthority, settings: AttachSettings
     ) -> uvicorn.Server:
-        """As the process makes it."""
+        """Return the server as the process makes it."""
         clients = Clients.of(settings)
-        lookup = AttachLookup(api, Location(BUCKET), self.bucket)
-        admission = Admission(lookup, lambda: settings.init_container(authority.pem), tell=clients.known)
+        lookup = AttachLookup(api, Location(BUCKET, registry=settings.oci_repository), self.bucket)
+        admission = Admission(
+            lookup,
+            lambda: settings.init_container(authority.pem),
+            settings.image_volumes,
+            lambda: self.cluster,
+            tell=clients.known,
+        )
         return connections.server(review_app(admission, clients), "127.0.0.1", self.port, lambda: keeper.context)
 
 
@@ -168,13 +177,14 @@ class World:
     replica: Replica
     keeper: CertificateKeeper
     authority: str
-    """By which pods know the API."""
+    """The certificates by which pods know the API."""
     bases: dict[str, str] = field(default_factory=dict)
-    """By slug: what the keys of a package's objects begin with."""
+    """By slug: the prefix of the keys of a package's objects."""
 
     def package(
         self, slug: str, sha256: str, *, namespace: str = TEAM, phase: str = "COMPLETED", python: str = "3.12",
         versions: Mapping[str, str] | None = None, files: Mapping[str, str] | None = None, message: str = "",
+        image: str | None = None,
     ) -> None:  # fmt: skip
         """A package as the operator would leave it."""
         name = f"p-{slug.lower()}"
@@ -200,6 +210,8 @@ class World:
         status = {"slug": slug, "phase": phase, "message": message} | (
             {"artifact": artifact} if phase == "COMPLETED" else {}
         )
+        if image:
+            artifact["image"] = image
         self.bases[slug] = base
         patch = json.dumps({"status": status})
         self.server("patch", "deppackage", name, "-n", namespace, "--subresource=status", "--type=merge", "-p", patch)

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from dagy.adapters.settings.attach import AttachSettings
+from dagy.core.attach.ways import Cluster, NodeKind
 from dagy_builder.storage.store import ObjectStore
 from tests.cluster.controlplane import control_plane
 from tests.cluster.doctor import free_port
 from tests.cluster.layout import current_layout
 from tests.fakes.mounted_certificates import issued
-from tests.fakes.webhook import BUCKET, SYSTEM, Replica, Server, World
+from tests.fakes.webhook import BUCKET, REGISTRY, SYSTEM, Replica, Server, World
 from tests.s3server import s3_server
 
 
@@ -43,7 +44,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "-p",
             json.dumps({"data": {"ca.crt": authority}}),
         )
-        settings = AttachSettings(webhook_clients="127.0.0.1/32")
-        replica = Replica(settings, server.account(folder), bucket, port)
+        settings = AttachSettings(webhook_clients="127.0.0.1/32", oci_repository=REGISTRY)
+        cluster = Cluster((1, 36), frozenset({NodeKind("amd64", "v1.36.3", "containerd://2.4.2")}))
+        replica = Replica(settings, server.account(folder), bucket, port, cluster=cluster)
         with replica.serving() as keeper:
             yield World(server, bucket, replica, keeper, authority)

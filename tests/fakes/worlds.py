@@ -1,6 +1,6 @@
-"""A small pure world for the core's tests: Jobs that end as told, a bucket that keeps what is put into it.
+"""A small pure world for the core's tests: Jobs that end as told, a bucket that keeps all objects put into it.
 
-It obeys `decide` and nothing else, so that what it reaches is what the core leads to.
+It obeys `decide` and nothing else, so that it ends where the core leads.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dagy.core.common.conditions import reason_in
 from dagy.core.common.failure import Failure
 from dagy.core.common.timestamp import timestamp
-from dagy.core.outcomes.facts import STEPS, ContainerFact, JobFact, JobKind, PodFact
+from dagy.core.outcomes.facts import STEPS, ContainerFact, JobFact, PodFact
 from dagy.core.package import decide, states
-from dagy.core.package.observed import Missing, Observed, Record, Resolution
+from dagy.core.package.observed import Observed, Resolution
 from dagy.core.package.plan import BuildPlan, plan_of
+from dagy.core.package.records import Missing, Record
 from dagy.core.package.reuse import Source
 from dagy.core.package.states import State, state_of
 from dagy.core.package.status import StatusContext, status_of
 from dagy.core.package.status_cache import handled_tokens, rejection_in
-from dagy.model.status import DepPackageStatus
-from dagy_builder.contract import Artifact, Fault, Step, StepOutcome
+from dagy.model.status import DepPackageStatus, JobKind
+from dagy_builder.contract import Fault, Step, StepOutcome
+from tests.fakes.built import artifact, identity
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SLUG = "A1B2C3D4"
@@ -41,27 +44,6 @@ def package(**spec: Any) -> dict[str, Any]:
 def plan(**spec: Any) -> BuildPlan:
     """The plan of such a package."""
     return plan_of(package(**spec))
-
-
-def artifact(lock_hash: str, python: str = "3.12", number: int = 0, compression: str = "fast") -> Artifact:
-    """An artifact of that lock."""
-    return Artifact(
-        uri=f"s3://bucket/{lock_hash[:8]}-{number}.zip",
-        sha256="ab" * 32,
-        content_sha256="cd" * 32,
-        size_bytes=58_300_000,
-        uncompressed_bytes=245_000_000,
-        file_count=6054,
-        package_count=15,
-        python_version=python,
-        architecture="amd64",
-        glibc="2.28",
-        lock_hash=lock_hash,
-        built_at=f"2026-11-21T12:00:{number:02d}Z",
-        zip_importable=False,
-        lock_uri=f"s3://bucket/{lock_hash[:8]}.pylock.toml",
-        compression=compression,
-    )
 
 
 def outcome(step: Step, *, reason: str = "", fault: Fault = Fault.USER) -> str:
@@ -114,13 +96,13 @@ USER = outcome(Step.RESOLVE, reason="PackageNotFound")
 
 @dataclass
 class World:
-    """Cluster and bucket of one package. `fate` says how the next step ends: empty for well, else a failure's text."""
+    """Cluster and bucket of one package. `fate` is the end of the next step: empty for well, else a failure's text."""
 
     package: dict[str, Any]
     now: datetime = START
     jobs: dict[str, JobFact] = field(default_factory=dict)
     resolutions: dict[str, Resolution] = field(default_factory=dict)
-    records: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+    records: dict[tuple[str, str, str, str | None], Record] = field(default_factory=dict)
     status: DepPackageStatus = field(default_factory=DepPackageStatus)
     started: list[str] = field(default_factory=list)
     phases: list[str] = field(default_factory=list)
@@ -129,11 +111,11 @@ class World:
     """Phase and reason of each Event that the controller would record."""
     slots: bool = True
     refusal: Failure | None = None
-    """Why the API server refuses every Job, when it does."""
+    """The API server's refusal of every Job, when it refuses."""
     secret_missing: Failure | None = None
-    """Why the package's index settings can't be used, when they can't."""
+    """The failure of the package's index settings, when they can't be used."""
     storage: Failure | None = None
-    """Why S3 can't be asked, when it can't."""
+    """The failure of S3, when it can't be asked."""
     inputs: set[str] = field(default_factory=set)
     """Jobs whose ConfigMap is there."""
     others: list[Source] = field(default_factory=list)
@@ -150,7 +132,9 @@ class World:
         plan, found = self.plan, self.resolutions.get(self.plan.spec_hash)
         record = None
         if found:
-            record = self.records.get((found.lock_hash, plan.spec.python_version, plan.options.compression))
+            record = self.records.get(identity(plan, found))
+            if record is None and plan.takes(None):
+                record = self.records.get((*identity(plan, found)[:3], None))
         if self.storage:
             found = record = None
         missing = Missing(record) if record and record.artifact.uri in self.deleted else None
@@ -237,8 +221,13 @@ class World:
             case decide.ReadRecord(_, resolution):
                 self._built(resolution)
                 return True
+            case decide.ReadImage():
+                raise AssertionError("there is no registry in these worlds")
             case decide.CancelJob(running):
-                self.jobs[running.name] = replace(running, cancelled=True, pod=None)
+                if running.suspended:
+                    self.jobs.pop(running.name)
+                else:
+                    self.jobs[running.name] = replace(running, cancelled=True, pod=None)
                 return True
             case decide.DeleteJobs(useless) | decide.ForgetAttempts(useless):
                 for gone in useless:
@@ -246,10 +235,11 @@ class World:
                 return False
 
     def _built(self, resolution: Resolution, source: Source | None = None) -> None:
-        identity = (resolution.lock_hash, self.plan.spec.python_version, self.plan.options.compression)
-        built = artifact(*identity[:2], number=len(self.records), compression=identity[2])
+        named = identity(self.plan, resolution)
+        lock_hash, python, compression, bytecode = named
+        built = artifact(lock_hash, python, len(self.records), compression, bytecode)
         self.deleted.discard(built.uri)
-        self.records[identity] = Record(built, self.plan.requested.build, source)
+        self.records[named] = Record(built, self.plan.requested.build, source)
 
     def advance(self, failure: str | None = None) -> None:
         """Let the live Job take its next step, well or with that termination message."""
@@ -288,10 +278,10 @@ class World:
 
 
 def _headline(status: DepPackageStatus) -> tuple[str, str]:
-    reason = next((c.reason for c in status.conditions if c.type == "Ready"), "")
+    reason = reason_in(status.conditions)
     return str(status.phase), reason
 
 
 def settled(world: World) -> bool:
-    """Whether status says that nothing more will happen."""
+    """Return True when status says that nothing more will happen."""
     return any(c.type == "Settled" and c.status == "True" for c in world.status.conditions)

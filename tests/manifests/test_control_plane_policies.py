@@ -13,9 +13,9 @@ from dagy.core.flows.jobs import cron_job, run_of
 from dagy.core.flows.plan import flow_plan_of
 from dagy.core.flows.revisions import revision_object
 from dagy.core.jobs.manifests import index_secret, input_config_map, job_manifest
-from dagy.core.outcomes.facts import JobKind
 from dagy.core.package.decide import StartJob
 from dagy.core.package.observed import IndexAccess
+from dagy.model.status import JobKind
 from tests.fakes.flows import SETTINGS, deployment, kept
 from tests.fakes.worlds import SLUG, plan
 from tests.manifests.conftest import Account, Json

@@ -134,3 +134,28 @@ def test_builds_have_a_wall_of_their_own() -> None:
     assert container["max"].keys() == container["defaultRequest"].keys()
     (settings,) = (c["data"] for c in of_kind("ConfigMap") if c["metadata"]["name"] == "dagy-operator")
     assert settings["DAGY_BUILD_PRIORITY_CLASS"] in {p["metadata"]["name"] for p in of_kind("PriorityClass")}
+
+
+def test_the_api_reaches_an_index_by_https_and_one_inside_the_cluster() -> None:
+    """By what the policy for all pods of the control plane opens anyway, and by nothing else."""
+    rules = [
+        rule
+        for policy in of_kind("NetworkPolicy", "dagy-system")
+        for rule in policy["spec"].get("egress", ())
+        if policy["spec"]["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/name") in (None, "dagy-api")
+    ]
+    anywhere = {port["port"] for rule in rules if "to" not in rule for port in rule["ports"]}
+    assert anywhere == {53, 443, 6443}
+    inside = [rule["to"] for rule in rules if "to" in rule]
+    assert inside == [[{"namespaceSelector": {"matchLabels": {"dagy.io/builds-may-reach": "true"}}}]]
+
+
+def test_the_api_alone_sees_the_credentials_of_the_index() -> None:
+    mounts = {
+        deployment["metadata"]["name"]: [
+            volume["secret"] for volume in deployment["spec"]["template"]["spec"]["volumes"] if "secret" in volume
+        ]
+        for deployment in of_kind("Deployment", "dagy-system")
+    }
+    has_them = {name for name, secrets in mounts.items() if {"secretName": "dagy-index", "optional": True} in secrets}
+    assert has_them == {"dagy-api"}

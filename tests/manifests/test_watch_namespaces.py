@@ -19,7 +19,7 @@ from dagy_builder.storage.store import ObjectStore
 from tests.cluster.controlplane import control_plane
 from tests.cluster.doctor import free_port
 from tests.cluster.layout import current_layout
-from tests.fakes.controller import BUCKET
+from tests.fakes.kubelet import BUCKET
 from tests.manifests.conftest import Account, Json
 
 pytestmark = pytest.mark.apiserver
@@ -104,6 +104,7 @@ def running(admin: Account, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "DAGY_BUILDER_IMAGE": "builder:1",
         "DAGY_WATCH_NAMESPACES": "team-a",
         "DAGY_HEALTH_PORT": str(port),
+        "DAGY_METRICS_PORT": "0",
     }
     command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "dagy.controller"]
     with ExitStack() as stack:

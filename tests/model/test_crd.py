@@ -77,3 +77,18 @@ def test_every_model_is_immutable() -> None:
         return [model, *(deeper for child in model.__subclasses__() for deeper in below(child))]
 
     assert all(model.model_config.get("frozen") for model in below(ApiModel))
+
+
+@pytest.mark.parametrize("crd", crd_files().values(), ids=lambda crd: crd["metadata"]["name"])
+def test_nothing_inside_of_a_list_has_a_default(crd: dict[str, Any]) -> None:
+    """Lists are compared whole by those who apply from Git: a default in an item would be a difference for ever."""
+
+    def walk(node: dict[str, Any], path: str, *, listed: bool) -> None:
+        assert not (listed and "default" in node), path
+        for name, child in node.get("properties", {}).items():
+            walk(child, f"{path}.{name}", listed=listed)
+        if "items" in node:
+            walk(node["items"], f"{path}[]", listed=True)
+
+    for version in crd["spec"]["versions"]:
+        walk(version["schema"]["openAPIV3Schema"]["properties"]["spec"], "spec", listed=False)

@@ -81,8 +81,9 @@ def test_a_page_has_fewer_items_when_they_are_large(kubeconfig: str, fat: str, m
     async def through(api: KubeApi) -> list[int]:
         token, lengths = "", []
         while True:
-            items, token = await api.page(path, 10, token)
-            lengths.append(len(items))
+            page = await api.page(path, 10, token)
+            token = page.following
+            lengths.append(len(page.items))
             if not token:
                 return lengths
 

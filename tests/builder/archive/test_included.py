@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from dagy_builder.archive.pack import PackageSummary, package
 from dagy_builder.contract import BuildRequest
 from dagy_builder.platforms import SINCE, STANDARD_LIBRARY
 from dagy_builder.sizes import Limits
+from tests.fakes.interpreters import interpreters
 
 OTHER_SYSTEMS = {"_msi", "_overlapped", "_scproxy", "_winapi", "_wmi", "msvcrt", "nt", "winreg", "winsound"}
 # What Python imports before it can say anything, and what nearly every program imports.
@@ -36,17 +35,7 @@ def _run(command: Sequence[str | Path], **options: Any) -> subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
 
 
-def _pythons() -> Iterator[Path]:
-    """One interpreter of each version: this one's, pyenv's, and what the cluster's cache has."""
-    roots = [Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"]
-    if "DAGY_CLUSTER_DIR" in os.environ:
-        roots.append(Path(os.environ["DAGY_CLUSTER_DIR"]) / "cache/interpreters")
-    for version in STANDARD_LIBRARY:
-        found = [path for root in roots for path in sorted(root.glob(f"{version}*/bin/python{version}"))]
-        yield from found[:1]
-
-
-PYTHONS = list(_pythons()) or [Path(sys.executable)]
+PYTHONS = list(interpreters().values())
 
 
 @pytest.fixture(params=PYTHONS, ids=lambda path: path.name)

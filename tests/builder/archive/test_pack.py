@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagy_builder.archive.pack import PackageSummary, compress, package, read_summary
+from dagy_builder.archive.members import compress
+from dagy_builder.archive.pack import PackageSummary, package, read_summary
 from dagy_builder.archive.tree import TreeReader
 from dagy_builder.archive.zipwriter import DEFLATED, STORED, Member, ZipWriter
 from dagy_builder.contract import BuildRequest

@@ -64,6 +64,9 @@ def test_the_true_culprits_are_named(world: Index, case: Case) -> None:
         assert problem["wanted"]
         assert problem["hint"][0].isupper()
         assert problem["hint"].endswith(".")
+        for fix in problem.get("fixes", []):
+            assert fix["requirement"] in asked
+            assert parse_requirements([fix["replacement"]])[0].text.partition("[")[0] in problem["hint"]
 
 
 @pytest.mark.parametrize("innocent", sorted({case.innocent for case in CASES}))
@@ -77,6 +80,8 @@ def test_what_is_said_to_have_been_tried_works(world: Index) -> None:
     assert outcome.problems
     advice = outcome.problems[0]["hint"]
     assert advice == "Ask for web>=3.0,<3.1 instead of web==1.0: that was tried, and all else can stay."
+    (fix,) = outcome.problems[0]["fixes"]
+    assert (fix["requirement"], fix["replacement"], fix["tried"]) == ("web==1.0", "web>=3.0,<3.1", True)
     assert _resolve(world, _normalized("admin | web>=3.0,<3.1 | fine")).ok
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 import pytest
 
@@ -96,11 +97,12 @@ def test_what_an_index_behind_an_own_authority_has(authority: Authority, monkeyp
 def test_an_index_that_only_uv_can_read(index: Index) -> None:
     """Where the page can't be had, uv's words have to do, and nothing is claimed that they don't say."""
     index.releases = [release for release in index.releases if release.name == "sdistonly"]
-    client = IndexClient(["http://127.0.0.1:1/simple"])
+    client: Future[IndexClient] = Future()
+    client.set_result(IndexClient(["http://127.0.0.1:1/simple"]))
     with open_uv() as uv:
         request = BuildRequest("3.12", index_url=index.url)
         compiler = Compiler.of(request, Target.of(request), uv)
-        compiler.__dict__["_index"] = client
+        compiler.__dict__["_client"] = client
         asked = parse_requirements(["sdistonly"])
         failure = explain_failure(asked, compiler.run("sdistonly\n")[0].output, compiler, compiler.target)
     assert failure.reason is Reason.NO_WHEEL
@@ -199,8 +201,11 @@ def test_what_would_help_was_tried(index: Index) -> None:
     (problem,) = _outcome(index, "alpha", "beta>=2", "pre").problems or []
     assert problem["hint"] == "Ask for beta>=1.0,<1.1 instead of beta>=2: that was tried, and all else can stay."
     assert problem["message"].startswith("alpha and beta>=2 can't be installed together: alpha needs beta<2. Ask for")
+    fix = {"requirement": "beta>=2", "replacement": "beta>=1.0,<1.1", "version": "1.0", "tried": True}
+    assert problem["fixes"] == [fix]
 
 
 def test_nothing_is_advised_that_does_not_help(index: Index) -> None:
     (problem,) = _outcome(index, "alpha==1.1", "gamma==3.0").problems or []
     assert problem["hint"] == "Relax one of them."
+    assert "fixes" not in problem

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagy_builder.contract import Problem, Reason, Step, StepOutcome
+from dagy_builder.contract import Fix, Problem, Reason, Step, StepOutcome
 from dagy_builder.steps.outcome import clipped
 
 
@@ -25,6 +25,15 @@ def test_a_clipped_outcome_is_valid_and_fits(problems: list[tuple[str, str]], me
     assert len(text.encode()) <= 4096
     read = StepOutcome.from_json(json.loads(text))
     assert (read.step, read.ok, read.reason) == ("resolve", False, "NoWheel")
+
+
+def test_fixes_go_first() -> None:
+    fixes = [Fix("a==1", "a>=1.1,<1.2", "1.1.4", tried=True).to_json()] * 9
+    told = [Problem(message=f"problem {n}", requirement="a==1", hint="h", fixes=fixes).to_json() for n in range(20)]
+    assert Problem.from_json(told[0]).fixes == fixes
+    read = json.loads(clipped(StepOutcome(Step.RESOLVE, ok=False, message="m", problems=told)))
+    assert [p["hint"] for p in read["problems"]] == ["h"] * 20
+    assert not any("fixes" in p for p in read["problems"])
 
 
 def test_clipping_keeps_all_it_can() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +29,7 @@ class Builds:
     work: Path
     patch: pytest.MonkeyPatch
     count: int = 0
+    said: list[str] = field(default_factory=list)
 
     @property
     def tree(self) -> Path:
@@ -38,7 +40,7 @@ class Builds:
         self.index.requests.clear()
         self.patch.setenv("DAGY_CACHED_TREE", str(self.tree))
         request = replace(self.request, attempt=attempt)
-        return pipeline.install(request, self.lock, self.work / str(self.count), lambda _: None)
+        return pipeline.install(request, self.lock, self.work / str(self.count), self.said.append)
 
     def package(self, attempt: int = 1) -> StepOutcome:
         request = replace(self.request, attempt=attempt)
@@ -103,11 +105,27 @@ def test_what_killed_builds_left_is_swept(builds: Builds) -> None:
 
 def test_a_volume_that_is_nearly_full_is_emptied(builds: Builds, monkeypatch: pytest.MonkeyPatch) -> None:
     assert builds.install().ok
+    builds.patch.setenv("DAGY_BYTECODE_CACHE", str(builds.volume / "bytecode"))
+    (builds.volume / "bytecode/ab").mkdir(parents=True)
     kept = builds.tree / "alpha.py"
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=9, f_blocks=100))
     assert builds.install().ok
     assert len(builds.downloads) == 2
+    assert not (builds.volume / "bytecode").exists()
     assert kept.read_bytes(), "the tree of a build that runs is its own"
+
+
+def test_a_build_that_uses_the_cache_holds_up_no_other_one(builds: Builds, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waits for its index keeps uv's lock for minutes."""
+    assert builds.install().ok
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=9, f_blocks=100))
+    with (builds.volume / "uv/.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert builds.install().ok
+        assert "Other builds are using it: one that comes later will empty it." in builds.said
+        assert builds.downloads == []
+    assert builds.install().ok
+    assert len(builds.downloads) == 2
 
 
 def test_who_has_credentials_of_an_index_leaves_nothing_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

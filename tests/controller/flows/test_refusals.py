@@ -9,8 +9,8 @@ import pytest
 from dagy.adapters.kube.api import flowdeployment_path, namespaced
 from dagy.core.flows.revisions import revision_name
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import BUCKET
 from tests.fakes.flow_controller import CODE, FlowRig, annotations_of, ready, run, true_conditions
+from tests.fakes.kubelet import BUCKET
 
 pytestmark = pytest.mark.apiserver
 

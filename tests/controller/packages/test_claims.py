@@ -7,6 +7,8 @@ import uuid
 import pytest
 
 from dagy.adapters.kube.api import KubeError
+from dagy.core.common.slug import new_slug
+from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import NAMESPACE, Rig, create, run
 from tests.fakes.owners import CLAIMS, apply_again, completed, delete, stored, write_status
@@ -96,6 +98,24 @@ def test_a_namespace_made_again_inherits_nothing(kubeconfig: str, objects: Objec
         bound = await rig.admin.get(f"{CLAIMS}/{slug.lower()}")
         assert bound
         assert bound["spec"]["namespaceUid"] == there["metadata"]["uid"]
+
+    run(kubeconfig, objects, test)
+
+
+def test_a_claim_from_another_cluster_is_taken_over(kubeconfig: str, objects: ObjectStore) -> None:
+    """As docs/gitops.md says: claims first, without the UID of the namespace, then the packages, as Git has them."""
+
+    async def test(rig: Rig) -> None:
+        slug, key = new_slug(), NamespacedName(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
+        spec = {"slug": slug, "namespace": key.namespace, "name": key.name}
+        there = {"apiVersion": "dagy.io/v1", "kind": "SlugClaim", "metadata": {"name": slug.lower()}, "spec": spec}
+        assert await rig.admin.create(CLAIMS, there)
+        await apply_again(rig, key)
+        package = await rig.settle(key, rig.reconciler().reconcile)
+        assert (package["status"]["slug"], package["status"]["phase"]) == (slug, "COMPLETED")
+        bound = await rig.admin.get(f"{CLAIMS}/{slug.lower()}")
+        assert bound
+        assert bound["spec"]["namespaceUid"]
 
     run(kubeconfig, objects, test)
 

@@ -10,8 +10,9 @@ import pytest
 from dagy.adapters.kube.api import deppackage_path, flowdeployment_path
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import NAMESPACE, Kubelet, Rig, create
+from tests.fakes.controller import NAMESPACE, Rig, create
 from tests.fakes.flow_controller import FlowRig, Package, flow_rig, ready
+from tests.fakes.kubelet import Kubelet
 
 pytestmark = pytest.mark.apiserver
 

@@ -12,8 +12,9 @@ from dagy.adapters.kube.api import namespaced
 from dagy.model import constants as names
 from dagy_builder.contract import BuildRequest
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import BUILDS, NAMESPACE, Rig, create, run
+from tests.fakes.controller import NAMESPACE, Rig, create, run
 from tests.fakes.dying_api import Api
+from tests.fakes.kubelet import BUILDS
 
 pytestmark = pytest.mark.apiserver
 

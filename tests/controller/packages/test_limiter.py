@@ -10,9 +10,9 @@ from typing_extensions import override
 from dagy.adapters.kube.api import KubeApi, KubeError
 from dagy.adapters.packages.cluster import Cluster
 from dagy.controller.packages.limiter import ConcurrencyLimiter
-from dagy.core.outcomes.facts import JobKind
 from dagy.core.package.queue import Limits, QueueEntry
 from dagy.model.base import NamespacedName
+from dagy.model.status import JobKind
 
 BUILD = JobKind.BUILD
 

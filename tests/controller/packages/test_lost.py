@@ -18,7 +18,8 @@ from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason
 from dagy_builder.storage.store import ObjectStore, StorageError
 from tests.controller.packages.test_truth import condition, status_of
-from tests.fakes.controller import BUCKET, NAMESPACE, Rig, create, erase_status, run
+from tests.fakes.controller import NAMESPACE, Rig, create, erase_status, run
+from tests.fakes.kubelet import BUCKET
 
 pytestmark = pytest.mark.apiserver
 

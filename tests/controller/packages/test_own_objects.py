@@ -14,8 +14,9 @@ from dagy.controller.packages.slugs import Slugs
 from dagy.core.common.keys import Location
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import BUCKET, NAMESPACE, Rig, run
+from tests.fakes.controller import NAMESPACE, Rig, run
 from tests.fakes.flow_controller import run as run_flows
+from tests.fakes.kubelet import BUCKET
 from tests.fakes.owners import EXPORTED, apply_again, completed, delete, stored, write_status
 
 pytestmark = pytest.mark.apiserver

@@ -11,8 +11,9 @@ from dagy.adapters.kube.api import KubeError, deppackage_path, namespaced
 from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import BUILDS, NAMESPACE, YANKED, Rig, create, erase_status, run
+from tests.fakes.controller import NAMESPACE, Rig, create, erase_status, run
 from tests.fakes.dying_api import Api, Crash
+from tests.fakes.kubelet import BUILDS, YANKED
 
 pytestmark = pytest.mark.apiserver
 
@@ -159,7 +160,7 @@ def test_an_invalid_list_and_its_correction(kubeconfig: str, objects: ObjectStor
         status = package["status"]
         assert status["phase"] == "INVALID"
         assert status["message"] == INVALID.message
-        assert status["validation"]["errors"] == INVALID.problems
+        assert status["validation"]["errors"] == [{**one, "index": 0, "fixes": []} for one in INVALID.problems or []]
         assert objects.get(status["validation"]["logUri"].removeprefix("s3://dagy/"))
         before = package["metadata"]["resourceVersion"]
         await rig.reconciler().reconcile(key)

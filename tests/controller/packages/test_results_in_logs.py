@@ -17,7 +17,8 @@ from dagy.core.outcomes.logs import StepLog
 from dagy.core.outcomes.step_outcomes import Complete, Incomplete
 from dagy_builder.contract import Step
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import BUILDS, Rig, create, run
+from tests.fakes.controller import Rig, create, run
+from tests.fakes.kubelet import BUILDS
 from tests.locks import lock_of, log_with, resolved
 
 apiserver = pytest.mark.apiserver

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from dagy.adapters.kube.api import KubeApi, KubeError, deppackage_path, namespaced
+from dagy.adapters.kube.api import KubeApi, KubeError, namespaced
 from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import BUILDS, Rig, create, run
+from tests.fakes.controller import Rig, annotate, condition, create, run, status_of
 from tests.fakes.dying_api import WRITES
+from tests.fakes.kubelet import BUILDS
 
 pytestmark = pytest.mark.apiserver
 
@@ -49,16 +50,6 @@ async def look(operator: Any, key: NamespacedName) -> float | None:
     except KubeError:
         return None
     return found
-
-
-async def status_of(rig: Rig, key: NamespacedName) -> dict[str, Any]:
-    package = await rig.package(key)
-    assert package
-    return dict(package["status"])
-
-
-def condition(status: dict[str, Any], kind: str) -> tuple[str, str]:
-    return next((c["status"], c["reason"]) for c in status["conditions"] if c["type"] == kind)
 
 
 def test_events_that_are_refused_stop_nothing(kubeconfig: str, objects: ObjectStore) -> None:
@@ -214,9 +205,3 @@ def test_conflicts_that_do_not_end_are_met_more_and_more_slowly(kubeconfig: str,
         assert delays[0] < 1 < delays[-1]
 
     run(kubeconfig, objects, test)
-
-
-async def annotate(rig: Rig, key: NamespacedName, **requests: str) -> None:
-    """Request something."""
-    annotations = {f"dagy.io/{name}": value for name, value in requests.items()}
-    await rig.admin.merge(deppackage_path(key.namespace, key.name), {"metadata": {"annotations": annotations}})

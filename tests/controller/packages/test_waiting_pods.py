@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from dagy.adapters.kube.api import namespaced
-from dagy.core.outcomes.facts import JobKind
 from dagy.model.base import NamespacedName
+from dagy.model.status import JobKind
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import BUILDS, Rig, create, run
+from tests.fakes.controller import Rig, create, run
+from tests.fakes.kubelet import BUILDS
 
 pytestmark = pytest.mark.apiserver
 
@@ -60,7 +61,7 @@ def test_a_job_that_gets_no_pod_ends_with_the_cause_and_frees_its_slot(kubeconfi
         assert await rig.cluster().occupied_slots(JobKind.VALIDATE) == []
         ended = await rig.admin.get(namespaced("jobs", BUILDS, job["metadata"]["name"]))
         assert ended
-        assert ended["spec"]["suspend"] is True, "no pod comes later, when nobody expects it any more"
+        assert ended["spec"]["activeDeadlineSeconds"] == 0, "no pod comes later, when nobody expects it any more"
 
         done = await rig.settle(key, rig.reconciler(hours_ahead=0.2).reconcile)
         assert done["status"]["phase"] == "COMPLETED", "once the quota is mended it goes on by itself"
@@ -85,9 +86,8 @@ def test_until_it_is_mended_it_holds_no_slot_and_is_tried_ever_more_slowly(
         mine = [job for job in jobs if job["metadata"]["annotations"]["dagy.io/package"] == str(key)]
         tries = sorted(mine, key=lambda job: int(job["metadata"]["name"].rsplit("-", 1)[-1]))
         assert len(tries) > 2, "more than spec.build.retries"
-        assert [job["spec"]["suspend"] for job in tries] == [True] * (len(tries) - 1) + [False], (
-            "one holds the slot at most"
-        )
+        ends = [job["spec"].get("activeDeadlineSeconds") for job in tries]
+        assert ends == [0] * (len(tries) - 1) + [None], "one holds the slot at most"
 
     run(kubeconfig, objects, test)
 

@@ -101,6 +101,14 @@ def test_hostile_lists_are_refused_in_little_memory(made: Callable[[], bytes], s
     assert peak < 64 << 20, "588 MB, when it was read whole"
 
 
+def test_bytecode_says_what_its_source_says() -> None:
+    """Two builds of one release, by two releases of the compiler, are no conflict."""
+    comparison = FileComparison()
+    for sha256 in (ONE, TWO):
+        comparison.add(in_chunks(listed({"a/b.py": ONE, "a/__pycache__/b.cpython-312.pyc": sha256})))
+    assert [comparison.differing(i) for i in range(2)] == [{}, {}]
+
+
 def test_of_many_differences_some_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attach_contents, "_MAX_DIFFERING_BYTES", 5)
     comparison = FileComparison()

@@ -66,7 +66,7 @@ REFUSED: list[tuple[AttachReason, AttachRequest, list[ResolvedPackage], dict[str
     (
         AttachReason.CONTENTS_UNKNOWN, request(A, B), [ML, NLP], {ONE: Contents({}, {})},
         f"What package team-a/nlp ({B}) contains is not recorded, so it can't be compared with the others. Build it again: "
-        "`kubectl -n team-a annotate deppackage nlp dagy.io/build=again`.",
+        '`kubectl -n team-a annotate deppackage nlp dagy.io/build="$(date +%s)" --overwrite`.',
     ),
 ]  # fmt: skip
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagy.attach.spec import AttachSpec
+from dagy.core.attach.init_container import InitContainer
 from dagy.core.attach.pin import (
     Attachment,
     AttachReason,
@@ -18,7 +19,8 @@ from dagy.core.attach.pin import (
     Refusal,
     request_of_pod,
 )
-from dagy.core.attach.pod import InitContainer, attach, is_attached, json_patch
+from dagy.core.attach.pod import attach, is_attached, json_patch
+from dagy.core.attach.ways import Ways
 from tests.fakes.attachable import ML, ONE, TWO, A, B, artifact, candidate, planned
 
 HOW = InitContainer("dagy/operator:1", "IfNotPresent", "https://api.svc", "PEM", "100m", "2", "64Mi", "512Mi")
@@ -36,21 +38,26 @@ def pod(
     }
 
 
-def attached(original: dict[str, Any]) -> dict[str, Any] | Refusal:
+def attached(original: dict[str, Any], *mounted: str, say_whose: bool = True) -> dict[str, Any] | Refusal:
     before = json.dumps(original)
     request = request_of_pod(original, "team-a")
     assert isinstance(request, AttachRequest)
     what = planned(request, KNOWN, {ONE: Contents({}, {}), TWO: Contents({}, {})})
     assert isinstance(what, Attachment)
-    found = attach(original, request, what, HOW)
+    ways = Ways({s: image(s) for s in (A, B) if s in mounted}, {s: "it is so" for s in (A, B) if s not in mounted})
+    found = attach(original, request, what, ways, HOW, say_whose=say_whose)
     assert json.dumps(original) == before, "the pod that was given is left alone"
     return found
 
 
-def ok(original: dict[str, Any]) -> dict[str, Any]:
-    found = attached(original)
+def ok(original: dict[str, Any], *mounted: str, say_whose: bool = True) -> dict[str, Any]:
+    found = attached(original, *mounted, say_whose=say_whose)
     assert isinstance(found, dict), found
     return found
+
+
+def image(slug: str) -> str:
+    return f"registry.example/dagy/team-a/{slug.lower()}@sha256:{'d' * 64}"
 
 
 def pythonpath(changed: dict[str, Any]) -> str:
@@ -135,8 +142,22 @@ def test_the_flows_code_is_brought_too() -> None:
     summary = json.loads(changed["metadata"]["annotations"]["dagy.io/attached"])
     assert summary == {
         "packages": [
-            {"slug": A, "namespace": "team-a", "name": "ml", "sha256": ONE},
-            {"slug": B, "namespace": "team-a", "name": "nlp", "sha256": TWO},
+            {
+                "slug": A,
+                "namespace": "team-a",
+                "name": "ml",
+                "sha256": ONE,
+                "by": "InitContainer",
+                "because": "it is so",
+            },
+            {
+                "slug": B,
+                "namespace": "team-a",
+                "name": "nlp",
+                "sha256": TWO,
+                "by": "InitContainer",
+                "because": "it is so",
+            },
         ],
         "flow": {"deployment": "etl", "sha256": "f" * 64},
     }
@@ -205,6 +226,9 @@ def test_twice_is_once() -> None:
     original = pod()
     assert not is_attached(original)
     assert is_attached(ok(original))
+    assert is_attached(ok(original, A, B))
+    other = {"name": "model", "image": {"reference": "models/bert:1"}}
+    assert not is_attached(pod(volumes=[other, {"name": "dagy-attach-x", "emptyDir": {}}]))
 
 
 def apply(document: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, Any]:
@@ -228,10 +252,10 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
-@given(FIELDS)
-def test_the_patch_makes_exactly_that_pod(fields: dict[str, Any]) -> None:
+@given(FIELDS, st.sets(st.sampled_from([A, B])))
+def test_the_patch_makes_exactly_that_pod(fields: dict[str, Any], mounted: set[str]) -> None:
     original = pod(**fields)
-    changed = ok(original)
+    changed = ok(original, *mounted)
     patch = json_patch(original, changed)
     assert apply(original, patch) == changed
     assert {op["path"] for op in patch} <= {

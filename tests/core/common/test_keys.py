@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,11 @@ from hypothesis import strategies as st
 
 from dagy.core.common.keys import FlowHome, Location, ObjectKey, PackageHome, Prefix
 from dagy.core.common.slug import OwnedSlug, chosen, claim_in, owned
-from dagy.core.package.trusted_status import trusted_status
+from dagy.core.package.status_cache import trusted_status
 from dagy.model.base import NamespacedName
+from dagy.model.spec import Bytecode, Compression
 from dagy.model.status import DepPackageStatus
-from dagy_builder.keys import Build, BuildKeys, artifact_prefix, sidecar_key
+from dagy_builder.keys import BuildKeys, artifact_prefix, sidecar_key
 from tests.fakes.attachable import artifact
 from tests.fakes.homes import NAMESPACE_UID, STEM, UID, ZIP, claim, home
 
@@ -83,19 +83,22 @@ def test_whatever_is_let_in_lies_in_the_packages_own_places(tail: str) -> None:
             assert ".." not in below.split("/")
 
 
-@given(st.sampled_from(["fast", "small"]), st.sampled_from(["amd64", "arm64"]), st.text(max_size=9), st.integers(0, 9))
-def test_every_name_that_the_builder_gives_passes(compression: str, cpu: str, token: str, attempt: int) -> None:
-    build = replace(artifact_of(), architecture=cpu, compression=compression)
+@given(
+    st.sampled_from(["fast", "small"]),
+    st.sampled_from(["amd64", "arm64"]),
+    st.sampled_from([None, *Bytecode]),
+    st.text(max_size=9),
+    st.integers(0, 9),
+)
+def test_every_name_that_the_builder_gives_passes(
+    compression: str, cpu: str, bytecode: Bytecode | None, token: str, attempt: int
+) -> None:
+    chosen = {"architecture": cpu, "compression": Compression(compression), "bytecode": bytecode}
+    build = artifact().model_copy(update=chosen)
     names = BuildKeys.of(HOME.folder.text, build)
     zipped = names.artifact(token, attempt)
     for key in (names.record, zipped, *(sidecar_key(zipped, name) for name in BESIDE)):
         assert HOME.listed(key) == HOME.key_of(f"s3://b/{key}") is not None
-
-
-def artifact_of() -> Build:
-    from dagy.core.package.status_cache import artifact_of as read
-
-    return read(artifact())
 
 
 def test_nobody_else_makes_a_key() -> None:

@@ -11,8 +11,8 @@ import pytest
 from dagy.adapters.settings.environment import wrong_settings
 from dagy.adapters.settings.operator import Settings
 from dagy.core.jobs.manifests import job_manifest
-from dagy.core.outcomes.facts import JobKind
 from dagy.core.package.decide import StartJob
+from dagy.model.status import JobKind
 from tests.fakes.worlds import SLUG, plan
 
 REQUIRED = {"DAGY_S3_BUCKET": "artifacts", "DAGY_BUILDER_IMAGE": "builder:1"}
@@ -54,6 +54,19 @@ def test_without_settings_the_manifest_says_nothing_of_them() -> None:
     added = {**job(LABELS='{"team": "a"}')["metadata"]["labels"]}
     assert added.pop("team") == "a"
     assert added == plain["metadata"]["labels"]
+
+
+def test_the_registrys_login_is_seen_by_upload_alone() -> None:
+    environ = {**REQUIRED, "DAGY_OCI_REPOSITORY": "registry.example/dagy"}
+    settings = Settings.from_environment(environ).job_settings()
+    for kind, expected in ((JobKind.BUILD, ["upload"]), (JobKind.VALIDATE, [])):
+        made = job_manifest(plan(), StartJob(kind, SLUG, "0123456789abcdef", 1), settings)
+        pod = made["spec"]["template"]["spec"]
+        seen = [c for c in [*pod["initContainers"], *pod["containers"]] if "dagy-oci" in json.dumps(pod["volumes"])]
+        mounted = [c["name"] for c in seen if any(m["name"] == "oci-credentials" for m in c["volumeMounts"])]
+        told = [c["name"] for c in seen if any(e["name"] == "DAGY_OCI_CONFIG" for e in c["env"])]
+        assert mounted == told == expected
+    assert "oci" not in json.dumps(job()), "nothing of it without a registry"
 
 
 WRONG = [

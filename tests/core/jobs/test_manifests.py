@@ -24,9 +24,9 @@ from dagy.core.jobs.manifests import (
     job_manifest,
     job_name,
 )
-from dagy.core.outcomes.facts import JobKind
 from dagy.core.package.decide import StartJob
 from dagy.core.package.observed import IndexAccess
+from dagy.model.status import JobKind
 from dagy_builder.packed_lock import LOCK_FILE, unpack
 from tests.fakes.worlds import SLUG, plan
 
@@ -93,6 +93,7 @@ def test_only_builds_that_run_no_package_code_share_the_cache() -> None:
         return [c["name"] for c in pod["containers"] if "/cache" in str(c)]
 
     assert mounted(JobKind.BUILD, with_cache) == ["install", "package"]
+    assert "/cache/bytecode" in str(job_manifest(plan(), StartJob(JobKind.BUILD, SLUG, "0" * 16, 1), with_cache))
     assert mounted(JobKind.BUILD, SETTINGS) == []
     assert mounted(JobKind.VALIDATE, with_cache) == []
     assert mounted(JobKind.BUILD, with_cache, sourceDistributions="Allow") == []

@@ -9,7 +9,8 @@ import pytest
 
 from dagy.core.common.failure import Failure, failure_in
 from dagy.core.outcomes.diagnosis import Progress, Success, standing_of
-from dagy.core.outcomes.facts import JobFact, JobKind, jobs_of, occupied_slots
+from dagy.core.outcomes.facts import JobFact, jobs_of, occupied_slots
+from dagy.model.status import JobKind
 from dagy_builder.contract import Fault, Step
 from tests.fakes.reported import ended, fact, running, waiting
 from tests.fakes.worlds import outcome
@@ -155,3 +156,4 @@ def test_slots_are_taken_by_pods_that_have_not_ended_and_by_jobs_still_without_o
         obj("orphan", status={"phase": "Running"}),  # its Job is deleted, it is being stopped
     ]
     assert sorted(occupied_slots(jobs, pods)) == ["of-new", "of-orphan", "of-running"]
+    assert sorted(occupied_slots(jobs, pods, {"running"})) == ["of-new", "of-orphan"], "it only pushes an image"

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from dagy.core.common.failure import Failure
-from dagy.core.outcomes.facts import ContainerFact, JobFact, JobKind, PodFact
+from dagy.core.outcomes.facts import ContainerFact, JobFact, PodFact
 from dagy.core.outcomes.logs import LineFilter, LogReader, StepLog, without_result
 from dagy.core.outcomes.results import FoundLock, lock_in, rejection_in
 from dagy.core.outcomes.step_outcomes import Complete, Incomplete
+from dagy.model.status import JobKind
 from dagy_builder.contract import Fault, Step, StepOutcome
 from dagy_builder.steps.outcome import clipped
 from tests.locks import lock_of, log_with, resolved

@@ -73,6 +73,32 @@ def test_what_is_shown_of_a_message(message: str, shown: str) -> None:
     assert outcome.problems == [{"message": shown}]
 
 
+FIX = {"requirement": "a==1", "replacement": "a>=1.1,<1.2", "version": "1.1.4", "tried": True}
+
+
+@pytest.mark.parametrize(
+    ("given_", "kept"),
+    [
+        ([FIX], [FIX]),
+        ([FIX, {"requirement": "a"}, {"replacement": "b"}, 7, None], [FIX]),
+        (
+            [{**FIX, "tried": "yes", "version": 1, "more": "x"}],
+            [{**{k: FIX[k] for k in ("requirement", "replacement")}, "tried": False}],
+        ),
+        ([{**FIX, "replacement": "a\x1b[2J"}], [{**FIX, "replacement": "a"}]),
+        ([FIX] * 1000, [FIX] * 10),
+        ("x", None),
+        ([], None),
+    ],
+)
+def test_what_is_kept_of_fixes(given_: object, kept: list[dict[str, object]] | None) -> None:
+    outcome = parse_outcome(told(problems=[{"message": "m", "fixes": given_}]))
+    assert outcome
+    assert outcome.problems == [{"message": "m", "fixes": kept} if kept else {"message": "m"}]
+    (problem,) = failure_of(outcome).problems
+    assert (problem.fixes or []) == (kept or [])
+
+
 @pytest.mark.parametrize("reason", ["Out Of Memory", "reason", "", "A" * 65, 7, "Ünder", "A\n"])
 def test_a_reason_that_no_condition_can_carry(reason: object) -> None:
     outcome = parse_outcome(told(reason=reason))

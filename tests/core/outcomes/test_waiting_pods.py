@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from dagy.core.outcomes.waiting_pods import lacks_pod, with_end
 from dagy.core.package.decide import KeepLog, decide
 from dagy.core.package.plan import BuildPlan
 from dagy.core.package.states import Failed, Observed, Retrying, state_of, validation_hash
-from dagy_builder.contract import Fault
+from dagy_builder.contract import Fault, Step
 from tests.fakes.reported import running, waiting
 from tests.fakes.worlds import SLUG, plan
 
@@ -155,4 +156,19 @@ def test_why_there_is_no_pod_is_asked_after_the_usual_time() -> None:
     assert lacks_pod(fact_of(None, asked), later)
     assert not lacks_pod(fact_of(None, asked), START + timedelta(seconds=1))
     assert not lacks_pod(fact_of([], asked), later)
-    assert not lacks_pod(fact_of(None, asked, suspended=True), later)
+    assert lacks_pod(fact_of(None, asked, suspended=True), later), "its queue tells"
+    assert not lacks_pod(fact_of(None, asked, suspended=True), START + timedelta(seconds=1))
+
+
+def test_a_job_that_its_queue_takes_back_goes_on_waiting_and_takes_no_slot() -> None:
+    asked, killed = plan(), {"name": "resolve", "state": {"terminated": {"exitCode": 143}}}
+    assert isinstance(standing_of(fact_of([killed], asked, phase="Failed")), Failure)
+    taken = fact_of([killed], asked, suspended=True, phase="Failed")
+    assert standing_of(taken) == Progress(Step.RESOLVE, "waiting to be admitted by its queue")
+    told = replace(taken, not_created="couldn't assign flavors: insufficient quota")
+    assert standing_of(told) == Progress(
+        Step.RESOLVE, "waiting to be admitted by its queue: couldn't assign flavors: insufficient quota"
+    )
+    made, _ = job(None, asked, suspended=True)
+    made["metadata"]["annotations"] = {"dagy.io/package": "team-a/ml"}
+    assert occupied_slots([made], []) == []

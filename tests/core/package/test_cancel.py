@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dagy.core.outcomes.facts import JobKind
 from dagy.core.package import states
+from dagy.model.status import JobKind
 from tests.fakes.worlds import LOCK, OTHER, PLAN, World, package
 
 

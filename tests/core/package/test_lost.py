@@ -10,9 +10,10 @@ import pytest
 from dagy.core.common.timestamp import timestamp
 from dagy.core.package import decide, states
 from dagy.core.package.lost import ONCE_IN, lost_of
-from dagy.core.package.observed import Missing, Observed, Record
+from dagy.core.package.observed import Observed
+from dagy.core.package.records import Missing, Record
 from dagy.core.package.states import state_of
-from dagy.core.package.trusted_status import trusted_status
+from dagy.core.package.status_cache import trusted_status
 from dagy.model.status import LostArtifact
 from tests.fakes.homes import home
 from tests.fakes.worlds import LOCK, OTHER, SLUG, START, World, artifact, package, plan

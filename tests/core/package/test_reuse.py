@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dagy.core.package import states
-from dagy.core.package.reuse import Source
-from tests.fakes.worlds import OTHER, World, package
+from dagy.core.package.reuse import Source, sources_in
+from tests.fakes.worlds import OTHER, World, artifact, package, plan
 
 
 def test_an_artifact_of_the_same_lock_is_taken_over() -> None:
@@ -23,6 +25,24 @@ def test_an_artifact_of_the_same_lock_is_taken_over() -> None:
     assert isinstance(world.run(), states.Completed)
     assert [name.partition("-")[0] for name in world.started] == ["validate", "build"]
     assert world.status.build.reused_from is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "theirs", "taken"),
+    [
+        ({}, "Include", True),
+        ({"bytecode": "Include"}, "Include", True),
+        ({}, None, False),  # it would do if it were there already; what is made anew has bytecode
+        ({}, "Exclude", False),
+        ({"bytecode": "Exclude"}, None, True),
+        ({"bytecode": "Exclude"}, "Exclude", True),
+        ({"bytecode": "Exclude"}, "Include", False),
+    ],
+)
+def test_with_bytecode_as_it_is_wanted(wanted: dict[str, str], theirs: str | None, taken: bool) -> None:
+    found = artifact("1" * 64, bytecode=theirs).to_json()
+    other = {"metadata": {"name": "other", "uid": "2"}, "status": {"slug": "B1B1B1B1", "artifact": found}}
+    assert bool(sources_in([other], plan(build=wanted), "1" * 64)) is taken
 
 
 def test_sources_that_are_gone_are_passed_over() -> None:

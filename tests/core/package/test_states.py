@@ -9,13 +9,13 @@ import pytest
 
 from dagy.core.common.failure import Failure
 from dagy.core.common.reasons import StateReason
-from dagy.core.outcomes.facts import JobKind
 from dagy.core.package import states
-from dagy.core.package.observed import Observed, Record
+from dagy.core.package.observed import Observed
+from dagy.core.package.records import Record
 from dagy.core.package.states import build_hash, state_of, validation_hash
 from dagy.core.package.status import StatusContext, status_of
 from dagy.core.package.status_cache import Look, resolution_in
-from dagy.model.status import DepPackageStatus
+from dagy.model.status import DepPackageStatus, JobKind
 from dagy_builder.contract import Fault, Step
 from tests.fakes.worlds import INFRA, LOCK, OTHER, PLAN, SLUG, START, USER, artifact, job, outcome, plan
 

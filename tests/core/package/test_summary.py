@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from dagy.core.package.status import artifact_status
-from dagy.core.package.status_cache import artifact_of
+from dagy.core.package.records import artifact_in
 from dagy.core.package.summary import completed_message
 from tests.fakes.worlds import artifact
 
@@ -15,9 +12,8 @@ def test_completed() -> None:
 
 
 def test_what_a_build_remarks_is_in_status_and_counted() -> None:
-    remarked = replace(artifact("1" * 64), warnings=["a \x1b[31mis https://u:secret@host/x", *(["b"] * 40)])
-    assert completed_message(remarked).endswith(" 41 warnings in status.artifact.warnings.")
-    shown = artifact_status(remarked, None).warnings
-    assert len(shown) == 10
-    assert shown[0] == "a is https://****@host/x"
-    assert artifact_of(artifact_status(remarked, None)).warnings == shown
+    warnings = ["a \x1b[31mis https://u:secret@host/x", *(["b"] * 40)]
+    shown = artifact_in({**artifact("1" * 64).to_json(), "warnings": warnings})
+    assert completed_message(shown).endswith(" 10 warnings in status.artifact.warnings.")
+    assert len(shown.warnings) == 10
+    assert shown.warnings[0] == "a is https://****@host/x"

@@ -61,6 +61,39 @@ def test_another_compression_is_built_from_the_same_lock_and_the_way_back_is_fre
     assert world.status.artifact.compression == "fast"
 
 
+def test_bytecode_is_chosen_and_the_way_back_is_free() -> None:
+    world = World(package())
+    world.run()
+    assert world.status.artifact
+    assert world.status.artifact.bytecode == "Include"
+    for choice, started in (("Exclude", 3), ("Include", 3), ("Exclude", 3)):
+        world.package["spec"]["build"] = {"bytecode": choice}
+        assert isinstance(world.run(), states.Completed)
+        assert world.status.artifact.bytecode == choice
+        assert len(world.started) == started
+
+
+def test_what_was_built_before_there_was_bytecode_stays_until_it_is_asked_for() -> None:
+    world = World(package())
+    world.run()
+    ((identity, record),) = world.records.items()
+    legacy = replace(record, artifact=record.artifact.model_copy(update={"bytecode": None}))
+    world.records = {(*identity[:3], None): legacy}
+    world.status = world.status.model_copy(update={"artifact": legacy.artifact})
+    assert isinstance(world.run(), states.Completed)
+    world.status = type(world.status)()
+    assert isinstance(world.run(), states.Completed), "S3 is asked"
+    world.package["spec"]["build"] = {"bytecode": "Exclude"}
+    assert isinstance(world.run(), states.Completed)
+    assert len(world.started) == 2, "nothing was built again"
+    assert world.status.artifact
+    assert world.status.artifact.bytecode is None
+    world.package["spec"]["build"] = {"bytecode": "Include"}
+    assert isinstance(world.run(), states.Completed)
+    assert len(world.started) == 3
+    assert world.status.artifact.bytecode == "Include"
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dagy.core.requirements import RequirementError, Target, normalize, parse_dependency
 from dagy.core.requirements.files import Malformed, UnusableFileError, decode, merge, read_requirements
 from dagy.core.requirements.files.logical_lines import MAX_BYTES, logical_lines
-from dagy.core.requirements.files.report import as_json
+from dagy.core.requirements.files.report import report
 from dagy_builder.platforms import PYTHON_VERSIONS
 from dagy_builder.redact import redact_requirement
 
@@ -78,7 +78,7 @@ def test_reading_accounts_for_every_line(text: str, python: str) -> None:
     covered = [n for outcome in file.outcomes for n in range(outcome.number, outcome.last + 1)]
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert covered == list(range(1, len(lines) + (lines[-1] != "")))
-    assert as_json(merge((), file), python)["summary"]["kept"] == len(file.dependencies)
+    assert report(merge((), file), python).summary.kept == len(file.dependencies)
 
 
 @given(st.binary(max_size=200))
@@ -135,7 +135,7 @@ def test_credentials_never_come_back(secret: str, template: str) -> None:
     result = normalize([text, "foo==1"], "3.12")
     assert secret not in repr(result)
     file = read_requirements(text, Target("3.12"))
-    assert secret not in repr(as_json(merge((), file), "3.12"))
+    assert secret not in repr(report(merge((), file), "3.12"))
     for outcome in file.outcomes:
         assert secret not in (repr(outcome) + (str(outcome.error) if isinstance(outcome, Malformed) else ""))
 

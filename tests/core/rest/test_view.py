@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,13 +14,11 @@ from hypothesis import strategies as st
 
 from dagy.core.common.keys import FlowHome, Location, upload_in
 from dagy.core.outcomes import logs
-from dagy.core.outcomes.facts import JobKind
-from dagy.core.package.status import artifact_status
 from dagy.core.rest import view as rest_view
 from dagy.core.rest.edit import Cursor, Filter, deduplicated, merge_patch, name_from
 from dagy.core.rest.view import is_behind
 from dagy.model.rest.packages import NAME_PATTERN
-from dagy.model.status import DepPackageStatus
+from dagy.model.status import DepPackageStatus, JobKind
 from tests.fakes.worlds import artifact
 
 JSON = st.recursive(
@@ -203,7 +200,7 @@ def test_warnings_of_an_artifact_are_those_of_the_list_it_was_built_of() -> None
     def told(lock_hash: str) -> list[str]:
         status = {
             "lockHash": lock_hash, "validation": {"specHash": "s", "time": "2026-11-21T12:00:00Z", "warnings": ["withdrawn"]},
-            "artifact": {**artifact_status(replace(artifact("a" * 64), warnings=["shadowed"]), None).to_json()},
+            "artifact": {**artifact("a" * 64).to_json(), "warnings": ["shadowed"]},
         }  # fmt: skip
         return rest_view.package_response({**package(), "status": status}).warnings
 
@@ -212,7 +209,7 @@ def test_warnings_of_an_artifact_are_those_of_the_list_it_was_built_of() -> None
 
 
 def test_what_a_suspended_package_is_asked_for_is_waited_for_by_nobody() -> None:
-    conditions = [{"type": "Ready", "status": "False", "reason": "Suspended"}]
+    conditions = [{"type": "Settled", "status": "True", "reason": "Suspended"}]
     found = {
         "metadata": {"generation": 1, "annotations": {"dagy.io/build": "1"}},
         "status": {"observedGeneration": 1, "conditions": conditions},

@@ -17,11 +17,12 @@ import pytest
 from dagy.adapters.settings.attach import AttachSettings
 from dagy.web.tls.certificate_keeper import CertificateKeeper
 from tests.cluster.doctor import free_port
-from tests.fakes.webhook import OTHER, SYSTEM, TEAM, KubectlError, World, pod
+from tests.fakes.webhook import OTHER, REGISTRY, SYSTEM, TEAM, KubectlError, World, pod
 
 pytestmark = pytest.mark.apiserver
 
-IDNA, NEWER, JWT, PYJWT, WAITING, ELSEWHERE, OLD = (f"AAAAAAA{i}" for i in range(1, 8))
+IDNA, NEWER, JWT, PYJWT, WAITING, ELSEWHERE, OLD, MOUNTED = (f"AAAAAAA{i}" for i in range(1, 9))
+IMAGE = f"{REGISTRY}/{TEAM}/{MOUNTED.lower()}@sha256:{'d' * 64}"
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,7 @@ def packages(world: World) -> World:
     world.package(WAITING, "5" * 64, phase="INVALID", message="idna==99 does not exist. Ask for a version that does.")
     world.package(ELSEWHERE, "6" * 64, namespace=OTHER)
     world.package(OLD, "7" * 64, python="3.11")
+    world.package(MOUNTED, "8" * 64, versions={"rich": "15.0"}, image=IMAGE)
     return world
 
 
@@ -46,13 +48,24 @@ def test_a_pod_gets_its_packages_under_restricted_pod_security(packages: World) 
     (main,) = made["spec"]["containers"]
     assert main["env"] == [{"name": "PYTHONPATH", "value": f"/dagy/packages/{IDNA}:/dagy/packages/{JWT}"}]
     attached = json.loads(made["metadata"]["annotations"]["dagy.io/attached"])["packages"]
-    assert attached[0] == {"slug": IDNA, "namespace": TEAM, "name": "p-aaaaaaa1", "sha256": "1" * 64}
+    assert attached[0] == {
+        "slug": IDNA, "namespace": TEAM, "name": "p-aaaaaaa1", "sha256": "1" * 64, "by": "InitContainer",
+        "because": "its artifact has no image in this installation's registry",
+    }  # fmt: skip
     assert made["spec"]["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
-    again = {"apiVersion": "v1", "kind": "Pod", "metadata": {**made["metadata"], "name": "copy"}, "spec": made["spec"]}
-    for field in ("uid", "resourceVersion", "creationTimestamp"):
-        again["metadata"].pop(field)
-    copy, _ = packages.server.create(again)
+    copy, _ = packages.server.create(copied(made))
     assert copy["spec"]["initContainers"] == made["spec"]["initContainers"], "what is attached is left alone"
+
+
+def copied(made: dict[str, Any]) -> dict[str, Any]:
+    """The pod as somebody applies it who has saved another one's YAML."""
+    metadata = {k: v for k, v in made["metadata"].items() if k not in ("uid", "resourceVersion", "creationTimestamp")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**metadata, "name": f"{metadata['name']}-copy"},
+        "spec": made["spec"],
+    }
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
@@ -66,6 +79,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("aaaaaaa1", {}, '"aaaaaaa1" is no slug (AAAAAAA1 is).'),
     (IDNA, {"nodeSelector": {"kubernetes.io/arch": "arm64"}}, "is for amd64, but the pod asks for nodes with arm64."),
     (IDNA, {"image": "python:3.12-alpine"}, "(Alpine, musl) can't load."),
+    (
+        IDNA, {"annotations": {"dagy.io/attach-mode": "ImageVolume"}},
+        "can't be mounted as an image volume, because its artifact has no image in this installation's registry.",
+    ),
+    (IDNA, {"annotations": {"dagy.io/attach-mode": "Fast"}}, '"Fast" is none of Auto, ImageVolume, InitContainer.'),
 ]  # fmt: skip
 
 
@@ -114,8 +132,8 @@ def test_a_package_that_is_built_anew_is_used_with_a_warning(packages: World) ->
     assert "Warning: Package team-a/p-building (BUILDING) is INSTALLING; its last good artifact" in said
 
 
-def workload(kind: str, packages: str) -> dict[str, Any]:
-    template = pod("x", packages)
+def workload(kind: str, packages: str, annotations: dict[str, str] | None = None) -> dict[str, Any]:
+    template = pod("x", packages, annotations=annotations)
     template = {"metadata": {**template["metadata"], "labels": {"app": "x"}}, "spec": template["spec"]}
     for field in ("name", "namespace"):
         template["metadata"].pop(field)
@@ -135,6 +153,8 @@ def test_whoever_applies_a_workload_is_warned(packages: World, kind: str) -> Non
     assert f"Warning: Pods will be refused: No package that namespace {TEAM} may use has the slug ZZZZZZZZ." in said
     _, said = packages.server.create(workload(kind, IDNA), "--dry-run=server")
     assert "refused" not in said
+    _, said = packages.server.create(workload(kind, IDNA, {"dagy.io/attach-mode": "ImageVolume"}), "--dry-run=server")
+    assert "Warning: Pods will be refused: Package team-a/p-aaaaaaa1 (AAAAAAA1) can't be mounted as an image" in said
 
 
 def leaf(port: int) -> str:

@@ -2,61 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 import pytest
 
-from dagy.core.flows.revisions import revision_object
-from dagy.model.flowstatus import Revision
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.api import Api, Users, unique
+from tests.fakes.deployed import SHA256, deploy
+from tests.fakes.deployed import source as of_version
 
 pytestmark = pytest.mark.apiserver
 
-SHA256 = hashlib.sha256(b"flow").hexdigest()
-
 
 def source(objects: ObjectStore, version: str) -> dict[str, Any]:
-    uri = f"s3://{objects.bucket}/rest/team-a/flows/x/{SHA256}.zip"
-    return {"flowName": "etl", "flowVersion": version, "artifact": {"uri": uri, "sha256": SHA256, "sizeBytes": 4}}
+    return of_version(version, "team-a", bucket=objects.bucket)
 
 
 @pytest.fixture
 def deployed(users: Users, objects: ObjectStore) -> str:
     """A deployment with two revisions, of which the second is the present one."""
     name = unique("flow")
-    spec = {**source(objects, "2"), "schedule": "0 3 * * *"}
-    kind = {"apiVersion": "dagy.io/v1", "kind": "FlowDeployment", "metadata": {"name": name, "namespace": "team-a"}}
-    made = json.loads(users.kubectl("create", "-o", "json", "-f", "-", stdin={**kind, "spec": spec}))
-    now = "2026-11-21T12:00:00Z"
-    revisions = [
-        Revision.model_validate(
-            {"revision": n, "flowVersion": str(n), "deployedAt": now, "image": "python:3.12-slim",
-             "pythonVersion": "3.12", "packages": [], "spec": source(objects, str(n))}
-        )
-        for n in (2, 1)
-    ]  # fmt: skip
-    for revision in revisions:
-        users.kubectl("create", "-f", "-", stdin=revision_object(made, revision, ""))
-    history = [revision.summary.to_json() for revision in revisions]
-    settled = [
-        {"type": t, "status": "True", "reason": "Deployed", "message": "", "lastTransitionTime": now}
-        for t in ("Ready", "Settled")
-    ]
-    status = {"observedGeneration": 1, "revision": 2, "flowVersion": "2", "history": history, "conditions": settled}
-    users.kubectl(
-        "patch",
-        "fd",
-        name,
-        "-n",
-        "team-a",
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-        json.dumps({"status": status}),
-    )
+    deploy(users, name, "team-a", revisions=[(), ()], bucket=objects.bucket, schedule="0 3 * * *")
     return name
 
 
@@ -176,3 +143,26 @@ def test_a_rollback_writes_the_spec_of_the_revision_back(api: Api, deployed: str
         assert client.delete(path, headers={"If-Match": before}).status_code == 412
         assert client.delete(path, headers={"If-Match": rolled.headers["etag"]}).status_code == 202
         assert client.get(path).status_code == 404
+
+
+def test_those_that_attach_a_package(api: Api, users: Users, objects: ObjectStore) -> None:
+    kind = {"apiVersion": "dagy.io/v1", "kind": "FlowDeployment"}
+    slug, other, names = (
+        "P" + unique("")[1:8].upper(),
+        "Q" + unique("")[1:8].upper(),
+        [unique("uses") for _ in range(3)],
+    )
+    for name, slugs in zip(names, ([slug], [f"{slug}@{SHA256}", other], [other]), strict=True):
+        spec = {**source(objects, "1"), "depPackageSlugs": slugs}
+        metadata = {"name": name, "namespace": "team-a"}
+        users.kubectl("create", "-f", "-", stdin={**kind, "metadata": metadata, "spec": spec})
+    with api.client("vera") as client:
+        query = {"namespace": "team-a", "dep_package": slug}
+        found = client.get("/deployments", params=query).json()
+        assert sorted(one["name"] for one in found["items"]) == sorted(names[:2])
+        first = client.get("/deployments", params={**query, "limit": 1}).json()
+        second = client.get("/deployments", params={**query, "limit": 1, "cursor": first["next_cursor"]}).json()
+        assert {page["items"][0]["name"] for page in (first, second)} == set(names[:2])
+        assert client.get("/deployments", params={"dep_package": "x"}).status_code == 422
+    with api.client("bob") as client:
+        assert client.get("/deployments", params=query).status_code == 404

@@ -61,6 +61,31 @@ def test_the_kept_logs_are_shown(api: Api, finished: str, follow: bool) -> None:
     assert build.text == "=== build ===\nsaid build ümläut\n"
 
 
+@pytest.mark.parametrize("follow", [False, True])
+def test_a_log_goes_on_where_it_was_cut(api: Api, finished: str, follow: bool) -> None:
+    path, whole = f"/dep-packages/team-a/{finished}/logs", "=== build ===\nsaid build ümläut\n".encode()
+    with api.client("vera") as client:
+        for place in (0, 1, len(whole) - 9, len(whole), len(whole) + 7):
+            rest = client.get(path, params={"follow": follow, "step": "build", "from_byte": place})
+            assert rest.content == whole[place:]
+        assert client.get(path, params={"from_byte": -1}).status_code == 422
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_each_attempt_has_its_log(api: Api, users: Users, finished: str, objects: ObjectStore, follow: bool) -> None:
+    status = json.loads(users.kubectl("get", "dp", finished, "-n", "team-a", "-o", "json"))["status"]
+    uri = status["build"]["logUri"].replace("build.log", "first.log")
+    objects.put(uri.partition(f"s3://{objects.bucket}/")[2], b"the first\n", "text/plain")
+    attempts = [{"job": "build", "number": 1, "jobName": "j", "reason": "R", "message": "m", "logUri": uri}]
+    patch = json.dumps({"status": {"build": {"attempt": 2, "attempts": attempts}}})
+    users.kubectl("patch", "dp", finished, "-n", "team-a", "--subresource=status", "--type=merge", "-p", patch)
+    path = f"/dep-packages/team-a/{finished}/logs"
+    with api.client("vera") as client:
+        said = [client.get(path, params={"follow": follow, "step": "build", "attempt": n}) for n in (1, 2)]
+        assert [one.text for one in said] == ["the first\n", "=== build ===\nsaid build ümläut\n"]
+        assert "There is no log" in client.get(path, params={"follow": follow, "step": "build", "attempt": 3}).text
+
+
 def test_no_log_is_a_problem(api: Api, users: Users, finished: str, objects: ObjectStore) -> None:
     for key in list(objects.list("rest/team-a/")):
         if key.endswith(".log"):

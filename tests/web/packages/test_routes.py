@@ -7,20 +7,9 @@ from typing import Any
 import pytest
 
 from dagy.model.rest.packages import DepPackagePage, DepPackageResponse
-from tests.fakes.api import Api, unique
+from tests.fakes.api import Api, body, create, unique
 
 pytestmark = pytest.mark.apiserver
-
-
-def body(**fields: Any) -> dict[str, Any]:
-    return {"python_version": "3.12", "dependencies": ["idna"], **fields}
-
-
-def create(api: Api, user: str = "alice", namespace: str = "team-a", **fields: Any) -> DepPackageResponse:
-    with api.client(user) as client:
-        answer = client.post("/dep-packages", json=body(namespace=namespace, name=unique(), **fields))
-    assert answer.status_code == 201, answer.text
-    return DepPackageResponse.read(answer.json())
 
 
 def test_a_package_is_created_read_and_deleted(api: Api) -> None:

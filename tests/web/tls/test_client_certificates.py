@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from dagy.adapters.settings.tls import ApiTlsSettings
-from dagy.core.rest.client_certificate import CertifiedUser, user_of
+from dagy.core.rest.client_certificate import KubeUser, user_of
 from dagy_builder.storage.store import ObjectStore
 from tests.cluster import pki
 from tests.fakes.api import unique
@@ -117,6 +117,20 @@ def test_nothing_is_listed_or_written(api: Served, package: str) -> None:
 
 
 @pytest.mark.apiserver
+def test_who_it_is_is_told_and_what_this_api_does_for_it(api: Served) -> None:
+    with api.client("carla", "team-x") as client:
+        me = client.get("/whoami", params={"namespace": "team-a"}).raise_for_status().json()
+        assert (me["username"], me["groups"]) == ("carla", ["team-x", "system:authenticated"])
+        assert me["rights"] == {"dep_packages": ["get"], "deployments": ["get"]}
+        assert client.get("/whoami", params={"namespace": "team-b"}).json()["rights"]["dep_packages"] == []
+        assert client.get("/namespaces").json() == {"items": [{"name": "team-a"}], "complete": True}
+        for path in ("/dep-packages:summaries", "/dep-packages:watch"):
+            assert client.get(path, params={"namespace": "team-a"}).json()["code"] == "Forbidden"
+    with api.client("carl", "team-x") as other:
+        assert other.get("/namespaces").json()["items"] == []
+
+
+@pytest.mark.apiserver
 def test_tokens_are_as_before(api: Served, package: str) -> None:
     api.users.create("tess", views="team-a")
     token = {"Authorization": f"Bearer {api.users.token('tess')}"}
@@ -166,16 +180,16 @@ def subject(*fields: tuple[str, str]) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("certificate", "user"),
     [
-        (subject(("commonName", "carla")), CertifiedUser("carla", ("system:authenticated",))),
+        (subject(("commonName", "carla")), KubeUser("carla", ("system:authenticated",))),
         (
             subject(
                 ("organizationName", "a"), ("organizationName", "b"), ("commonName", "c"), ("organizationName", "a")
             ),
-            CertifiedUser("c", ("a", "b", "system:authenticated")),
+            KubeUser("c", ("a", "b", "system:authenticated")),
         ),
         (
             {"subject": ((("commonName", "c"), ("organizationName", "a")),)},
-            CertifiedUser("c", ("a", "system:authenticated")),
+            KubeUser("c", ("a", "system:authenticated")),
         ),
         (subject(("organizationName", "system:masters")), None),
         (subject(("commonName", "")), None),
@@ -183,5 +197,5 @@ def subject(*fields: tuple[str, str]) -> dict[str, object]:
         ({}, None),
     ],
 )
-def test_whose_a_certificate_is(certificate: dict[str, object], user: CertifiedUser | None) -> None:
+def test_whose_a_certificate_is(certificate: dict[str, object], user: KubeUser | None) -> None:
     assert user_of(certificate) == user

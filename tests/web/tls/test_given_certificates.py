@@ -157,6 +157,7 @@ def process(kubeconfig: Path, directory: Path, log: Path) -> Iterator[Process]:
         "DAGY_S3_BUCKET": BUCKET,
         "DAGY_API_HOST": "127.0.0.1",
         "DAGY_API_PORT": str(port),
+        "DAGY_METRICS_PORT": "0",
         "DAGY_TLS_DIRECTORY": str(directory),
         "DAGY_TLS_CHECK_SECONDS": "1",
     }

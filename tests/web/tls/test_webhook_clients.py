@@ -15,6 +15,7 @@ import pytest
 
 from dagy.adapters.kube.api import KubeApi
 from dagy.adapters.settings.attach import AttachSettings
+from dagy.core.attach.ways import Cluster
 from dagy.web.attach.admission import Admission
 from dagy.web.attach.webhook import review_app
 from dagy.web.tls.authorities import ApiAuthority
@@ -137,6 +138,17 @@ class Lookup:
         raise self._error
 
 
+def admission_of(lookup: Lookup) -> Admission:
+    settings = AttachSettings()
+    return Admission(
+        lookup,  # type: ignore[arg-type]
+        lambda: settings.init_container("pem"),
+        settings.image_volumes,
+        Cluster,
+        tell=True,
+    )
+
+
 AWAY = [
     StorageError(Reason.STORAGE_UNREACHABLE, "S3 does not answer.", Fault.INFRASTRUCTURE),
     ConnectionRefusedError("connection refused"),
@@ -147,7 +159,7 @@ AWAY = [
 
 @pytest.mark.parametrize("error", AWAY, ids=lambda e: type(e).__name__)
 def test_workloads_are_warned_and_never_refused_while_something_is_away(error: Exception) -> None:
-    admission = Admission(Lookup(error), lambda: AttachSettings().init_container("pem"), tell=True)  # type: ignore[arg-type]
+    admission = admission_of(Lookup(error))
 
     async def both() -> tuple[Any, Any]:
         workload = await admission.workloads(review(deployment("AAAAAAA1,AAAAAAA2")))
@@ -174,7 +186,7 @@ HOSTILE = {
 def test_what_no_api_server_sends_is_answered_and_costs_little(
     body: bytes, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    admission = Admission(Lookup(RuntimeError()), lambda: AttachSettings().init_container("pem"), tell=True)  # type: ignore[arg-type]
+    admission = admission_of(Lookup(RuntimeError()))
 
     async def answer() -> int:
         transport = httpx.ASGITransport(review_app(admission, Clients.of(AttachSettings())))

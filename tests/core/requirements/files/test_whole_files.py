@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 
 from dagy.core.requirements import Target, normalize
 from dagy.core.requirements.files import Kept, Malformed, RequirementsFile, Skipped, decode, merge, read_requirements
-from dagy.core.requirements.files.report import as_json
+from dagy.core.requirements.files.report import report
 from dagy_builder.platforms import PYTHON_VERSIONS
 
 FILES = Path(__file__).parent
@@ -81,7 +81,7 @@ def name_of(dependency: object) -> str:
 
 def test_no_credential_is_repeated() -> None:
     file = read("private-index.txt")
-    assert "pa55" not in f"{file!r}{as_json(merge((), file), '3.12')}"
+    assert "pa55" not in f"{file!r}{report(merge((), file), '3.12')}"
     assert "pa55" in (FILES / "private-index.txt").read_text()
 
 

@@ -11,8 +11,8 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
+from dagy.web.serving.live.streams import EACH, SharedLooks, Streams
 from dagy.web.serving.problems import ProblemError
-from dagy.web.serving.streams import EACH, SharedLooks, Streams
 from tests.fakes.api import Api, unique
 
 
@@ -52,7 +52,7 @@ def test_a_stream_ends_when_its_time_is_over_or_its_reader_goes() -> None:
     async def follow() -> None:
         ended: list[str] = []
         over = Streams(hours=0.05 / 3600).bounded("a", endless(ended))
-        assert [chunk async for chunk in over][-1].startswith(b"\nA log is followed for ")
+        assert [chunk async for chunk in over][-1].startswith(b"\nThe logs are followed for ")
         gone = Streams().bounded("a", endless(ended))
         await anext(gone)
         await gone.aclose()
