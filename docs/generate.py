@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/: `python docs/generate.py`. tests/docs checks that they are up to date."""
+"""Write the generated pages of docs/, and the console's types of the API: `python docs/generate.py`. tests/docs checks that they are up to date."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from dagy.web.app import document
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))  # however this is started: the modules beside it
 
+import console_types  # noqa: E402
+import metric_tables  # noqa: E402
 import reason_tables  # noqa: E402
 import requirement_tables  # noqa: E402
 import rights  # noqa: E402
@@ -64,6 +66,7 @@ PAGES = {
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
     "attach.md": {"reasons": reason_tables.attach_reasons_table, "settings": lambda: settings_table(AttachSettings)},
     "security.md": {"rights": rights.rights_table},
+    "metrics.md": {"metrics": metric_tables.metrics_table, "alerts": metric_tables.alerts_table},
     "flow-deployments.md": {"reasons": reason_tables.flow_reasons_table},
     "requirements.md": {
         "version modes": requirement_tables.version_modes_table,
@@ -83,6 +86,7 @@ def pages() -> dict[str, str]:
     """File name to text."""
     whole = {name: HEADER + intro + table() for name, (intro, table) in PAGES.items()}
     whole["openapi.json"] = openapi_document()
+    whole["../operator/console/src/api/schema.ts"] = console_types.typescript(document())
     return whole | {name: _filled((DOCS / name).read_text(), blocks) for name, blocks in BLOCKS.items()}
 
 
