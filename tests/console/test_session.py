@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.console.given import WORKSHOP
+from tests.console.given import NAMESPACE, WORKSHOP
 from tests.console.test_editor import add, row, spec, stored
 from tests.console.visit import Visit
 from tests.fakes.api import Api, Users, unique
@@ -99,5 +99,7 @@ def test_who_signs_in_on_somebody_elses_page_starts_anew(
     with page.expect_request(lambda request: request.url.endswith("/console/")):
         dialog.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name="Dep Packages")).to_be_visible()
+    # Not in the namespace of who was there before, whose packages ana may not see.
+    expect(page.get_by_role("combobox", name="Namespace")).to_have_value(NAMESPACE)
     expect(page.get_by_text(name)).to_have_count(0)
     assert name not in users.kubectl("get", "deppackages", "--all-namespaces", "-o", "name"), "nothing was saved as ana"

@@ -1,15 +1,19 @@
 /** Namespaces that may be shown, and the one that is. */
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { call } from "../api/client";
 import { go, page, query, setQuery } from "./route";
+import { session } from "./session";
 
-const KEY = "dagy.namespace";
-const TYPED = "dagy.namespaces";
+// Each person's own: whoever else uses this browser would be led to where they may see nothing.
+const keyOf = (what: "namespace" | "namespaces") => `dagy.${what} ${session.who.value?.username ?? ""}`;
 
 const known = signal<string[]>([]);
 export const knowsAll = signal(true);
 /** The one that was chosen last; null before the first choice. */
-const last = signal(localStorage.getItem(KEY));
+const last = signal<string | null>(null);
+effect(() => {
+  last.value = localStorage.getItem(keyOf("namespace"));
+});
 
 /** Names, sorted: the cluster's, and those that were typed here where the cluster does not tell. */
 export const namespaces = computed(() => [...new Set([...known.value, ...(chosen.value ? [chosen.value] : [])])].sort());
@@ -19,7 +23,7 @@ export const chosen = computed(() => query.value.get("ns") ?? last.value ?? "");
 
 export function choose(namespace: string): void {
   remember(namespace);
-  if (namespace && !known.value.includes(namespace)) localStorage.setItem(TYPED, JSON.stringify([...typed(), namespace]));
+  if (namespace && !known.value.includes(namespace)) localStorage.setItem(keyOf("namespaces"), JSON.stringify([...typed(), namespace]));
   // A package or a flow is of one namespace: another one has another list.
   const list = { package: "packages", flow: "flows" }[page.value.is as string];
   if (list) go(namespace ? `${list}?ns=${namespace}` : list);
@@ -32,7 +36,7 @@ export function chooseAtFirst(namespace: string): void {
 }
 
 function remember(namespace: string): void {
-  localStorage.setItem(KEY, namespace);
+  localStorage.setItem(keyOf("namespace"), namespace);
   last.value = namespace;
 }
 
@@ -47,7 +51,7 @@ export async function loadNamespaces(): Promise<void> {
 
 function typed(): string[] {
   try {
-    return (JSON.parse(localStorage.getItem(TYPED) ?? "[]") as string[]).slice(-50);
+    return (JSON.parse(localStorage.getItem(keyOf("namespaces")) ?? "[]") as string[]).slice(-50);
   } catch {
     return [];
   }
