@@ -11,7 +11,7 @@ from dagy.core.common.failure import Failure, failure_in
 from dagy.core.outcomes.diagnosis import Progress, Success, standing_of
 from dagy.core.outcomes.facts import JobFact, jobs_of, occupied_slots
 from dagy.model.status import JobKind
-from dagy_builder.contract import Fault, Step
+from dagy_builder.contract import Fault, Step, StepOutcome
 from tests.fakes.reported import ended, fact, running, waiting
 from tests.fakes.worlds import outcome
 
@@ -60,6 +60,7 @@ DRAINED = {
     "reason": "EvictionByEvictionAPI",
     "message": "Eviction API: evicting",
 }
+NOTICED = {"j": StepOutcome(Step.UPLOAD, ok=False, reason="PreviousStepEnded", message="-", fault=Fault.INFRASTRUCTURE)}
 
 FAILURES = [
     ("own report", fact([ended("install", 65, message=outcome(Step.INSTALL, reason="HashMismatch"))]), "HashMismatch", Fault.USER),
@@ -98,6 +99,7 @@ FAILURES = [
     ("disk full", fact([], phase="Failed", reason="Evicted", message="Pod ephemeral local storage usage exceeds"), "DiskFull", Fault.USER),
     ("deadline", fact([ended("install", 137, "Error")], phase="Failed", reason="DeadlineExceeded"), "DeadlineExceeded", Fault.USER),
     ("node gone", fact(None, job_status={"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}), "PodLost", Fault.INFRASTRUCTURE),
+    ("gone at once, and its last step could only say that another ended", fact(None, said=NOTICED, job_status=FAILED_JOB), "PodLost", Fault.INFRASTRUCTURE),
 ]  # fmt: skip
 
 
@@ -107,6 +109,26 @@ def test_failures(job: JobFact, reason: str, fault: Fault) -> None:
     assert isinstance(failure, Failure)
     assert (failure.reason, failure.fault) == (reason, fault)
     assert failure.message.endswith(".")
+
+
+PODS: list[list[dict[str, Any]] | None] = [
+    None, [], ALL, [waiting("install", "ImagePullBackOff")], [ended("install"), *ALL[1:]], [ended("install", 143, "Error")],
+    [ended("install"), ended("package"), running("upload")], [ended("install"), ended("package"), ended("upload")],
+]  # fmt: skip
+SAID: list[dict[str, StepOutcome]] = [{}, NOTICED, {"j": StepOutcome(Step.UPLOAD, ok=True)}]
+
+
+@pytest.mark.parametrize("end", ["Failed", "Complete"])
+@pytest.mark.parametrize(("phase", "deleting"), [("Running", False), ("Running", True), ("Pending", True), ("Failed", True)])
+@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize("containers", PODS)
+def test_a_job_that_has_ended_makes_no_progress(
+    containers: list[dict[str, Any]] | None, said: dict[str, StepOutcome], phase: str, deleting: bool, end: str
+) -> None:
+    """Nothing will come of it any more, so whoever waited for that would wait for ever."""
+    status = {"conditions": [{"type": end, "status": "True"}]}
+    job = fact(containers, phase=phase, deleting=deleting, said=said, job_status=status)
+    assert not isinstance(standing_of(job), Progress)
 
 
 @pytest.mark.parametrize("containers", [[ended("install", 143, "Error"), *ALL[1:]], [ended("install", 137, "Error")]])

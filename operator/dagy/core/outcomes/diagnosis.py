@@ -76,7 +76,8 @@ def _happened_to(job: JobFact, pod: PodFact) -> Failure | None:
     if pod.disruption:
         return pod_failures.disrupted(job.name, pod)
     if pod.phase != "Failed":
-        return pod_failures.lost(job.name) if pod.deleting and job.finished == "Failed" else None
+        # Nothing more will be reported of a pod whose Job has ended: it was deleted, or its node is away.
+        return pod_failures.lost(job.name) if job.finished else None
     if pod.deleting and not pod.reason:
         return pod_failures.lost(job.name)
     killed = next((c for c in _failed(pod) if _outcome(c) is None), None)
