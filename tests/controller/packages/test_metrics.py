@@ -57,6 +57,24 @@ def test_a_package_that_is_built_is_counted_once(kubeconfig: str, objects: Objec
     run(kubeconfig, objects, test)
 
 
+def test_what_becomes_of_a_package_is_in_the_log_once(
+    kubeconfig: str, objects: ObjectStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An Event is gone after an hour; a line of the log is what an administrator finds later."""
+
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig), rig.reconciler()
+        await rig.settle(key, operator.reconcile)
+        await operator.reconcile(key)
+        said = [line.split(": ")[1] for line in caplog.messages if line.startswith(f"{key}: ")]
+        assert said[0] == "Validating"
+        assert said[-1] == "ArtifactReady"
+        assert len(said) == len(set(said)), said
+
+    with caplog.at_level("INFO", "dagy.controller"):
+        run(kubeconfig, objects, test)
+
+
 def test_a_package_that_is_refused_is_counted_with_reason_and_fault(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Rig) -> None:
         counted = Counted()

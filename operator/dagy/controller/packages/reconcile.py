@@ -153,9 +153,9 @@ class PackageReconciler:
             stalled = any(c.type == ConditionType.STALLED and c.status == "True" for c in status.conditions)
             warning = stalled or isinstance(state, states.Blocked | states.Retrying | states.Lost)
             await ctx.object.record_event(reason, status.message, warning=warning)
+            _log_change(ctx.object.key, status)
         if news := image_news(before.conditions, status.conditions):
             await ctx.object.record_event(news.reason, news.message, warning=True)
-            _log_change(ctx.object.key, status)
 
 
 def _in_full(ctx: ReconcileContext, state: State) -> State:
