@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from dagy.adapters.kube.api import KubeError
+from dagy.adapters.kube.api import KubeError, deppackage_path
 from dagy.core.common.slug import new_slug
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
@@ -98,6 +98,30 @@ def test_a_namespace_made_again_inherits_nothing(kubeconfig: str, objects: Objec
         bound = await rig.admin.get(f"{CLAIMS}/{slug.lower()}")
         assert bound
         assert bound["spec"]["namespaceUid"] == there["metadata"]["uid"]
+
+    run(kubeconfig, objects, test)
+
+
+def test_what_is_restored_in_an_empty_cluster_has_its_artifact(kubeconfig: str, objects: ObjectStore) -> None:
+    """The bucket is the same, and nobody has deleted anything there: the cluster before is no more."""
+
+    async def test(rig: Rig) -> None:
+        rig, key, package = await completed(rig)
+        slug, before = package["status"]["slug"], package["status"]["artifact"]
+        path, jobs = deppackage_path(key.namespace, key.name), set(rig.kubelet.jobs_seen)
+        await rig.admin.delete(f"{CLAIMS}/{slug.lower()}")
+        await rig.admin.merge(path, {"metadata": {"finalizers": []}})
+        await rig.admin.delete(path)
+        spec = {"slug": slug, "namespace": key.namespace, "name": key.name}
+        claim = {"apiVersion": "dagy.io/v1", "kind": "SlugClaim", "metadata": {"name": slug.lower()}, "spec": spec}
+        assert await rig.admin.create(CLAIMS, claim)
+        await apply_again(rig, key)
+        restored = await rig.settle(key, rig.reconciler().reconcile)
+        artifact = restored["status"]["artifact"]
+        assert restored["metadata"]["uid"] != package["metadata"]["uid"]
+        assert restored["status"]["slug"] == slug
+        assert (artifact["sha256"], artifact["builtAt"]) == (before["sha256"], before["builtAt"])
+        assert rig.kubelet.jobs_seen == jobs, "nothing is resolved or built again"
 
     run(kubeconfig, objects, test)
 
