@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,8 @@ from tests.fakes.api import Api
 SCREENSHOTS = Path(__file__).parents[2] / ".screenshots"
 WIDE, NARROW = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=844)
 SCHEMES = ("light", "dark")
+COLOURS = ("color-contrast", "link-in-text-block")
+"""Rules of axe that depend on the scheme; the others find the same in each."""
 expect.set_options(timeout=15_000)  # a busy machine is no fault of the console
 
 
@@ -50,20 +52,21 @@ class Visit:
         """
         for size in (NARROW, WIDE):
             self.page.set_viewport_size(size)
-            for scheme in SCHEMES:
+            for rules, scheme in zip(((), COLOURS), SCHEMES, strict=True):
                 self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
                 if at:
                     at.evaluate("(element) => element.scrollIntoView()")
                 self.page.screenshot(path=SCREENSHOTS / f"{name}-{size['width']}-{scheme}.png")
-                self.check_barriers(f"{name} {size['width']} {scheme}")
+                self.check_barriers(f"{name} {size['width']} {scheme}", rules)
         self.page.emulate_media(color_scheme="light")
 
-    def check_barriers(self, where: str) -> None:
-        """Fail with each violation that axe finds, of any impact."""
+    def check_barriers(self, where: str, rules: Sequence[str] = ()) -> None:
+        """Fail with each violation that axe finds, of any impact. `rules`: by these only."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(self.axe)
         found: list[dict[str, Any]] = self.page.evaluate(
-            "() => axe.run(document).then((results) => results.violations)"
+            "(rules) => axe.run(document, rules.length ? { runOnly: rules } : {}).then((results) => results.violations)",
+            list(rules),
         )
         lines = [
             f"{where}: {one['id']}: {one['help']}: {node['html'][:160]} {node['failureSummary'][:300]}"
