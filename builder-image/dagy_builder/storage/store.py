@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 
 from dagy_builder.contract import Fault, Reason
 from dagy_builder.storage.errors import StorageError, classify
@@ -81,7 +82,20 @@ def s3_client(endpoint: str | None = None) -> S3Client:
     session = boto3.session.Session()
     region = session.region_name or "us-east-1"
     client: S3Client = session.client("s3", config=config, region_name=region, endpoint_url=endpoint)
+    client.meta.events.register("before-parse.s3", _check_whole)
     return client
+
+
+def _check_whole(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse an answer with fewer bytes than it announced: botocore checks only objects' bytes as they are read.
+
+    An empty list would be taken for a folder without objects.
+    """
+    body, announced = response_dict["body"], response_dict["headers"].get("Content-Length")
+    if operation_model.http["method"] == "HEAD" or not announced or not isinstance(body, bytes):
+        return
+    if len(body) < int(announced):
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(announced))
 
 
 class ObjectStore:
@@ -111,7 +125,7 @@ class ObjectStore:
 
         def read() -> tuple[bytes, str]:
             found = self._s3.get_object(Bucket=self.bucket, Key=key)
-            with found["Body"] as body:
+            with closing(found["Body"]) as body:  # used as a context itself, it hands out a body that checks nothing
                 return read_at_most(body, limit), found["ETag"]
 
         found = self._or_none(read)
@@ -129,7 +143,7 @@ class ObjectStore:
 
         def read() -> bytes:
             asked = f"bytes={start}-{start + length - 1}"
-            with self._s3.get_object(Bucket=self.bucket, Key=key, Range=asked)["Body"] as body:
+            with closing(self._s3.get_object(Bucket=self.bucket, Key=key, Range=asked)["Body"]) as body:
                 return read_at_most(body, length)[:length]
 
         return self._or_none(read)
@@ -140,7 +154,7 @@ class ObjectStore:
         return found and self._chunks(found["Body"], chunk_bytes)
 
     def _chunks(self, body: StreamingBody, chunk_bytes: int) -> Generator[bytes, None, None]:
-        with body:
+        with closing(body):
             while chunk := self._call(partial(body.read, chunk_bytes)):
                 yield chunk
 

@@ -38,7 +38,8 @@ from dagy.core.package.decide import (
     StoreLock,
 )
 from dagy.core.package.observed import Resolution
-from dagy.core.package.records import Missing, Record
+from dagy.core.package.plan import answers
+from dagy.core.package.records import Record
 from dagy.core.package.reuse import Source
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
@@ -118,6 +119,10 @@ class Performer:
         position = self._limiter.stand_in_line(start.kind, entry)
         if position:
             return position
+        untold = await self._observer.with_untold(ctx.plan, ctx.seen, start.kind)
+        if untold:
+            ctx.learn(untold)
+            return 0
         given = await self._input.gather(ctx, start)
         if given is None:
             # The lock is not in S3 (any more): resolve again, whatever status says.
@@ -210,16 +215,13 @@ class Performer:
         token = plan.requested.refresh or seen.handled.refresh
         resolution = Resolution(plan.spec_hash, lock.hash, token, lock.warnings)
         await self._store.keep_lock(ctx.home, Lock(resolution, lock.text))
-        found = await self._store.record(ctx.home, plan, lock.hash)
-        record, missing = (None, found) if isinstance(found, Missing) else (found, None)
-        known = replace(seen, resolution=resolution, record=record, missing=missing)
-        ctx.learn(await self._observer.with_sources(plan, known))
+        ctx.learn(await self._observer.with_lock(plan, seen, resolution))
         return True
 
     async def _read_record(self, ctx: ReconcileContext, job: JobFact, resolution: Resolution) -> bool:
         record = await self._store.record(ctx.home, ctx.plan, resolution.lock_hash)
-        token = ctx.plan.requested.build or ctx.seen.handled.build
-        if not isinstance(record, Record) or (token and record.build_token != token):
+        requested, handled = ctx.plan.requested.build, ctx.seen.handled.build
+        if not isinstance(record, Record) or not answers(record.build_token, requested, handled):
             raise StorageError(
                 Reason.UPLOAD_FAILED,
                 f"Job {job.name} reported a finished upload, but bucket {self._store.location.bucket} has no "
