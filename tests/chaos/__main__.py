@@ -53,6 +53,8 @@ async def _play(plays: Campaign, args: argparse.Namespace) -> list[Outcome]:
         outcomes.append(outcome)
         if outcome.broken or not outcome.equal or outcome.recovery > args.slow:
             print(_told(outcome, clean), flush=True)
+        if args.verbose:
+            print(f"{outcome.seconds:.1f} s, {outcome.calls} requests: {outcome.scenario}: {outcome.fault}", flush=True)
         outcome.end = None
 
     if args.crashes:
@@ -79,6 +81,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=0, help="how many seeds; as many as there is time for when 0")
     parser.add_argument("--crashes", action="store_true", help="first a crash before and after each write")
     parser.add_argument("--slow", type=float, default=1e9, help="print also runs that took longer to recover")
+    parser.add_argument("--verbose", action="store_true", help="print a line for each run")
     parser.add_argument("scenario", nargs="*")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as text:

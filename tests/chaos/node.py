@@ -26,7 +26,7 @@ from tests.chaos.tapped import TappedApi
 
 Json = dict[str, Any]
 _STEP_SECONDS = 2.0
-_OWNED = ("pods", "configmaps", "secrets")
+_OWNED = ("pods", "configmaps", "secrets", "jobs", "cronjobs", "controllerrevisions")
 
 
 class Node:
@@ -49,6 +49,10 @@ class Node:
         match change.place.plural:
             case "jobs":
                 self._job(change)
+            case "flowdeployments" if change.deleted:
+                self._start(self._collect(change.object))
+            case "pods" | "configmaps" | "secrets" | "controllerrevisions" if not change.deleted:
+                self._start(self._collect_orphan(change))
             case "pods" if change.deleted and (job := self._job_of(change.object)):
                 if task := self._running.get(job["metadata"]["uid"]):
                     task.cancel()
@@ -193,6 +197,15 @@ class Node:
         await self._tick(0.5)
         for plural in _OWNED:
             await self._remove(plural, job)
+
+    async def _collect_orphan(self, change: Change) -> None:
+        """Delete an object whose owner is gone already."""
+        owners = [owner["uid"] for owner in change.object["metadata"].get("ownerReferences") or []]
+        there = {obj["metadata"]["uid"] for obj in self._feed.present.values()}
+        if owners and not there.intersection(owners):
+            await self._tick(0.5)
+            place = change.place
+            await self._api.remove(namespaced(place.plural, place.namespace, place.name))
 
     async def _remove(self, plural: str, job: Json) -> None:
         for place, obj in list(self._feed.present.items()):

@@ -49,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data if self.server.keep is None else data[: self.server.keep])
         connection.close()
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _hand_on
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _hand_on  # noqa: N815 as http.server calls them
 
     @override
     def log_message(self, format: str, *args: object) -> None:
