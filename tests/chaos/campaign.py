@@ -26,6 +26,7 @@ from tests.fakes.kubelet import BUCKET
 
 _CALM_SECONDS = 130.0
 _GONE_SECONDS = 400.0
+_RESYNC_SECONDS = 640.0
 
 
 @dataclass
@@ -115,6 +116,9 @@ class Campaign:
             run.feed.gone(next(p for p, o in run.feed.present.items() if o is job))
         await asyncio.sleep(5.0)
         left = leftovers(run)
+        if left:  # an operator's next resync may have to find it
+            await asyncio.sleep(_RESYNC_SECONDS)
+            left = leftovers(run)
         if left:
             outcome.broken.append(f"left behind: {left}")
 

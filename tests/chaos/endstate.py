@@ -6,14 +6,13 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.kubelet import BUILDS
+from tests.fakes.kubelet import BUCKET, BUILDS
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
 
 Json = dict[str, Any]
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_BUILD = re.compile(r"-[0-9a-f]{16}(?=[.])")
 
 
 def end_state(run: Run) -> Json:
@@ -23,17 +22,33 @@ def end_state(run: Run) -> Json:
     def plain(text: str) -> str:
         for slug, name in slugs.items():
             text = text.replace(slug, name)
-        return _BUILD.sub("-BUILD", _ID.sub("UID", text)).replace(run.namespace, "NAMESPACE")
+        return _ID.sub("UID", text).replace(run.namespace, "NAMESPACE")
 
     objects = {f"{o['kind']}/{o['metadata']['name']}": json.loads(plain(json.dumps(_seen(o)))) for o in run.wanted()}
-    return {"objects": objects, "s3": sorted({plain(key) for key in keys(run)}), "runs": _runs(run)}
+    return {"objects": objects, "s3": sorted(plain(text) for text in _there(run)), "runs": _runs(run)}
 
 
-def keys(run: Run) -> list[str]:
-    """Keys of all ZIPs, records and locks of the run; logs tell of attempts, and notes of deletions go later."""
-    folder = run.servers.data / run.namespace
-    found = [str(path.relative_to(folder)) for path in folder.glob("**/*") if path.is_file()]
-    return [key for key in found if key.endswith((".zip", ".build.json")) or "/resolutions/" in key]
+def _there(run: Run) -> list[str]:
+    """Everything that the statuses name, and whether it is in S3.
+
+    What else lies there, a lock or a ZIP of an earlier spec, depends on how far that had come.
+    """
+    found = []
+    for obj in run.wanted():
+        status = obj.get("status") or {}
+        for artifact in [status.get("artifact"), *(status.get("history") or [])]:
+            if artifact and obj["kind"] == "DepPackage":
+                missing = [
+                    uri
+                    for name, uri in sorted(artifact.items())
+                    if name.lower().endswith("uri") and not _is_file(run, uri)
+                ]
+                found.append(f"{obj['metadata']['name']}: missing: {missing}" if missing else obj["metadata"]["name"])
+    return sorted(set(found))
+
+
+def _is_file(run: Run, uri: str) -> bool:
+    return (run.servers.data / uri.removeprefix(f"s3://{BUCKET}/")).is_file()
 
 
 def _seen(obj: Json) -> Json:
@@ -46,7 +61,6 @@ def _seen(obj: Json) -> Json:
         "conditions": sorted((c["type"], c["status"], c["reason"]) for c in status.get("conditions") or []),
         "lock": status.get("lockHash"),
         "artifact": artifact.get("lockHash"),
-        "history": len(status.get("history") or []),
         "handled": {name: value for name, value in status.items() if name.startswith("lastHandled")},
         "revision": status.get("revision"),
         "finalizers": obj["metadata"].get("finalizers"),
@@ -71,4 +85,6 @@ def leftovers(run: Run) -> list[str]:
     ]
     folder = run.servers.data / run.namespace
     files = [str(path.relative_to(folder)) for path in folder.glob("**/*") if path.is_file()]
-    return left + [name for name in files if not name.startswith("_deleted/")]
+    # Of what came after a deletion, its note tells: it is swept away some hours later.
+    noted = tuple(name.removeprefix("_deleted/") + "/" for name in files if name.startswith("_deleted/"))
+    return left + [name for name in files if not name.startswith(("_deleted/", *noted))]
