@@ -9,7 +9,9 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dagy_builder.storage.store import ObjectStore
 from tests.chaos.campaign import Campaign, Outcome, campaign, crashes, observing, sampled
@@ -38,10 +40,19 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 def _told(outcome: Outcome, clean: Outcome) -> str:
-    differs = "" if outcome.equal else f"\n    end: {json.dumps(outcome.end)}\n    not: {json.dumps(clean.end)}"
+    differs = "" if outcome.equal else "".join(f"\n    end: {text}" for text in _differences(outcome.end, clean.end))
     broken = "".join(f"\n    broken: {text}" for text in outcome.broken)
     said = "".join(f"\n      {text}" for text in outcome.transitions[-12:]) if outcome.broken or differs else ""
     return f"{outcome.scenario}, seed {outcome.seed}: {outcome.fault} ({outcome.recovery:.0f} s){broken}{differs}{said}"
+
+
+def _differences(found: Any, expected: Any, path: str = "") -> Iterator[str]:
+    """Where two ends differ."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for name in sorted({*found, *expected}):
+            yield from _differences(found.get(name), expected.get(name), f"{path}/{name}")
+    elif found != expected:
+        yield f"{path}: {json.dumps(found)[:300]} instead of {json.dumps(expected)[:300]}"
 
 
 async def _play(plays: Campaign, args: argparse.Namespace) -> list[Outcome]:

@@ -25,7 +25,7 @@ from tests.fakes.connections import connect, connect_operator
 from tests.fakes.kubelet import BUCKET
 
 _CALM_SECONDS = 130.0
-_GONE_SECONDS = 400.0
+_GONE_SECONDS = 1100.0
 _RESYNC_SECONDS = 640.0
 
 

@@ -94,6 +94,8 @@ class Gate:
     ) -> bytes:
         """Make a request to the API server, or not."""
         write = method != "GET" and not path.endswith("reviews")
+        if process.dead:
+            raise asyncio.CancelledError
         number = self._enters(process, f"{method} {path}" if write else "")
         await self._pauses(process, number)
         outage = self._outage("kube")
@@ -107,6 +109,8 @@ class Gate:
         if outage and (write or outage is How.CUT):
             raise aiohttp.ServerDisconnectedError if write else aiohttp.ClientPayloadError("cut")
         self._leaves(process, number)
+        if process.dead:
+            raise asyncio.CancelledError
         return answer
 
     async def _forwarded(self, forward: Callable[[], Awaitable[bytes]]) -> bytes:
@@ -158,8 +162,6 @@ class Gate:
     def _leaves(self, process: Process, number: int) -> None:
         if number:
             self._dies(process, number, after=True)
-        if process.dead:
-            raise Died
 
     def _dies(self, process: Process, number: int, *, after: bool) -> None:
         for fault in self._faults:

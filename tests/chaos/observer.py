@@ -27,15 +27,13 @@ _KINDS = {
 }
 _WATCH_SECONDS = 3600
 _HAND_STATUS = {"status erased", "status spoiled"}
-_HAND_JOBS = {
-    "Jobs deleted",
-    "Jobs' labels taken",
-    "status erased",
-    "status spoiled",
-    "finalizers taken",
-    "claims deleted",
-}
 _HAND_S3 = {"ZIPs deleted", "records spoiled", "locks spoiled", "locks odd"}
+STOPPED = "an operator was stopped"
+"""Its last request may come after all that others have done meanwhile: a Job that had ended is made once more."""
+_HAND_JOBS = {
+    "Jobs deleted", "Jobs' labels taken", "status erased", "status spoiled", "finalizers taken", "claims deleted",
+    "locks spoiled", "locks odd", "records spoiled", "ZIPs deleted", STOPPED,
+}  # fmt: skip
 
 
 @dataclass

@@ -19,6 +19,7 @@ from tests.chaos.faults import Fault
 from tests.chaos.feed import Change, Feed, Place
 from tests.chaos.gate import Gate
 from tests.chaos.node import Node
+from tests.chaos.observer import STOPPED
 from tests.chaos.process import OperatorApi, Process
 from tests.chaos.settled import is_settled, summary
 from tests.chaos.tapped import TappedApi
@@ -104,6 +105,8 @@ class Run:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
         await self.api.create("/api/v1/namespaces", body)
         several = self.fault.faults if isinstance(self.fault, faults.Several) else (self.fault,)
+        if any(isinstance(fault, faults.Two | faults.Frozen) for fault in several):
+            self.excused.add(STOPPED)
         for number in range(2 if any(isinstance(fault, faults.Two) for fault in several) else 1):
             self.start(self._lives(number))
 

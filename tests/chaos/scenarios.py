@@ -51,14 +51,14 @@ async def delete(run: Run) -> None:
 async def rebuild(run: Run) -> None:
     """Built again on request."""
     await run.create("a")
-    await run.until(_done(run, "a"), _MIDDLE)
+    await run.until(_done(run, "a"), 1000.0)
     await run.ask("a", build="again")
 
 
 async def refresh(run: Run) -> None:
     """Validated again on request."""
     await run.create("a")
-    await run.until(_done(run, "a"), _MIDDLE)
+    await run.until(_done(run, "a"), 1000.0)
     await run.ask("a", refresh="new")
 
 
@@ -66,14 +66,14 @@ async def cancel(run: Run) -> None:
     """Cancelled before anything has begun, and asked for again."""
     await run.create("a", buildPolicy="Manual")
     await run.ask("a", build="1", cancel="1")
-    await run.until(lambda: run.phase("a") == "FAILED", _MIDDLE)
+    await run.until(lambda: run.phase("a") == "FAILED", 1000.0)
     await run.ask("a", build="2")
 
 
 async def copy(run: Run) -> None:
     """Two packages with the same lock: the second is copied from the first."""
     await run.create("a")
-    await run.until(_done(run, "a"), _MIDDLE)
+    await run.until(_done(run, "a"), 1000.0)
     await run.create("b")
 
 
@@ -100,7 +100,7 @@ async def retain(run: Run) -> None:
     await run.create("a", deletionPolicy="Retain")
     await run.until(_done(run, "a"), _MIDDLE)
     await run.delete("a")
-    await run.until(lambda: run.package("a") is None, 300.0)
+    await run.until(lambda: run.package("a") is None, 1000.0)
     await run.create("a", deletionPolicy="Retain")
 
 
@@ -127,7 +127,7 @@ async def _deploy(run: Run, code: str = "1", version: str = "1") -> None:
 async def deploy(run: Run) -> None:
     """A flow with a package, deployed and run."""
     await run.create("a")
-    await run.until(_done(run, "a"), 400.0)
+    await run.until(_done(run, "a"), 1000.0)
     await _deploy(run)
     await run.ask("f", "flowdeployments", run="1")
 
@@ -135,11 +135,11 @@ async def deploy(run: Run) -> None:
 async def roll_back(run: Run) -> None:
     """A second version of a flow, and back to the first."""
     await run.create("a")
-    await run.until(_done(run, "a"), 400.0)
+    await run.until(_done(run, "a"), 1000.0)
     await _deploy(run)
-    await run.until(lambda: ((run.flow("f") or {}).get("status") or {}).get("revision") == 1, 100.0)
+    await run.until(lambda: ((run.flow("f") or {}).get("status") or {}).get("revision") == 1, 1000.0)
     await _deploy(run, "2", "2")
-    await run.until(lambda: ((run.flow("f") or {}).get("status") or {}).get("revision") == 2, 100.0)
+    await run.until(lambda: ((run.flow("f") or {}).get("status") or {}).get("revision") == 2, 1000.0)
     await _deploy(run)
 
 

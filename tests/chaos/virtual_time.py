@@ -64,8 +64,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     @override
     async def shutdown_default_executor(self, *arguments: Any) -> None:
-        async with self.working():
+        self.busy += 1
+        try:
             await super().shutdown_default_executor(*arguments)
+        finally:
+            self.busy -= 1
 
     def _ended(self, _: object) -> None:
         self.busy -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import aiohttp
 import pytest
@@ -10,11 +11,11 @@ from typing_extensions import override
 
 from dagy.adapters.kube.api import KubeApi, KubeError, namespaced
 from dagy.adapters.packages.cluster import Cluster
-from dagy.core.outcomes.facts import PodFact
+from dagy.core.outcomes.facts import JobFact, PodFact
 from dagy.core.outcomes.logs import StepLog
 from dagy_builder.contract import Step
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import NAMESPACE, Rig, annotate, create, erase_status, run, status_of
+from tests.fakes.controller import NAMESPACE, Rig, annotate, condition, create, erase_status, run, status_of
 from tests.fakes.kubelet import BUILDS
 
 pytestmark = pytest.mark.apiserver
@@ -148,5 +149,32 @@ def test_a_log_that_cannot_be_read_holds_nothing_up(
         await rig.reconciler(hours_ahead=0.1).reconcile(key)
         status = await status_of(rig, key)
         assert (status["phase"], status["build"]["attempts"][0]["reason"]) == ("FAILED", "ResultIncomplete")
+
+    run(kubeconfig, objects, test)
+
+
+class Mistaken(Cluster):
+    """It fails as only a mistake in the program does."""
+
+    @override
+    async def jobs(self, selector: Mapping[str, str], *, trust_reported: bool = False) -> tuple[JobFact, ...]:
+        raise IndexError("list index out of range")
+
+
+def test_no_failure_is_silent(kubeconfig: str, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(rig: Rig) -> None:
+        done, key = await create(rig), await create(rig, buildPolicy="Manual")
+        before = (await rig.settle(done, rig.reconciler().reconcile))["status"]
+        with monkeypatch.context() as patch:
+            patch.setattr(Rig, "cluster", lambda rig, api=None: Mistaken(api or rig.operator, BUILDS))
+            for package in (done, key):
+                with pytest.raises(IndexError):
+                    await rig.reconciler().reconcile(package)
+        status = await status_of(rig, key)
+        assert (status["phase"], condition(status, "Settled")) == ("PENDING", ("False", "InternalError"))
+        assert "IndexError" in status["message"]
+        assert await status_of(rig, done) == before, "what has settled stays as true as it was"
+        assert (await rig.settle(key, rig.reconciler().reconcile))["status"]["phase"] == "PENDING"
+        assert condition(await status_of(rig, key), "Settled") == ("True", "Saved")
 
     run(kubeconfig, objects, test)

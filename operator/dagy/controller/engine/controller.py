@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _LOG_FIELDS = {ControllerName.PACKAGES: "package", ControllerName.FLOWS: "flowDeployment"}
 _CONFLICT_SECONDS = 0.2
 _LIST_AGAIN_SECONDS = 5.0
-_EXPECTED = (KubeError, StorageError, aiohttp.ClientError, OSError)
+EXPECTED = (KubeError, StorageError, aiohttp.ClientError, OSError)
 """The API server, S3 and the network between; TimeoutError is an OSError."""
 
 
@@ -243,7 +243,7 @@ def _result_of(error: Exception) -> PassResult:
 
 def report(logger: logging.Logger, what: str, error: Exception) -> None:
     """Log the error in one line; one that only a mistake in this program raises, with its traceback."""
-    unexpected = not isinstance(error, _EXPECTED)
+    unexpected = not isinstance(error, EXPECTED)
     logger.log(
         logging.ERROR if unexpected else logging.WARNING,
         "%s: %s: %.1000s",
