@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -95,6 +97,7 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="print a line for each run")
     parser.add_argument("scenario", nargs="*")
     args = parser.parse_args()
+    faulthandler.register(signal.SIGUSR1)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as text:
         folder = Path(text)
         for name in ("k", "s"):

@@ -14,7 +14,7 @@ from dagy.adapters.packages.cluster import Cluster
 from dagy.core.outcomes.facts import JobFact, PodFact
 from dagy.core.outcomes.logs import StepLog
 from dagy_builder.contract import Step
-from dagy_builder.storage.store import ObjectStore
+from dagy_builder.storage.store import ObjectStore, StorageError
 from tests.fakes.controller import NAMESPACE, Rig, annotate, condition, create, erase_status, run, status_of
 from tests.fakes.kubelet import BUILDS
 
@@ -176,5 +176,31 @@ def test_no_failure_is_silent(kubeconfig: str, objects: ObjectStore, monkeypatch
         assert await status_of(rig, done) == before, "what has settled stays as true as it was"
         assert (await rig.settle(key, rig.reconciler().reconcile))["status"]["phase"] == "PENDING"
         assert condition(await status_of(rig, key), "Settled") == ("True", "Saved")
+
+    run(kubeconfig, objects, test)
+
+
+@pytest.mark.parametrize("spoiled", [None, b"{"], ids=["deleted", "spoiled"])
+def test_a_build_whose_record_cannot_be_read_is_built_again(
+    kubeconfig: str, objects: ObjectStore, spoiled: bytes | None
+) -> None:
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig), rig.reconciler()
+        await operator.reconcile(key)
+        while await rig.kubelet.step():
+            pass
+        await operator.reconcile(key)
+        while await rig.kubelet.step():
+            pass
+        (record,) = [name for name in objects.list(f"{rig.prefix}/") if name.endswith(".build.json")]
+        if spoiled is None:
+            objects.delete(record)
+        else:
+            objects.put(record, spoiled, "application/json")
+        with pytest.raises(StorageError):
+            await operator.reconcile(key)
+        later = rig.reconciler(hours_ahead=0.1).reconcile
+        status = (await rig.settle(key, later))["status"]
+        assert (status["phase"], status["build"]["attempts"][0]["reason"]) == ("COMPLETED", "UploadFailed")
 
     run(kubeconfig, objects, test)

@@ -52,7 +52,7 @@ from dagy_builder.contract import Fault, Reason, Step
 from dagy_builder.redact import one_line
 from dagy_builder.storage.store import StorageError
 
-_LOG_PATIENCE = timedelta(minutes=1)
+_PATIENCE = timedelta(minutes=1)
 _CAUSE_CHARACTERS = 300
 
 
@@ -211,7 +211,7 @@ class Performer:
                 isinstance(error, KubeError) and error.status < 500
             )
             since = moment(job.ended_at) if job.ended_at else ctx.now
-            if not going and ctx.now - since < _LOG_PATIENCE:
+            if not going and ctx.now - since < _PATIENCE:
                 raise
             # Nor will it, and the outcome must not wait for it.
             said = one_line(str(error) or type(error).__name__, _CAUSE_CHARACTERS)
@@ -236,14 +236,12 @@ class Performer:
         record = await self._store.record(ctx.home, ctx.plan, resolution.lock_hash)
         requested, handled = ctx.plan.requested.build, ctx.seen.handled.build
         if not isinstance(record, Record) or not answers(record.build_token, requested, handled):
-            raise StorageError(
-                Reason.UPLOAD_FAILED,
-                f"Job {job.name} reported a finished upload, but bucket {self._store.location.bucket} has no "
-                "record of it, or not the ZIP. Either something deletes objects there, or the bucket that the Jobs "
-                "write to is another one than the operator's (DAGY_S3_BUCKET and AWS_ENDPOINT_URL in the Secret and in "
-                "the operator's environment).",
-                Fault.INFRASTRUCTURE,
-            )
+            failure = _without_record(job, self._store.location.bucket)
+            if not job.ended_at or ctx.now - moment(job.ended_at) < _PATIENCE:  # what was written may not be seen yet
+                raise StorageError(Reason(failure.reason), failure.message, failure.fault)
+            await self._cluster.mark_job(job.name, {names.ANNOTATION_FAILURE: failure.to_annotation()})
+            ctx.learn_job(replace(job, failure=failure))
+            return True
         kept = next((j.log_uri for j in ctx.seen.jobs if j.name == job.name), "")
         image_id = job.pod.image_id if job.pod else ""
         record = await self._store.finish_record(ctx.home, record, kept, image_id)
@@ -263,3 +261,14 @@ class Performer:
                 return True
         ctx.learn(replace(ctx.seen, sources=()))
         return True
+
+
+def _without_record(job: JobFact, bucket: str) -> Failure:
+    return Failure(
+        Reason.UPLOAD_FAILED,
+        f"Job {job.name} reported a finished upload, but bucket {bucket} has no record of it that can be read, or not "
+        "the ZIP. Either something deletes or changes objects there, or the bucket that the Jobs write to is another "
+        "one than the operator's (DAGY_S3_BUCKET and AWS_ENDPOINT_URL in the Secret and in the operator's "
+        "environment).",
+        Fault.INFRASTRUCTURE,
+    )
