@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import random
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -25,6 +26,8 @@ from tests.fakes.connections import connect, connect_operator
 from tests.fakes.kubelet import BUCKET
 
 _CALM_SECONDS = 130.0
+_REAL_SECONDS = 240.0
+"""After which a run tells where it is."""
 _GONE_SECONDS = 1100.0
 _RESYNC_SECONDS = 640.0
 
@@ -76,6 +79,7 @@ class Campaign:
         self._number += 1
         run = Run(self._servers, self._loop, fault, f"{self._name}-{self._number}", seed)
         outcome, begun = Outcome(scenario, fault, seed), time.monotonic()
+        faulthandler.dump_traceback_later(_REAL_SECONDS)
         self._observer.expect(run.namespace, lambda: run.excused)
         try:
             await run.begin()
@@ -89,6 +93,7 @@ class Campaign:
         except NeverSettledError as error:
             outcome.broken.append(f"never settled: {error}")
         finally:
+            faulthandler.cancel_dump_traceback_later()
             versions = _versions(run)
             await run.end()
         async with self._loop.working():

@@ -183,7 +183,7 @@ class Run:
                     self._acted.add(place)
                     self.gate.strikes(1.0)
                     self.excused.add(what)
-                    self.start(hands.DO[what](self))
+                    self.start(hands.does(what, self))
                 case _:
                     pass
         for delivery in deliveries:

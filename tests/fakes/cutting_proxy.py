@@ -17,6 +17,8 @@ class CuttingProxy(ThreadingHTTPServer):
 
     daemon_threads = True
     keep: int | None = None
+    flip = False
+    """True when it changes a byte of each answer."""
 
     def __init__(self, target: str) -> None:
         self.target = urlsplit(target).netloc
@@ -46,6 +48,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", length or "0")
         self.send_header("Connection", "close")
         self.end_headers()
+        if self.server.flip and data:
+            data = data[:-1] + bytes([data[-1] ^ 1])
         self.wfile.write(data if self.server.keep is None else data[: self.server.keep])
         connection.close()
 

@@ -121,12 +121,12 @@ class ObjectStore:
         return found and found[0]
 
     def get_tagged(self, key: str, limit: int = MOST_BYTES) -> tuple[bytes, str] | None:
-        """As `get`, with the object's ETag, which changes with the bytes."""
+        """As `get`, with the object's ETag, which changes with the bytes. They are those that were written."""
 
-        def read() -> tuple[bytes, str]:
+        def read() -> tuple[bytes, str, str | None]:
             found = self._s3.get_object(Bucket=self.bucket, Key=key)
             with closing(found["Body"]) as body:  # used as a context itself, it hands out a body that checks nothing
-                return read_at_most(body, limit), found["ETag"]
+                return read_at_most(body, limit), found["ETag"], found.get("Metadata", {}).get(_SHA256_METADATA)
 
         found = self._or_none(read)
         if found and len(found[0]) > limit:
@@ -136,7 +136,18 @@ class ObjectStore:
                 "so it is not read. Something else writes to the bucket; delete the object.",
                 Fault.ADMINISTRATOR,
             )
-        return found
+        if found is None:
+            return None
+        data, etag, written = found
+        if written and written != hashlib.sha256(data).hexdigest():
+            error = StorageError(
+                Reason.STORAGE_UNREACHABLE,
+                f"The object s3://{self.bucket}/{key} came with other bytes than were written: the store, or something "
+                "on the way, spoils them. Check both if this stays; then delete the object.",
+            )
+            self._on_error(error)
+            raise error
+        return data, etag
 
     def part(self, key: str, start: int, length: int) -> bytes | None:
         """Return some bytes of the object (RFC 9110, 14.2); None when there is none."""

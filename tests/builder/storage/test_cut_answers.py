@@ -55,3 +55,15 @@ def test_a_cut_refusal_is_one_that_can_be_tried_again(objects: ObjectStore, prox
     with pytest.raises(StorageError) as caught:
         store.get(f"{uuid.uuid4()}/none")
     assert caught.value.reason == Reason.STORAGE_UNREACHABLE
+
+
+def test_bytes_that_changed_on_the_way_are_not_taken(objects: ObjectStore, proxy: CuttingProxy) -> None:
+    key, store = f"{uuid.uuid4()}/lock.json", ObjectStore(objects.bucket)
+    objects.put(key, DATA, "application/json")
+    proxy.flip = True
+    with pytest.raises(StorageError) as caught:
+        store.get(key)
+    assert (caught.value.reason, caught.value.fault) == (Reason.STORAGE_UNREACHABLE, Fault.INFRASTRUCTURE)
+    assert key in caught.value.message
+    proxy.flip = False
+    assert store.get(key) == DATA
