@@ -57,8 +57,11 @@ class Gate:
 
     loop: VirtualLoop
     fault: Fault | None
+    changes: Callable[[], int]
     view: Callable[[int], dict[Place, Any]]
     """The objects as they were some changes ago."""
+    catch_up: Callable[[int], None]
+    """Tell, as a watch that was behind, everything since so many changes from the beginning."""
     calls: int = 0
     writes: list[str] = field(default_factory=list)
     injected: int = 0
@@ -206,7 +209,8 @@ class Gate:
                 if not window.open(self.loop.time()):
                     return None
                 if not begun:
-                    self._old = self.view(fault.events)
+                    self._old, since = self.view(fault.events), max(0, self.changes() - fault.events)
+                    self.loop.call_later(fault.seconds, self.catch_up, since)
                     self.strikes(fault.seconds)
                     process.die()
                     raise Died

@@ -64,7 +64,7 @@ class Run:
     def __post_init__(self) -> None:
         random.seed(self.seed)
         self._begun, self._real = self.loop.time(), datetime.now(UTC)
-        self.gate = Gate(self.loop, self.fault, self.feed.before)
+        self.gate = Gate(self.loop, self.fault, lambda: len(self.feed.changes), self.feed.before, self._catch_up)
         self.api = TappedApi(self.servers.admin, self.feed, self.loop, self.stamp)
         self.node = Node(self.api, self.feed, self.servers.objects, BUILDS, self.true_time)
         self.settings = Settings(
@@ -198,6 +198,10 @@ class Run:
             case _:  # reordered: it comes after the next ones
                 self.loop.call_later(3.0, self._tell, *deliveries[0])
                 return []
+
+    def _catch_up(self, since: int) -> None:
+        for change in self.feed.changes[since:]:
+            self._tell(change, None)
 
     def _release(self) -> None:
         held, self._held = self._held, []

@@ -12,12 +12,11 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import boto3
 from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dagy_builder.contract import Fault, Reason
+from dagy_builder.storage.client import s3_client
 from dagy_builder.storage.errors import StorageError, classify
 
 if TYPE_CHECKING:
@@ -64,38 +63,6 @@ def read_at_most(body: _Readable, limit: int) -> bytes:
         chunks.append(chunk)
         left -= len(chunk)
     return b"".join(chunks)
-
-
-def s3_client(endpoint: str | None = None) -> S3Client:
-    """Short time-outs, one repetition; `endpoint` instead of the one that the environment names."""
-    config = Config(
-        connect_timeout=5,
-        read_timeout=60,
-        retries={"mode": "standard", "total_max_attempts": 2},
-        signature_version="s3v4",
-        # Stores other than AWS know neither CRC trailers nor their validation (SHA-256 is sent explicitly); and a
-        # presigned URL that asks for a checksum could be used by boto3 alone.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        max_pool_connections=32,
-    )
-    session = boto3.session.Session()
-    region = session.region_name or "us-east-1"
-    client: S3Client = session.client("s3", config=config, region_name=region, endpoint_url=endpoint)
-    client.meta.events.register("before-parse.s3", _check_whole)
-    return client
-
-
-def _check_whole(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Refuse an answer with fewer bytes than it announced: botocore checks only objects' bytes as they are read.
-
-    An empty list would be taken for a folder without objects.
-    """
-    body, announced = response_dict["body"], response_dict["headers"].get("Content-Length")
-    if operation_model.http["method"] == "HEAD" or not announced or not isinstance(body, bytes):
-        return
-    if len(body) < int(announced):
-        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(announced))
 
 
 class ObjectStore:
