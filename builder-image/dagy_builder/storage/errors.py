@@ -55,6 +55,12 @@ def classify(error: Exception, bucket: str, endpoint: str) -> StorageError:
                 Reason.STORAGE_UNREACHABLE,
                 f"The certificate of S3 at {endpoint} is not trusted. Put its authority into the CA bundle.",
             )
+        case s3.IncompleteReadError() | s3.ResponseStreamingError():
+            return StorageError(
+                Reason.STORAGE_UNREACHABLE,
+                f"S3 at {endpoint} hung up in the middle of an answer ({_cause(error)}). Check it, and what lies "
+                "between, if this stays.",
+            )
         case s3.ConnectionError() | s3.HTTPClientError():
             return StorageError(
                 Reason.STORAGE_UNREACHABLE,

@@ -6,17 +6,17 @@ import base64
 import hashlib
 import os
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import boto3
 from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dagy_builder.contract import Fault, Reason
+from dagy_builder.storage.client import s3_client
 from dagy_builder.storage.errors import StorageError, classify
 
 if TYPE_CHECKING:
@@ -65,25 +65,6 @@ def read_at_most(body: _Readable, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def s3_client(endpoint: str | None = None) -> S3Client:
-    """Short time-outs, one repetition; `endpoint` instead of the one that the environment names."""
-    config = Config(
-        connect_timeout=5,
-        read_timeout=60,
-        retries={"mode": "standard", "total_max_attempts": 2},
-        signature_version="s3v4",
-        # Stores other than AWS know neither CRC trailers nor their validation (SHA-256 is sent explicitly); and a
-        # presigned URL that asks for a checksum could be used by boto3 alone.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        max_pool_connections=32,
-    )
-    session = boto3.session.Session()
-    region = session.region_name or "us-east-1"
-    client: S3Client = session.client("s3", config=config, region_name=region, endpoint_url=endpoint)
-    return client
-
-
 class ObjectStore:
     """One bucket. Endpoint, region and credentials come from boto3's own chain (AWS_ENDPOINT_URL, AWS_REGION, ...).
 
@@ -107,12 +88,12 @@ class ObjectStore:
         return found and found[0]
 
     def get_tagged(self, key: str, limit: int = MOST_BYTES) -> tuple[bytes, str] | None:
-        """As `get`, with the object's ETag, which changes with the bytes."""
+        """As `get`, with the object's ETag, which changes with the bytes. They are those that were written."""
 
-        def read() -> tuple[bytes, str]:
+        def read() -> tuple[bytes, str, str | None]:
             found = self._s3.get_object(Bucket=self.bucket, Key=key)
-            with found["Body"] as body:
-                return read_at_most(body, limit), found["ETag"]
+            with closing(found["Body"]) as body:  # used as a context itself, it hands out a body that checks nothing
+                return read_at_most(body, limit), found["ETag"], found.get("Metadata", {}).get(_SHA256_METADATA)
 
         found = self._or_none(read)
         if found and len(found[0]) > limit:
@@ -122,14 +103,25 @@ class ObjectStore:
                 "so it is not read. Something else writes to the bucket; delete the object.",
                 Fault.ADMINISTRATOR,
             )
-        return found
+        if found is None:
+            return None
+        data, etag, written = found
+        if written and written != hashlib.sha256(data).hexdigest():
+            error = StorageError(
+                Reason.STORAGE_UNREACHABLE,
+                f"The object s3://{self.bucket}/{key} came with other bytes than were written: the store, or something "
+                "on the way, spoils them. Check both if this stays; then delete the object.",
+            )
+            self._on_error(error)
+            raise error
+        return data, etag
 
     def part(self, key: str, start: int, length: int) -> bytes | None:
         """Return some bytes of the object (RFC 9110, 14.2); None when there is none."""
 
         def read() -> bytes:
             asked = f"bytes={start}-{start + length - 1}"
-            with self._s3.get_object(Bucket=self.bucket, Key=key, Range=asked)["Body"] as body:
+            with closing(self._s3.get_object(Bucket=self.bucket, Key=key, Range=asked)["Body"]) as body:
                 return read_at_most(body, length)[:length]
 
         return self._or_none(read)
@@ -140,7 +132,7 @@ class ObjectStore:
         return found and self._chunks(found["Body"], chunk_bytes)
 
     def _chunks(self, body: StreamingBody, chunk_bytes: int) -> Generator[bytes, None, None]:
-        with body:
+        with closing(body):
             while chunk := self._call(partial(body.read, chunk_bytes)):
                 yield chunk
 

@@ -68,7 +68,8 @@ class PresignedStore:
     ) -> None:
         """`on_error`: as `ObjectStore` has it."""
         # Here, because boto3 is slow to import, and most commands with an API inside them touch no file.
-        from dagy_builder.storage.store import ObjectStore, s3_client
+        from dagy_builder.storage.client import s3_client
+        from dagy_builder.storage.store import ObjectStore
 
         self.bucket = bucket
         self._objects = ObjectStore(bucket, on_error)

@@ -185,6 +185,30 @@ def test_what_is_retained_comes_back(kubeconfig: str, objects: ObjectStore, flat
     run(kubeconfig, objects, test)
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["deleted", "deleted after one more namesake"])
+def test_a_predecessors_operator_that_is_late_leaves_nothing(
+    kubeconfig: str, objects: ObjectStore, again: bool
+) -> None:
+    """It leaves the objects of the first package to a namesake that has taken them over, and may be gone by then."""
+
+    async def test(rig: Rig) -> None:
+        rig, key, first = await completed(rig, deletionPolicy="Retain")
+        await delete(rig, key)
+        marker = next(place for place in stored(rig, first) if place.endswith("/retained"))
+        await apply_again(rig, key)
+        await rig.settle(key, rig.reconciler().reconcile)
+        assert not stored(rig, first)
+        objects.put(marker, b"", "text/plain")
+        if again:
+            await delete(rig, key)
+            await apply_again(rig, key)
+            await rig.settle(key, rig.reconciler().reconcile)
+        await delete(rig, key)
+        assert not list(objects.list(f"{rig.prefix}/{NAMESPACE}/{first['status']['slug']}/"))
+
+    run(kubeconfig, objects, test)
+
+
 def test_a_flow_deployment_with_anothers_finalizer_goes(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Any) -> None:
         key = await rig.deploy()

@@ -119,7 +119,9 @@ SAID: list[dict[str, StepOutcome]] = [{}, NOTICED, {"j": StepOutcome(Step.UPLOAD
 
 
 @pytest.mark.parametrize("end", ["Failed", "Complete"])
-@pytest.mark.parametrize(("phase", "deleting"), [("Running", False), ("Running", True), ("Pending", True), ("Failed", True)])
+@pytest.mark.parametrize(
+    ("phase", "deleting"), [("Running", False), ("Running", True), ("Pending", True), ("Failed", True)]
+)
 @pytest.mark.parametrize("said", SAID)
 @pytest.mark.parametrize("containers", PODS)
 def test_a_job_that_has_ended_makes_no_progress(

@@ -14,6 +14,10 @@ from dagy.model.base import NamespacedName
 _IDENTITY = ("name", "namespace", "uid", "resourceVersion")
 
 
+def _identity(metadata: Json) -> tuple[NamespacedName, str]:
+    return NamespacedName.of(metadata), str(metadata["uid"])
+
+
 class KindClient:
     """Objects of one kind. Each method is one API call, a list's pages apart, and may raise KubeError.
 
@@ -28,10 +32,10 @@ class KindClient:
         """Return the object as it is now; None when there is none."""
         return await self._api.get(custom_path(self._plural, key.namespace, key.name))
 
-    async def keys(self, namespaces: tuple[str, ...]) -> list[NamespacedName]:
-        """Return the keys of all objects, or of those of some namespaces."""
+    async def uids(self, namespaces: tuple[str, ...]) -> dict[NamespacedName, str]:
+        """Return the UIDs of all objects, or of those of some namespaces, by their keys."""
         paths = [custom_path(self._plural, namespace) for namespace in namespaces] or [custom_path(self._plural)]
-        return [key for path in paths for key in await self._api.list_metadata(path, NamespacedName.of)]
+        return dict([found for path in paths for found in await self._api.list_metadata(path, _identity)])
 
     async def write_status(self, obj: Json, status: Mapping[str, Any]) -> Json:
         """Replace the status. Return the new object."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from dagy.adapters.packages.images import ImageRegistry
 from dagy.core.common.failure import Failure
 from dagy.core.common.images import is_pending, lost_image, never_pushed
 from dagy.core.common.keys import LOG_NAME, Location, ObjectKey, PackageHome
-from dagy.core.package.observed import Resolution
+from dagy.core.package.observed import Lock, Resolution, read_lock
 from dagy.core.package.plan import BuildPlan
 from dagy.core.package.records import Missing, Record, read_record
 from dagy.model.spec import Bytecode
@@ -29,14 +29,6 @@ _LATE_AFTER = timedelta(hours=2, minutes=30)
 """Time after which nothing of a deleted package can still run: longest time-out, 2 h, and more for differing clocks."""
 
 _MOST_CONFLICTS = 5
-
-
-@dataclass(frozen=True)
-class Lock:
-    """A resolution together with the text of its pylock.toml."""
-
-    resolution: Resolution
-    text: str
 
 
 def failure_of_storage(error: StorageError) -> Failure:
@@ -51,26 +43,12 @@ class ArtifactStore:
         self._objects, self.location, self._images = objects, location, images
 
     async def lock(self, home: PackageHome, spec_hash: str) -> Lock | None:
-        """Return the lock kept for that spec hash; None when there is none."""
-        data = await self._first(home.locks(spec_hash))
-        if data is None:
-            return None
-        kept = json.loads(data)
-        warnings = tuple(kept.get("warnings", ()))
-        resolution = Resolution(kept["specHash"], kept["lockHash"], kept.get("refreshToken", ""), warnings)
-        return Lock(resolution, kept["lock"])
+        """Return the lock kept for that spec hash; None when there is none that can be read."""
+        return read_lock(await self._first(home.locks(spec_hash)), spec_hash)
 
     async def keep_lock(self, home: PackageHome, lock: Lock) -> None:
         """Keep the lock for the spec hash that it was found for; a newer one replaces an older one."""
-        found = lock.resolution
-        kept = {
-            "specHash": found.spec_hash,
-            "lockHash": found.lock_hash,
-            "refreshToken": found.refresh_token,
-            "warnings": list(found.warnings),
-            "lock": lock.text,
-        }
-        await self._put(home.lock(found.spec_hash), json.dumps(kept).encode(), "application/json")
+        await self._put(home.lock(lock.resolution.spec_hash), lock.to_bytes(), "application/json")
 
     async def record(self, home: PackageHome, plan: BuildPlan, lock_hash: str) -> Record | Missing | None:
         """Return the finished build of that lock for the plan's target and options; Missing if its ZIP is gone."""
@@ -220,6 +198,10 @@ class ArtifactStore:
         listed = await asyncio.to_thread(lambda: list(self._objects.list(home.earlier.text)))
         flat = [key.text for key in map(home.listed, listed) if key]
         await asyncio.to_thread(self._objects.delete_all, flat)
+        # Left to this package by predecessors, one of whose operators was late: nobody would come after it.
+        for theirs in sorted({p for p in map(home.predecessor, listed) if p}, key=lambda p: p.uid):
+            if await self.size(theirs.retained) is not None:
+                await asyncio.to_thread(self._objects.delete_prefix, theirs.folder.text)
 
     async def sweep(self, now: datetime) -> None:
         """Delete objects that came after their package's deletion, from pods on nodes that nobody could reach."""

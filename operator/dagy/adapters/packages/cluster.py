@@ -14,6 +14,7 @@ from dagy.adapters.packages.claims import Claims
 from dagy.core.common.failure import Failure
 from dagy.core.jobs import kueue
 from dagy.core.jobs.index_access import Found, Unreadable, access_of, place_of, references_of
+from dagy.core.jobs.orphans import OwnedJob, owned_job
 from dagy.core.outcomes.facts import JobFact, PodFact, jobs_of, occupied_slots
 from dagy.core.outcomes.logs import NOT_STARTED, POD_GONE, LogReader, StepLog
 from dagy.core.package.observed import IndexAccess
@@ -148,11 +149,10 @@ class Cluster:
             if error.status != 404:
                 raise
 
-    async def job_names(self) -> list[str]:
-        """Return the names of all Jobs of packages that are there."""
+    async def all_jobs(self) -> list[OwnedJob]:
+        """Return all Jobs of packages that are there."""
         selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
-        path = namespaced("jobs", self._builds)
-        return await self._api.list_metadata(path, lambda job: str(job["name"]), labelSelector=selector)
+        return await self._api.list_metadata(namespaced("jobs", self._builds), owned_job, labelSelector=selector)
 
     async def why_no_pod(self, job: JobFact) -> str:
         """Return Kubernetes' or the queue's message about a Job without a pod; empty when there is none to be read."""
@@ -179,9 +179,9 @@ class Cluster:
         """Return True when that Job has its ConfigMap."""
         return await self._api.get(namespaced("configmaps", self._builds, job)) is not None
 
-    async def delete_job(self, name: str) -> None:
-        """Delete a Job with its pods and its ConfigMap."""
-        await self._api.delete(namespaced("jobs", self._builds, name))
+    async def delete_job(self, name: str, uid: str | None = None) -> None:
+        """Delete a Job with its pods and its ConfigMap; with `uid`, that one and no namesake."""
+        await self._api.delete(namespaced("jobs", self._builds, name), uid=uid)
 
     async def log(self, pod: PodFact, step: Step) -> StepLog:
         """Return a step's log, read once and in pieces; when it takes longer than a minute, the part that came in it.

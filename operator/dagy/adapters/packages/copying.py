@@ -29,7 +29,7 @@ def copy_build(
     """
     for names in theirs.builds(build):
         data = objects.get(names.record)
-        kept = json.loads(data) if data else {}
+        kept = json.loads(data) if data and read_record(data, theirs) else {}
         if kept.get("lockHash") == build.lock_hash and kept.get("sourceDistributions") == SourceDistributions.FORBID:
             return _copy(objects, theirs, names.record, ours, {**kept, **fields})
     return None

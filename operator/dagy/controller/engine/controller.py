@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _LOG_FIELDS = {ControllerName.PACKAGES: "package", ControllerName.FLOWS: "flowDeployment"}
 _CONFLICT_SECONDS = 0.2
 _LIST_AGAIN_SECONDS = 5.0
-_EXPECTED = (KubeError, StorageError, aiohttp.ClientError, OSError)
+EXPECTED = (KubeError, StorageError, aiohttp.ClientError, OSError)
 """The API server, S3 and the network between; TimeoutError is an OSError."""
 
 
@@ -124,13 +124,13 @@ class Controller:
         queue: WorkQueue[NamespacedName],
         *,
         clock: Callable[[], datetime],
-        before_resync: Callable[[], Awaitable[None]] | None = None,
+        before_resync: Callable[[Mapping[NamespacedName, str]], Awaitable[None]] | None = None,
         record: Recorder = unrecorded,
     ) -> None:
         """`name`: the objects' name in the log and for the kubelet, in the plural.
 
-        `before_resync` renews the facts that events should have told, just before all objects are looked at. `record`
-        counts the looks.
+        `before_resync` renews the facts that events should have told, just before all objects are looked at; it gets
+        their UIDs. `record` counts the looks.
         """
         self._before_resync, self._record = before_resync, record
         self.name, self._kind, self._reconciler, self._queue, self._clock = name, kind, reconciler, queue, clock
@@ -205,19 +205,19 @@ class Controller:
         """Look at every object at the start and at intervals, with events or without."""
         while True:
             try:
-                keys = await self._kind.keys(namespaces)
+                present = await self._kind.uids(namespaces)
                 if self._before_resync:
-                    await self._before_resync()
+                    await self._before_resync(present)
             except Exception:
                 log.exception("Listing all %s failed; trying again", self.name)
                 await asyncio.sleep(_LIST_AGAIN_SECONDS)
                 continue
-            for key in keys:
+            for key in present:
                 self._queue.add(key)
             if not self.synced.is_set():
                 await self._queue.idle()
                 self.synced.set()
-                log.info("Looked at %d %s", len(keys), self.name)
+                log.info("Looked at %d %s", len(present), self.name)
             self.last_resync = time.monotonic()
             await asyncio.sleep(seconds)
 
@@ -243,7 +243,7 @@ def _result_of(error: Exception) -> PassResult:
 
 def report(logger: logging.Logger, what: str, error: Exception) -> None:
     """Log the error in one line; one that only a mistake in this program raises, with its traceback."""
-    unexpected = not isinstance(error, _EXPECTED)
+    unexpected = not isinstance(error, EXPECTED)
     logger.log(
         logging.ERROR if unexpected else logging.WARNING,
         "%s: %s: %.1000s",

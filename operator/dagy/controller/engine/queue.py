@@ -15,6 +15,9 @@ K = TypeVar("K", bound=Hashable)
 
 FIRST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 120.0
+_LONGEST_OF_FEW_SECONDS = 40.0
+"""So that everything goes on within a minute of a repair, unless so much fails that looking would be all the work."""
+_FAILING_LOOKS_PER_SECOND = 20.0
 
 
 class WorkQueue(Generic[K]):
@@ -78,5 +81,6 @@ class WorkQueue(Generic[K]):
 
     def _backoff(self, key: K) -> float:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        delay = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 10))
+        for_all = max(_LONGEST_OF_FEW_SECONDS, len(self._failures) / _FAILING_LOOKS_PER_SECOND)
+        delay = min(LONGEST_BACKOFF_SECONDS, for_all, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 10))
         return delay * random.uniform(0.75, 1.25)  # noqa: S311 spreads retries, keeps no secret

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 
+import aiohttp
+
 from dagy.adapters.kube.api import KubeError
-from dagy.adapters.packages.artifact_store import ArtifactStore, Lock
+from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.adapters.packages.cluster import Cluster
 from dagy.controller.packages.context import ReconcileContext
 from dagy.controller.packages.job_input import JobInput
@@ -16,11 +19,12 @@ from dagy.controller.packages.observe import Observer
 from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
 from dagy.core.common.resources import not_allowed
+from dagy.core.common.timestamp import moment
 from dagy.core.jobs.index_access import references_of
 from dagy.core.jobs.manifests import JobSettings, job_manifest
 from dagy.core.metrics.metric import Recorder, unrecorded
 from dagy.core.metrics.packages import cancelled_samples, job_samples
-from dagy.core.outcomes.facts import STEPS, JobFact, PodFact
+from dagy.core.outcomes.facts import STEPS, JobFact
 from dagy.core.outcomes.logs import StepLog
 from dagy.core.outcomes.results import lock_in, log_text, rejection_in
 from dagy.core.outcomes.step_outcomes import Complete, Incomplete
@@ -37,14 +41,19 @@ from dagy.core.package.decide import (
     StartJob,
     StoreLock,
 )
-from dagy.core.package.observed import Resolution
-from dagy.core.package.records import Missing, Record
+from dagy.core.package.observed import Lock, Resolution
+from dagy.core.package.plan import answers
+from dagy.core.package.records import Record
 from dagy.core.package.reuse import Source
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.status import JobKind
 from dagy_builder.contract import Fault, Reason, Step
+from dagy_builder.redact import one_line
 from dagy_builder.storage.store import StorageError
+
+_PATIENCE = timedelta(minutes=1)
+_CAUSE_CHARACTERS = 300
 
 
 class Performer:
@@ -118,6 +127,10 @@ class Performer:
         position = self._limiter.stand_in_line(start.kind, entry)
         if position:
             return position
+        untold = await self._observer.with_untold(ctx.plan, ctx.seen, start.kind)
+        if untold:
+            ctx.learn(untold)
+            return 0
         given = await self._input.gather(ctx, start)
         if given is None:
             # The lock is not in S3 (any more): resolve again, whatever status says.
@@ -155,7 +168,7 @@ class Performer:
             return await self._end(ctx, job, failure)
         uri, result = job.log_uri, job.result
         if job.pod and (job.kind is JobKind.VALIDATE or not uri):
-            logs = await asyncio.gather(*(self._log(job.pod, step) for step in STEPS[job.kind]))
+            logs = await asyncio.gather(*(self._log(ctx, job, step) for step in STEPS[job.kind]))
             # The outcome that was heard is the same, and whole.
             result = result if isinstance(result, Complete) else logs[-1].result
             parts = [(step, log.text) for step, log in zip(STEPS[job.kind], logs, strict=True)]
@@ -188,20 +201,26 @@ class Performer:
         ctx.learn_job(replace(job, failure=failure, overdue=None))
         return False
 
-    async def _log(self, pod: PodFact, step: Step) -> StepLog:
+    async def _log(self, ctx: ReconcileContext, job: JobFact, step: Step) -> StepLog:
+        """Read a log. One that can't be had is given up when its pod goes, or a while after its Job's end."""
+        assert job.pod
         try:
-            return await self._cluster.log(pod, step)
-        except KubeError as error:
-            if error.status < 500 or not (pod.deleting or pod.disruption):
+            return await self._cluster.log(job.pod, step)
+        except (KubeError, aiohttp.ClientError, OSError) as error:
+            going = (job.pod.deleting or job.pod.disruption) and not (
+                isinstance(error, KubeError) and error.status < 500
+            )
+            since = moment(job.ended_at) if job.ended_at else ctx.now
+            if not going and ctx.now - since < _PATIENCE:
                 raise
-            # Nor will it, and the next attempt must not wait.
-            return StepLog(f"(The node did not hand out this log: {error})", Incomplete("the node did not hand it out"))
+            # Nor will it, and the outcome must not wait for it.
+            said = one_line(str(error) or type(error).__name__, _CAUSE_CHARACTERS)
+            return StepLog(f"(The node did not hand out this log: {said})", Incomplete("the node did not hand it out"))
 
     async def _store_lock(self, ctx: ReconcileContext, job: JobFact) -> bool:
         plan, seen = ctx.plan, ctx.seen
         job = next((j for j in seen.jobs if j.name == job.name), job)
-        assert job.pod
-        result = job.result or (await self._log(job.pod, Step.RESOLVE)).result
+        result = job.result or (await self._log(ctx, job, Step.RESOLVE)).result
         lock = lock_in(job, result)
         if isinstance(lock, Failure):  # known from now on as the end of this attempt
             await self._cluster.mark_job(job.name, {names.ANNOTATION_FAILURE: lock.to_annotation()})
@@ -210,24 +229,19 @@ class Performer:
         token = plan.requested.refresh or seen.handled.refresh
         resolution = Resolution(plan.spec_hash, lock.hash, token, lock.warnings)
         await self._store.keep_lock(ctx.home, Lock(resolution, lock.text))
-        found = await self._store.record(ctx.home, plan, lock.hash)
-        record, missing = (None, found) if isinstance(found, Missing) else (found, None)
-        known = replace(seen, resolution=resolution, record=record, missing=missing)
-        ctx.learn(await self._observer.with_sources(plan, known))
+        ctx.learn(await self._observer.with_lock(plan, seen, resolution))
         return True
 
     async def _read_record(self, ctx: ReconcileContext, job: JobFact, resolution: Resolution) -> bool:
         record = await self._store.record(ctx.home, ctx.plan, resolution.lock_hash)
-        token = ctx.plan.requested.build or ctx.seen.handled.build
-        if not isinstance(record, Record) or (token and record.build_token != token):
-            raise StorageError(
-                Reason.UPLOAD_FAILED,
-                f"Job {job.name} reported a finished upload, but bucket {self._store.location.bucket} has no "
-                "record of it, or not the ZIP. Either something deletes objects there, or the bucket that the Jobs "
-                "write to is another one than the operator's (DAGY_S3_BUCKET and AWS_ENDPOINT_URL in the Secret and in "
-                "the operator's environment).",
-                Fault.INFRASTRUCTURE,
-            )
+        requested, handled = ctx.plan.requested.build, ctx.seen.handled.build
+        if not isinstance(record, Record) or not answers(record.build_token, requested, handled):
+            failure = _without_record(job, self._store.location.bucket)
+            if not job.ended_at or ctx.now - moment(job.ended_at) < _PATIENCE:  # what was written may not be seen yet
+                raise StorageError(Reason(failure.reason), failure.message, failure.fault)
+            await self._cluster.mark_job(job.name, {names.ANNOTATION_FAILURE: failure.to_annotation()})
+            ctx.learn_job(replace(job, failure=failure))
+            return True
         kept = next((j.log_uri for j in ctx.seen.jobs if j.name == job.name), "")
         image_id = job.pod.image_id if job.pod else ""
         record = await self._store.finish_record(ctx.home, record, kept, image_id)
@@ -247,3 +261,14 @@ class Performer:
                 return True
         ctx.learn(replace(ctx.seen, sources=()))
         return True
+
+
+def _without_record(job: JobFact, bucket: str) -> Failure:
+    return Failure(
+        Reason.UPLOAD_FAILED,
+        f"Job {job.name} reported a finished upload, but bucket {bucket} has no record of it that can be read, or not "
+        "the ZIP. Either something deletes or changes objects there, or the bucket that the Jobs write to is another "
+        "one than the operator's (DAGY_S3_BUCKET and AWS_ENDPOINT_URL in the Secret and in the operator's "
+        "environment).",
+        Fault.INFRASTRUCTURE,
+    )

@@ -16,7 +16,7 @@ from dagy.core.jobs.manifests import JobSettings
 from dagy.core.outcomes.waiting_pods import lacks_pod, with_end
 from dagy.core.package import reuse, status_cache
 from dagy.core.package.observed import Observed, Resolution
-from dagy.core.package.plan import BuildPlan
+from dagy.core.package.plan import BuildPlan, answers
 from dagy.core.package.records import Missing, Record
 from dagy.core.package.status_cache import Look
 from dagy.model import constants as names
@@ -43,7 +43,9 @@ class Observer:
         try:
             if status.spec_hash is None:
                 await self._store.take_over(home)
-            resolution = await self._resolution(plan, home, status)
+            # A build is made of a lock: status was written before that was found.
+            built = any(job.kind is JobKind.BUILD for job in jobs)
+            resolution = await self._resolution(plan, home, status, doubted=built)
             if resolution:
                 found = await self._record(plan, home, status, resolution, suspected=suspected)
         except StorageError as error:
@@ -84,6 +86,31 @@ class Observer:
         others = await self._cluster.packages_with_lock(plan.key.namespace, lock_hash)
         return replace(seen, sources=reuse.sources_in(others, plan, lock_hash))
 
+    async def with_lock(self, plan: BuildPlan, seen: Observed, resolution: Resolution) -> Observed:
+        """Return the facts with this lock, which is in S3, and what has been built from it. Raises StorageError."""
+        assert seen.home
+        found = await self._store.record(seen.home, plan, resolution.lock_hash)
+        record, missing = (None, found) if isinstance(found, Missing) else (found, None)
+        return await self.with_sources(plan, replace(seen, resolution=resolution, record=record, missing=missing))
+
+    async def with_untold(self, plan: BuildPlan, seen: Observed, kind: JobKind) -> Observed | None:
+        """Return the facts with the result of a Job that is gone, where status does not tell of it; None without one.
+
+        A Job that has ended may be deleted, by us or by somebody else, before a status could be written; its result
+        is in S3 all the same. So S3 is asked before a Job starts. Raises StorageError.
+        """
+        assert seen.home
+        if kind is JobKind.VALIDATE:
+            lock = await self._store.lock(seen.home, plan.spec_hash)
+            if lock is None or not answers(lock.resolution.refresh_token, plan.requested.refresh, seen.handled.refresh):
+                return None
+            return await self.with_lock(plan, seen, lock.resolution)
+        assert seen.resolution
+        record = await self._store.record(seen.home, plan, seen.resolution.lock_hash)
+        if isinstance(record, Record) and answers(record.build_token, plan.requested.build, seen.handled.build):
+            return replace(seen, record=record, missing=None)
+        return None
+
     async def with_access(self, plan: BuildPlan, seen: Observed) -> Observed:
         """Return the facts with the access by the index settings, or with their failure: read once for each look."""
         if seen.index_access:
@@ -108,11 +135,14 @@ class Observer:
         ]
         return replace(seen, jobs=tuple(with_end(job, plan.options, self._settings.start_seconds, now) for job in jobs))
 
-    async def _resolution(self, plan: BuildPlan, home: PackageHome, status: DepPackageStatus) -> Resolution | None:
+    async def _resolution(
+        self, plan: BuildPlan, home: PackageHome, status: DepPackageStatus, *, doubted: bool
+    ) -> Resolution | None:
+        """Return the lock of the present spec. `doubted`: that there is none is not believed."""
         if plan.normalized.errors:
             return None
         known = status_cache.resolution_in(status, plan)
-        if not isinstance(known, Look):
+        if not isinstance(known, Look) and not (known is None and doubted):
             return known
         lock = await self._store.lock(home, plan.spec_hash)
         return lock.resolution if lock else None

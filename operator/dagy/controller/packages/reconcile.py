@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from dagy.adapters import logs
 from dagy.adapters.kube.api import KubeError
 from dagy.adapters.packages.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.packages.cluster import Cluster
-from dagy.controller.engine.controller import ManagedObject
+from dagy.controller.engine.controller import EXPECTED, ManagedObject
 from dagy.controller.packages.actions import Performer
 from dagy.controller.packages.artifact_checks import ArtifactChecks
 from dagy.controller.packages.context import ReconcileContext
@@ -27,14 +28,15 @@ from dagy.core.metrics.metric import Recorder, unrecorded
 from dagy.core.metrics.packages import Census, status_samples
 from dagy.core.package import states
 from dagy.core.package.decide import decide
+from dagy.core.package.observed import Observed
 from dagy.core.package.plan import plan_of
 from dagy.core.package.states import State, state_of
 from dagy.core.package.status import dropped_artifacts
-from dagy.core.package.status_cache import status_in, trusted_status
+from dagy.core.package.status_cache import handled_tokens, status_in, trusted_status
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.status import ConditionType, DepPackageStatus, JobKind
-from dagy_builder.contract import Fault
+from dagy_builder.contract import Fault, Reason
 from dagy_builder.redact import one_line
 from dagy_builder.storage.store import StorageError
 
@@ -45,6 +47,7 @@ _MOST_STEPS = 12  # of one pass; a package takes six from nothing to a started b
 _REFUSED_SECONDS = 15.0  # Secrets are not watched: that would need the right to read all of them
 _GO_ON_SECONDS = 1.0  # when that was not enough: others have their turn in between
 _SAFETY_SECONDS = 60.0  # a running Job is looked at that often even when no event comes
+_BLOCKED_SECONDS = 30.0  # S3 does not answer
 _STARTING_SECONDS = 15.0  # one that does not start: nobody tells when the object that it waits for was deleted
 _LASTING = (400, 403, 413, 422, 500)  # of the API server: a quota, a right, an admission policy, a webhook that is down
 
@@ -73,8 +76,10 @@ class PackageReconciler:
         """See `engine.controller.Reconciler`."""
         try:
             return await self._reconcile(obj)
-        except Exception:
+        except Exception as error:
             self._limiter.leave(obj.key)  # a package that cannot start must not hold the turn of others
+            if not isinstance(error, EXPECTED):
+                await self._tell_mistake(obj, error)
             raise
 
     async def finalize(self, obj: ManagedObject) -> float | None:
@@ -119,7 +124,20 @@ class PackageReconciler:
         self._limiter.leave(obj.key, keep=waits_for)
         if ctx.seen.index_refused:
             return _REFUSED_SECONDS
-        return _SAFETY_SECONDS if ctx.seen.blocked or _awaits_image(ctx, state) else _look_again_after(state, ctx.now)
+        if ctx.seen.blocked:
+            return _BLOCKED_SECONDS
+        return _SAFETY_SECONDS if _awaits_image(ctx, state) else _look_again_after(state, ctx.now)
+
+    async def _tell_mistake(self, obj: ManagedObject, error: Exception) -> None:
+        """Tell an error of this program in status, or the package would wait for ever and nobody knew for what."""
+        with suppress(Exception):
+            ctx = ReconcileContext(obj, plan_of(obj.manifest), status_in(obj.manifest))
+            settled = any(c.type == ConditionType.SETTLED and c.status == "True" for c in ctx.status.conditions)
+            if settled and ctx.status.observed_generation == ctx.plan.generation:
+                return  # what it says is as true as before
+            failure = _mistake(error)
+            ctx.seen = Observed(ctx.status.slug or "", blocked=failure, handled=handled_tokens(ctx.status))
+            await self._write(ctx, states.Blocked(failure))
 
     async def _act(self, ctx: ReconcileContext) -> State | None:
         """Take one step after the other. Return the state in which that ends, or None when it did not end."""
@@ -180,6 +198,15 @@ def _refused(error: KubeError) -> Failure:
         StateReason.API_SERVER_REFUSED,
         f"The API server refused what the build needs: {str(error).rstrip('.')}. An administrator may have to raise a "
         "quota or a right in the build namespace.",
+        Fault.INFRASTRUCTURE,
+    )
+
+
+def _mistake(error: Exception) -> Failure:
+    return Failure(
+        Reason.INTERNAL_ERROR,
+        f"The operator failed at this package ({type(error).__name__}); its log says where. Let an administrator "
+        "report it.",
         Fault.INFRASTRUCTURE,
     )
 

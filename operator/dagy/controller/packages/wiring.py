@@ -22,6 +22,7 @@ from dagy.controller.packages.artifact_checks import ArtifactChecks
 from dagy.controller.packages.limiter import ConcurrencyLimiter
 from dagy.controller.packages.reconcile import PackageReconciler
 from dagy.controller.packages.slugs import Slugs
+from dagy.core.jobs.orphans import is_orphan, orphans
 from dagy.core.metrics.catalogue import ControllerName
 from dagy.core.metrics.engine import work_samples
 from dagy.core.metrics.metric import Recorder, Sample, unrecorded
@@ -119,9 +120,15 @@ class Packages:
         if self._settings.oci_repository:
             self._limiter.wake()
 
-    async def _before_resync(self) -> None:
+    async def _before_resync(self, present: Mapping[NamespacedName, str]) -> None:
         remembered = self._follower.known()
-        self._follower.forget_gone(remembered, await self._cluster.job_names())
+        jobs = await self._cluster.all_jobs()
+        self._follower.forget_gone(remembered, [job.name for job in jobs])
+        for job in orphans(jobs, present, self._settings.namespaces):
+            package = await self._cluster.packages.get(job.package)
+            if is_orphan(job, package["metadata"]["uid"] if package else None):  # now, and not just in the list
+                log.warning("Job %s is deleted: its package %s is gone", job.name, job.package)
+                await self._cluster.delete_job(job.name, job.uid)
         self._limiter.wake()  # ends that were not heard of
 
     async def _open(self) -> None:

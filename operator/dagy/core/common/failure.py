@@ -58,5 +58,5 @@ def failure_in(annotation: str) -> Failure | None:
     try:
         kept = json.loads(annotation)
         return Failure(str(kept["reason"]), str(kept["message"]), Fault(kept["fault"]))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -217,7 +217,8 @@ class PackageHome:
         """Return the package of the same slug with another UID in whose folder a listed key lies, if it lies in one."""
         uid, _, name = listed.removeprefix(self.earlier.text).partition("/")
         other = listed.startswith(self.earlier.text) and uid != self.uid and re.fullmatch(_UID, uid)
-        return PackageHome(self.location, self.owned, uid) if other and _OBJECT.fullmatch(name) else None
+        named = other and (name == _RETAINED or _OBJECT.fullmatch(name))
+        return PackageHome(self.location, self.owned, uid) if named else None
 
     @property
     def trace(self) -> ObjectKey:

@@ -161,7 +161,8 @@ def input_config_map(
     metadata = _metadata_beside_job(plan, start, job_uid, settings)
     text = {name: content for name, content in files.items() if isinstance(content, str)}
     binary = {name: b64encode(content).decode() for name, content in files.items() if isinstance(content, bytes)}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": text, "binaryData": binary}
+    content = {"data": text, "binaryData": binary, "immutable": True}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **content}
 
 
 def index_secret(

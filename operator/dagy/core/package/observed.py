@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,6 +26,42 @@ class Resolution:
     """Value of the refresh request that led to it."""
     warnings: tuple[str, ...] = ()
     """The resolver's remarks on it, e.g. that a release was withdrawn."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A resolution together with the text of its pylock.toml."""
+
+    resolution: Resolution
+    text: str
+
+    def to_bytes(self) -> bytes:
+        """Return it as it is kept."""
+        found = self.resolution
+        kept = {
+            "specHash": found.spec_hash,
+            "lockHash": found.lock_hash,
+            "refreshToken": found.refresh_token,
+            "warnings": list(found.warnings),
+            "lock": self.text,
+        }
+        return json.dumps(kept).encode()
+
+
+def read_lock(data: bytes | None, spec_hash: str) -> Lock | None:
+    """Return the lock of that spec; None when it can't be read, or is not the one that it says it is.
+
+    It is found anew then, as if there had never been one.
+    """
+    try:
+        kept = json.loads(data or b"")
+        text, lock_hash, warnings = str(kept["lock"]), str(kept["lockHash"]), kept.get("warnings") or ()
+        said = tuple(str(warning) for warning in warnings)
+        resolution = Resolution(str(kept["specHash"]), lock_hash, str(kept.get("refreshToken", "")), said)
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return None
+    whole = hashlib.sha256(text.encode(errors="replace")).hexdigest() == lock_hash
+    return Lock(resolution, text) if whole and resolution.spec_hash == spec_hash else None
 
 
 @dataclass(frozen=True)

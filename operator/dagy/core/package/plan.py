@@ -27,6 +27,11 @@ class Tokens:
     cancel: str = ""
 
 
+def answers(recorded: str, requested: str, handled: str) -> bool:
+    """Return True when a result with that token answers the last request, the one before when there is no new one."""
+    return recorded == (requested or handled or recorded)
+
+
 @dataclass(frozen=True)
 class BuildPlan:
     """All facts that decide the build of one package."""

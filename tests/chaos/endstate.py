@@ -1,0 +1,90 @@
+"""The end of a run, without what differs from run to run: names, times, and how often something was tried."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from tests.fakes.kubelet import BUCKET, BUILDS
+
+if TYPE_CHECKING:
+    from tests.chaos.run import Run
+
+Json = dict[str, Any]
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def end_state(run: Run) -> Json:
+    """What the user sees and what S3 holds."""
+    slugs = {str((o.get("status") or {}).get("slug")): f"SLUG-{o['metadata']['name']}" for o in run.wanted()}
+
+    def plain(text: str) -> str:
+        for slug, name in slugs.items():
+            text = text.replace(slug, name)
+        return _ID.sub("UID", text).replace(run.namespace, "NAMESPACE")
+
+    objects = {f"{o['kind']}/{o['metadata']['name']}": json.loads(plain(json.dumps(_seen(o)))) for o in run.wanted()}
+    return {"objects": objects, "s3": sorted(plain(text) for text in _there(run)), "runs": _runs(run)}
+
+
+def _there(run: Run) -> list[str]:
+    """Everything that the statuses name, and whether it is in S3.
+
+    What else lies there, a lock or a ZIP of an earlier spec, depends on how far that had come.
+    """
+    found = []
+    for obj in run.wanted():
+        status = obj.get("status") or {}
+        for artifact in [status.get("artifact"), *(status.get("history") or [])]:
+            if artifact and obj["kind"] == "DepPackage":
+                missing = [
+                    uri
+                    for name, uri in sorted(artifact.items())
+                    if name.lower().endswith("uri") and not _is_file(run, uri)
+                ]
+                found.append(f"{obj['metadata']['name']}: missing: {missing}" if missing else obj["metadata"]["name"])
+    return sorted(set(found))
+
+
+def _is_file(run: Run, uri: str) -> bool:
+    return (run.servers.data / uri.removeprefix(f"s3://{BUCKET}/")).is_file()
+
+
+def _seen(obj: Json) -> Json:
+    status = obj.get("status") or {}
+    artifact = status.get("artifact") or {}
+    return {
+        "phase": status.get("phase"),
+        "slug": status.get("slug"),
+        "generation": (status.get("observedGeneration"), obj["metadata"]["generation"]),
+        "conditions": sorted((c["type"], c["status"], c["reason"]) for c in status.get("conditions") or []),
+        "lock": status.get("lockHash"),
+        "artifact": artifact.get("lockHash"),
+        "handled": {name: value for name, value in status.items() if name.startswith("lastHandled")},
+        "revision": status.get("revision"),
+        "finalizers": obj["metadata"].get("finalizers"),
+    }
+
+
+def _runs(run: Run) -> list[str]:
+    return sorted(
+        (job["metadata"].get("labels") or {}).get("dagy.io/flow-deployment", "")
+        for job in run.feed.all("jobs", run.namespace)
+    )
+
+
+def leftovers(run: Run) -> list[str]:
+    """What is left of a namespace whose packages and deployments are gone."""
+    left = [
+        f"{place.plural}/{place.name}"
+        for place in run.feed.present
+        if place.plural
+        in ("jobs", "pods", "configmaps", "secrets", "deppackages", "flowdeployments", "controllerrevisions")
+        and place.namespace in (BUILDS, run.namespace)
+    ]
+    folder = run.servers.data / run.namespace
+    files = [str(path.relative_to(folder)) for path in folder.glob("**/*") if path.is_file()]
+    # Of what came after a deletion, its note tells: it is swept away some hours later.
+    noted = tuple(name.removeprefix("_deleted/") + "/" for name in files if name.startswith("_deleted/"))
+    return left + [name for name in files if not name.startswith(("_deleted/", *noted))]

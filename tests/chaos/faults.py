@@ -1,0 +1,143 @@
+"""The faults, as values. Counters begin with 1 and count over all of a run, so that a value means the same each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class How(StrEnum):
+    """How a server behaves."""
+
+    REFUSED = "connection refused"
+    LOST = "answer lost"
+    CUT = "answer cut"
+    CHECKSUM = "wrong checksum"
+    SLOW = "slow"
+    E401 = "401"
+    E403 = "403"
+    E429 = "429"
+    E503 = "503"
+
+
+@dataclass(frozen=True)
+class Crash:
+    """The operator dies at these of its writes, in the API server or in S3; each time a new one starts."""
+
+    writes: tuple[int, ...]
+    after: bool = False
+    """True when the server has done the write."""
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A server behaves so from the operator's request number `first` on."""
+
+    server: str
+    how: How
+    first: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events from number `first` on are dropped, doubled or reordered."""
+
+    how: str
+    first: int
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Mute:
+    """The watch says nothing from event number `first` on; then all of it comes at once, as after a new connection."""
+
+    first: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Stale:
+    """The operator starts anew at its request number `first`, and reads what was there some events before."""
+
+    first: int
+    events: int
+    seconds: float = 20.0
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two operators at once, the first of which is stopped at these writes for so many seconds."""
+
+    pauses: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The only operator is stopped at a write, and goes on later."""
+
+    write: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class NodeAway:
+    """The node's kubelet and the Job controller do nothing from event number `first` on."""
+
+    first: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Somebody does something by hand after event number `after`."""
+
+    what: str
+    after: int
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The operator's clock jumps at its request number `first`."""
+
+    first: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Several:
+    """Some at once."""
+
+    faults: tuple[Fault, ...]
+
+
+Fault = Crash | Outage | Events | Mute | Stale | Two | Frozen | NodeAway | Hand | Clock | Several
+
+
+def family(fault: Fault | None) -> str:
+    """Name of the fault's row in the table."""
+    match fault:
+        case None:
+            return "none"
+        case Crash(writes, after):
+            return f"crash {'after' if after else 'before'} a write" + (", twice" if len(writes) > 1 else "")
+        case Outage(server, how):
+            return f"{server}: {how}"
+        case Events(how):
+            return f"events {how}"
+        case Mute():
+            return "watch mute"
+        case Stale(_, events):
+            return f"view {events} events old"
+        case Two():
+            return "two operators, pauses"
+        case Frozen():
+            return "operator stopped"
+        case NodeAway():
+            return "kubelet stopped"
+        case Hand(what):
+            return f"by hand: {what}"
+        case Clock():
+            return "clock jumps"
+        case Several():
+            return "two faults at once"

@@ -1,0 +1,277 @@
+"""One run: a namespace, the operator's processes with their faults, a node, and somebody who wants something."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dagy.adapters.kube.api import KubeApi, custom_path
+from dagy.adapters.settings.operator import Settings
+from dagy_builder.storage.store import ObjectStore
+from tests.chaos import faults, hands
+from tests.chaos.faults import Fault
+from tests.chaos.feed import Change, Feed, Place
+from tests.chaos.gate import Gate
+from tests.chaos.node import Node
+from tests.chaos.observer import STOPPED
+from tests.chaos.process import OperatorApi, Process
+from tests.chaos.settled import is_settled, summary
+from tests.chaos.tapped import TappedApi
+from tests.chaos.virtual_time import VirtualLoop
+from tests.fakes.kubelet import BUCKET, BUILDS
+
+Json = dict[str, Any]
+LONGEST_SECONDS = 1500.0
+"""Two resyncs and more: what has not settled by then never will."""
+_RESTART_SECONDS = 1.0
+
+
+class NeverSettledError(Exception):
+    """Something did not come to its end."""
+
+
+@dataclass(frozen=True)
+class Servers:
+    """What all runs share."""
+
+    admin: KubeApi
+    operator: KubeApi
+    objects: ObjectStore
+    """For the played parts."""
+    faulty: ObjectStore
+    """For operators."""
+    data: Path
+    """Folder of the bucket on the S3 server's disk."""
+
+
+@dataclass
+class Run:
+    """See above. `seed` decides all that is random in it."""
+
+    servers: Servers
+    loop: VirtualLoop
+    fault: Fault | None
+    namespace: str
+    seed: int
+    feed: Feed = field(default_factory=Feed)
+
+    def __post_init__(self) -> None:
+        random.seed(self.seed)
+        self._begun, self._real = self.loop.time(), datetime.now(UTC)
+        self.gate = Gate(self.loop, self.fault, lambda: len(self.feed.changes), self.feed.before, self._catch_up)
+        self.api = TappedApi(self.servers.admin, self.feed, self.loop, self.stamp)
+        self.node = Node(self.api, self.feed, self.servers.objects, BUILDS, self.true_time)
+        self.settings = Settings(
+            s3_bucket=BUCKET, s3_prefix=self.namespace, builder_image="builder:1", watch_namespaces=self.namespace,
+            max_builds=100, max_validations=100, max_builds_per_namespace=100, max_validations_per_namespace=100,
+        )  # fmt: skip
+        self._processes: list[Process] = []
+        self._over = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._before: dict[Place, Json] = {}
+        self._events = 0
+        self._held: list[tuple[Change, Json | None]] = []
+        self._muted_until: float | None = None
+        self._acted: set[int] = set()
+        self.excused: set[str] = set()
+        """What somebody did by hand, so that the observer knows the cause."""
+        self.failed: BaseException | None = None
+        self.feed.listeners.append(self._changed)
+
+    # Time.
+
+    def true_time(self) -> datetime:
+        """The time of everybody but the operator."""
+        return self._real + timedelta(seconds=self.loop.time() - self._begun)
+
+    def clock(self) -> datetime:
+        """The operator's time."""
+        return self.true_time() + timedelta(seconds=self.gate.skew)
+
+    def stamp(self) -> str:
+        """The true time as the API server writes it."""
+        return self.true_time().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    # Processes.
+
+    async def begin(self) -> None:
+        """Make the namespace and start the operators."""
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
+        await self.api.create("/api/v1/namespaces", body)
+        several = self.fault.faults if isinstance(self.fault, faults.Several) else (self.fault,)
+        if any(isinstance(fault, faults.Two | faults.Frozen) for fault in several):
+            self.excused.add(STOPPED)
+        for number in range(2 if any(isinstance(fault, faults.Two) for fault in several) else 1):
+            self.start(self._lives(number))
+
+    def start(self, work: Any) -> None:
+        """Do it beside everything else; its failure is the run's."""
+        task = asyncio.create_task(self._noted(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _noted(self, work: Any) -> None:
+        try:
+            await work
+        except BaseException as error:
+            if not isinstance(error, asyncio.CancelledError):
+                self.failed = error
+                self.feed.news.set()
+            raise
+
+    async def _lives(self, number: int) -> None:
+        while not self._over:
+            process = Process(
+                number, self.gate, self.feed,
+                connect=lambda process: OperatorApi(
+                    self.servers.operator, process, self.feed, logs=self.node.log, hands=self.api
+                ),
+                store=self.servers.faulty, settings=self.settings, clock=self.clock,
+            )  # fmt: skip
+            self._processes.append(process)
+            try:
+                await asyncio.create_task(process.run())
+            finally:
+                process.dead = True
+                self._processes.remove(process)
+            await asyncio.sleep(_RESTART_SECONDS)
+
+    async def end(self) -> None:
+        """Stop everything."""
+        self._over = True
+        for process in self._processes:
+            process.dead = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.node.close()
+        self.feed.listeners.clear()
+
+    # Events.
+
+    def _changed(self, change: Change) -> None:
+        before = self._before.get(change.place)
+        self._before[change.place] = change.object
+        self._events += 1
+        deliveries, now = [(change, before)], self.loop.time()
+        several = self.fault.faults if isinstance(self.fault, faults.Several) else (self.fault,)
+        for place, fault in enumerate(several):
+            match fault:
+                case faults.Events(how, first, count) if first <= self._events < first + count:
+                    self.gate.strikes(0.1)
+                    deliveries = self._disturbed(how, deliveries)
+                case faults.Mute(first, seconds) if self._events >= first:
+                    if self._muted_until is None:
+                        self._muted_until = now + seconds
+                        self.gate.strikes(seconds)
+                        self.loop.call_later(seconds, self._release)
+                    if now < self._muted_until:
+                        self._held += deliveries
+                        deliveries = []
+                case faults.NodeAway(first, seconds) if self._events >= first and place not in self._acted:
+                    self._acted.add(place)
+                    self.node.away_until = now + seconds
+                    self.gate.strikes(seconds)
+                case faults.Hand(what, after) if self._events >= after and place not in self._acted:
+                    self._acted.add(place)
+                    self.gate.strikes(1.0)
+                    self.excused.add(what)
+                    self.start(hands.does(what, self))
+                case _:
+                    pass
+        for delivery in deliveries:
+            self.loop.call_soon(self._tell, *delivery)
+
+    def _disturbed(self, how: str, deliveries: list[tuple[Change, Json | None]]) -> list[tuple[Change, Json | None]]:
+        match how:
+            case "dropped":
+                return []
+            case "doubled":
+                return [*deliveries, *deliveries]
+            case _:  # reordered: it comes after the next ones
+                self.loop.call_later(3.0, self._tell, *deliveries[0])
+                return []
+
+    def _catch_up(self, since: int) -> None:
+        for change in self.feed.changes[since:]:
+            self._tell(change, None)
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for change, before in held:
+            self._tell(change, before)
+
+    def _tell(self, change: Change, before: Json | None) -> None:
+        for process in self._processes:
+            process.heard(change, before)
+
+    # Waiting.
+
+    async def until(self, fact: Callable[[], bool], seconds: float) -> bool:
+        """Wait until it is so; False when it is not by then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not fact():
+                    if self.failed:
+                        raise self.failed
+                    await self.feed.news.wait()
+                return True
+        return fact()
+
+    async def settled(self) -> None:
+        """Wait until all faults are over and everything has come to its end. Raises NeverSettledError."""
+        while (left := self.gate.calm_at - self.loop.time()) > 0:
+            await asyncio.sleep(left)
+        if not await self.until(lambda: all(map(is_settled, self.wanted())), LONGEST_SECONDS):
+            open_ones = [summary(obj) for obj in self.wanted() if not is_settled(obj)]
+            raise NeverSettledError("; ".join(open_ones))
+
+    def wanted(self) -> list[Json]:
+        """All packages and deployments."""
+        return [*self.feed.all("deppackages", self.namespace), *self.feed.all("flowdeployments", self.namespace)]
+
+    # Objects.
+
+    def package(self, name: str) -> Json | None:
+        """The package now."""
+        return self.feed.present.get(Place("deppackages", self.namespace, name))
+
+    def flow(self, name: str) -> Json | None:
+        """The deployment now."""
+        return self.feed.present.get(Place("flowdeployments", self.namespace, name))
+
+    def phase(self, name: str) -> str:
+        """The package's phase; empty when it has none."""
+        return str(((self.package(name) or {}).get("status") or {}).get("phase") or "")
+
+    def path(self, name: str, plural: str = "deppackages", subresource: str = "") -> str:
+        """Path of an object of ours."""
+        return custom_path(plural, self.namespace, name, subresource)
+
+    async def create(self, name: str, **spec: Any) -> None:
+        """Create a package."""
+        body = {
+            "apiVersion": "dagy.io/v1", "kind": "DepPackage", "metadata": {"name": name},
+            "spec": {"pythonVersion": "3.12", "dependencies": ["idna"], **spec},
+        }  # fmt: skip
+        await self.api.create(custom_path("deppackages", self.namespace), body)
+
+    async def change(self, name: str, plural: str = "deppackages", **spec: Any) -> None:
+        """Change a spec."""
+        await self.api.merge(self.path(name, plural), {"spec": spec})
+
+    async def ask(self, name: str, plural: str = "deppackages", **requests: str) -> None:
+        """Request something by annotation."""
+        annotations = {f"dagy.io/{request}": value for request, value in requests.items()}
+        await self.api.merge(self.path(name, plural), {"metadata": {"annotations": annotations}})
+
+    async def delete(self, name: str, plural: str = "deppackages") -> None:
+        """Delete an object of ours."""
+        await self.api.request("DELETE", self.path(name, plural))

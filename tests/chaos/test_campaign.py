@@ -1,0 +1,78 @@
+"""The quick part of the campaign: faults of some seeds, and the table that it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dagy_builder.storage.store import ObjectStore
+from tests.chaos import faults
+from tests.chaos.__main__ import table
+from tests.chaos.campaign import Campaign, Outcome, campaign, observing, sampled
+from tests.chaos.faults import Fault
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.virtual_time import VirtualLoop, run
+from tests.fakes.kubelet import BUCKET
+from tests.s3server import s3_server
+
+pytestmark = pytest.mark.apiserver
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A bucket whose folder the observer can look into."""
+    folder = tmp_path_factory.mktemp("chaos")
+    with s3_server(folder, BUCKET) as variables, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield folder / "data" / BUCKET
+
+
+def play(kubeconfig: str, data: Path, name: str, plays: list[tuple[str, Fault | int]]) -> list[Outcome]:
+    """Play these scenarios with these faults, or with those of these seeds."""
+
+    async def whole(loop: VirtualLoop) -> list[Outcome]:
+        async with campaign(kubeconfig, ObjectStore(BUCKET), data, loop, observer, name) as played:
+            return [await _one(played, scenario, fault) for scenario, fault in plays]
+
+    with observing(kubeconfig, data) as observer:
+        outcomes: list[Outcome] = run(whole)
+    return outcomes
+
+
+async def _one(played: Campaign, scenario: str, fault: Fault | int) -> Outcome:
+    if isinstance(fault, int):
+        return await played.play(scenario, sampled(await played.clean(scenario), fault), fault)
+    return await played.play(scenario, fault)
+
+
+def assert_sound(outcomes: list[Outcome]) -> None:
+    """All of them ended as without faults, and nothing was broken on the way."""
+    for outcome in outcomes:
+        assert not outcome.broken, (outcome.scenario, outcome.fault, outcome.broken, outcome.transitions)
+        assert outcome.equal, (outcome.scenario, outcome.fault, outcome.end)
+
+
+FOUND: list[tuple[str, Fault]] = [
+    # The validation's Job was deleted before status told of it: it ran again, and so did the build.
+    ("create", faults.Crash((14,), after=True)),
+    ("create", faults.Crash((15,), after=True)),
+]
+
+
+def test_what_was_found_is_mended(kubeconfig: str, data: Path) -> None:
+    assert_sound(play(kubeconfig, data, "found", FOUND))
+
+
+def test_some_seeds_end_as_without_faults(kubeconfig: str, data: Path) -> None:
+    outcomes = play(kubeconfig, data, "seeds", [(name, seed) for seed, name in enumerate(SCENARIOS, 1)])
+    assert_sound(outcomes)
+    assert sum(outcome.injected for outcome in outcomes) >= len(outcomes) // 2
+    assert f"| all | {len(outcomes)} |" in table(outcomes)
+
+
+def test_a_seed_is_the_same_fault_each_time() -> None:
+    clean = Outcome("create", None, 0, calls=100, writes=20, events=40)
+    assert [sampled(clean, seed) for seed in range(50)] == [sampled(clean, seed) for seed in range(50)]

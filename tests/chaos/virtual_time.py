@@ -1,0 +1,91 @@
+"""An event loop whose clock stands still while anybody works, and jumps to the next timer when nobody does.
+
+Back-offs and safety looks of minutes so take no time, and their length can still be measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from typing import Any
+
+from typing_extensions import override
+
+_STUCK_SECONDS = 60.0
+
+
+class Stuck(BaseException):
+    """Nothing will ever happen any more: work that never ends, or nobody who waits for a time."""
+
+
+class _Selector(selectors.DefaultSelector):
+    loop: VirtualLoop
+
+    @override
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout is not None and timeout <= 0:
+            return super().select(0)
+        if self.loop.busy > 0:
+            ready = super().select(_STUCK_SECONDS)
+            if not ready:
+                raise Stuck(f"{self.loop.busy} requests have no answer")
+            return ready
+        ready = super().select(0)
+        if not ready:
+            if timeout is None:
+                raise Stuck("nobody waits for anything")
+            self.loop.now += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """The loop. `busy` counts requests that are under way; whoever makes one says so with `working`."""
+
+    def __init__(self) -> None:
+        self.now, self.busy = 0.0, 0
+        selector = _Selector()
+        selector.loop = self
+        super().__init__(selector)
+
+    @override
+    def time(self) -> float:
+        return self.now
+
+    @override
+    def run_in_executor(self, executor: Executor | None, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
+        self.busy += 1
+        future = super().run_in_executor(executor, func, *args)
+        # The thread may go on after the future was cancelled, with no one to hear of its end.
+        future.add_done_callback(self._ended)
+        return future
+
+    @override
+    async def shutdown_default_executor(self, *arguments: Any) -> None:
+        self.busy += 1
+        try:
+            await super().shutdown_default_executor(*arguments)
+        finally:
+            self.busy -= 1
+
+    def _ended(self, _: object) -> None:
+        self.busy -= 1
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Let the clock stand still while the block waits for a server."""
+        self.busy += 1
+        try:
+            yield
+        finally:
+            self.busy -= 1
+
+
+def run(main: Callable[[VirtualLoop], Any]) -> Any:
+    """Run a coroutine function in a loop of its own."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        return runner.run(main(loop))
