@@ -55,7 +55,7 @@ MUTANTS = (
     Mutant("a copy is taken of a package that is being deleted", f"{_CORE}/package/reuse.py", 'or "deletionTimestamp" in metadata ', "", ("core", "controller/packages")),
     Mutant("what package code has built is copied", f"{_CORE}/package/reuse.py", "return not asked and plan.spec.source_distributions is SourceDistributions.FORBID", "return not asked", ("core", "controller/packages")),
     # Events, resyncs, the work queue
-    Mutant("a resync looks at nothing", f"{_ENGINE}/controller.py", "for key in keys:\n                self._queue.add(key)", "", ("controller",)),
+    Mutant("a resync looks at nothing", f"{_ENGINE}/controller.py", "for key in present:\n                self._queue.add(key)", "", ("controller",)),
     Mutant("what changes during a look is forgotten", f"{_ENGINE}/queue.py", "if key in self._wanted:\n                    self._queue.put_nowait(key)", "", ("controller",)),
     Mutant("two workers look at one object", f"{_ENGINE}/queue.py", "if key not in self._active:\n            self._queue", "if True:\n            self._queue", ("controller",)),
     Mutant("a back-off never ends", f"{_ENGINE}/queue.py", "self._failures.pop(key, None)", "pass", ("controller",)),
