@@ -1,7 +1,7 @@
 """Kubernetes and its companions, built from the Go modules in go/: one folder for each family.
 
 A family's `go.mod` is the only place with versions and the list of programs (its `tool` directives). A family is built
-again when its go.mod, its go.sum, the Go release or the way of building changes.
+again when its go.mod, its go.sum, code of our own beside them, the Go release or the way of building changes.
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ def link_flags(family: Family, go_mod: str) -> str:
 
 
 def stamp(family: Family, folder: Path, go_version: str) -> str:
-    """Return a hash of all that decides a family's programs: its settings, the Go release, go.mod and go.sum."""
-    text = "\0".join([repr(family), go_version, *((folder / f).read_text() for f in ("go.mod", "go.sum"))])
+    """Return a hash of all that decides a family's programs: its settings, the Go release, go.mod, go.sum, our own code."""
+    sources = [folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))]
+    text = "\0".join([repr(family), go_version, *(file.read_text() for file in sources)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -50,6 +50,10 @@ FAMILIES = (
     Family("prometheus", tags="remove_all_sd", of_the_node=False),
     # Queues Jobs.
     Family("kueue", of_the_node=False),
+    # Keeps certificates. Its own programs are no modules; `main.go` starts what they are made of.
+    Family("cert-manager", of_the_node=False),
+    # Applies what is in a bucket or in Git. Its helm-controller is not published as a module.
+    Family("flux", of_the_node=False),
 )
 
 

@@ -69,7 +69,9 @@ def test_a_family_is_built_again_when_anything_about_it_changes(tmp_path: Path) 
     ]
     (tmp_path / "go.sum").write_text("b v1 h1:x\n")
     others.append(binaries.stamp(family, tmp_path, "go1.26.6"))
-    assert len({before, *others}) == 4
+    (tmp_path / "main.go").write_text("package main\n")
+    others.append(binaries.stamp(family, tmp_path, "go1.26.6"))
+    assert len({before, *others}) == 5
 
 
 def test_go_releases_compare_as_numbers() -> None:

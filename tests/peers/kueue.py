@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -16,10 +15,10 @@ import yaml
 from tests.cluster import pki
 from tests.cluster.controlplane import process
 from tests.cluster.doctor import free_port
-from tests.cluster.layout import REPO, current_layout
+from tests.cluster.layout import current_layout
 from tests.cluster.node import tail
-from tests.cluster.toolchain import go_for
 from tests.fakes.tls import until
+from tests.peers.modules import module_folder
 
 Json = dict[str, Any]
 MODULE, VERSION, NAMESPACE = "sigs.k8s.io/kueue", "v1beta2", "kueue-system"
@@ -41,7 +40,7 @@ def kueue(kubeconfig: str, folder: Path, jobs_in: str) -> Iterator[None]:
         (place / "tls.key").write_bytes(key)
         (place / "tls.crt").write_bytes(certificate)
     (folder / "work").mkdir()
-    sources = _sources()
+    sources = module_folder("kueue", MODULE)
     _apply(
         kubeconfig, [*_definitions(sources), {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}]
     )
@@ -67,16 +66,6 @@ def kueue(kubeconfig: str, folder: Path, jobs_in: str) -> Iterator[None]:
             raise AssertionError(f"Kueue does not start:\n{tail(log)}") from error
         _apply(kubeconfig, _webhooks(sources, port, authority.pem, jobs_in))
         yield
-
-
-def _sources() -> Path:
-    """Return the module's folder, which Go has since the program was built of it."""
-    where = REPO / "tests/cluster/go/kueue"
-    argv = [go_for(current_layout(), "kueue").command, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", MODULE]
-    found = subprocess.run(
-        argv, cwd=where, check=True, capture_output=True, text=True, env={**os.environ, "GOTOOLCHAIN": "local"}
-    )
-    return Path(found.stdout.strip())
 
 
 def _definitions(sources: Path) -> list[Json]:
