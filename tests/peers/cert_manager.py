@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import yaml
@@ -26,17 +26,18 @@ from tests.cluster.doctor import free_port
 from tests.cluster.layout import current_layout
 from tests.cluster.node import tail
 from tests.fakes.mounted_certificates import HOSTS, Mounted
-from tests.fakes.webhook import BUCKET, ROOT, SYSTEM, TEAM, KubectlError, Server, pod
+from tests.fakes.webhook import BUCKET, ROOT, SYSTEM, TEAM, Server, pod
+from tests.peers.administrator import Administrator
 from tests.peers.modules import module_folder
 
 MODULE = "github.com/cert-manager/cert-manager"
 OVERLAY = ROOT / "manifests/overlays/cert-manager"
-KINDS = ("mutatingwebhookconfiguration", "validatingwebhookconfiguration")
+KINDS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+_CORE = f"/api/v1/namespaces/{SYSTEM}"
 WITHIN = 60.0
 MOUNTED_AFTER = 5.0
 """Seconds until a changed Secret is in a pod's volume. A kubelet takes up to about 90; what matters is that caBundle is
 written long before."""
-Json = dict[str, Any]
 
 
 @contextmanager
@@ -59,6 +60,7 @@ class Installation:
     """What the overlay comes to, in an API server that calls the webhook on this machine."""
 
     server: Server
+    admin: Administrator
     folder: Path
     api_port: int = field(default_factory=free_port)
     webhook_port: int = field(default_factory=free_port)
@@ -84,51 +86,46 @@ class Installation:
 
     def secret(self, name: str) -> dict[str, str]:
         """What is in it, as text; nothing when it is not there."""
-        found = self.server("get", "secret", name, "-n", SYSTEM, "-o", "yaml", "--ignore-not-found")[0]
-        data = (yaml.safe_load(found) or {}).get("data") or {}
+        data = self.admin.get(f"{_CORE}/secrets/{name}").get("data") or {}
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
     def delete_secret(self, name: str) -> None:
-        self.server("delete", "secret", name, "-n", SYSTEM)
+        self.admin.delete(f"{_CORE}/secrets/{name}")
 
     def ready(self, name: str) -> bool:
-        path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
-        return self.server("get", "certificate", name, "-n", SYSTEM, "-o", path)[0] == "True"
+        conditions = self.admin.get(_certificate(name)).get("status", {}).get("conditions", [])
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
     def renew(self, name: str) -> None:
         """As `cmctl renew` does it; return when it is done."""
-        before = self.secret(self._certificate(name)["spec"]["secretName"])["tls.crt"]
+        certificate = self.admin.get(_certificate(name))
+        secret = certificate["spec"]["secretName"]
+        before = self.secret(secret)["tls.crt"]
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        reason = {"reason": "ManuallyTriggered", "message": "renewed by hand", "lastTransitionTime": now}
-        status = self._certificate(name)["status"]
-        status["conditions"] = [*status["conditions"], {"type": "Issuing", "status": "True", **reason}]
-        patch = yaml.safe_dump({"status": {"conditions": status["conditions"]}})
-        self.server("patch", "certificate", name, "-n", SYSTEM, "--subresource=status", "--type=merge", "-p", patch)
-        secret = self._certificate(name)["spec"]["secretName"]
+        wish = {"type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "lastTransitionTime": now}
+        conditions = [*certificate["status"]["conditions"], {**wish, "message": "by hand"}]
+        self.admin.merge(f"{_certificate(name)}/status", {"status": {"conditions": conditions}})
         until(f"{name} is renewed", lambda: self.secret(secret)["tls.crt"] != before and self.ready(name))
-
-    def _certificate(self, name: str) -> Json:
-        found: Json = yaml.safe_load(self.server("get", "certificate", name, "-n", SYSTEM, "-o", "yaml")[0])
-        return found
 
     def bundles(self) -> list[str]:
         """The caBundle of each webhook, as PEM."""
-        path = "jsonpath={.webhooks[*].clientConfig.caBundle}"
-        found = [self.server("get", kind, "dagy-attach", "-o", path)[0] for kind in KINDS]
-        return [base64.b64decode(bundle).decode() for bundle in found]
+        configurations = [self.admin.get(f"/apis/admissionregistration.k8s.io/v1/{kind}/dagy-attach") for kind in KINDS]
+        bundles = [one["clientConfig"].get("caBundle", "") for c in configurations for one in c["webhooks"]]
+        return [base64.b64decode(bundle).decode() for bundle in bundles]
 
     def published(self) -> str:
         """By which users and pods know the API (PEM)."""
-        path = r"jsonpath={.data.ca\.crt}"
-        return self.server("get", "configmap", "dagy-api-authority", "-n", SYSTEM, "-o", path)[0]
+        data = self.admin.get(f"{_CORE}/configmaps/dagy-api-authority").get("data") or {}
+        return str(data.get("ca.crt", ""))
 
     def refusal(self) -> str:
         """What the API server says to a pod that asks for a package that there is not."""
-        try:
-            self.server.create(pod("asks", "NOPE0000"), "--dry-run=server")
-        except KubectlError as error:
-            return str(error)
-        return "it was created"
+        asking = pod("asks", "NOPE0000")
+        return self.admin.post(f"/api/v1/namespaces/{TEAM}/pods?dryRun=All", asking).text
+
+
+def _certificate(name: str) -> str:
+    return f"/apis/cert-manager.io/v1/namespaces/{SYSTEM}/certificates/{name}"
 
 
 class Address(NamedTuple):

@@ -53,12 +53,13 @@ def kueue(kubeconfig: str, folder: Path, jobs_in: str) -> Iterator[None]:
     gates = "--feature-gates=VisibilityOnDemand=false"
     controllers = "--controllers=job-controller,garbage-collector-controller"
     manager = [str(current_layout().bin / "kube-controller-manager"), f"--kubeconfig={kubeconfig}", controllers]
+    manager += ["--leader-elect=false", "--secure-port=0"]
     with ExitStack() as running:
         log = folder / "kueue.log"
         argv = ["unshare", "--mount", "sh", "-c", start, "kueue", *program, gates]
         running.enter_context(process(argv, log))
         running.enter_context(
-            process([*manager, "--leader-elect=false", "--secure-port=0"], folder / "controllers.log")
+            process([*manager, "--kube-api-qps=200", "--kube-api-burst=400"], folder / "controllers.log")
         )
         try:
             until(lambda: _answers(f"http://127.0.0.1:{health}/readyz"))
@@ -109,6 +110,8 @@ def _settings(folder: Path, port: int, health: int, jobs_in: str) -> Json:
         "metrics": {"bindAddress": "0"},
         "webhook": {"host": "127.0.0.1", "port": port, "certDir": str(folder / "certs")},
         "leaderElection": {"leaderElect": False},
+        # Hundreds of Jobs; as released, it takes 20 requests a second.
+        "clientConnection": {"qps": 200, "burst": 400},
         "internalCertManagement": {"enable": False},
         "integrations": {"frameworks": ["batch/job"]},
         "managedJobsNamespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": jobs_in}},

@@ -13,6 +13,7 @@ from dagy_builder.storage.store import ObjectStore
 from tests.cluster.controlplane import control_plane
 from tests.cluster.layout import current_layout
 from tests.fakes.webhook import Server
+from tests.peers.administrator import Administrator
 from tests.peers.cert_manager import MOUNTED_AFTER, Installation, Served, Watch, cert_manager, servers, until
 
 pytestmark = [pytest.mark.peers, pytest.mark.long_build]
@@ -26,9 +27,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation
         pytest.fail("cert-manager is missing: run `make test-peers`, which builds it.")
     folder = tmp_path_factory.mktemp("cert-manager")
     with control_plane(current_layout(), folder) as kubeconfig:
-        at = Installation(Server(kubeconfig), folder)
+        at = Installation(Server(kubeconfig), Administrator(kubeconfig), folder)
         at.prepare()
         yield at
+        at.admin.close()
 
 
 @pytest.fixture

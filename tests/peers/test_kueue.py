@@ -5,12 +5,6 @@ Real are API server, Job controller and Kueue; no node runs the pods, so that a 
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
-
 import pytest
 
 from dagy.adapters.kube.api import namespaced
@@ -18,109 +12,11 @@ from dagy.core.jobs.kueue import QUEUE_LABEL
 from dagy.model.base import NamespacedName
 from dagy.model.status import JobKind
 from dagy_builder.storage.store import ObjectStore
-from tests.cluster.layout import current_layout
-from tests.fakes.controller import Rig, annotate, condition, create, run, status_of
+from tests.fakes.controller import annotate, condition, status_of
 from tests.fakes.kubelet import BUILDS
-from tests.peers.kueue import VERSION, kueue
+from tests.peers.queues import QUEUE, Queue, eventually, queued
 
-pytestmark = [pytest.mark.peers, pytest.mark.long_build]
-Json = dict[str, Any]
-QUEUE, WITHIN = "builds", 60.0
-GROUP = f"/apis/kueue.x-k8s.io/{VERSION}"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def running(kubeconfig: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Kueue."""
-    if not (current_layout().bin / "kueue").exists() or not shutil.which("unshare"):
-        pytest.fail("kueue is missing: run `make test-peers`, which builds it.")
-    with kueue(kubeconfig, tmp_path_factory.mktemp("kueue"), BUILDS):
-        yield
-
-
-class Queue:
-    """A queue in which so many Jobs run at a time."""
-
-    def __init__(self, rig: Rig) -> None:
-        self.rig, self.operator = rig, rig.reconciler(queue=QUEUE)
-
-    async def open(self, places: int) -> None:
-        """Make it; whoever has a higher priority takes a place away."""
-        quota = {"name": "default", "resources": [{"name": "pods", "nominalQuota": places}]}
-        spec = {
-            "namespaceSelector": {},
-            "resourceGroups": [{"coveredResources": ["pods"], "flavors": [quota]}],
-            "preemption": {"withinClusterQueue": "LowerPriority"},
-        }
-        await self._make("resourceflavors", "ResourceFlavor", "default", {})
-        await self._make("clusterqueues", "ClusterQueue", QUEUE, spec)
-        await self._make("localqueues", "LocalQueue", QUEUE, {"clusterQueue": QUEUE}, BUILDS)
-        value = {"value": 1000, "description": "before all others"}
-        await self._make("workloadpriorityclasses", "WorkloadPriorityClass", "urgent", value, flat=True)
-
-    async def close(self) -> None:
-        """Remove it, with all that stands in it."""
-        await self.rig.admin.request(
-            "DELETE", namespaced("jobs", BUILDS), query={"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
-        )
-        await eventually(self._is_empty)
-        for path in (f"namespaces/{BUILDS}/localqueues/{QUEUE}", f"clusterqueues/{QUEUE}", "resourceflavors/default"):
-            await self.rig.admin.delete(f"{GROUP}/{path}")
-
-    async def _is_empty(self) -> bool:
-        return not (await self.rig.admin.list(f"{GROUP}/namespaces/{BUILDS}/workloads"))[0]
-
-    async def _make(
-        self, plural: str, kind: str, name: str, spec: Json, namespace: str = "", *, flat: bool = False
-    ) -> None:
-        place = f"namespaces/{namespace}/" if namespace else ""
-        body = {"apiVersion": GROUP.removeprefix("/apis/"), "kind": kind, "metadata": {"name": name}}
-        await self.rig.admin.apply(f"{GROUP}/{place}{plural}/{name}", {**body, **(spec if flat else {"spec": spec})})
-
-    async def package(self) -> NamespacedName:
-        """A new package, whose validation stands in the queue."""
-        key = await create(self.rig)
-        await self.operator.reconcile(key)
-        return key
-
-    async def job(self, key: NamespacedName) -> Json:
-        jobs, _ = await self.rig.admin.list(namespaced("jobs", BUILDS))
-        [job] = [one for one in jobs if one["metadata"].get("annotations", {}).get("dagy.io/package") == str(key)]
-        return job
-
-    async def pods(self, key: NamespacedName) -> list[Json]:
-        pods, _ = await self.rig.admin.list(namespaced("pods", BUILDS))
-        return [pod for pod in pods if pod["metadata"].get("annotations", {}).get("dagy.io/package") == str(key)]
-
-    async def runs(self, key: NamespacedName) -> bool:
-        """Return True when its Job was admitted and has its pod."""
-        return not (await self.job(key))["spec"]["suspend"] and bool(await self.pods(key))
-
-    async def says(self, key: NamespacedName) -> str:
-        """Return what status says a little later."""
-        await self.rig.reconciler(queue=QUEUE, hours_ahead=0.01).reconcile(key)
-        return str((await status_of(self.rig, key))["message"])
-
-
-async def eventually(true: Callable[[], Awaitable[bool]]) -> None:
-    end = time.monotonic() + WITHIN
-    while not await true():
-        assert time.monotonic() < end, "it does not become true"
-        await asyncio.sleep(0.2)
-
-
-def queued(kubeconfig: str, objects: ObjectStore, places: int, test: Callable[[Queue], Awaitable[None]]) -> None:
-    """Run a test before a queue with so many places."""
-
-    async def whole(rig: Rig) -> None:
-        queue = Queue(rig)
-        await queue.open(places)
-        try:
-            await test(queue)
-        finally:
-            await queue.close()
-
-    run(kubeconfig, objects, whole)
+pytestmark = [pytest.mark.peers, pytest.mark.long_build, pytest.mark.usefixtures("with_kueue")]
 
 
 def test_what_is_held_back_says_what_kueue_says_and_takes_no_slot(kubeconfig: str, objects: ObjectStore) -> None:
