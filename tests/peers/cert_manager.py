@@ -34,7 +34,7 @@ MODULE = "github.com/cert-manager/cert-manager"
 OVERLAY = ROOT / "manifests/overlays/cert-manager"
 KINDS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 _CORE = f"/api/v1/namespaces/{SYSTEM}"
-WITHIN = 60.0
+WITHIN = 180.0
 MOUNTED_AFTER = 5.0
 """Seconds until a changed Secret is in a pod's volume. A kubelet takes up to about 90; what matters is that caBundle is
 written long before."""

@@ -24,7 +24,7 @@ from tests.peers.modules import module_folder
 
 Json = dict[str, Any]
 CONTROLLERS = ("source-controller", "kustomize-controller")
-WITHIN = 90.0
+WITHIN = 180.0
 TIMEOUT = "10m"
 """What Flux would wait for a package that says nothing; no test takes so long."""
 _PACKAGES = f"/apis/dagy.io/v1/namespaces/{NAMESPACE}/deppackages"

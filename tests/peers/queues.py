@@ -15,7 +15,7 @@ from tests.fakes.kubelet import BUILDS
 from tests.peers.kueue import VERSION
 
 Json = dict[str, Any]
-QUEUE, WITHIN = "builds", 60.0
+QUEUE, WITHIN = "builds", 180.0
 GROUP = f"/apis/kueue.x-k8s.io/{VERSION}"
 
 

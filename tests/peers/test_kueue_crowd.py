@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Set
 
 import pytest
 
@@ -39,15 +40,14 @@ def test_five_hundred_packages_pass_through_twenty_places(
             await annotate(queue.rig, key, cancel="1")
             await queue.operator.reconcile(key)
             assert condition(await status_of(queue.rig, key), "Ready") == ("False", "Cancelled")
-        await eventually(lambda: _run(queue, PLACES))
-        assert not set(await queue.running()) & set(first)
+        await eventually(lambda: _run(queue, PLACES, set(first)))
         said(f"these are cancelled, and the next {PLACES} run")
 
         waiting = set(keys) - set(first)
 
         async def left() -> int:
             going = set(await queue.running())
-            assert len(going) <= PLACES
+            assert len(going) <= PLACES, "never more than there are places"
             await queue.end(going)
             for key in going:
                 await queue.operator.reconcile(key)
@@ -61,8 +61,8 @@ def test_five_hundred_packages_pass_through_twenty_places(
     said("nothing is left in the queue")
 
 
-async def _run(queue: Queue, number: int) -> bool:
-    return len(await queue.running()) == number
+async def _run(queue: Queue, number: int, others_than: Set[NamespacedName] = frozenset()) -> bool:
+    return len(set(await queue.running()) - others_than) == number
 
 
 async def _is_valid(queue: Queue, key: NamespacedName) -> bool:
