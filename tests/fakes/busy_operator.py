@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,8 @@ from dagy.adapters.kube.api import deppackage_path
 from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import NAMESPACE, Rig, open_rig
+from tests.fakes.controller import NAMESPACE, open_rig
+from tests.fakes.kubelet import Kubelet
 
 UNKNOWN = "nonesuch"
 """A requirement that no index has."""
@@ -36,6 +38,7 @@ def busy_operator(kubeconfig: str, objects: ObjectStore) -> Iterator[None]:
         try:
             asyncio.run(_work(kubeconfig, objects, stop))
         except BaseException as error:
+            traceback.print_exc()  # beside the test that waits in vain
             failures.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
@@ -51,17 +54,14 @@ def busy_operator(kubeconfig: str, objects: ObjectStore) -> Iterator[None]:
 
 async def _work(kubeconfig: str, objects: ObjectStore, stop: threading.Event) -> None:
     async with open_rig(kubeconfig, objects) as rig:
-        operator = rig.reconciler()
+        operator, kubelets = rig.reconciler(), dict[NamespacedName, Kubelet]()
         while not stop.is_set():
             packages, _ = await rig.admin.list(deppackage_path(NAMESPACE, "").rstrip("/"))
             for package in packages:
                 key = NamespacedName.of(package["metadata"])
                 await operator.reconcile(key)
-                await _step(rig, key, _INVALID if UNKNOWN in package["spec"]["dependencies"] else None)
+                # Each package has a lock of its own.
+                kubelet = kubelets.setdefault(key, rig.alone(key).kubelet)
+                kubelet.logs = rig.kubelet.logs
+                await kubelet.step(_INVALID if UNKNOWN in package["spec"]["dependencies"] else None)
             await asyncio.sleep(0.2)
-
-
-async def _step(rig: Rig, key: NamespacedName, failure: StepOutcome | None) -> None:
-    kubelet = rig.alone(key).kubelet
-    kubelet.logs = rig.kubelet.logs
-    await kubelet.step(failure)

@@ -10,7 +10,7 @@ from typing import Any
 from dagy.adapters.kube.api import namespaced
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import Rig, create, run, status_of
+from tests.fakes.controller import Rig, annotate, create, run, status_of
 from tests.fakes.kubelet import BUILDS
 from tests.peers.kueue import VERSION
 
@@ -64,10 +64,11 @@ class Queue:
         await self.operator.reconcile(key)
         return key
 
-    async def packages(self, number: int, **spec: Any) -> list[NamespacedName]:
-        """So many, in the order of their arrival."""
-        keys = [await create(self.rig, **spec) for _ in range(number)]
+    async def packages(self, number: int) -> list[NamespacedName]:
+        """So many that are only to be validated, in the order of their arrival."""
+        keys = [await create(self.rig, buildPolicy="Manual") for _ in range(number)]
         for key in keys:
+            await annotate(self.rig, key, validate="1")
             await self.operator.reconcile(key)
         return keys
 

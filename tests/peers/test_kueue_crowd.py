@@ -27,7 +27,7 @@ def test_five_hundred_packages_pass_through_twenty_places(
             print(f"{time.monotonic() - begun:6.1f} s: {what}")
 
     async def test(queue: Queue) -> None:
-        keys = await queue.packages(MANY, buildPolicy="Manual")
+        keys = await queue.packages(MANY)
         said(f"{MANY} packages stand in the queue")
         await eventually(lambda: _run(queue, PLACES))
         first = await queue.running()
