@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dagy.adapters.kube.api import namespaced
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import Rig, annotate, create, run, status_of
+from tests.fakes.controller import Rig, create, run, status_of
 from tests.fakes.kubelet import BUILDS
 from tests.peers.kueue import VERSION
 
@@ -64,28 +64,6 @@ class Queue:
         await self.operator.reconcile(key)
         return key
 
-    async def packages(self, number: int) -> list[NamespacedName]:
-        """So many that are only to be validated, in the order of their arrival."""
-        keys = [await create(self.rig, buildPolicy="Manual") for _ in range(number)]
-        for key in keys:
-            await annotate(self.rig, key, validate="1")
-            await self.operator.reconcile(key)
-        return keys
-
-    async def running(self) -> dict[NamespacedName, Json]:
-        """The Jobs that Kueue lets run, by package."""
-        jobs, _ = await self.rig.admin.list(namespaced("jobs", BUILDS))
-        going = [
-            job for job in jobs if not job["spec"]["suspend"] and not _is_over(job) and job["spec"]["parallelism"] == 1
-        ]
-        return {_package(job): job for job in going}
-
-    async def end(self, jobs: Iterable[NamespacedName]) -> None:
-        """Let the pods of these packages do all that their Jobs are for."""
-        for key in jobs:
-            for pod in await self.pods(key):
-                await self.rig.kubelet.succeed(await self.job(key), pod)
-
     async def job(self, key: NamespacedName) -> Json:
         jobs, _ = await self.rig.admin.list(namespaced("jobs", BUILDS))
         [job] = [one for one in jobs if one["metadata"].get("annotations", {}).get("dagy.io/package") == str(key)]
@@ -135,13 +113,3 @@ def queued(kubeconfig: str, objects: ObjectStore, places: int, test: Callable[[Q
             await queue.close()
 
     run(kubeconfig, objects, whole)
-
-
-def _package(job: Json) -> NamespacedName:
-    namespace, name = job["metadata"]["annotations"]["dagy.io/package"].split("/")
-    return NamespacedName(namespace, name)
-
-
-def _is_over(job: Json) -> bool:
-    conditions = job.get("status", {}).get("conditions", [])
-    return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)
