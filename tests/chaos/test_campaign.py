@@ -59,6 +59,15 @@ FOUND: list[tuple[str, Fault]] = [
     # The validation's Job was deleted before status told of it: it ran again, and so did the build.
     ("create", faults.Crash((14,), after=True)),
     ("create", faults.Crash((15,), after=True)),
+    # A list that was behind led to claim after claim.
+    ("rebuild", faults.Stale(9, 1)),
+    # The operator that was stopped left a Job, or the mark of a package that keeps its objects, after the deletion.
+    ("delete", faults.Two(((36, 90.0), (41, 90.0), (42, 15.0)))),
+    ("retain", faults.Two(((42, 2.0), (51, 90.0), (41, 2.0)))),
+    # What S3 spoiled on the way was taken for a lock that somebody had spoiled, and resolved again and again.
+    ("heavy", faults.Outage("s3", faults.How.CHECKSUM, 7, 30.0)),
+    # The record of a build that had just ended could not be read: it waited for ever.
+    ("create", faults.Hand("records spoiled", 24)),
 ]
 
 
