@@ -12,7 +12,6 @@ from tests.chaos import faults
 from tests.chaos.__main__ import table
 from tests.chaos.campaign import Campaign, Outcome, campaign, observing, sampled
 from tests.chaos.faults import Fault
-from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.virtual_time import VirtualLoop, run
 from tests.fakes.kubelet import BUCKET
 from tests.s3server import s3_server
@@ -71,12 +70,15 @@ FOUND: list[tuple[str, Fault]] = [
 ]
 
 
+QUICK = ("update", "copy", "cancel", "roll back")
+
+
 def test_what_was_found_is_mended(kubeconfig: str, data: Path) -> None:
     assert_sound(play(kubeconfig, data, "found", FOUND))
 
 
 def test_some_seeds_end_as_without_faults(kubeconfig: str, data: Path) -> None:
-    outcomes = play(kubeconfig, data, "seeds", [(name, seed) for seed, name in enumerate(SCENARIOS, 1)])
+    outcomes = play(kubeconfig, data, "seeds", [(name, seed) for seed, name in enumerate(QUICK, 1)])
     assert_sound(outcomes)
     assert sum(outcome.injected for outcome in outcomes) >= len(outcomes) // 2
     assert f"| all | {len(outcomes)} |" in table(outcomes)
