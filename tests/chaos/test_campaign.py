@@ -12,7 +12,6 @@ from tests.chaos import faults
 from tests.chaos.__main__ import table
 from tests.chaos.campaign import Campaign, Outcome, campaign, observing, sampled
 from tests.chaos.faults import Fault
-from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.virtual_time import VirtualLoop, run
 from tests.fakes.kubelet import BUCKET
 from tests.s3server import s3_server
@@ -59,7 +58,19 @@ FOUND: list[tuple[str, Fault]] = [
     # The validation's Job was deleted before status told of it: it ran again, and so did the build.
     ("create", faults.Crash((14,), after=True)),
     ("create", faults.Crash((15,), after=True)),
+    # A list that was behind led to claim after claim.
+    ("rebuild", faults.Stale(9, 1)),
+    # The operator that was stopped left a Job, or the mark of a package that keeps its objects, after the deletion.
+    ("delete", faults.Two(((36, 90.0), (41, 90.0), (42, 15.0)))),
+    ("retain", faults.Two(((42, 2.0), (51, 90.0), (41, 2.0)))),
+    # What S3 spoiled on the way was taken for a lock that somebody had spoiled, and resolved again and again.
+    ("heavy", faults.Outage("s3", faults.How.CHECKSUM, 7, 30.0)),
+    # The record of a build that had just ended could not be read: it waited for ever.
+    ("create", faults.Hand("records spoiled", 24)),
 ]
+
+
+QUICK = ("update", "copy", "cancel", "roll back")
 
 
 def test_what_was_found_is_mended(kubeconfig: str, data: Path) -> None:
@@ -67,7 +78,7 @@ def test_what_was_found_is_mended(kubeconfig: str, data: Path) -> None:
 
 
 def test_some_seeds_end_as_without_faults(kubeconfig: str, data: Path) -> None:
-    outcomes = play(kubeconfig, data, "seeds", [(name, seed) for seed, name in enumerate(SCENARIOS, 1)])
+    outcomes = play(kubeconfig, data, "seeds", [(name, seed) for seed, name in enumerate(QUICK, 1)])
     assert_sound(outcomes)
     assert sum(outcome.injected for outcome in outcomes) >= len(outcomes) // 2
     assert f"| all | {len(outcomes)} |" in table(outcomes)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 
 import pytest
+from typing_extensions import override
 
 from dagy.adapters.kube.api import KubeError, deppackage_path
-from dagy.core.common.slug import new_slug
+from dagy.adapters.packages.claims import Claims
+from dagy.controller.packages.slugs import Slugs
+from dagy.core.common.keys import PackageHome
+from dagy.core.common.slug import Claim, new_slug
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import NAMESPACE, Rig, create, run
@@ -166,5 +171,26 @@ def test_slugs_have_an_end(kubeconfig: str, objects: ObjectStore) -> None:
         assert package
         assert package["status"]["phase"] == "FAILED"
         assert "DAGY_SLUGS_PER_NAMESPACE" in package["status"]["message"]
+
+    run(kubeconfig, objects, test)
+
+
+class Behind(Claims):
+    """The claims of an API server whose lists are behind."""
+
+    @override
+    async def of(self, key: NamespacedName) -> list[Claim]:
+        return []
+
+
+def test_a_list_that_is_behind_leads_to_one_claim(kubeconfig: str, objects: ObjectStore) -> None:
+    """It led to claim after claim, thousands of them, until the list caught up."""
+
+    async def test(rig: Rig) -> None:
+        key = await create(rig)
+        package = await rig.package(key)
+        home = await asyncio.wait_for(Slugs(Behind(rig.operator), rig.store).ensure_home(package or {}), 20)
+        assert isinstance(home, PackageHome)
+        assert [claim.slug for claim in await Claims(rig.operator).of(key)] == [home.slug]
 
     run(kubeconfig, objects, test)

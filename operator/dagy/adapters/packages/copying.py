@@ -53,6 +53,7 @@ def take_over(objects: ObjectStore, home: PackageHome) -> None:
             elif theirs.is_record(key):
                 _take_over_build(objects, theirs, key, home)
         if objects.head(theirs.retained.text):  # else somebody else may use it, such as another cluster
+            objects.put(theirs.note_of_deletion.text, b"", "text/plain")  # what comes later is swept away
             objects.delete_prefix(theirs.folder.text)
 
 

@@ -208,8 +208,8 @@ class Controller:
                 present = await self._kind.uids(namespaces)
                 if self._before_resync:
                     await self._before_resync(present)
-            except Exception:
-                log.exception("Listing all %s failed; trying again", self.name)
+            except Exception as error:
+                report(log, f"Listing all {self.name} failed; trying again", error)
                 await asyncio.sleep(_LIST_AGAIN_SECONDS)
                 continue
             for key in present:

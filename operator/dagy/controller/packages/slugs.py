@@ -82,8 +82,9 @@ class Slugs:
             return await self._claims.create(requested, key, namespace_uid) or _taken(requested)
         claim = None
         while claim is None:
-            if await self._claims.create(new_slug(), key, namespace_uid):
-                claim = chosen(await self._claims.of(key), key, namespace_uid, ())
+            made = await self._claims.create(new_slug(), key, namespace_uid)
+            if made:  # counted in any case: an API server that is behind does not list it yet
+                claim = chosen([*await self._claims.of(key), made], key, namespace_uid, ())
         return claim
 
     async def _lost(
