@@ -20,7 +20,7 @@ pytest := $(python) -m pytest
 in_browser := --family=kubernetes --family=etcd --family=versitygw --family=oauth2-proxy
 # What people have around their clusters, for tests with the real thing; some take minutes to build.
 quick_peers := helm manifest-linters
-peers := $(quick_peers) prometheus kueue cert-manager flux
+peers := $(quick_peers) prometheus kueue cert-manager flux argocd
 built := $(addprefix --family=,$(quick_peers))
 test-peers: built := $(addprefix --family=,$(peers))
 # They may want a newer Go than the node does.
@@ -109,7 +109,7 @@ test-browser: bootstrap-own bootstrap-browser ## Tests of the web console in a b
 	@$(cluster) binaries $(in_browser)
 	$(pytest) -m browser $(ARGS)
 
-test-peers: bootstrap-$(CLUSTER) ## Tests with what people have around their clusters: Helm, Kueue, cert-manager, Flux, promtool, linters, Airflow, Dagster (built once, 20 minutes)
+test-peers: bootstrap-$(CLUSTER) ## Tests with what people have around their clusters: Helm, Kueue, cert-manager, Flux, Argo CD, promtool, linters, Airflow, Dagster (built once, 20 minutes)
 	@$(cluster) up --cluster=$(CLUSTER) --registry=$(REGISTRY) --no-samples
 	[[ $(CLUSTER) != own ]] || $(cluster) binaries $(built)
 	$(pytest) -m peers $(ARGS)

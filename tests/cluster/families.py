@@ -54,6 +54,8 @@ FAMILIES = (
     Family("cert-manager", of_the_node=False),
     # Applies what is in a bucket or in Git. Its helm-controller is not published as a module.
     Family("flux", of_the_node=False),
+    # Applies and compares as Argo CD does. Its servers are left out; `main.go` calls what they are made of.
+    Family("argocd", renamed={"argocd": "argocd-compare"}, of_the_node=False),
 )
 
 

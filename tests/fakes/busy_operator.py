@@ -18,7 +18,7 @@ from tests.fakes.kubelet import Kubelet
 UNKNOWN = "nonesuch"
 """A requirement that no index has."""
 SENTENCE = f"The index knows no package {UNKNOWN}. Correct the name."
-_INVALID = StepOutcome(
+INVALID = StepOutcome(
     Step.RESOLVE,
     ok=False,
     reason=Reason.PACKAGE_NOT_FOUND,
@@ -63,5 +63,5 @@ async def _work(kubeconfig: str, objects: ObjectStore, stop: threading.Event) ->
                 # Each package has a lock of its own.
                 kubelet = kubelets.setdefault(key, rig.alone(key).kubelet)
                 kubelet.logs = rig.kubelet.logs
-                await kubelet.step(_INVALID if UNKNOWN in package["spec"]["dependencies"] else None)
+                await kubelet.step(INVALID if UNKNOWN in package["spec"]["dependencies"] else None)
             await asyncio.sleep(0.2)
