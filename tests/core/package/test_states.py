@@ -10,6 +10,7 @@ import pytest
 from dagy.core.common.failure import Failure
 from dagy.core.common.reasons import StateReason
 from dagy.core.package import states
+from dagy.core.package.decide import decide
 from dagy.core.package.observed import Observed
 from dagy.core.package.records import Record
 from dagy.core.package.states import build_hash, state_of, validation_hash
@@ -204,3 +205,12 @@ def test_what_could_not_be_asked_is_not_remembered_as_known() -> None:
     assert after.phase == "PENDING"
     assert resolution_in(after, PLAN) is Look.UNKNOWN
     assert (after.spec_hash, after.lock_hash) == (before.spec_hash, before.lock_hash), "what was known stays known"
+
+
+def test_while_s3_is_away_no_job_goes() -> None:
+    """Which of them are of use can't be judged, and a validation that has ended may hold the only copy of its lock."""
+    away = Failure("StorageUnreachable", "S3 does not answer.", Fault.INFRASTRUCTURE)
+    ended = job(JobKind.VALIDATE, VALIDATION, done=1)
+    building = job(JobKind.BUILD, BUILD)
+    seen = Observed(SLUG, jobs=(ended, building, job(JobKind.BUILD, "of an earlier spec")), blocked=away)
+    assert decide(PLAN, seen, state_of(PLAN, seen, START)) == ()
