@@ -19,6 +19,14 @@ def test_infrastructure_is_retried_with_bounds_and_the_user_is_not() -> None:
     assert len(world.started) == 1
 
 
+def test_attempts_that_waited_for_an_administrator_use_up_no_retry() -> None:
+    mended = outcome(Step.RESOLVE, reason="UvMissing", fault=Fault.ADMINISTRATOR)
+    world = World(package())
+    assert isinstance(world.run(mended, mended, mended, mended, mended, INFRA, INFRA, INFRA), states.Completed)
+    world = World(package())
+    assert isinstance(world.run(mended, mended, INFRA, INFRA, INFRA, INFRA), states.Failed)
+
+
 def test_each_failed_attempt_is_told_with_its_log() -> None:
     world = World(package())
     killed = outcome(Step.INSTALL, reason="IndexUnreachable", fault=Fault.INFRASTRUCTURE)
