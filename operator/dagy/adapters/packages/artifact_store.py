@@ -199,7 +199,7 @@ class ArtifactStore:
         flat = [key.text for key in map(home.listed, listed) if key]
         await asyncio.to_thread(self._objects.delete_all, flat)
         # Left to this package by predecessors, one of whose operators was late: nobody would come after it.
-        for theirs in sorted({p for p in map(home.predecessor, listed) if p}, key=lambda p: p.uid):
+        for theirs in home.predecessors(listed):
             if await self.size(theirs.retained) is not None:
                 await asyncio.to_thread(self._objects.delete_prefix, theirs.folder.text)
 

@@ -42,7 +42,7 @@ def take_over(objects: ObjectStore, home: PackageHome) -> None:
     Nothing is used where it was left: an operator that is late with a predecessor's deletion could reach it there.
     """
     listed = list(objects.list(home.earlier.text))
-    for theirs in sorted({p for p in map(home.predecessor, listed) if p}, key=lambda p: p.uid):
+    for theirs in home.predecessors(listed):
         if objects.head(theirs.note_of_deletion.text):
             continue  # objects that have come since the deletion
         for key in [key for key in map(theirs.listed, listed) if key and theirs.is_own(key)]:

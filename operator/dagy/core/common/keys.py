@@ -12,6 +12,7 @@ no latecomer (an operator that slept, a pod on a lost node) can meet the objects
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import InitVar, dataclass
 
 from dagy.core.common.slug import OwnedSlug
@@ -213,12 +214,12 @@ class PackageHome:
         """The object by which a package that is gone tells that it has left its folder to a namesake."""
         return ObjectKey(f"{self.folder.text}{_RETAINED}", _SEAL)
 
-    def predecessor(self, listed: str) -> PackageHome | None:
-        """Return the package of the same slug with another UID in whose folder a listed key lies, if it lies in one."""
-        uid, _, name = listed.removeprefix(self.earlier.text).partition("/")
-        other = listed.startswith(self.earlier.text) and uid != self.uid and re.fullmatch(_UID, uid)
-        named = other and (name == _RETAINED or _OBJECT.fullmatch(name))
-        return PackageHome(self.location, self.owned, uid) if named else None
+    def predecessors(self, listed: Iterable[str]) -> list[PackageHome]:
+        """Return the packages of the same slug with other UIDs in whose folders listed keys lie, each once, by UID."""
+        below = [key.removeprefix(self.earlier.text) for key in listed if key.startswith(self.earlier.text)]
+        found = [(uid, name) for uid, _, name in (key.partition("/") for key in below)]
+        uids = {uid for uid, name in found if name == _RETAINED or _OBJECT.fullmatch(name)} - {self.uid}
+        return [PackageHome(self.location, self.owned, uid) for uid in sorted(uids) if re.fullmatch(_UID, uid)]
 
     @property
     def trace(self) -> ObjectKey:
