@@ -93,6 +93,38 @@ def test_a_menu_is_used_with_the_keyboard_alone(listed: Visit, name: str) -> Non
     listed.expected = [r"status of 404"]
 
 
+AGAIN = """async (button) => {
+  const drawn = () => new Promise((resolve) => queueMicrotask(() => queueMicrotask(resolve)));
+  document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  await drawn();
+  button.click();
+  await drawn();
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+}"""
+"""Shuts the menu and opens it again before a frame is painted, as a fast typist does on a busy machine."""
+
+
+def test_a_menu_that_is_opened_again_at_once_stays_open(listed: Visit, name: str) -> None:
+    page = listed.page
+    button = page.get_by_role("button", name=f"Actions of Row {name[-8:]}")
+    expect(menu(page, name).get_by_role("menuitem", name="Open")).to_be_focused()
+    page.evaluate("() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))")  # it listens
+    button.evaluate(AGAIN)
+    expect(page.get_by_role("menuitem", name="Open")).to_be_focused()
+
+
+def test_what_is_typed_as_a_dialog_opens_belongs_to_the_dialog(listed: Visit) -> None:
+    page = listed.page
+    opened = page.get_by_role("button", name="Keyboard shortcuts").evaluate(
+        """async (button) => {
+          button.click();
+          await new Promise((resolve) => queueMicrotask(() => queueMicrotask(resolve)));
+          return document.querySelector("dialog[open]")?.contains(document.activeElement) ?? false;
+        }"""
+    )
+    assert opened
+
+
 def test_validate_build_and_cancel_are_asked_for(listed: Visit, users: Users, name: str) -> None:
     page = listed.page
     choose(page, name, "Validate")

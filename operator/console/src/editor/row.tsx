@@ -1,6 +1,6 @@
 /** One dependency: three dropdowns with two locks, or its text. */
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import type { ParsedDependency } from "../api/schema";
 import { Icon } from "../ui/icons";
 import { IconButton } from "../ui/parts";
@@ -164,7 +164,7 @@ function Lock({ part, on, release, name, disabled, onClick }: LockProps): JSX.El
 /** Anything that the dropdowns can't show, as text. */
 function Custom({ editing, entry, readOnly }: Inner): JSX.Element {
   const [text, setText] = useState(entry.text);
-  useEffect(() => setText(entry.text), [entry.text]);
+  useLayoutEffect(() => setText(entry.text), [entry.text]);
   const leave = async () => {
     const written = text.trim();
     if (!written || written === entry.text) return setText(entry.text);

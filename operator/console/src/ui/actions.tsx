@@ -1,6 +1,6 @@
 /** A button that opens a menu of things to do with what it stands beside. (ARIA Authoring Practices, menu button) */
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./icons";
 
 export interface Action {
@@ -59,7 +59,8 @@ function Panel({ button, name, groups, onShut, children }: PanelProps): JSX.Elem
     place(panel.current!, button.getBoundingClientRect());
     items()[0]?.focus({ preventScroll: true });
   }, []);
-  useEffect(() => {
+  // Not a passive effect: what that listens to is let go only after the next frame, and would shut a menu that is opened again by then.
+  useLayoutEffect(() => {
     const away = (event: Event) => !panel.current?.contains(event.target as Node) && !button.contains(event.target as Node) && onShut(false);
     const lost = () => onShut(false);
     const moved = () => place(panel.current!, button.getBoundingClientRect());

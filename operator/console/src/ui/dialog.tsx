@@ -1,6 +1,6 @@
 /** A native modal dialog, opened as long as it is part of the page. */
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { IconButton } from "./parts";
 
 interface Props {
@@ -14,7 +14,8 @@ interface Props {
 
 export function Dialog({ title, children, actions, onClose, wide = false }: Props): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before anything is painted: what somebody types at once belongs to the dialog, and after it to where they were.
+  useLayoutEffect(() => {
     const dialog = element.current!;
     const before = document.activeElement;
     dialog.showModal();

@@ -1,6 +1,6 @@
 /** A button that opens a panel: native popover where there is one name for it, closed by Escape and by a click elsewhere. */
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 interface Props {
   label: ComponentChildren;
@@ -15,7 +15,8 @@ export function Menu({ label, name, title, children, className = "" }: Props): J
   const [open, setOpen] = useState(false);
   const holder = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  // Not a passive effect: what that listens to is let go only after the next frame.
+  useLayoutEffect(() => {
     if (!open) return;
     const away = (event: Event) => !holder.current?.contains(event.target as Node) && setOpen(false);
     const escape = (event: KeyboardEvent) => {
