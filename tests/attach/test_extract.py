@@ -8,6 +8,7 @@ import struct
 import tempfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagy.attach import extract as module
+from dagy.attach.arriving import Arriving
 from dagy.attach.extract import extract
-from dagy.attach.failure import AttachError
+from dagy.attach.failure import AttachError, UnavailableError
+from tests.fakes.tls import until
 
 LIMIT = 1 << 20
 
 
+def arrived(path: Path) -> Arriving:
+    data = path.read_bytes()
+    arriving = Arriving(data, len(data), lambda: None)
+    arriving.arrive(0)
+    return arriving
+
+
 def extracted(path: Path, target: Path, limit: int = LIMIT) -> dict[str, bytes]:
-    with path.open("rb") as file:
-        count = extract(file, target, limit)
+    count = extract(arrived(path), target, limit)
     files = {p.relative_to(target).as_posix(): p.read_bytes() for p in target.rglob("*") if p.is_file()}
     assert count == len(files)
     return files
@@ -61,17 +70,102 @@ def test_every_file_is_in_one_share(sizes: list[tuple[str, int]]) -> None:
     members = []
     for number, (folder, size) in enumerate(sizes):
         member = zipfile.ZipInfo(f"{folder}{number}")
-        member.file_size = size
+        member.file_size, member.header_offset = size, 100 * number
         members.append(member)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_MOST_TOGETHER", 3)
-        shares = module._shares(members)
+        found = module._shares(members, directory=1 << 40)
+    shares = [share.members for share in found]
     assert sorted(m.filename for share in shares for m in share) == sorted(m.filename for m in members)
+    assert all(share.end > max(m.header_offset for m in share.members) for share in found)
     for share in shares:
         assert len({m.filename.rpartition("/")[0] for m in share}) == 1
         assert len(share) == 1 or (len(share) <= 3 and max(m.file_size for m in share) < 1 << 20)
     largest = max((m.file_size for m in members), default=0)
     assert largest < 1 << 20 or shares[0][0].file_size == largest
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.sampled_from([20, 100, 1000]))
+def test_parts_arrive_in_any_order(data: st.DataObject, part_bytes: int) -> None:
+    files = {f"{folder}{n}": bytes([n]) * 40 * n for n in range(12) for folder in ("", "a/", "a/b/")}
+    with tempfile.TemporaryDirectory() as folder:
+        path, target = Path(folder, "a.zip"), Path(folder, "out")
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        whole = path.read_bytes()
+        there = bytearray(len(whole))
+        arriving = Arriving(there, part_bytes, lambda: None)
+        order = data.draw(st.permutations(range(arriving.parts)))
+
+        def transfer() -> None:
+            for part in order:
+                assert not target.exists()
+                start, end = arriving.place(part)
+                there[start:end] = whole[start:end]
+                arriving.arrive(part)
+
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(transfer)
+            assert extract(arriving, target, LIMIT) == len(files)
+            sending.result()
+        assert {p.relative_to(target).as_posix(): p.read_bytes() for p in target.rglob("*") if p.is_file()} == files
+
+
+def halves(folder: Path) -> tuple[bytes, int]:
+    """A ZIP of two files in two folders, and where the second one begins."""
+    path = folder / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/first", b"1" * 1000)
+        archive.writestr("b/second", b"2" * 1000)
+        second = archive.getinfo("b/second").header_offset
+    return path.read_bytes(), second
+
+
+def test_files_are_written_while_later_ones_arrive(tmp_path: Path) -> None:
+    whole, second = halves(tmp_path)
+    arriving = Arriving(whole, second, lambda: None)
+    for part in (0, *range(2, arriving.parts)):
+        arriving.arrive(part)
+    partial, target = tmp_path / ".out.partial", tmp_path / "out"
+    with ThreadPoolExecutor(1) as pool:
+        extracting = pool.submit(extract, arriving, target, LIMIT)
+        until(lambda: (partial / "a/first").is_file() and (partial / "a/first").stat().st_size == 1000)
+        assert not (partial / "b/second").exists()
+        assert not target.exists()
+        arriving.arrive(1)
+        assert extracting.result() == 2
+    assert (target / "b/second").read_bytes() == b"2" * 1000
+
+
+def test_a_transfer_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    whole, second = halves(tmp_path)
+    arriving = Arriving(whole, second, lambda: None)
+    for part in (0, *range(2, arriving.parts)):
+        arriving.arrive(part)
+    with ThreadPoolExecutor(1) as pool:
+        extracting = pool.submit(extract, arriving, tmp_path / "out", LIMIT)
+        until((tmp_path / ".out.partial/a/first").is_file)
+        arriving.fail(UnavailableError("The store is away."))
+        with pytest.raises(UnavailableError, match="The store is away"):
+            extracting.result()
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+@pytest.mark.parametrize("content", [None, b"no ZIP at all"])
+def test_bytes_that_are_not_verified_leave_nothing(tmp_path: Path, content: bytes | None) -> None:
+    """What is wrong with their form is not told: that they are others than announced is what matters."""
+
+    def refuse() -> None:
+        raise AttachError("other bytes than announced")
+
+    whole = content or halves(tmp_path)[0]
+    arriving = Arriving(whole, len(whole), refuse)
+    arriving.arrive(0)
+    with pytest.raises(AttachError, match="other bytes than announced"):
+        extract(arriving, tmp_path / "out", LIMIT)
+    assert {p.name for p in tmp_path.iterdir()} <= {"a.zip"}
 
 
 def test_everybody_can_read_and_nobody_else_write(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ _MOST_WAITING = 40
 """Each attached one keeps its init container's CPU request (100m) to itself."""
 _DONE = "done"
 _LOG = re.compile(
-    r"fetched and verified in ([0-9.]+) s, \d+ files extracted in ([0-9.]+) s\n"
+    r"fetched in ([0-9.]+) s, \d+ files extracted and verified after ([0-9.]+) s\n"
     r".* attached in ([0-9.]+) s \(([0-9.]+) s of CPU\)"
 )
 
@@ -240,7 +240,7 @@ def where(parts: list[tuple[float, ...]]) -> list[str]:
         return []
     fetched, extracted, whole, busy = (statistics.median(column) for column in zip(*parts, strict=True))
     return [
-        f"Of an attached pod's time, fetching and verifying take {fetched:.2f} s and extracting {extracted:.2f} s; the init "
+        f"Of an attached pod's time, fetching takes {fetched:.2f} s, in which extraction begins, and all of it {extracted:.2f} s; the init "
         f"container's program runs for {whole:.2f} s without its imports, and uses {busy:.2f} s of CPU with them. The rest is the "
         "container itself, and admission."
     ]

@@ -6,12 +6,13 @@ import hashlib
 import mmap
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
+from dagy.attach.arriving import Arriving
 from dagy.attach.failure import AttachError
 from dagy.attach.spec import AttachItem
 
@@ -23,8 +24,8 @@ ReadRange = Callable[[memoryview, int], None]
 
 
 @contextmanager
-def downloaded(item: AttachItem, read_range: ReadRange, scratch: Path) -> Iterator[BinaryIO]:
-    """Yield a file of exactly the item's bytes, open while the block runs. Raises AttachError when their hash differs.
+def downloading(item: AttachItem, read_range: ReadRange, scratch: Path) -> Iterator[Arriving]:
+    """Yield the item's bytes while they arrive. Nobody may see anything of them before they are verified.
 
     The file has no name, so nothing of it is left, however this process ends. Its blocks are reserved first: writing
     to a mapped file on a full disk is a signal and no error.
@@ -38,30 +39,58 @@ def downloaded(item: AttachItem, read_range: ReadRange, scratch: Path) -> Iterat
             ) from error
         # Never closed: views of it live in the tracebacks of errors. It goes with the last of them.
         data = mmap.mmap(file.fileno(), item.size_bytes)
-        found = _fetch(memoryview(data), item.size_bytes, read_range)
-        if found != item.sha256:
+        transfer = _Transfer(item, data, read_range)
+        with transfer.running():
+            yield transfer.arriving
+
+
+class _Transfer:
+    def __init__(self, item: AttachItem, data: mmap.mmap, read_range: ReadRange) -> None:
+        self._item, self._read_range = item, read_range
+        self._sha256 = ""
+        self._hashed = threading.Event()
+        self.arriving = Arriving(data, _PART_BYTES, self._verify)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Fetch the parts, the last one first: it has the ZIP's directory."""
+        last = self.arriving.parts - 1
+        with ThreadPoolExecutor(_CONNECTIONS) as connections, ThreadPoolExecutor(1) as hashing:
+            hashing.submit(self._hash)
+            for part in (last, *range(last)):
+                connections.submit(self._fetch, part)
+            try:
+                yield
+            except BaseException as error:
+                self.arriving.fail(error)
+                connections.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _fetch(self, part: int) -> None:
+        start, end = self.arriving.place(part)
+        try:
+            self._read_range(self.arriving.data[start:end], start)
+        except BaseException as error:
+            self.arriving.fail(error)
+        else:
+            self.arriving.arrive(part)
+
+    def _hash(self) -> None:
+        total = hashlib.sha256()
+        try:
+            for start, end in map(self.arriving.place, range(self.arriving.parts)):
+                self.arriving.wait_for(start, end)
+                total.update(self.arriving.data[start:end])
+        except BaseException as error:
+            self.arriving.fail(error)
+        self._sha256 = total.hexdigest()
+        self._hashed.set()
+
+    def _verify(self) -> None:
+        self._hashed.wait()
+        item = self._item
+        if self._sha256 != item.sha256:
             raise AttachError(
-                f"The artifact of {item.label} has SHA-256 {found} instead of {item.sha256}; nothing of it was "
+                f"The artifact of {item.label} has SHA-256 {self._sha256} instead of {item.sha256}; nothing of it was "
                 "used. Somebody changed the object in the bucket: build the package again, and find out who."
             )
-        yield file
-
-
-def _fetch(view: memoryview, size: int, read_range: ReadRange) -> str:
-    """Fill `view`. Return the SHA-256 (hex) of all of it."""
-    total = hashlib.sha256()
-
-    def part(start: int) -> memoryview:
-        piece = view[start : min(start + _PART_BYTES, size)]
-        read_range(piece, start)
-        return piece
-
-    with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        parts = [pool.submit(part, start) for start in range(0, size, _PART_BYTES)]
-        try:
-            for future in parts:
-                total.update(future.result())
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return total.hexdigest()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from dagy.attach.download import downloaded
+from dagy.attach.download import downloading
 from dagy.attach.extract import extract
 from dagy.attach.failure import AttachError, UnavailableError
 from dagy.attach.http import Client, ExpiredError, GoneError
@@ -54,18 +54,17 @@ class Fetcher:
                 raise
 
     def _bring(self, item: AttachItem, root: Path) -> None:
-        started = time.monotonic()
+        started, ends = time.monotonic(), [0.0]
 
         def read_range(into: memoryview, start: int) -> None:
             self._with_retries(lambda: self._read(item, into, start))
+            ends.append(time.monotonic())
 
-        with downloaded(item, read_range, root) as data:
-            fetched = time.monotonic()
-            count = extract(data, item.folder(root), item.uncompressed_bytes)
-        done = time.monotonic()
+        with downloading(item, read_range, root) as arriving:
+            count = extract(arriving, item.folder(root), item.uncompressed_bytes)
         self._log(
-            f"{item.label}: {item.size_bytes / 1e6:.1f} MB fetched and verified in {fetched - started:.2f} s, "
-            f"{count} files extracted in {done - fetched:.2f} s"
+            f"{item.label}: {item.size_bytes / 1e6:.1f} MB fetched in {max(ends) - started:.2f} s, "
+            f"{count} files extracted and verified after {time.monotonic() - started:.2f} s"
         )
 
     def _read(self, item: AttachItem, into: memoryview, start: int) -> None:
