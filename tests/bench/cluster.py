@@ -6,17 +6,19 @@ import re
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 from tests.bench.cases import PYTHON, Case
 from tests.bench.namespaces import namespace
 from tests.bench.timing import CannotRunError, Contender
 from tests.cluster import s3
 from tests.cluster.layout import Layout
-from tests.e2e.kube import Json, Kube, KubectlError, package
+from tests.e2e.kube import BUILDS, SYSTEM, Json, Kube, KubectlError, package
 
 CLUSTER = "apply to COMPLETED"
 _HOW = "kubectl apply && kubectl wait --for=condition=Ready"
@@ -56,9 +58,17 @@ class Cluster:
     def contenders(self) -> list[Contender]:
         """The cluster as contenders: with the defaults, small, and without bytecode."""
         return [
-            Contender(CLUSTER, lambda case, _: self._run(case), _HOW, self._after),
+            Contender(CLUSTER, lambda case, _: self._run(case), _HOW, after=self._after),
             self._with("small", compression="small"),
             self._with("without bytecode", bytecode="Exclude"),
+            Contender(
+                f"{CLUSTER}, nothing compiled before",
+                lambda case, _: self._run(case, bytecode="Include"),
+                f"{_HOW} (the bytecode that earlier builds kept in the shared cache has been taken away)",
+                before=self._forget_bytecode,
+                after=self._after,
+                warmed_by=CLUSTER,
+            ),
         ]
 
     def _with(self, name: str, **options: str) -> Contender:
@@ -67,9 +77,18 @@ class Cluster:
             f"{CLUSTER}, {name}",
             lambda case, _: self._run(case, **options),
             f"{_HOW} ({shown})",
-            self._after,
+            after=self._after,
             warmed_by=CLUSTER,
         )
+
+    def _forget_bytecode(self) -> None:
+        """Move aside what builds kept; nothing is deleted while others are timed."""
+        settings = self._kube.get("configmap", "dagy-operator", namespace=SYSTEM)["data"]
+        claim = self._kube.get("pvc", settings["DAGY_CACHE_CLAIM"], namespace=BUILDS)
+        path = str(self._kube.get("pv", claim["spec"]["volumeName"])["spec"]["local"]["path"])
+        kept = self._layout.volumes / Path(path).name / "bytecode"
+        if kept.exists():
+            kept.rename(kept.with_name(f"bytecode-{uuid.uuid4().hex[:8]}"))
 
     def _run(self, case: Case, **options: str) -> int:
         # A new name each time, hence a new slug: the same package would only find its own artifact again.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from dagy_builder.contract import BYTECODE_VARIABLE
 from tests.bench.cases import PEX_PLATFORM, PYTHON, UV_PLATFORM, Case
 from tests.bench.timing import CannotRunError, Contender
 from tests.bench.toolbox import Toolbox
@@ -18,6 +19,7 @@ from tests.e2e.kube import package
 
 BY_HAND, DAGY_BUILD, DAGY_SMALL = "by hand: uv + zip", "dagy build", "dagy build, small"
 _BY_HAND_COMPILED, _DAGY_PLAIN = "by hand, with bytecode", "dagy build, without bytecode"
+_DAGY_NEW = "dagy build, nothing compiled before"
 _PIP_ZIP = "pip + zip"
 _FEW = 2  # rounds of those that take half a minute
 _TARGET = f"--python-platform {UV_PLATFORM}"
@@ -58,6 +60,12 @@ def ours_and_by_hand(tools: Toolbox) -> list[Contender]:
         Contender(DAGY_BUILD, lambda case, folder: _dagy(_DAGY, case, folder), _DAGY),
         _dagy_with(DAGY_SMALL, compression="small"),
         _dagy_with(_DAGY_PLAIN, bytecode="Exclude"),
+        Contender(
+            _DAGY_NEW,
+            lambda case, folder: _dagy(_DAGY, case, folder, **{BYTECODE_VARIABLE: str(folder / "bytecode")}),
+            f"{_DAGY} (with an empty {BYTECODE_VARIABLE})",
+            warmed_by=DAGY_BUILD,
+        ),
     ]
 
 
@@ -110,10 +118,10 @@ def _dagy_with(name: str, **options: str) -> Contender:
     return Contender(name, run, f"{_DAGY_OF_MANIFEST} ({shown})", warmed_by=DAGY_BUILD)
 
 
-def _dagy(command: str, case: Case, folder: Path) -> int:
+def _dagy(command: str, case: Case, folder: Path, **variables: str) -> int:
     # Bytecode is compiled by the interpreter that the builder image has.
     interpreters = str(current_layout().cache / "interpreters")
-    return _shell(command, case, folder, path=[Path(sys.executable).parent], DAGY_PYTHON_ROOT=interpreters)
+    return _shell(command, case, folder, path=[Path(sys.executable).parent], DAGY_PYTHON_ROOT=interpreters, **variables)
 
 
 def _shell(command: str, case: Case, folder: Path, *, path: Sequence[Path], **variables: str) -> int:

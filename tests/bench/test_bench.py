@@ -39,10 +39,12 @@ def test_contenders_take_turns_in_empty_folders_after_a_warm_up(tmp_path: Path) 
             turns.append(name)
             return 7
 
-        return Contender(name, run, "true", lambda: turns.append(f"after {name}"))
+        return Contender(
+            name, run, "true", lambda: turns.append(f"before {name}"), lambda: turns.append(f"after {name}")
+        )
 
     results = compete(CASE, [contender("a"), contender("b")], 2, Folders(tmp_path), quiet)
-    assert turns == ["a", "after a", "b", "after b"] * 3
+    assert turns == ["before a", "a", "after a", "before b", "b", "after b"] * 3
     assert {name: (len(one.seconds), one.size) for name, one in results.items()} == {"a": (2, 7), "b": (2, 7)}
     assert set(tmp_path.iterdir()) == used
     assert len(used) == 6

@@ -26,6 +26,8 @@ class Contender:
     """Does a case in an empty folder and returns the size of what was made, in bytes."""
     how: str
     """The commands, for the report."""
+    before: Callable[[], None] = lambda: None
+    """Prepares each run; its time does not count."""
     after: Callable[[], None] = lambda: None
     """Cleans up after each run; its time does not count."""
     most_rounds: int | None = None
@@ -81,6 +83,7 @@ def compete(
 def _once(case: Case, contender: Contender, result: Result, folders: Folders) -> float:
     folder = folders.new()
     try:
+        contender.before()
         started = time.perf_counter()
         result.size = contender.run(case, folder)
         return time.perf_counter() - started
