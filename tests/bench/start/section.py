@@ -25,6 +25,8 @@ from tests.e2e.kube import Json, Kube, KubectlError, condition, package
 
 AT_ONCE = 20
 _NO_IMAGE = "the package has no image: it could not be pushed"
+_GOLDEN = 0.618034
+"""Its multiples are spread evenly over a second, however many there are."""
 _MOST_WAITING, _REST_SECONDS, _PUSHED_SECONDS = 24, 10.0, 120.0
 
 
@@ -69,12 +71,19 @@ class Section:
         self._waiting: deque[tuple[Waiting, str | None]] = deque()
         """Pods, and the way that their figures are for; None for those that warm up."""
         self._deleted_early = 0
+        self._pods_started = 0
 
     def one_by_one(self, listed: Sequence[Way], rounds: int) -> None:
-        """Let the ways take turns, after a round that warms up."""
-        for number in range(rounds + 1):
-            for way in listed:
-                self._try(way, way.name, partial(self._one, way, warms_up=not number))
+        """Let the ways take turns, after a round that warms up.
+
+        Those that need an image to be removed come when the others are over: what writes files would wait for inodes
+        that were freed (tests.bench.leftovers).
+        """
+        for removing in (False, True):
+            for number in range(rounds + 1):
+                for way in listed:
+                    if way.first is removing:
+                        self._try(way, way.name, partial(self._one, way, warms_up=not number))
         while self._waiting:
             self._end(*self._waiting.popleft())
 
@@ -114,6 +123,10 @@ class Section:
         self._make_room()
         if way.first:
             self._remove_image()
+        # The kubelet looks once a second which containers have ended, and what was awaited before ended in step with it.
+        # Users' pods come at any time of that second, so these are spread over it.
+        self._pods_started += 1
+        time.sleep(self._pods_started * _GOLDEN % 1)
         pod = self._pods.start(way)
         self._say(f"start: {way.name}: {'warm-up: ' if warms_up else ''}imported after {pod.figures.imported:.2f} s")
         if way.first and not warms_up and (pull := self._pods.pull(pod.name, self._image)):
