@@ -7,7 +7,7 @@ A pod that has files of its own waits until the rounds are over before it ends, 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -71,7 +71,7 @@ class Section:
         self._waiting: deque[tuple[Waiting, str | None]] = deque()
         """Pods, and the way that their figures are for; None for those that warm up."""
         self._deleted_early = 0
-        self._pods_started = 0
+        self._started = Counter[str]()
 
     def one_by_one(self, listed: Sequence[Way], rounds: int) -> None:
         """Let the ways take turns, after a round that warms up.
@@ -125,8 +125,8 @@ class Section:
             self._remove_image()
         # The kubelet looks once a second which containers have ended, and what was awaited before ended in step with it.
         # Users' pods come at any time of that second, so these are spread over it.
-        self._pods_started += 1
-        time.sleep(self._pods_started * _GOLDEN % 1)
+        self._started[way.name] += 1
+        time.sleep(self._started[way.name] * _GOLDEN % 1)
         pod = self._pods.start(way)
         self._say(f"start: {way.name}: {'warm-up: ' if warms_up else ''}imported after {pod.figures.imported:.2f} s")
         if way.first and not warms_up and (pull := self._pods.pull(pod.name, self._image)):
