@@ -152,7 +152,8 @@ class Cluster:
     async def all_jobs(self) -> list[OwnedJob]:
         """Return all Jobs of packages that are there."""
         selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
-        return await self._api.list_metadata(namespaced("jobs", self._builds), owned_job, labelSelector=selector)
+        found = await self._api.list_metadata(namespaced("jobs", self._builds), owned_job, labelSelector=selector)
+        return [job for job in found if job]
 
     async def why_no_pod(self, job: JobFact) -> str:
         """Return Kubernetes' or the queue's message about a Job without a pod; empty when there is none to be read."""

@@ -22,6 +22,7 @@ from dagy.controller.packages.artifact_checks import ArtifactChecks
 from dagy.controller.packages.limiter import ConcurrencyLimiter
 from dagy.controller.packages.reconcile import PackageReconciler
 from dagy.controller.packages.slugs import Slugs
+from dagy.core.common.owner import package_of
 from dagy.core.jobs.orphans import is_orphan, orphans
 from dagy.core.metrics.catalogue import ControllerName
 from dagy.core.metrics.engine import work_samples
@@ -99,12 +100,11 @@ class Packages:
         """Return the handlers for changes of Jobs and of their pods, in the build namespace."""
 
         def job_changed(obj: Mapping[str, Any], deleted: bool) -> None:
-            key = ((obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_PACKAGE) or "").split("/")
-            if len(key) == 2:
+            if package := package_of(obj["metadata"]):
                 # A pod has ended, or the changed object is gone: its slot is free.
                 ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-                self.queue.add(NamespacedName(*key))
-                self._follower.on_pod_changed(NamespacedName(*key), obj, ended)
+                self.queue.add(package)
+                self._follower.on_pod_changed(package, obj, ended)
                 if ended:
                     self._limiter.wake()
 

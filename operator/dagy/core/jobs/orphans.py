@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dagy.core.common.owner import package_of
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 
 
 @dataclass(frozen=True)
 class OwnedJob:
-    """A Job, and the package that it says it belongs to."""
+    """A Job, and the package that it says it is for."""
 
     name: str
     uid: str
@@ -21,18 +22,17 @@ class OwnedJob:
     """Empty when its label was taken away."""
 
 
-def owned_job(metadata: Mapping[str, Any]) -> OwnedJob:
-    """Read a Job's metadata; a package without a name is nobody's."""
-    annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
-    namespace, _, name = str(annotations.get(names.ANNOTATION_PACKAGE, "")).partition("/")
-    package_uid = str(labels.get(names.LABEL_PACKAGE_UID, ""))
-    return OwnedJob(str(metadata["name"]), str(metadata["uid"]), NamespacedName(namespace, name), package_uid)
+def owned_job(metadata: Mapping[str, Any]) -> OwnedJob | None:
+    """Read a Job's metadata; None when it names no package, and is nobody's."""
+    package = package_of(metadata)
+    if package is None:
+        return None
+    package_uid = str((metadata.get("labels") or {}).get(names.LABEL_PACKAGE_UID, ""))
+    return OwnedJob(str(metadata["name"]), str(metadata["uid"]), package, package_uid)
 
 
 def is_orphan(job: OwnedJob, uid: str | None) -> bool:
     """Return True when its package is gone. `uid`: that of the package of its name now; None when there is none."""
-    if not job.package.name:
-        return False
     return uid is None or job.package_uid not in ("", uid)
 
 

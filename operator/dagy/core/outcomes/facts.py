@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dagy.core.common.failure import Failure, failure_in
+from dagy.core.common.owner import package_of
 from dagy.core.outcomes.step_outcomes import Complete, Result
 from dagy.model import constants as names
 from dagy.model.status import JobKind
@@ -274,7 +275,8 @@ def _owner(pod: Json) -> str:
 
 
 def _package_namespace(obj: Json) -> str:
-    return str((obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_PACKAGE, "")).partition("/")[0]
+    package = package_of(obj["metadata"])
+    return package.namespace if package else ""
 
 
 def _label(obj: Json, name: str) -> str:
