@@ -15,7 +15,7 @@ from tests.cluster import images
 from tests.cluster import s3 as cluster_s3
 from tests.cluster.layout import current_layout
 from tests.cluster.shell import run
-from tests.e2e.kube import SYSTEM, Kube, own_namespace
+from tests.e2e.kube import BUILDS, SYSTEM, Kube, Recording, own_namespace
 
 ROOT = Path(__file__).parents[2]
 STATE = Path(os.environ.get("DAGY_CLUSTER_DIR") or ROOT / ".cluster")
@@ -53,6 +53,13 @@ def s3(s3_env: dict[str, str]) -> S3Client:
 def bucket(s3_env: dict[str, str]) -> str:
     """The operator's bucket."""
     return s3_env["DAGY_S3_BUCKET"]
+
+
+@pytest.fixture
+def jobs(kube: Kube) -> Iterator[Recording]:
+    """All Jobs of builds from now on."""
+    with kube.recording("jobs", BUILDS) as recording:
+        yield recording
 
 
 def kill_operator(kube: Kube) -> None:

@@ -112,15 +112,18 @@ class Kube:
 
     @contextmanager
     def recording(self, kind: str, namespace: str, *selector: str) -> Iterator[Recording]:
-        """Record every version of the objects of a kind while the block runs."""
+        """Record every version of the objects of a kind while the block runs; those that an API server away didn't tell are missing."""
         recording = Recording()
         stop = threading.Event()
+        end = time.monotonic() + DEADLINE_SECONDS * 3
 
         def record() -> None:
-            for type_, obj in self.watch(kind, *selector, seconds=DEADLINE_SECONDS * 3, namespace=namespace):
-                recording.versions.append((type_, obj))
-                if stop.is_set():
-                    return
+            while not stop.is_set() and (left := end - time.monotonic()) > 0:
+                for type_, obj in self.watch(kind, *selector, seconds=left, namespace=namespace):
+                    recording.versions.append((type_, obj))
+                    if stop.is_set():
+                        return
+                time.sleep(0.5)  # the API server is away; between two tries
 
         thread = threading.Thread(target=record, daemon=True)
         thread.start()

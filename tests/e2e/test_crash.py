@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 from mypy_boto3_s3.client import S3Client
 
 from tests.cluster.kube import scaled_down
-from tests.e2e.artifacts import keys_below
 from tests.e2e.conftest import kill_operator
-from tests.e2e.kube import BUILDS, Json, Kube, Recording, package, slow_package
+from tests.e2e.kube import Kube, Recording, package, slow_package
+from tests.e2e.survived import check, phase_is
 
 pytestmark = pytest.mark.e2e
-
-
-def phase_is(*phases: str) -> Callable[[Json], bool]:
-    return lambda dp: dp.get("status", {}).get("phase") in phases
-
-
-@pytest.fixture
-def jobs(kube: Kube) -> Iterator[Recording]:
-    """All Jobs from now on."""
-    with kube.recording("jobs", BUILDS) as recording:
-        yield recording
-
-
-def check(kube: Kube, s3: S3Client, bucket: str, jobs: Recording, name: str) -> None:
-    """Completed; two Jobs, one artifact, one slug."""
-    done = kube.wait(name, "Ready")
-    status = done["status"]
-    mine = {
-        j["metadata"]["name"]
-        for j in jobs.objects()
-        if j["metadata"]["labels"].get("dagy.io/package-uid") == done["metadata"]["uid"]
-    }
-    assert len(mine) == 2, mine
-    zips = [key for key in keys_below(s3, bucket, f"{kube.namespace}/{status['slug']}/") if key.endswith(".zip")]
-    assert zips == [status["s3Uri"].removeprefix(f"s3://{bucket}/")]
-    assert len(kube.list("slugclaims", "--field-selector", f"spec.namespace={kube.namespace},spec.name={name}")) == 1
 
 
 @pytest.mark.parametrize("phase", ["VALIDATING", "INSTALLING"])
