@@ -73,6 +73,7 @@ async def quota(run: Run, **hard: str) -> AsyncIterator[None]:
     finally:
         await run.api.remove(f"{path}/walls")
         await _tried(run, where, probe, admitted=True)
+        run.gate.calm_at = max(run.gate.calm_at, run.loop.time())
 
 
 async def _tried(run: Run, path: str, body: Json, *, admitted: bool) -> None:

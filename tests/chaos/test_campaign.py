@@ -69,6 +69,8 @@ FOUND: list[tuple[str, Fault]] = [
     ("create", faults.Hand("records spoiled", 24)),
     # What somebody wrote into a status stayed there: one validation after the other was deleted and made again (2087).
     ("invalid", faults.Hand("status spoiled", 5)),
+    # The clock was put back in the pause before an attempt, which then waited for an hour (3017).
+    ("s3 down", faults.Clock(443, -3600.0)),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -83,8 +84,9 @@ def test_finalizers_of_others_stay(kubeconfig: str, objects: ObjectStore) -> Non
     run(kubeconfig, objects, test)
 
 
-def test_one_who_was_late_reads_again(kubeconfig: str, objects: ObjectStore) -> None:
-    """The finalizer goes from the object as it was read, and from no other."""
+@pytest.mark.parametrize("write", ["status", "metadata", "finalizer"])
+def test_one_who_was_late_reads_again(kubeconfig: str, objects: ObjectStore, write: str) -> None:
+    """A write is for the object as it was read, and for no other."""
 
     async def test(rig: Rig) -> None:
         key = NamespacedName(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
@@ -93,9 +95,15 @@ def test_one_who_was_late_reads_again(kubeconfig: str, objects: ObjectStore) -> 
         assert package
         annotated = {"metadata": {"annotations": {"a": "b"}}}
         await rig.admin.merge(deppackage_path(key.namespace, key.name), annotated)
+        packages = rig.cluster().packages
+        writes: dict[str, Callable[[], Awaitable[object]]] = {
+            "status": lambda: packages.write_status(package, {"message": "late"}),
+            "metadata": lambda: packages.write_metadata(package, {"dagy.io/slug": "LATE0000"}),
+            "finalizer": lambda: packages.remove_finalizer(package),
+        }
         with pytest.raises(KubeError) as late:
-            await rig.cluster().packages.remove_finalizer(package)
-        assert late.value.status == 409
+            await writes[write]()
+        assert late.value.is_conflict
 
     run(kubeconfig, objects, test)
 
