@@ -38,7 +38,8 @@ _RULES = ("core",)
 MUTANTS = (
     # Preconditions of writes
     Mutant("a write does not ask for the version that was read", _KIND, '_IDENTITY = ("name", "namespace", "uid", "resourceVersion")', '_IDENTITY = ("name", "namespace", "uid")', ("controller", "adapters/kube")),
-    Mutant("a finalizer is taken from a namesake, too", _KIND, '{"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},', "", ("controller", "adapters/kube")),
+    Mutant("a finalizer is taken from whatever is there now", _KIND, '{"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},\n                    {"op": "replace", "path": "/metadata/finalizers"', '{"op": "replace", "path": "/metadata/finalizers"', ("controller", "adapters/kube")),
+    Mutant("what others wrote into a status stays", _KIND, 'if applied.get("status") == wanted:', "if True:", ("controller/packages",)),
     Mutant("finalizers of others go with ours", _KIND, "if finalizer != names.FINALIZER]", "if False]", ("controller", "adapters/kube")),
     Mutant("a conflict is an error like any other", f"{_ENGINE}/controller.py", "if error.is_conflict:", "if False:", ("controller",)),
     Mutant("a record is replaced whatever others wrote meanwhile", _STORE, '"application/json", found[1]):', '"application/json", ""):', ("adapters/packages", "controller/packages", "builder/storage")),
@@ -79,6 +80,7 @@ MUTANTS = (
     Mutant("attempts are one more than allowed", _ATTEMPTS, "attempt > limit:", "attempt > limit + 1:", _RULES),
     Mutant("attempts of other faults count", _ATTEMPTS, "return last.attempt - max(others, default=0)", "return last.attempt", _RULES),
     Mutant("attempts follow each other without a pause that grows", _ATTEMPTS, "float(2 ** min(attempt - 1, 10))", "1.0", _RULES),
+    Mutant("a clock that is put back stops attempts", f"{_CORE}/package/states.py", "if ahead or at <= now", "if at <= now", _RULES),
     Mutant("a Job that has ended may still run", f"{_CORE}/outcomes/diagnosis.py", "return pod_failures.lost(job.name) if job.finished else None", "return None", _RULES),
     Mutant("memory's end is the step's own fault", f"{_CORE}/outcomes/diagnosis.py", 'if container.reason == "OOMKilled":', "if False:", _RULES),
     Mutant("a user's fault is tried again", f"{_CORE}/package/states.py", "if not failure.retryable:", "if False:", _RULES),
@@ -88,7 +90,7 @@ MUTANTS = (
     Mutant("one namespace may take every slot", _QUEUE, "level < self._limits.per_namespace and self.place(key)", "self.place(key)", _RULES),
     Mutant("who was served stays in front", _QUEUE, "self._served[key.namespace] = self._turn", "self._served[key.namespace] = 0", _RULES),
     Mutant("pods that outlive their Jobs take no slot", _FACTS, "return [_package_namespace(obj) for obj in [*live, *waiting]]", "return [_package_namespace(obj) for obj in waiting]", _RULES),
-    Mutant("the last count of slots is believed", f"{_PACKAGES}/limiter.py", "self._stale.add(kind)  # it runs now", "pass", ("controller",)),
+    Mutant("slots are not counted before a Job starts", f"{_PACKAGES}/limiter.py", "queue.count(await self._cluster.occupied_slots(kind))", "pass", ("controller",)),
     # Attaching
     Mutant("a pod takes packages of any namespace", f"{_CORE}/attach/request.py", "return namespace == self.namespace or wanted.sha256 is not None or namespace in self.suppliers", "return True", ("core/attach", "web/attach")),
 )  # fmt: skip

@@ -70,15 +70,13 @@ class KindClient:
             await self._api.patch(
                 custom_path(self._plural, metadata["namespace"], metadata["name"]),
                 [
-                    {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
-                    # The API server compares it with the present one, so that no finalizer that came since is lost.
+                    # The API server compares it with the present one: a finalizer that came since is not lost, and a
+                    # namesake, which has another one, keeps its own.
                     {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
                     {"op": "replace", "path": "/metadata/finalizers", "value": others},
                 ],
             )
         except KubeError as error:
-            if error.status == 422 and "test" in str(error).lower():
-                raise KubeError(409, "Conflict", str(error)) from error
             if error.status != 404:
                 raise
 
