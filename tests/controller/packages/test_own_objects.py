@@ -15,7 +15,7 @@ from dagy.controller.packages.slugs import Slugs
 from dagy.core.common.keys import Location
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import NAMESPACE, Rig, run
+from tests.fakes.controller import NAMESPACE, Rig, create, run
 from tests.fakes.flow_controller import run as run_flows
 from tests.fakes.kubelet import BUCKET
 from tests.fakes.owners import EXPORTED, apply_again, completed, delete, stored, write_status
@@ -141,6 +141,24 @@ def test_deletion_with_nothing_left_to_tell_asks_the_claim(kubeconfig: str, obje
         assert stored(rig, package)
         await delete(rig, key)
         assert not stored(rig, package)
+
+    run(kubeconfig, objects, test)
+
+
+def test_a_deletion_stops_the_job_and_waits_for_its_pod(kubeconfig: str, objects: ObjectStore) -> None:
+    """A pod that still runs could upload after the deletion."""
+
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig), rig.reconciler()
+        rig = rig.alone(key)
+        await operator.reconcile(key)
+        assert await rig.kubelet.step()
+        await rig.admin.delete(deppackage_path(key.namespace, key.name))
+        assert await operator.reconcile(key), "it looks again"
+        assert await rig.package(key)
+        assert not await rig.kubelet.step(), "the Job is gone, and now its pod goes"
+        assert await operator.reconcile(key) is None
+        assert await rig.package(key) is None
 
     run(kubeconfig, objects, test)
 
