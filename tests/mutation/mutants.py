@@ -65,11 +65,11 @@ MUTANTS = (
     Mutant("Jobs start before all have been looked at", f"{_PACKAGES}/limiter.py", "self._open = False", "self._open = True", ("controller/packages/test_limiter.py",)),
     # Deletion
     Mutant("a package goes while flows use it", f"{_PACKAGES}/finalize.py", "if users:", "if False:", ("controller/packages/test_in_use.py",)),
-    Mutant("a package goes while its pod can still upload", f"{_PACKAGES}/finalize.py", "if await cluster.pods_exist(uid):", "if False:", ("controller/packages/test_own_objects.py", "controller/packages/test_reconcile.py")),
+    Mutant("a package goes while its pod can still upload", f"{_PACKAGES}/finalize.py", "    if pods:", "    if False:", ("controller/packages/test_own_objects.py", "controller/packages/test_reconcile.py")),
     Mutant("a package's Jobs outlive it", f"{_PACKAGES}/finalize.py", "await cluster.delete_job(job.name)", "pass", ("controller/packages/test_reconcile.py", "controller/packages/test_own_objects.py")),
     Mutant("Retain deletes", f"{_PACKAGES}/finalize.py", "store.retain(home) if retain else store.delete(home)", "store.delete(home)", ("controller/packages/test_reconcile.py",)),
     Mutant("objects outlive their package", f"{_PACKAGES}/finalize.py", "store.retain(home) if retain else store.delete(home)", "store.retain(home)", ("controller/packages/test_reconcile.py",)),
-    Mutant("there is no finalizer", f"{_ENGINE}/controller.py", "return names.FINALIZER in (self.metadata.get(\"finalizers\") or [])", "return True", ("controller/packages/test_reconcile.py",)),
+    Mutant("there is no finalizer", f"{_ENGINE}/controller.py", "return names.FINALIZER in (self.metadata.get(\"finalizers\") or [])", "return True", ("controller/packages/test_own_objects.py",)),
     Mutant("code of other deployments is deleted", f"{_FLOWS}/finalize.py", "self._store.own([*mine, *used], key.namespace)", "self._store.own([*mine], key.namespace)", ("controller/flows/test_history.py",)),
     Mutant("an artifact goes that a revision pins", f"{_PACKAGES}/reconcile.py", "frozenset(pin.sha256 for pin in pins)", "frozenset()", ("controller/packages/test_in_use.py",)),
     # Requests, attempts, outcomes

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from dagy.adapters.kube.api import KubeError, deppackage_path, flowdeployment_path
+from dagy.adapters.kube.api import KubeError, deppackage_path, flowdeployment_path, namespaced
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.controller.packages.slugs import Slugs
 from dagy.core.common.keys import Location
 from dagy.model.base import NamespacedName
+from dagy.model.constants import FINALIZER, LABEL_MANAGED_BY, LABEL_PACKAGE_UID
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import NAMESPACE, Rig, create, run
 from tests.fakes.flow_controller import run as run_flows
-from tests.fakes.kubelet import BUCKET
+from tests.fakes.kubelet import BUCKET, BUILDS
 from tests.fakes.owners import EXPORTED, apply_again, completed, delete, stored, write_status
 
 pytestmark = pytest.mark.apiserver
@@ -67,6 +68,18 @@ def test_a_label_and_a_finalizer_delete_nothing_of_others(kubeconfig: str, objec
         assert before
         assert stored(rig, victim) == before
         assert objects.get(code) == b"code"
+
+    run(kubeconfig, objects, test)
+
+
+def test_a_finalizer_that_somebody_took_comes_back(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        rig, key, _ = await completed(rig)
+        await rig.admin.merge(deppackage_path(key.namespace, key.name), {"metadata": {"finalizers": None}})
+        await rig.reconciler().reconcile(key)
+        package = await rig.package(key)
+        assert package
+        assert package["metadata"]["finalizers"] == [FINALIZER]
 
     run(kubeconfig, objects, test)
 
@@ -145,7 +158,8 @@ def test_deletion_with_nothing_left_to_tell_asks_the_claim(kubeconfig: str, obje
     run(kubeconfig, objects, test)
 
 
-def test_a_deletion_stops_the_job_and_waits_for_its_pod(kubeconfig: str, objects: ObjectStore) -> None:
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_deletion_stops_the_job_and_waits_for_its_pod(kubeconfig: str, objects: ObjectStore, labelled: bool) -> None:
     """A pod that still runs could upload after the deletion."""
 
     async def test(rig: Rig) -> None:
@@ -153,6 +167,10 @@ def test_a_deletion_stops_the_job_and_waits_for_its_pod(kubeconfig: str, objects
         rig = rig.alone(key)
         await operator.reconcile(key)
         assert await rig.kubelet.step()
+        if not labelled:  # somebody took the labels away: such a package never went
+            (job,) = await rig.cluster().jobs({LABEL_PACKAGE_UID: ((await rig.package(key)) or {})["metadata"]["uid"]})
+            lost = {LABEL_PACKAGE_UID: None, LABEL_MANAGED_BY: None}
+            await rig.admin.merge(namespaced("jobs", BUILDS, job.name), {"metadata": {"labels": lost}})
         await rig.admin.delete(deppackage_path(key.namespace, key.name))
         assert await operator.reconcile(key), "it looks again"
         assert await rig.package(key)
