@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dagy_builder.storage.store import ObjectStore
 from tests.chaos.campaign import Campaign, Outcome, campaign, crashes, observing, sampled
@@ -25,19 +25,45 @@ from tests.fakes.kubelet import BUCKET
 from tests.s3server import s3_server
 
 
-def table(outcomes: list[Outcome]) -> str:
+class Kept(NamedTuple):
+    """What a run's line in a file of results says, in this order."""
+
+    fault: str
+    scenario: str
+    seed: int
+    injected: int
+    equal: bool
+    broken: bool
+    recovery: float
+
+    @staticmethod
+    def of(outcome: Outcome) -> Kept:
+        """What stays of an outcome."""
+        return Kept(
+            family(outcome.fault), outcome.scenario, outcome.seed, outcome.injected, outcome.equal,
+            bool(outcome.broken), outcome.recovery,
+        )  # fmt: skip
+
+
+def read(files: list[Path]) -> list[Kept]:
+    """The runs of these files; one that is in several counts once, as it was last."""
+    runs = [Kept(*json.loads(line)) for file in files for line in file.read_text().splitlines()]
+    return list({(run.fault, run.scenario, run.seed or number): run for number, run in enumerate(runs, 1)}.values())
+
+
+def table(runs: list[Kept]) -> str:
     """The table: fault, runs, end states equal, invariants broken, slowest recovery."""
     rows = defaultdict(list)
-    for outcome in outcomes:
-        rows[family(outcome.fault)].append(outcome)
+    for one in runs:
+        rows[one.fault].append(one)
     lines = [
         "| Fault | Runs | Injected | End states equal | Invariants broken | Slowest recovery (s) |",
         "|---|---|---|---|---|---|",
     ]
-    for name, runs in [*sorted(rows.items()), ("all", outcomes)]:
-        equal, broken = sum(o.equal for o in runs), sum(bool(o.broken) for o in runs)
-        slowest, injected = max((o.recovery for o in runs), default=0.0), sum(o.injected for o in runs)
-        lines.append(f"| {name} | {len(runs)} | {injected} | {equal} | {broken} | {slowest:.1f} |")
+    for name, these in [*sorted(rows.items()), ("all", runs)]:
+        equal, broken = sum(one.equal for one in these), sum(one.broken for one in these)
+        slowest, injected = max((one.recovery for one in these), default=0.0), sum(one.injected for one in these)
+        lines.append(f"| {name} | {len(these)} | {injected} | {equal} | {broken} | {slowest:.1f} |")
     return "\n".join(lines)
 
 
@@ -69,6 +95,9 @@ async def _play(plays: Campaign, args: argparse.Namespace) -> list[Outcome]:
         if args.verbose:
             print(f"{outcome.seconds:.1f} s, {outcome.calls} requests: {outcome.scenario}: {outcome.fault}", flush=True)
         outcome.end = None
+        if args.keep:
+            with args.keep.open("a") as kept:
+                print(json.dumps(Kept.of(outcome)), file=kept)
 
     if args.crashes:
         for scenario in names:
@@ -95,8 +124,13 @@ def main() -> None:
     parser.add_argument("--crashes", action="store_true", help="first a crash before and after each write")
     parser.add_argument("--slow", type=float, default=1e9, help="print also runs that took longer to recover")
     parser.add_argument("--verbose", action="store_true", help="print a line for each run")
-    parser.add_argument("scenario", nargs="*")
+    parser.add_argument("--keep", type=Path, help="add a line for each run to this file")
+    parser.add_argument("--table", action="store_true", help="play nothing, print the table of the files FILE...")
+    parser.add_argument("scenario", nargs="*", metavar="SCENARIO or FILE")
     args = parser.parse_args()
+    if args.table:
+        print(table(read([Path(file) for file in args.scenario])))
+        return
     faulthandler.register(signal.SIGUSR1)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as text:
         folder = Path(text)
@@ -112,7 +146,7 @@ def main() -> None:
                         return await _play(plays, args)
 
             outcomes = run(whole)
-            print(table(outcomes))
+            print(table([Kept.of(outcome) for outcome in outcomes]))
             seconds = time.monotonic() - begun
             print(f"{len(outcomes)} runs in {seconds:.0f} s, {3600 * len(outcomes) / seconds:.0f} an hour.")
     sys.exit(any(outcome.broken or not outcome.equal for outcome in outcomes))

@@ -132,7 +132,7 @@ def _versions(run: Run) -> dict[str, int]:
     return {
         change.uid: 1 << 62 if change.deleted else int(change.object["metadata"]["resourceVersion"])
         for change in run.feed.changes
-        if change.place.plural in ("deppackages", "slugclaims")
+        if change.place.plural in ("deppackages", "slugclaims", "pods")
     }
 
 

@@ -68,6 +68,7 @@ class Gate:
     skew: float = 0.0
     calm_at: float = 0.0
     """Time from which no fault is at work."""
+    _away: tuple[How, float] | None = None
     _windows: dict[int, Window] = field(default_factory=dict)
     _old: dict[Place, Any] | None = None
     _done: set[tuple[int, int]] = field(default_factory=set)
@@ -86,6 +87,15 @@ class Gate:
         """A fault is injected now and lasts so long."""
         self.injected += 1
         self.calm_at = max(self.calm_at, self.loop.time() + seconds)
+
+    def away(self, how: How, seconds: float) -> None:
+        """Let S3 behave so for a while: a part of the scenario, and no fault."""
+        self._away = how, self.loop.time() + seconds
+        self.calm_at = max(self.calm_at, self.loop.time() + seconds)
+
+    def is_away(self) -> bool:
+        """True while S3 is away by the scenario."""
+        return self._away is not None and self.loop.time() < self._away[1]
 
     async def kube(
         self,
@@ -189,6 +199,8 @@ class Gate:
             await asyncio.sleep(left)
 
     def _outage(self, server: str) -> How | None:
+        if self._away and server == "s3" and self.is_away():
+            return self._away[0]
         for place, fault in enumerate(self._faults):
             if isinstance(fault, faults.Outage) and fault.server == server and self.calls >= fault.first:
                 begun = place in self._windows

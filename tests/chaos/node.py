@@ -26,6 +26,7 @@ from tests.chaos.tapped import TappedApi
 
 Json = dict[str, Any]
 _STEP_SECONDS = 2.0
+_AGAIN_SECONDS = 20.0
 _OWNED = ("pods", "configmaps", "secrets", "jobs", "cronjobs", "controllerrevisions")
 
 
@@ -33,9 +34,16 @@ class Node:
     """Runs the pods of Jobs, and tells their ends. What a build does depends on the names of its requirements."""
 
     def __init__(
-        self, api: TappedApi, feed: Feed, objects: ObjectStore, builds: str, clock: Callable[[], datetime]
+        self,
+        api: TappedApi,
+        feed: Feed,
+        objects: ObjectStore,
+        builds: str,
+        clock: Callable[[], datetime],
+        s3_away: Callable[[], bool],
     ) -> None:
         self._api, self._feed, self._objects, self._builds, self._clock = api, feed, objects, builds, clock
+        self._s3_away = s3_away
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._logs: dict[tuple[str, str], asyncio.Future[bytes]] = {}
@@ -116,8 +124,7 @@ class Node:
             await self._condition(namespace, name, ok=True, reason="")
             return
         kind = JobKind(job["metadata"]["labels"][names.LABEL_JOB_KIND])
-        pod = await self._api.create(namespaced("pods", namespace), _pod(job))
-        assert pod
+        pod = await self._pod(job)
         pod_name = pod["metadata"]["name"]
         await self._report(pod_name, [], "Pending")
         while (given := self._feed.present.get(Place("configmaps", namespace, name))) is None:
@@ -141,6 +148,20 @@ class Node:
         await self._tick(0.5)
         await self._condition(namespace, name, ok=ok, reason="BackoffLimitExceeded")
 
+    async def _pod(self, job: Json) -> Json:
+        """Create the Job's pod, as soon as that is allowed."""
+        while True:
+            try:
+                pod = await self._api.create(namespaced("pods", job["metadata"]["namespace"]), _pod(job))
+            except KubeError as error:
+                if error.status != 403:
+                    raise
+                await self._api.create(namespaced("events", self._builds), _refused(job, str(error), self._now()))
+                await self._tick(_AGAIN_SECONDS)
+            else:
+                assert pod
+                return pod
+
     async def _end(self, job: Json, pod: Json, step: Step, given: Json) -> tuple[Json, bool]:
         """Do a step; the container's end, and whether it went well."""
         request = BuildRequest.from_json(json.loads(given["data"]["request.json"]))
@@ -160,6 +181,11 @@ class Node:
         elif step is Step.RESOLVE:
             packed = base64.b64encode(pack(lock)).decode()
             outcome = StepOutcome(step, ok=True, result={"lock": packed, "lockHash": _hash(lock), "warnings": []})
+        elif step is Step.UPLOAD and self._s3_away():
+            outcome = StepOutcome(
+                step, ok=False, reason=Reason.STORAGE_UNREACHABLE, message="S3 does not answer.",
+                fault=Fault.INFRASTRUCTURE,
+            )  # fmt: skip
         elif step is Step.UPLOAD:
             await asyncio.to_thread(upload, self._objects, request, lock)
         told = "\n".join([f"{step}: the log", *framed(outcome.to_text(), pod["metadata"]["uid"]), ""]).encode()
@@ -251,6 +277,22 @@ def _pod(job: Json) -> Json:
         "ownerReferences": [owner],
     }
     return {"metadata": metadata, "spec": {**template["spec"], "serviceAccountName": "default"}}
+
+
+def _refused(job: Json, why: str, now: str) -> Json:
+    """The Event of the Job controller that a pod could not be created."""
+    about, job_name = job["metadata"], job["metadata"]["name"]
+    kind = {"apiVersion": "batch/v1", "kind": "Job"}
+    return {
+        "metadata": {"generateName": f"{job_name}.", "namespace": about["namespace"]},
+        "involvedObject": {**kind, "namespace": about["namespace"], "name": job_name, "uid": about["uid"]},
+        "reason": "FailedCreate",
+        "type": "Warning",
+        "message": f"Error creating: {why}",
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "source": {"component": "job-controller"},
+    }
 
 
 def _hash(lock: str) -> str:

@@ -24,6 +24,7 @@ _KINDS = {
     "flowdeployments": custom_path("flowdeployments"),
     "slugclaims": custom_path("slugclaims"),
     "jobs": f"/apis/batch/v1/namespaces/{BUILDS}/jobs",
+    "pods": f"/api/v1/namespaces/{BUILDS}/pods",
 }
 _WATCH_SECONDS = 3600
 _HAND_STATUS = {"status erased", "status spoiled"}
@@ -48,6 +49,19 @@ class Seen:
     slugs: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     live: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    pods: dict[str, int] = field(default_factory=dict)
+    """The version at which a Job's pod had ended, by the Job's name: it is no more at work, whatever it says itself."""
+    together: list[tuple[int, set[str]]] = field(default_factory=list)
+    """Jobs of one package that lived at once, with the version at which the last of them came."""
+
+    def at_once(self) -> list[str]:
+        """Jobs that were at work at once. Events of Jobs and of pods overtake each other, so this is told at the end."""
+        found = []
+        for version, names in self.together:
+            working = sorted(name for name in names if self.pods.get(name, version) >= version)
+            if len(working) > 1 and len({name.split("-")[2] for name in working}) == 1:
+                found.append(f"two Jobs of one package at once: {working}")
+        return found
 
 
 class Observer:
@@ -86,6 +100,7 @@ class Observer:
         with self._news:
             found = self._news.wait_for(done, seconds)
             seen = self._seen.pop(namespace, Seen())
+            seen.broken += seen.at_once()
         if not found:
             seen.broken.append("the observer did not see all that was written")
         return seen
@@ -126,7 +141,7 @@ class Observer:
         obj = event["object"]
         metadata = obj["metadata"]
         package = (metadata.get("annotations") or {}).get("dagy.io/package", "").partition("/")[0]
-        namespace = {"jobs": package, "slugclaims": (obj.get("spec") or {}).get("namespace", "")}.get(
+        namespace = {"jobs": package, "pods": package, "slugclaims": (obj.get("spec") or {}).get("namespace", "")}.get(
             plural, metadata.get("namespace", "")
         )
         if namespace not in self._excused:
@@ -141,6 +156,8 @@ class Observer:
                 case "flowdeployments":
                     self._generations(seen, obj, hands)
                     seen.status[metadata["uid"]] = {**(obj.get("status") or {}), "_metadata": metadata}
+                case "pods":
+                    _pod(seen, obj)
                 case "jobs":
                     _job(seen, obj, gone, hands)
                 case "slugclaims":
@@ -224,9 +241,13 @@ def _job(seen: Seen, job: Json, gone: bool, hands: set[str]) -> None:
     if not (gone or ended or idle):
         live.add(name)
     if len(live) > 1 and not hands & _HAND_JOBS:
-        kinds = {one.split("-")[2] for one in live}
-        if len(kinds) == 1:
-            seen.broken.append(f"two Jobs of one package at once: {sorted(live)}")
+        seen.together.append((int(job["metadata"]["resourceVersion"]), set(live)))
+
+
+def _pod(seen: Seen, pod: Json) -> None:
+    job = (pod["metadata"].get("labels") or {}).get("job-name", "")
+    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        seen.pods.setdefault(job, int(pod["metadata"]["resourceVersion"]))
 
 
 def _claim(seen: Seen, claim: Json, gone: bool, hands: set[str]) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dagy.adapters.kube.api import KubeApi, custom_path
+from dagy.adapters.kube.api import KubeApi, custom_path, namespaced
 from dagy.adapters.settings.operator import Settings
 from dagy_builder.storage.store import ObjectStore
 from tests.chaos import faults, hands
@@ -66,7 +66,7 @@ class Run:
         self._begun, self._real = self.loop.time(), datetime.now(UTC)
         self.gate = Gate(self.loop, self.fault, lambda: len(self.feed.changes), self.feed.before, self._catch_up)
         self.api = TappedApi(self.servers.admin, self.feed, self.loop, self.stamp)
-        self.node = Node(self.api, self.feed, self.servers.objects, BUILDS, self.true_time)
+        self.node = Node(self.api, self.feed, self.servers.objects, BUILDS, self.true_time, self.gate.is_away)
         self.settings = Settings(
             s3_bucket=BUCKET, s3_prefix=self.namespace, builder_image="builder:1", watch_namespaces=self.namespace,
             max_builds=100, max_validations=100, max_builds_per_namespace=100, max_validations_per_namespace=100,
@@ -250,6 +250,12 @@ class Run:
     def phase(self, name: str) -> str:
         """The package's phase; empty when it has none."""
         return str(((self.package(name) or {}).get("status") or {}).get("phase") or "")
+
+    def path_of(self, place: Place) -> str:
+        """Path of any object."""
+        if place.plural in ("deppackages", "flowdeployments"):
+            return custom_path(place.plural, place.namespace, place.name)
+        return namespaced(place.plural, place.namespace, place.name)
 
     def path(self, name: str, plural: str = "deppackages", subresource: str = "") -> str:
         """Path of an object of ours."""

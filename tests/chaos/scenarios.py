@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tests.chaos import administrator
 from tests.chaos.run import Run
 from tests.fakes.kubelet import BUCKET
 
@@ -70,6 +72,15 @@ async def cancel(run: Run) -> None:
     await run.ask("a", build="2")
 
 
+async def stop(run: Run) -> None:
+    """Cancelled in the middle of the build, and asked for again."""
+    await run.create("a")
+    await run.until(_builds(run, "a"), _MIDDLE)
+    await run.ask("a", cancel="1")
+    await run.until(lambda: run.phase("a") in ("FAILED", "COMPLETED"), 1000.0)
+    await run.ask("a", build="2")
+
+
 async def copy(run: Run) -> None:
     """Two packages with the same lock: the second is copied from the first."""
     await run.create("a")
@@ -102,6 +113,45 @@ async def retain(run: Run) -> None:
     await run.delete("a")
     await run.until(lambda: run.package("a") is None, 1000.0)
     await run.create("a", deletionPolicy="Retain")
+
+
+async def s3_down(run: Run) -> None:
+    """S3 is away in the middle, for the operator and for the builder."""
+    await run.create("a")
+    await run.create("b", dependencies=["six"], buildPolicy="Manual")
+    await run.until(_builds(run, "a"), _MIDDLE)
+    administrator.s3_away(run, 200.0)
+    await run.change("b", buildPolicy="Auto")
+    await asyncio.sleep(100.0)
+    await run.create("c", dependencies=["attrs"])
+
+
+async def quota(run: Run) -> None:
+    """A quota lets no Job into the build namespace, and is raised."""
+    async with administrator.quota(run, jobs="0"):
+        await run.create("a")
+        await asyncio.sleep(200.0)
+
+
+async def quota_of_pods(run: Run) -> None:
+    """A quota lets no pod into the build namespace for longer than a Job waits for its pod, and is raised."""
+    async with administrator.quota(run, pods="0"):
+        await run.create("a")
+        await asyncio.sleep(500.0)
+
+
+async def namespace(run: Run) -> None:
+    """Its namespace is deleted with builds and a flow in it while S3 is away, and made again."""
+    await run.create("a")
+    await run.until(_done(run, "a"), 1000.0)
+    await _deploy(run)
+    await run.create("b", dependencies=["six"])
+    await run.create("c", dependencies=["attrs"])
+    await run.until(_builds(run, "b"), _MIDDLE)
+    administrator.s3_away(run, 200.0)
+    await administrator.delete_namespace(run)
+    await administrator.create_namespace(run)
+    await run.create("b", dependencies=["six"])
 
 
 def _code(run: Run, deployment: str, text: str) -> dict[str, Any]:
@@ -147,6 +197,6 @@ SCENARIOS: dict[str, Callable[[Run], Awaitable[None]]] = {
     scenario.__name__.replace("_", " "): scenario
     for scenario in (
         create, invalid, update, delete, rebuild, refresh, cancel, copy, heavy, retried, manual, retain, deploy,
-        roll_back,
+        roll_back, stop, s3_down, quota, quota_of_pods, namespace,
     )
 }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from dagy_builder.storage.store import ObjectStore
 from tests.chaos import faults
-from tests.chaos.__main__ import table
+from tests.chaos.__main__ import Kept, table
 from tests.chaos.campaign import Campaign, Outcome, campaign, observing, sampled
 from tests.chaos.faults import Fault
 from tests.chaos.virtual_time import VirtualLoop, run
@@ -67,6 +67,12 @@ FOUND: list[tuple[str, Fault]] = [
     ("heavy", faults.Outage("s3", faults.How.CHECKSUM, 7, 30.0)),
     # The record of a build that had just ended could not be read: it waited for ever.
     ("create", faults.Hand("records spoiled", 24)),
+    # What somebody wrote into a status stayed there: one validation after the other was deleted and made again (2087).
+    ("invalid", faults.Hand("status spoiled", 5)),
+    # The clock was put back in the pause before an attempt, which then waited for an hour (3017).
+    ("s3 down", faults.Clock(443, -3600.0)),
+    # A package was deleted whose Job had lost its labels: nobody found the Job, and the package never went (4012).
+    ("delete", faults.Hand("Jobs' labels taken", 38)),
 ]
 
 
@@ -81,7 +87,7 @@ def test_some_seeds_end_as_without_faults(kubeconfig: str, data: Path) -> None:
     outcomes = play(kubeconfig, data, "seeds", [(name, seed) for seed, name in enumerate(QUICK, 1)])
     assert_sound(outcomes)
     assert sum(outcome.injected for outcome in outcomes) >= len(outcomes) // 2
-    assert f"| all | {len(outcomes)} |" in table(outcomes)
+    assert f"| all | {len(outcomes)} |" in table([Kept.of(outcome) for outcome in outcomes])
 
 
 def test_a_seed_is_the_same_fault_each_time() -> None:

@@ -1,4 +1,4 @@
-"""The work queue's delays: soon after a repair, and no storm when everything fails."""
+"""The work queue: one look at a time, none forgotten; soon after a repair, and no storm when everything fails."""
 
 from __future__ import annotations
 
@@ -37,5 +37,57 @@ def test_everything_goes_on_soon_after_a_repair(keys: int, within: float, looks:
         assert max(good.values()) - mended <= within
         for task in tasks:
             task.cancel()
+
+    run(test)
+
+
+def test_what_changes_during_a_look_is_looked_at_again_and_by_one_worker_at_a_time() -> None:
+    async def test(loop: VirtualLoop) -> None:
+        queue, looks, active = WorkQueue[str](), list[tuple[str, float]](), list[str]()
+
+        async def look(key: str) -> None:
+            assert key not in active, "two workers look at it"
+            looks.append((key, loop.time()))
+            active.append(key)
+            await asyncio.sleep(10.0)
+            active.remove(key)
+
+        tasks = [asyncio.create_task(queue.work(look, lambda *_: None)) for _ in range(4)]
+        queue.add("a")
+        queue.add("b")
+        await asyncio.sleep(5.0)
+        queue.add("a")
+        queue.add("a")
+        await queue.idle()
+        assert looks == [("a", 0.0), ("b", 0.0), ("a", 10.0)]
+        assert queue.sizes == (0, 0, 0)
+        for task in tasks:
+            task.cancel()
+
+    run(test)
+
+
+def test_a_look_that_succeeds_ends_the_back_off() -> None:
+    async def test(loop: VirtualLoop) -> None:
+        queue, looks, broken = WorkQueue[str](), list[float](), True
+
+        async def look(_key: str) -> None:
+            looks.append(loop.time())
+            if broken:
+                raise OSError("S3 is away")
+
+        task = asyncio.create_task(queue.work(look, lambda *_: None))
+        queue.add("a")
+        await asyncio.sleep(300.0)
+        assert queue.sizes == (0, 0, 1)
+        broken = False
+        await asyncio.sleep(60.0)
+        assert queue.sizes == (0, 0, 0)
+        broken = True
+        began = len(looks)
+        queue.add("a")
+        await asyncio.sleep(2.0)
+        assert len(looks) == began + 2, "the first delay is one second again"
+        task.cancel()
 
     run(test)

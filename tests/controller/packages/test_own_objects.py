@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from dagy.adapters.kube.api import KubeError, deppackage_path, flowdeployment_path
+from dagy.adapters.kube.api import KubeError, deppackage_path, flowdeployment_path, namespaced
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.controller.packages.slugs import Slugs
 from dagy.core.common.keys import Location
 from dagy.model.base import NamespacedName
+from dagy.model.constants import FINALIZER, LABEL_MANAGED_BY, LABEL_PACKAGE_UID
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import NAMESPACE, Rig, run
+from tests.fakes.controller import NAMESPACE, Rig, create, run
 from tests.fakes.flow_controller import run as run_flows
-from tests.fakes.kubelet import BUCKET
+from tests.fakes.kubelet import BUCKET, BUILDS
 from tests.fakes.owners import EXPORTED, apply_again, completed, delete, stored, write_status
 
 pytestmark = pytest.mark.apiserver
@@ -70,6 +72,18 @@ def test_a_label_and_a_finalizer_delete_nothing_of_others(kubeconfig: str, objec
     run(kubeconfig, objects, test)
 
 
+def test_a_finalizer_that_somebody_took_comes_back(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        rig, key, _ = await completed(rig)
+        await rig.admin.merge(deppackage_path(key.namespace, key.name), {"metadata": {"finalizers": None}})
+        await rig.reconciler().reconcile(key)
+        package = await rig.package(key)
+        assert package
+        assert package["metadata"]["finalizers"] == [FINALIZER]
+
+    run(kubeconfig, objects, test)
+
+
 def test_finalizers_of_others_stay(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Rig) -> None:
         key = NamespacedName(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
@@ -83,8 +97,9 @@ def test_finalizers_of_others_stay(kubeconfig: str, objects: ObjectStore) -> Non
     run(kubeconfig, objects, test)
 
 
-def test_one_who_was_late_reads_again(kubeconfig: str, objects: ObjectStore) -> None:
-    """The finalizer goes from the object as it was read, and from no other."""
+@pytest.mark.parametrize("write", ["status", "metadata", "finalizer"])
+def test_one_who_was_late_reads_again(kubeconfig: str, objects: ObjectStore, write: str) -> None:
+    """A write is for the object as it was read, and for no other."""
 
     async def test(rig: Rig) -> None:
         key = NamespacedName(NAMESPACE, f"p-{uuid.uuid4().hex[:8]}")
@@ -93,9 +108,15 @@ def test_one_who_was_late_reads_again(kubeconfig: str, objects: ObjectStore) -> 
         assert package
         annotated = {"metadata": {"annotations": {"a": "b"}}}
         await rig.admin.merge(deppackage_path(key.namespace, key.name), annotated)
+        packages = rig.cluster().packages
+        writes: dict[str, Callable[[], Awaitable[object]]] = {
+            "status": lambda: packages.write_status(package, {"message": "late"}),
+            "metadata": lambda: packages.write_metadata(package, {"dagy.io/slug": "LATE0000"}),
+            "finalizer": lambda: packages.remove_finalizer(package),
+        }
         with pytest.raises(KubeError) as late:
-            await rig.cluster().packages.remove_finalizer(package)
-        assert late.value.status == 409
+            await writes[write]()
+        assert late.value.is_conflict
 
     run(kubeconfig, objects, test)
 
@@ -133,6 +154,29 @@ def test_deletion_with_nothing_left_to_tell_asks_the_claim(kubeconfig: str, obje
         assert stored(rig, package)
         await delete(rig, key)
         assert not stored(rig, package)
+
+    run(kubeconfig, objects, test)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_deletion_stops_the_job_and_waits_for_its_pod(kubeconfig: str, objects: ObjectStore, labelled: bool) -> None:
+    """A pod that still runs could upload after the deletion."""
+
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig), rig.reconciler()
+        rig = rig.alone(key)
+        await operator.reconcile(key)
+        assert await rig.kubelet.step()
+        if not labelled:  # somebody took the labels away: such a package never went
+            (job,) = await rig.cluster().jobs({LABEL_PACKAGE_UID: ((await rig.package(key)) or {})["metadata"]["uid"]})
+            lost = {LABEL_PACKAGE_UID: None, LABEL_MANAGED_BY: None}
+            await rig.admin.merge(namespaced("jobs", BUILDS, job.name), {"metadata": {"labels": lost}})
+        await rig.admin.delete(deppackage_path(key.namespace, key.name))
+        assert await operator.reconcile(key), "it looks again"
+        assert await rig.package(key)
+        assert not await rig.kubelet.step(), "the Job is gone, and now its pod goes"
+        assert await operator.reconcile(key) is None
+        assert await rig.package(key) is None
 
     run(kubeconfig, objects, test)
 

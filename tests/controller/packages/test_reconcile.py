@@ -63,6 +63,14 @@ def test_from_apply_to_completed_and_nothing_more(kubeconfig: str, objects: Obje
     run(kubeconfig, objects, test)
 
 
+def test_a_job_is_looked_at_when_no_event_comes(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig), rig.reconciler()
+        assert await operator.reconcile(key) == pytest.approx(15.0), "it may wait for something that is deleted"
+
+    run(kubeconfig, objects, test)
+
+
 def test_warnings_are_kept(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Rig) -> None:
         key = await create(rig)

@@ -17,6 +17,7 @@ from dagy_builder.contract import Step
 from dagy_builder.storage.store import ObjectStore, StorageError
 from tests.fakes.controller import NAMESPACE, Rig, annotate, condition, create, erase_status, run, status_of
 from tests.fakes.kubelet import BUILDS
+from tests.fakes.owners import write_status
 
 pytestmark = pytest.mark.apiserver
 
@@ -49,6 +50,22 @@ def test_a_spoiled_lock_is_found_anew(kubeconfig: str, objects: ObjectStore, how
         await annotate(rig, key, build="1")
         assert (await rig.settle(key, operator.reconcile))["status"]["phase"] == "COMPLETED"
         assert objects.get(lock) == data
+
+    run(kubeconfig, objects, test)
+
+
+def test_what_others_wrote_into_a_status_does_not_stay(kubeconfig: str, objects: ObjectStore) -> None:
+    """It did: a lock that nobody has was sought for ever, and one validation after the other deleted."""
+
+    async def test(rig: Rig) -> None:
+        key, operator = await create(rig), rig.reconciler()
+        await operator.reconcile(key)
+        await write_status(rig, key, lockHash="f" * 64, s3Uri="s3://elsewhere/a.zip", message="by hand")
+        await operator.reconcile(key)
+        package = await rig.package(key)
+        assert package
+        assert not {"lockHash", "s3Uri"} & set(package["status"])
+        assert (await rig.settle(key, operator.reconcile))["status"]["phase"] == "COMPLETED"
 
     run(kubeconfig, objects, test)
 

@@ -27,6 +27,23 @@ def test_attempts_that_waited_for_an_administrator_use_up_no_retry() -> None:
     assert isinstance(world.run(mended, mended, INFRA, INFRA, INFRA, INFRA), states.Failed)
 
 
+def test_a_clock_that_is_put_back_delays_no_attempt_by_as_much() -> None:
+    world = World(package())
+    world.look()
+    world.advance(INFRA)
+    world.now -= timedelta(minutes=1)
+    assert isinstance(world.look(), states.Retrying), "clocks of two machines"
+    world.now -= timedelta(hours=1)
+    world.look()
+    assert len(world.started) == 2
+    for _ in range(4):
+        world.advance(INFRA)
+        world.now -= timedelta(hours=1)
+        state = world.look()
+    assert isinstance(state, states.Failed)
+    assert len(world.started) == 4, "no more attempts than ever"
+
+
 def test_each_failed_attempt_is_told_with_its_log() -> None:
     world = World(package())
     killed = outcome(Step.INSTALL, reason="IndexUnreachable", fault=Fault.INFRASTRUCTURE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dagy.core.package import states
@@ -43,6 +45,20 @@ def test_with_bytecode_as_it_is_wanted(wanted: dict[str, str], theirs: str | Non
     found = artifact("1" * 64, bytecode=theirs).to_json()
     other = {"metadata": {"name": "other", "uid": "2"}, "status": {"slug": "B1B1B1B1", "artifact": found}}
     assert bool(sources_in([other], plan(build=wanted), "1" * 64)) is taken
+
+
+@pytest.mark.parametrize(
+    ("about", "taken"),
+    [
+        ({}, True),
+        ({"uid": "1"}, False),  # itself
+        ({"deletionTimestamp": "2026-11-21T12:00:00Z"}, False),  # its objects are on their way out
+    ],
+)
+def test_only_from_others_that_stay(about: dict[str, str], taken: bool) -> None:
+    said = {"slug": "B1B1B1B1", "artifact": artifact("1" * 64).to_json()}
+    other = {"metadata": {"name": "other", "uid": "2", **about}, "status": said}
+    assert bool(sources_in([other], replace(plan(), uid="1"), "1" * 64)) is taken
 
 
 def test_sources_that_are_gone_are_passed_over() -> None:

@@ -19,7 +19,7 @@ def _identity(metadata: Json) -> tuple[NamespacedName, str]:
 
 
 class KindClient:
-    """Objects of one kind. Each method is one API call, a list's pages apart, and may raise KubeError.
+    """Objects of one kind. Each method is one API call, or as many as a list has pages, and may raise KubeError.
 
     A write is for the object as it was read: KubeError 409 when somebody has changed it since.
     """
@@ -38,8 +38,20 @@ class KindClient:
         return dict([found for path in paths for found in await self._api.list_metadata(path, _identity)])
 
     async def write_status(self, obj: Json, status: Mapping[str, Any]) -> Json:
-        """Replace the status. Return the new object."""
-        return await self._apply(obj, {}, {"status": dict(status)}, "status")
+        """Replace the status, in a second call when others wrote to it. Return the new object."""
+        wanted = dict(status)
+        applied = await self._apply(obj, {}, {"status": wanted}, "status")
+        if applied.get("status") == wanted:
+            return applied
+        # Server-side apply leaves alone what other managers (a user, a restore) put there, and it would be believed.
+        metadata = applied["metadata"]
+        return await self._api.patch(
+            custom_path(self._plural, metadata["namespace"], metadata["name"], "status"),
+            [
+                {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+                {"op": "add", "path": "/status", "value": wanted},
+            ],
+        )
 
     async def write_metadata(self, obj: Json, labels: Mapping[str, str]) -> Json:
         """Set these labels and our finalizer. Return the new object."""
@@ -58,15 +70,13 @@ class KindClient:
             await self._api.patch(
                 custom_path(self._plural, metadata["namespace"], metadata["name"]),
                 [
-                    {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
-                    # The API server compares it with the present one, so that no finalizer that came since is lost.
+                    # The API server compares it with the present one: a finalizer that came since is not lost, and a
+                    # namesake, which has another one, keeps its own.
                     {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
                     {"op": "replace", "path": "/metadata/finalizers", "value": others},
                 ],
             )
         except KubeError as error:
-            if error.status == 422 and "test" in str(error).lower():
-                raise KubeError(409, "Conflict", str(error)) from error
             if error.status != 404:
                 raise
 

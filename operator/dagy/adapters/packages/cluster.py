@@ -79,10 +79,15 @@ class Cluster:
         found, _ = await self._api.list(namespaced(resource, self._builds), labelSelector=query)
         return found
 
-    async def pods_exist(self, uid: str) -> bool:
-        """Return True when any pod of the package is left, even one that is being stopped."""
+    async def jobs_of_pods(self, uid: str) -> list[list[tuple[str, str]]]:
+        """For each pod of the package that is left, even one that is being stopped: name and UID of its Job, if any."""
+
+        def jobs(metadata: Json) -> list[tuple[str, str]]:
+            owners = metadata.get("ownerReferences") or []
+            return [(owner["name"], owner["uid"]) for owner in owners if owner["kind"] == "Job"]
+
         selector = f"{names.LABEL_PACKAGE_UID}={uid}"
-        return bool((await self._api.list(namespaced("pods", self._builds), labelSelector=selector))[0])
+        return await self._api.list_metadata(namespaced("pods", self._builds), jobs, labelSelector=selector)
 
     async def create_job(self, job: Json) -> Json:
         """Create the Job, or take the one of that name, if it is the same package's. KubeError 409 (`is_taken`) if not.

@@ -6,6 +6,8 @@ to delete are found by the claim and the package's UID, never by the words of st
 
 from __future__ import annotations
 
+from itertools import chain
+
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.adapters.packages.cluster import Cluster
 from dagy.controller.engine.controller import ManagedObject
@@ -38,7 +40,10 @@ async def finalize(cluster: Cluster, store: ArtifactStore, slugs: Slugs, obj: Ma
             return await _blocked(obj, StateReason.IN_USE, used_by(users))
     for job in await cluster.jobs({names.LABEL_PACKAGE_UID: uid}):
         await cluster.delete_job(job.name)
-    if await cluster.pods_exist(uid):  # one that still runs could upload after the deletion; its end wakes us
+    pods = await cluster.jobs_of_pods(uid)
+    for name, job_uid in chain.from_iterable(pods):  # a Job that has lost its labels is found by its pod
+        await cluster.delete_job(name, job_uid)
+    if pods:  # one that still runs could upload after the deletion; its end wakes us
         return _RETRY_SECONDS
     try:
         for home in homes:

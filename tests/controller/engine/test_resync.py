@@ -1,0 +1,61 @@
+"""Every object is looked at at the start and at intervals, whether or not events tell of it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from dagy.adapters.kube.api import custom_path
+from dagy.controller.engine.controller import Controller, ManagedObject
+from dagy.controller.engine.queue import WorkQueue
+from dagy.core.metrics.catalogue import ControllerName
+from dagy.model.base import NamespacedName
+from dagy_builder.storage.store import ObjectStore
+from tests.fakes.controller import Rig, run
+from tests.fakes.owners import EXPORTED
+
+pytestmark = pytest.mark.apiserver
+
+
+class Visitors:
+    """A reconciler that takes note of each look."""
+
+    def __init__(self) -> None:
+        self.looks: asyncio.Queue[NamespacedName] = asyncio.Queue()
+
+    async def reconcile(self, obj: ManagedObject) -> float | None:
+        self.looks.put_nowait(obj.key)
+        return None
+
+    async def finalize(self, obj: ManagedObject) -> float | None:
+        return await self.reconcile(obj)
+
+    def forget(self, key: NamespacedName) -> None:
+        """Nothing is remembered."""
+
+
+def test_objects_without_events_are_looked_at_again_and_again(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        namespace = f"resync-{uuid.uuid4().hex[:8]}"
+        await rig.admin.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
+        spec = {"pythonVersion": "3.12", "dependencies": ["pandas"]}
+        body = {"apiVersion": "dagy.io/v1", "kind": "DepPackage", "metadata": {"name": "a", **EXPORTED}, "spec": spec}
+        await rig.admin.create(custom_path("deppackages", namespace), body)
+        visitors, queue = Visitors(), WorkQueue[NamespacedName]()
+        packages = rig.cluster().packages
+        controller = Controller(ControllerName.PACKAGES, packages, visitors, queue, clock=lambda: datetime.now(UTC))
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            work = group.create_task(_works(controller, namespace))
+            await controller.synced.wait()
+            assert [await visitors.looks.get() for _ in range(3)] == [NamespacedName(namespace, "a")] * 3
+            work.cancel()
+
+    run(kubeconfig, objects, test)
+
+
+async def _works(controller: Controller, namespace: str) -> None:
+    async with asyncio.TaskGroup() as group:
+        controller.start(group, 1, (namespace,), 0.1)
