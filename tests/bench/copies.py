@@ -18,7 +18,6 @@ from typing import Any
 
 from dagy.core.common.slug import new_slug
 from dagy.model import constants as names
-from tests.fakes.controller import NAMESPACE
 from tests.fakes.kubelet import BUCKET
 
 _AT_ONCE = 50  # of the 128 operations that etcd takes in one transaction, two for each package
@@ -55,10 +54,9 @@ class Etcd:
 def copy(folder: Path, model: dict[str, Any], numbers: range) -> None:
     """Make a copy of the model for each number, with slug, claim, UID and ZIP of its own."""
     etcd, data = Etcd(folder), folder / "s3/data" / BUCKET
-    uid, slug = model["metadata"]["uid"], model["status"].get("slug", "")
-    package = etcd.get(_package_key(model["metadata"]["name"]))
-    claim = etcd.get(_claim_key(slug)) if slug else None
-    zips = [path.relative_to(data) for path in (data / NAMESPACE / slug / uid).glob("*.zip")] if slug else []
+    namespace, uid, slug = model["metadata"]["namespace"], model["metadata"]["uid"], model["status"]["slug"]
+    package, claim = etcd.get(_package_key(namespace, model["metadata"]["name"])), etcd.get(_claim_key(slug))
+    zips = [path.relative_to(data) for path in (data / namespace / slug / uid).glob("*.zip")]
     every = _copies(package, claim, uid, slug, numbers)
     while some := list(islice(every, _AT_ONCE)):
         etcd.put({key: obj for objects, _, _ in some for key, obj in objects.items()})
@@ -73,19 +71,17 @@ def _copies(package: Any, claim: Any, uid: str, slug: str, numbers: range) -> It
     text = json.dumps(package)
     for number in numbers:
         its_slug, new_uid, name = new_slug(), str(uuid.uuid4()), f"p{number}"
-        mine = json.loads(text.replace(uid, new_uid).replace(slug, its_slug) if slug else text.replace(uid, new_uid))
+        mine = json.loads(text.replace(uid, new_uid).replace(slug, its_slug))
         mine["metadata"]["name"] = name
-        objects = {_package_key(name): mine}
-        if claim:
-            other = json.loads(json.dumps(claim))
-            other["metadata"] |= {"name": its_slug.lower(), "uid": str(uuid.uuid4())}
-            other["spec"] |= {"slug": its_slug, "name": name}
-            objects[_claim_key(its_slug)] = other
-        yield objects, new_uid, its_slug
+        other = json.loads(json.dumps(claim))
+        other["metadata"] |= {"name": its_slug.lower(), "uid": str(uuid.uuid4())}
+        other["spec"] |= {"slug": its_slug, "name": name}
+        key = _package_key(mine["metadata"]["namespace"], name)
+        yield {key: mine, _claim_key(its_slug): other}, new_uid, its_slug
 
 
-def _package_key(name: str) -> str:
-    return f"/registry/{names.GROUP}/{names.DEPPACKAGE_PLURAL}/{NAMESPACE}/{name}"
+def _package_key(namespace: str, name: str) -> str:
+    return f"/registry/{names.GROUP}/{names.DEPPACKAGE_PLURAL}/{namespace}/{name}"
 
 
 def _claim_key(slug: str) -> str:

@@ -102,14 +102,17 @@ class Packages:
         """Return the handlers for changes of Jobs and of their pods, in the build namespace."""
 
         def job_changed(obj: Mapping[str, Any], deleted: bool) -> None:
-            key = ((obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_PACKAGE) or "").split("/")
-            if len(key) == 2:
-                # A pod has ended, or the changed object is gone: its slot is free.
-                ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-                self.queue.add(NamespacedName(*key))
-                self._follower.on_pod_changed(NamespacedName(*key), obj, ended)
-                if ended:
-                    self._limiter.wake()
+            names_it = ((obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_PACKAGE) or "").split("/")
+            if len(names_it) != 2:
+                return
+            # A pod has ended, or the changed object is gone: its slot is free.
+            ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+            key = NamespacedName(*names_it)
+            if not self._settings.namespaces or key.namespace in self._settings.namespaces:
+                self.queue.add(key)
+                self._follower.on_pod_changed(key, obj, ended)
+            if ended:  # of another shard, too: slots are shared
+                self._limiter.wake()
 
         selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
         return {
