@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-import aiohttp
-
 from dagy.adapters import logs
 from dagy.adapters.kube.api import Json, KubeError
 from dagy.adapters.kube.kind_client import KindClient
+from dagy.controller.engine.errors import report, result_of
 from dagy.controller.engine.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
 from dagy.core.common.conditions import Row, conditions_of
 from dagy.core.metrics.catalogue import ControllerName, PassResult
@@ -29,15 +28,12 @@ from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.status import DepPackageStatus
-from dagy_builder.storage.store import StorageError
 
 log = logging.getLogger(__name__)
 
 _LOG_FIELDS = {ControllerName.PACKAGES: "package", ControllerName.FLOWS: "flowDeployment"}
 _CONFLICT_SECONDS = 0.2
 _LIST_AGAIN_SECONDS = 5.0
-EXPECTED = (KubeError, StorageError, aiohttp.ClientError, OSError)
-"""The API server, S3 and the network between; TimeoutError is an OSError."""
 
 
 class ManagedObject:
@@ -216,7 +212,7 @@ class Controller:
             if seconds is not None:
                 self._queue.add_after(key, seconds)
         except Exception as error:
-            result = _result_of(error)
+            result = result_of(error)
             raise
         finally:
             self._record(pass_samples(self.name, result, time.monotonic() - began))
@@ -276,26 +272,3 @@ class Controller:
 
     def _about(self, key: NamespacedName) -> AbstractContextManager[None]:
         return logs.about(**{_LOG_FIELDS[self.name]: str(key)})
-
-
-def _result_of(error: Exception) -> PassResult:
-    match error:
-        case KubeError():
-            return PassResult.KUBERNETES
-        case StorageError():
-            return PassResult.STORAGE
-        case aiohttp.ClientError() | OSError():
-            return PassResult.NETWORK
-        case _:
-            return PassResult.UNEXPECTED
-
-
-def report(logger: logging.Logger, what: str, error: Exception) -> None:
-    """Log the error in one line; one that only a mistake in this program raises, with its traceback."""
-    unexpected = not isinstance(error, EXPECTED)
-    logger.log(
-        logging.ERROR if unexpected else logging.WARNING,
-        "%s: %s: %.1000s",
-        *(what, type(error).__name__, error),
-        exc_info=error if unexpected else None,
-    )

@@ -15,7 +15,7 @@ from dagy.adapters.packages.claims import Claims
 from dagy.core.common.keys import Location, PackageHome
 from dagy.core.common.slug import Claim, is_slug, owned
 from dagy.core.jobs.orphans import OwnedJob
-from dagy.core.package.rest import AtRest, at_rest
+from dagy.core.package.status_cache import AtRest, at_rest
 from dagy.model.base import NamespacedName
 
 

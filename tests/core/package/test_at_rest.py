@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagy.core.package import states
-from dagy.core.package.rest import AtRest, at_rest
 from dagy.core.package.states import state_of
 from dagy.core.package.status import StatusContext, status_of
+from dagy.core.package.status_cache import AtRest, at_rest
 from dagy.model import constants as names
 from dagy.model.status import BuildStatus
 from tests.fakes.homes import STEM, home
