@@ -22,13 +22,11 @@ from typing import Any
 from unittest import mock
 
 from dagy.adapters.kube.api import KubeApi, deppackage_path
-from dagy.adapters.packages.claims import Claims
-from dagy.core.common.keys import Location, PackageHome
-from dagy.core.common.slug import new_slug, owned
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.bench import look_up, report
+from tests.bench.copies import copy
 from tests.bench.timing import CannotRunError
 from tests.cluster.controlplane import control_plane
 from tests.cluster.doctor import free_port
@@ -74,7 +72,7 @@ async def _fill(kubeconfig: Path, count: int, say: Callable[[str], None]) -> Non
     try:
         model = await _finished(admin)
         started = time.perf_counter()
-        await _populate(admin, model, count, say)
+        copy(kubeconfig.parent, model, range(count - 1))
         say(f"scale: {count} packages made in {time.perf_counter() - started:.0f} s")
     finally:
         await admin.close()
@@ -104,46 +102,6 @@ async def _finished(admin: KubeApi) -> dict[str, Any]:
     }
     await admin.create(deppackage_path(key.namespace, ""), body)
     return await rig.settle(key, rig.reconciler().reconcile)
-
-
-async def _populate(admin: KubeApi, model: dict[str, Any], count: int, say: Callable[[str], None]) -> None:
-    """As many copies of the model as are missing, each with slug, claim and ZIP of its own."""
-    limit, done, claims, objects = asyncio.Semaphore(AT_ONCE), 0, Claims(admin), ObjectStore(BUCKET)
-    location, namespace_uid = Location(BUCKET), await claims.namespace_uid(NAMESPACE)
-    first = await claims.home_of(model, location)
-    assert first
-    artifact = first.artifact_of(model["status"]["artifact"]["uri"])
-    assert artifact
-    content = objects.get(artifact.text)
-    assert content
-    kind = {key: model[key] for key in ("apiVersion", "kind", "spec")}
-
-    async def one(number: int) -> None:
-        nonlocal done
-        slug, key = new_slug(), NamespacedName(NAMESPACE, f"p{number}")
-        metadata = {
-            "name": key.name,
-            "namespace": NAMESPACE,
-            "labels": {names.LABEL_SLUG: slug},
-            "finalizers": [names.FINALIZER],
-        }
-        async with limit:
-            claim = await claims.create(slug, key, namespace_uid)
-            made = await admin.create(deppackage_path(NAMESPACE, "").rstrip("/"), {**kind, "metadata": metadata})
-            mine = owned(claim, key, namespace_uid)
-            assert made, f"a package named {key} is there already"
-            assert mine, f"the slug {slug} is there already"
-            home = PackageHome(location, mine, made["metadata"]["uid"])
-            await asyncio.to_thread(objects.put, first.moved(artifact, home).text, content, "application/zip")
-            status = json.dumps(model["status"]).replace(first.folder.text, home.folder.text).replace(first.slug, slug)
-            # A PUT costs the API server a quarter less than a patch.
-            made["status"] = json.loads(status)
-            await admin.replace(deppackage_path(NAMESPACE, key.name, "status"), made)
-        done += 1
-        if done % 1000 == 0:
-            say(f"scale: {done} of {count} packages made")
-
-    await asyncio.gather(*(one(number) for number in range(count - 1)))
 
 
 def _restart(kubeconfig: Path, count: int) -> list[list[str]]:

@@ -43,6 +43,7 @@ def control_plane(layout: Layout, folder: Path) -> Iterator[Path]:
     url = f"https://127.0.0.1:{secure}"
     pki.write_admin(folder / "kubeconfig", url, authority, "dagy-test")
     store = f"http://127.0.0.1:{client}"
+    (folder / "etcd.url").write_text(store)
     commands = {
         "etcd": etcd(folder / "etcd", store, f"http://127.0.0.1:{peer}"),
         "kube-apiserver": [

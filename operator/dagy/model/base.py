@@ -12,7 +12,7 @@ Text = Annotated[str, Field(max_length=4096)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, max_length=40)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NamespacedName:
     """Where an object is: its namespace and name (as `types.NamespacedName` of Kubernetes)."""
 

@@ -29,6 +29,8 @@ LABEL_JOB_KIND = f"{GROUP}/job"
 """`validate` or `build`, on Jobs, their pods and their ConfigMaps."""
 LABEL_INPUT_HASH = f"{GROUP}/input-hash"
 LABEL_ATTEMPT = f"{GROUP}/attempt"
+LABEL_ENDED = f"{GROUP}/ended"
+"""On Jobs that have ended and are kept, or are being stopped: the others are those that may take slots."""
 
 INDEX_CREDENTIALS_TYPE = f"{GROUP}/index-credentials"
 """Type of the Secrets that hold credentials for package indexes; Secrets of other types are never used."""

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from dagy.adapters.kube.api import KubeError
-from dagy.controller.engine.controller import report
+from dagy.controller.engine.errors import report
 from dagy_builder.contract import Reason
 from dagy_builder.storage.store import StorageError
 

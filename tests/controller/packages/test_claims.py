@@ -175,6 +175,32 @@ def test_slugs_have_an_end(kubeconfig: str, objects: ObjectStore) -> None:
     run(kubeconfig, objects, test)
 
 
+class Counted(Claims):
+    """Claims that note how often all of a namespace are listed."""
+
+    counts = 0
+
+    @override
+    async def count(self, namespace: str) -> int:
+        self.counts += 1
+        return await super().count(namespace)
+
+
+def test_thousands_of_new_packages_share_one_count_and_keep_its_limit(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        claims = Counted(rig.operator)
+        used, new = await claims.count(NAMESPACE), [await create(rig, suspend=True) for _ in range(5)]
+        slugs, homes = Slugs(claims, rig.store, used + 4), []
+        for key in new:
+            package = await rig.package(key)
+            assert package
+            homes.append(isinstance(await slugs.ensure_home(package), PackageHome))
+        assert homes == [True, True, True, True, False]
+        assert claims.counts == 1 + 1 + 1, "the test's own, one for all, and another one at the limit"
+
+    run(kubeconfig, objects, test)
+
+
 class Behind(Claims):
     """The claims of an API server whose lists are behind."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +13,7 @@ from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 
 _IDENTITY = ("name", "namespace", "uid", "resourceVersion")
-
-
-def _identity(metadata: Json) -> tuple[NamespacedName, str]:
-    return NamespacedName.of(metadata), str(metadata["uid"])
+_IN_A_ROW = 10
 
 
 class KindClient:
@@ -32,10 +30,17 @@ class KindClient:
         """Return the object as it is now; None when there is none."""
         return await self._api.get(custom_path(self._plural, key.namespace, key.name))
 
-    async def uids(self, namespaces: tuple[str, ...]) -> dict[NamespacedName, str]:
-        """Return the UIDs of all objects, or of those of some namespaces, by their keys."""
+    async def all(self, namespaces: tuple[str, ...]) -> AsyncIterator[Json]:
+        """Yield all objects, or those of some namespaces. Others have their turn in between."""
         paths = [custom_path(self._plural, namespace) for namespace in namespaces] or [custom_path(self._plural)]
-        return dict([found for path in paths for found in await self._api.list_metadata(path, _identity)])
+        for path in paths:
+            async for page in self._api.pages(path, {}):
+                items = page.pop("items", None) or []
+                items.reverse()
+                while items:
+                    yield items.pop()
+                    if len(items) % _IN_A_ROW == 0:
+                        await asyncio.sleep(0)
 
     async def write_status(self, obj: Json, status: Mapping[str, Any]) -> Json:
         """Replace the status, in a second call when others wrote to it. Return the new object."""

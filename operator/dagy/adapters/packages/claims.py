@@ -53,6 +53,15 @@ class Claims:
         items, _ = await self._api.list(custom_path(names.SLUGCLAIM_PLURAL), fieldSelector=selector)
         return [claim for claim in map(claim_in, items) if claim]
 
+    async def all(self, namespaces: tuple[str, ...]) -> dict[str, Claim]:
+        """Return the claims of all packages, or of those of some namespaces, by their slugs."""
+        path, found = custom_path(names.SLUGCLAIM_PLURAL), dict[str, Claim]()
+        queries = [{"fieldSelector": f"spec.namespace={namespace}"} for namespace in namespaces] or [dict[str, str]()]
+        for query in queries:
+            async for page in self._api.pages(path, query):
+                found |= {claim.slug: claim for claim in map(claim_in, page.get("items") or []) if claim}
+        return found
+
     async def count(self, namespace: str) -> int:
         """Return the number of claims of namespaces of that name."""
         path = custom_path(names.SLUGCLAIM_PLURAL)

@@ -15,7 +15,7 @@ from dagy.core.common.failure import Failure
 from dagy.core.jobs import kueue
 from dagy.core.jobs.index_access import Found, Unreadable, access_of, place_of, references_of
 from dagy.core.jobs.orphans import OwnedJob, owned_job
-from dagy.core.outcomes.facts import JobFact, PodFact, jobs_of, occupied_slots
+from dagy.core.outcomes.facts import JobFact, PodFact, jobs_of, occupied_slots, packages_without_pods
 from dagy.core.outcomes.logs import NOT_STARTED, POD_GONE, LogReader, StepLog
 from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan
@@ -27,6 +27,8 @@ from dagy_builder.redact import one_line
 _LOG_SECONDS = 60.0
 _LAST_LOG_SECONDS = 10.0
 _CAUSE_CHARACTERS = 800
+_LIVE = "status.phase!=Succeeded,status.phase!=Failed"
+_FEW = 50
 
 
 class Cluster:
@@ -68,15 +70,24 @@ class Cluster:
         return jobs_of(jobs, await self._ours("pods", selector), told)
 
     async def occupied_slots(self, kind: JobKind) -> list[str]:
-        """Return the package namespaces of all that takes a slot of that kind, also of pods that outlive their Jobs."""
+        """Return the package namespaces of all that takes a slot of that kind, also of pods that outlive their Jobs.
+
+        What has ended and is kept is not read: there may be thousands, and slots are counted before each start.
+        """
         selector = {names.LABEL_JOB_KIND: str(kind)}
-        jobs, pods = await asyncio.gather(self._ours("jobs", selector), self._ours("pods", selector))
+        jobs, pods = await asyncio.gather(
+            self._ours("jobs", selector, f"!{names.LABEL_ENDED}"), self._ours("pods", selector, fieldSelector=_LIVE)
+        )
+        if uids := packages_without_pods(jobs, pods):  # some of these pods may have ended, and their Jobs not yet
+            few = f"{names.LABEL_PACKAGE_UID} in ({','.join(uids)})" if len(uids) <= _FEW else ""
+            pods += await self._ours("pods", selector, few)
         uploaded = {job for job, said in self._reported.items() if said.step == Step.UPLOAD and said.ok}
         return occupied_slots(jobs, pods, uploaded if self._pushes_images else ())
 
-    async def _ours(self, resource: str, selector: Mapping[str, str]) -> list[Json]:
-        query = ",".join(f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items())
-        found, _ = await self._api.list(namespaced(resource, self._builds), labelSelector=query)
+    async def _ours(self, resource: str, selector: Mapping[str, str], more: str = "", **query: str) -> list[Json]:
+        labels = [f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items()]
+        text = ",".join([*labels, *([more] if more else [])])
+        found, _ = await self._api.list(namespaced(resource, self._builds), labelSelector=text, **query)
         return found
 
     async def jobs_of_pods(self, uid: str) -> list[list[tuple[str, str]]]:
@@ -141,11 +152,11 @@ class Cluster:
             raise
 
     async def mark_job(self, name: str, annotations: Mapping[str, str], *, stop: bool = False) -> None:
-        """Annotate a Job, and end it with `stop`: it has failed then, and nobody can let it go on.
+        """Annotate a Job that has ended, or end it with `stop`: it has failed then, and nobody can let it go on.
 
         A suspension would be a queue's to end (Kueue). One that is gone is fine.
         """
-        body: Json = {"metadata": {"annotations": dict(annotations)}}
+        body: Json = {"metadata": {"annotations": dict(annotations), "labels": {names.LABEL_ENDED: "true"}}}
         if stop:
             body["spec"] = {"activeDeadlineSeconds": 0}
         try:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
-
-import aiohttp
 
 from dagy.adapters import logs
 from dagy.adapters.kube.api import Json, KubeError
 from dagy.adapters.kube.kind_client import KindClient
+from dagy.controller.engine.errors import report, result_of
 from dagy.controller.engine.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
 from dagy.core.common.conditions import Row, conditions_of
 from dagy.core.metrics.catalogue import ControllerName, PassResult
@@ -28,15 +28,12 @@ from dagy.model import constants as names
 from dagy.model.base import NamespacedName
 from dagy.model.flowstatus import FlowDeploymentStatus
 from dagy.model.status import DepPackageStatus
-from dagy_builder.storage.store import StorageError
 
 log = logging.getLogger(__name__)
 
 _LOG_FIELDS = {ControllerName.PACKAGES: "package", ControllerName.FLOWS: "flowDeployment"}
 _CONFLICT_SECONDS = 0.2
 _LIST_AGAIN_SECONDS = 5.0
-EXPECTED = (KubeError, StorageError, aiohttp.ClientError, OSError)
-"""The API server, S3 and the network between; TimeoutError is an OSError."""
 
 
 class ManagedObject:
@@ -100,6 +97,13 @@ class ManagedObject:
         self._versions[self.key] = manifest["metadata"]["resourceVersion"]
 
 
+@dataclass(frozen=True)
+class Rest:
+    """An object at which a look would do nothing now. `again`: seconds after which to look all the same."""
+
+    again: float | None = None
+
+
 class Reconciler(Protocol):
     """Passes over objects of one kind. The seconds they return are those after which to look at the object again."""
 
@@ -108,6 +112,9 @@ class Reconciler(Protocol):
 
     async def finalize(self, obj: ManagedObject) -> float | None:
         """Take one step of the deletion of an object that has our finalizer. Raises the same errors."""
+
+    def rest(self, manifest: Json, now: datetime) -> Rest | None:
+        """Return how an object rests, as a list shows it; None when a look may do something. Takes no request."""
 
     def forget(self, key: NamespacedName) -> None:
         """Drop all memory of an object that is gone, or goes."""
@@ -124,17 +131,21 @@ class Controller:
         queue: WorkQueue[NamespacedName],
         *,
         clock: Callable[[], datetime],
-        before_resync: Callable[[Mapping[NamespacedName, str]], Awaitable[None]] | None = None,
+        before_resync: Callable[[], Awaitable[None]] | None = None,
+        after_list: Callable[[Mapping[NamespacedName, str]], Awaitable[None]] | None = None,
         record: Recorder = unrecorded,
     ) -> None:
         """`name`: the objects' name in the log and for the kubelet, in the plural.
 
-        `before_resync` renews the facts that events should have told, just before all objects are looked at; it gets
-        their UIDs. `record` counts the looks.
+        `before_resync` gathers what `Reconciler.rest` needs, just before all objects are listed; `after_list` gets
+        their UIDs, and renews the facts that events should have told. `record` counts the looks.
         """
-        self._before_resync, self._record = before_resync, record
+        self._before_resync, self._after_list, self._record = before_resync, after_list, record
         self.name, self._kind, self._reconciler, self._queue, self._clock = name, kind, reconciler, queue, clock
-        self._last_written_version: dict[NamespacedName, str] = {}
+        self._known_version: dict[NamespacedName, str] = {}
+        """The resourceVersion that was last written or looked at; its event tells nothing new."""
+        self._held: dict[NamespacedName, str] | None = {}
+        """Events that came before all objects were listed for the first time: that list says which need a look."""
         self._conflicts: dict[NamespacedName, int] = {}
         self.last_resync = time.monotonic()
         self.synced = asyncio.Event()
@@ -147,10 +158,14 @@ class Controller:
         group.create_task(self._resync(namespaces, resync_seconds))
 
     def changed(self, obj: Mapping[str, Any]) -> None:
-        """Look at the object soon, unless this is the echo of a write of our own."""
+        """Look at the object soon, unless it has been looked at as it is, or written so by us."""
         key, version = NamespacedName.of(obj["metadata"]), str(obj["metadata"].get("resourceVersion", ""))
-        if self._last_written_version.get(key) != version:
+        if self._known_version.get(key) == version:
+            return
+        if self._held is None:
             self._queue.add(key)
+        else:
+            self._held[key] = version
 
     def work(self) -> Work:
         """Return how much there is to do now."""
@@ -165,11 +180,11 @@ class Controller:
         """
         now = self._clock()  # before anything is awaited: keys are taken in the order of their arrival
         manifest = await self._kind.get(key)
-        obj = ManagedObject(self._kind, manifest, now, self._last_written_version) if manifest else None
+        obj = ManagedObject(self._kind, manifest, now, self._known_version) if manifest else None
         if obj is None or obj.is_deleted:
             self._reconciler.forget(key)
         if obj is None or (obj.is_deleted and not obj.has_finalizer):
-            self._last_written_version.pop(key, None)
+            self._known_version.pop(key, None)
             self._conflicts.pop(key, None)
             return None
         try:
@@ -179,6 +194,7 @@ class Controller:
                 return self._after_conflict(key)
             raise
         self._conflicts.pop(key, None)
+        self._known_version[key] = str(obj.metadata["resourceVersion"])
         return again
 
     def _after_conflict(self, key: NamespacedName) -> float:
@@ -196,7 +212,7 @@ class Controller:
             if seconds is not None:
                 self._queue.add_after(key, seconds)
         except Exception as error:
-            result = _result_of(error)
+            result = result_of(error)
             raise
         finally:
             self._record(pass_samples(self.name, result, time.monotonic() - began))
@@ -205,15 +221,11 @@ class Controller:
         """Look at every object at the start and at intervals, with events or without."""
         while True:
             try:
-                present = await self._kind.uids(namespaces)
-                if self._before_resync:
-                    await self._before_resync(present)
+                present = await self._listed(namespaces)
             except Exception as error:
                 report(log, f"Listing all {self.name} failed; trying again", error)
                 await asyncio.sleep(_LIST_AGAIN_SECONDS)
                 continue
-            for key in present:
-                self._queue.add(key)
             if not self.synced.is_set():
                 await self._queue.idle()
                 self.synced.set()
@@ -221,32 +233,42 @@ class Controller:
             self.last_resync = time.monotonic()
             await asyncio.sleep(seconds)
 
+    async def _listed(self, namespaces: tuple[str, ...]) -> Collection[NamespacedName]:
+        """List all objects, and queue those that a look may do something at. Raises KubeError."""
+        if self._before_resync:
+            await self._before_resync()
+        present: dict[NamespacedName, str] = {}
+        async for manifest in self._kind.all(namespaces):
+            key = NamespacedName.of(manifest["metadata"])
+            present[key] = str(manifest["metadata"]["uid"])
+            self._triage(key, manifest)
+        if self._after_list:
+            await self._after_list(present)
+        held, self._held = self._held or {}, None
+        news = [key for key, version in held.items() if self._known_version.get(key) != version]
+        for key in [*news, *(self._known_version.keys() - present.keys())]:
+            self._queue.add(key)
+        return present
+
+    def _triage(self, key: NamespacedName, manifest: Json) -> None:
+        """Queue the object unless it rests. One that has been looked at at another version is never judged by a list.
+
+        Either the list is older, or an event is missing.
+        """
+        version = str(manifest["metadata"]["resourceVersion"])
+        rest = (
+            self._reconciler.rest(manifest, self._clock()) if self._known_version.get(key, version) == version else None
+        )
+        if rest is None:
+            self._queue.add(key)
+            return
+        self._known_version[key] = version
+        if rest.again is not None:
+            self._queue.add_after(key, rest.again)
+
     def _report(self, key: NamespacedName, error: Exception) -> None:
         with self._about(key):
             report(log, f"{self.name}: {key}", error)
 
     def _about(self, key: NamespacedName) -> AbstractContextManager[None]:
         return logs.about(**{_LOG_FIELDS[self.name]: str(key)})
-
-
-def _result_of(error: Exception) -> PassResult:
-    match error:
-        case KubeError():
-            return PassResult.KUBERNETES
-        case StorageError():
-            return PassResult.STORAGE
-        case aiohttp.ClientError() | OSError():
-            return PassResult.NETWORK
-        case _:
-            return PassResult.UNEXPECTED
-
-
-def report(logger: logging.Logger, what: str, error: Exception) -> None:
-    """Log the error in one line; one that only a mistake in this program raises, with its traceback."""
-    unexpected = not isinstance(error, EXPECTED)
-    logger.log(
-        logging.ERROR if unexpected else logging.WARNING,
-        "%s: %s: %.1000s",
-        *(what, type(error).__name__, error),
-        exc_info=error if unexpected else None,
-    )

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import kopf
+from typing_extensions import override
 
 from dagy.core.metrics.catalogue import WatchName
 from dagy.core.metrics.engine import Watch
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _LOGIN_LIFETIME = datetime.timedelta(minutes=10)  # tokens of service accounts change; reading them is cheap
 _RESTART_SECONDS = 2.0
+_KEPT = ("name", "namespace", "uid", "resourceVersion", "labels", "annotations")
 
 OnChange = Callable[[Mapping[str, Any], bool], None]
 """A handler: called in the event loop of the process with an object that changed, and True when it was deleted."""
@@ -40,6 +42,8 @@ class Resource:
     version: str = "v1"
     label_selector: str = ""
     """A selector of the objects that the API server tells of; all when empty."""
+    whole: bool = False
+    """Whether handlers need more than the metadata: at the start thousands of objects may wait for them."""
 
 
 class _Forever:
@@ -51,10 +55,27 @@ class _Forever:
             yield 10 * random.uniform(0.75, 1.25)  # noqa: S311 spreads retries
 
 
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Kopf's memory of what has changed, which no handler of ours asks for: it copies each object to compare it."""
+
+    @override
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    @override
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+    @override
+    def store(self, **_: Any) -> None:
+        """Nothing."""
+
+
 def _settings(resources: Iterable[Resource]) -> kopf.OperatorSettings:
     """Kopf's settings: no state of its own, no request that nobody asked for, streams that end on their own."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.peering.standalone = True
     settings.scanning.disabled = True
     settings.networking.request_timeout = 30
@@ -88,16 +109,21 @@ def _registry(handlers: Mapping[Resource, OnChange], loop: asyncio.AbstractEvent
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
     for resource, on_change in handlers.items():
-        changed = _handler(on_change, loop)
+        changed = _handler(on_change, loop, whole=resource.whole)
         kopf.on.event(resource.group, resource.version, resource.plural, registry=registry)(changed)
     return registry
 
 
-def _handler(on_change: OnChange, loop: asyncio.AbstractEventLoop) -> Callable[..., Awaitable[None]]:
+def _handler(on_change: OnChange, loop: asyncio.AbstractEventLoop, *, whole: bool) -> Callable[..., Awaitable[None]]:
     async def changed(event: kopf.RawEvent, **_: Any) -> None:
-        loop.call_soon_threadsafe(on_change, event["object"], event["type"] == "DELETED")
+        obj = event["object"] if whole else _metadata_of(event["object"])
+        loop.call_soon_threadsafe(on_change, obj, event["type"] == "DELETED")
 
     return changed
+
+
+def _metadata_of(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"metadata": {field: obj["metadata"][field] for field in _KEPT if field in obj["metadata"]}}
 
 
 class Watcher:

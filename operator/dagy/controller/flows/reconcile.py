@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 from dagy.adapters.flows.cluster import FlowCluster
-from dagy.adapters.kube.api import KubeError
+from dagy.adapters.kube.api import Json, KubeError
 from dagy.controller.engine.controller import ManagedObject
 from dagy.controller.flows.finalize import FlowCleaner
 from dagy.controller.flows.observe import FlowObserver
@@ -86,6 +87,9 @@ class FlowReconciler:
     async def finalize(self, obj: ManagedObject) -> float | None:
         """See there."""
         return await self._cleaner.finalize(obj)
+
+    def rest(self, manifest: Json, now: datetime) -> None:
+        """See there. Deployments are few: each is looked at."""
 
     def forget(self, key: NamespacedName) -> None:
         """See there."""

@@ -9,11 +9,10 @@ from datetime import datetime
 from dagy.controller.engine.controller import ManagedObject
 from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
-from dagy.core.common.timestamp import timestamp
 from dagy.core.outcomes.facts import JobFact
 from dagy.core.package.observed import Observed
 from dagy.core.package.plan import BuildPlan
-from dagy.core.package.queue import QueueEntry
+from dagy.core.package.queue import QueueEntry, entry_of
 from dagy.core.package.states import State
 from dagy.core.package.status import StatusContext, status_of
 from dagy.model.status import DepPackageStatus, JobKind
@@ -51,8 +50,7 @@ class ReconcileContext:
     def queue_entry(self) -> QueueEntry:
         """The package's entry in the queue: it arrived when status says that it began to wait, else now."""
         same = self.status.spec_hash == self.plan.spec_hash
-        arrived = (same and self.status.build and self.status.build.queued_at) or timestamp(self.now)
-        return QueueEntry(arrived, self.plan.key.namespace, self.plan.key.name)
+        return entry_of(self.plan.key, self.status.build if same else None, self.now)
 
     def learn(self, seen: Observed) -> None:
         """Go on with these facts."""

@@ -60,12 +60,17 @@ class ConcurrencyLimiter:
 
         Takes no request, so that thousands of waiting packages cost next to nothing.
         """
+        keeps_waiting, queue = self.keeps_waiting(kind, mine), self._queues[kind]
+        if not keeps_waiting or (self._open and kind in self._stale):
+            return 0
+        return queue.place(mine.key)
+
+    def keeps_waiting(self, kind: JobKind, mine: QueueEntry) -> bool:
+        """Wait for a slot. Return False when its turn may be near, so that the package is worth a look."""
         queue = self._queues[kind]
         queue.add(mine)
         self._waiting_since.setdefault((kind, mine.key), time.monotonic())
-        if self._open and (kind in self._stale or queue.could_be_turn(mine.key)):
-            return 0
-        return queue.place(mine.key)
+        return not (self._open and queue.could_be_turn(mine.key))
 
     async def start(self, kind: JobKind, mine: QueueEntry, create: Callable[[], Awaitable[None]]) -> int:
         """Call `create` if it is this package's turn and return 0; else its place in the queue, from 1.

@@ -120,10 +120,14 @@ class Observer:
             return replace(seen, index_refused=access)
         return replace(seen, index_refused=None, index_access=access)
 
+    def refused(self, plan: BuildPlan) -> Failure | None:
+        """Return the failure of a package that asks for more than it may have."""
+        resources = not_allowed(plan.options.resources, self._settings.maxima)
+        return resources or refused_host(plan, self._settings.index.hosts)
+
     async def _with_permission(self, plan: BuildPlan, seen: Observed) -> Observed:
         """Return the facts with the failure of a package that asks for too much, or with its access to its index."""
-        resources = not_allowed(plan.options.resources, self._settings.maxima)
-        if refused := resources or refused_host(plan, self._settings.index.hosts):
+        if refused := self.refused(plan):
             return replace(seen, not_allowed=refused)
         return await self.with_access(plan, seen) if references_of(plan) else seen
 

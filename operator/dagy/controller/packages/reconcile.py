@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from dagy.adapters import logs
-from dagy.adapters.kube.api import KubeError
+from dagy.adapters.kube.api import Json, KubeError
 from dagy.adapters.packages.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.packages.cluster import Cluster
-from dagy.controller.engine.controller import EXPECTED, ManagedObject
+from dagy.controller.engine.controller import ManagedObject, Rest
+from dagy.controller.engine.errors import EXPECTED
 from dagy.controller.packages.actions import Performer
 from dagy.controller.packages.artifact_checks import ArtifactChecks
 from dagy.controller.packages.context import ReconcileContext
@@ -19,6 +20,7 @@ from dagy.controller.packages.finalize import finalize
 from dagy.controller.packages.limiter import ConcurrencyLimiter
 from dagy.controller.packages.observe import Observer
 from dagy.controller.packages.slugs import Slugs
+from dagy.controller.packages.triage import Lists
 from dagy.core.common.conditions import reason_in
 from dagy.core.common.failure import Failure
 from dagy.core.common.images import image_news, is_pending
@@ -47,6 +49,7 @@ _MOST_STEPS = 12  # of one pass; a package takes six from nothing to a started b
 _REFUSED_SECONDS = 15.0  # Secrets are not watched: that would need the right to read all of them
 _GO_ON_SECONDS = 1.0  # when that was not enough: others have their turn in between
 _SAFETY_SECONDS = 60.0  # a running Job is looked at that often even when no event comes
+_SECONDS_BEHIND = 0.2  # for each place in the queue: a few looks a second, however many wait
 _BLOCKED_SECONDS = 30.0  # S3 does not answer
 _STARTING_SECONDS = 15.0  # one that does not start: nobody tells when the object that it waits for was deleted
 _LASTING = (400, 403, 413, 422, 500)  # of the API server: a quota, a right, an admission policy, a webhook that is down
@@ -68,7 +71,7 @@ class PackageReconciler:
     ) -> None:
         self._cluster, self._store, self._slugs = cluster, store, slugs
         self._limiter, self._checks, self._record = limiter, checks, record
-        self.census = Census()
+        self.census, self.lists = Census(), Lists(store.location)
         self._observer = Observer(cluster, store, settings)
         self._performer = Performer(cluster, store, self._observer, limiter, settings, record=record)
 
@@ -85,6 +88,20 @@ class PackageReconciler:
     async def finalize(self, obj: ManagedObject) -> float | None:
         """See there."""
         return await finalize(self._cluster, self._store, self._slugs, obj)
+
+    def rest(self, manifest: Json, now: datetime) -> Rest | None:
+        """See there."""
+        key, found = NamespacedName.of(manifest["metadata"]), self.lists.resting(manifest, now)
+        if found is None or self._checks.suspects(key):
+            return None
+        kind = _waits_for(found.state)
+        if kind is None:
+            self._limiter.leave(key)
+        elif self._observer.refused(found.plan) or not self._limiter.keeps_waiting(kind, found.queue_entry(now)):
+            return None
+        self._checks.watch(key, found.home, found.state)
+        self.census.saw(key, found.status.phase)
+        return Rest(_look_again_after(found.state, now, found.position))
 
     def forget(self, key: NamespacedName) -> None:
         """See there."""
@@ -120,13 +137,12 @@ class PackageReconciler:
             return _GO_ON_SECONDS
         await self._write(ctx, state)
         self._checks.watch(obj.key, home, state)
-        waits_for = {states.ToValidate: JobKind.VALIDATE, states.ToBuild: JobKind.BUILD}.get(type(state))
-        self._limiter.leave(obj.key, keep=waits_for)
+        self._limiter.leave(obj.key, keep=_waits_for(state))
         if ctx.seen.index_refused:
             return _REFUSED_SECONDS
         if ctx.seen.blocked:
             return _BLOCKED_SECONDS
-        return _SAFETY_SECONDS if _awaits_image(ctx, state) else _look_again_after(state, ctx.now)
+        return _SAFETY_SECONDS if _awaits_image(ctx, state) else _look_again_after(state, ctx.now, ctx.queue_position)
 
     async def _tell_mistake(self, obj: ManagedObject, error: Exception) -> None:
         """Tell an error of this program in status, or the package would wait for ever and nobody knew for what."""
@@ -216,7 +232,18 @@ def _awaits_image(ctx: ReconcileContext, state: State) -> bool:
     return isinstance(state, states.Completed) and is_pending(state.record.artifact, ctx.seen.home)
 
 
-def _look_again_after(state: State, now: datetime) -> float | None:
+def _waits_for(state: State) -> JobKind | None:
+    """Return the kind of the Job that the package waits to start."""
+    match state:
+        case states.ToValidate():
+            return JobKind.VALIDATE
+        case states.ToBuild():
+            return JobKind.BUILD
+        case _:
+            return None
+
+
+def _look_again_after(state: State, now: datetime, position: int | None) -> float | None:
     match state:
         case states.Retrying(_, _, at):
             return max(0.5, (at - now).total_seconds() + 0.1)
@@ -224,7 +251,7 @@ def _look_again_after(state: State, now: datetime) -> float | None:
             return _SAFETY_SECONDS if progress.started else _STARTING_SECONDS
         case states.Lost():  # it stands in status now, whatever happens to the build
             return _GO_ON_SECONDS
-        case states.ToValidate() | states.ToBuild():
-            return _SAFETY_SECONDS
+        case states.ToValidate() | states.ToBuild():  # who is far behind is woken when its turn comes near
+            return max(_SAFETY_SECONDS, _SECONDS_BEHIND * (position or 0))
         case _:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault
 
 _MANY = 10_000
+_COUNT_SECONDS = 60.0
 
 
 class Slugs:
@@ -25,6 +27,8 @@ class Slugs:
         """`limit`: claims that a namespace may have. They are kept for ever, so making new ones must have an end."""
         self._claims, self._store, self._limit = claims, store, limit
         self._namespaces: dict[str, str] = {}
+        self._counts: dict[str, tuple[int, float]] = {}
+        """Slugs that a namespace has used, and when they were listed (by the monotonic clock)."""
 
     async def ensure_home(self, package: Mapping[str, Any]) -> PackageHome | Failure:
         """Return the place of the package's objects; a Failure when it gets no slug.
@@ -76,7 +80,7 @@ class Slugs:
             again = await self._lost(package, key, namespace_uid)
             if again:
                 return again
-        if await self._claims.count(key.namespace) >= self._limit:
+        if await self._used(key.namespace) >= self._limit:
             return _too_many(key.namespace, self._limit)
         if requested:
             return await self._claims.create(requested, key, namespace_uid) or _taken(requested)
@@ -86,6 +90,18 @@ class Slugs:
             if made:  # counted in any case: an API server that is behind does not list it yet
                 claim = chosen([*await self._claims.of(key), made], key, namespace_uid, ())
         return claim
+
+    async def _used(self, namespace: str) -> int:
+        """Return how many slugs the namespace has used, that of the package that asks not among them.
+
+        All who ask within a minute share one count and add themselves: it lists every claim of the namespace. At the
+        limit it is made anew, because an administrator may have deleted some.
+        """
+        counted, at = self._counts.get(namespace, (0, 0.0))
+        if not at or time.monotonic() - at > _COUNT_SECONDS or counted >= self._limit:
+            counted, at = await self._claims.count(namespace), time.monotonic()
+        self._counts[namespace] = (counted + 1, at)
+        return counted
 
     async def _lost(
         self, package: Mapping[str, Any], key: NamespacedName, namespace_uid: str

@@ -22,8 +22,9 @@ from dagy.controller.packages.artifact_checks import ArtifactChecks
 from dagy.controller.packages.limiter import ConcurrencyLimiter
 from dagy.controller.packages.reconcile import PackageReconciler
 from dagy.controller.packages.slugs import Slugs
+from dagy.controller.packages.triage import Lists, gathered
 from dagy.core.common.owner import package_of
-from dagy.core.jobs.orphans import is_orphan, orphans
+from dagy.core.jobs.orphans import OwnedJob, is_orphan, orphans
 from dagy.core.metrics.catalogue import ControllerName
 from dagy.core.metrics.engine import work_samples
 from dagy.core.metrics.metric import Recorder, Sample, unrecorded
@@ -57,6 +58,7 @@ class Packages:
         registry = ImageRegistry(Path(settings.oci_delete_config), plain_http=settings.oci_plain_http)
         self._store = ArtifactStore(objects, settings.location, registry)
         self._limiter = ConcurrencyLimiter(self._cluster, settings.limits(), self.queue.add, record)
+        self._jobs = list[OwnedJob]()
         self._checks = ArtifactChecks(self._store, self.queue.add)
         slugs = Slugs(self._cluster.claims, self._store, settings.slugs_per_namespace)
         self._reconciler = PackageReconciler(
@@ -75,6 +77,7 @@ class Packages:
             self.queue,
             clock=clock,
             before_resync=self._before_resync,
+            after_list=self._after_list,
             record=record,
         )
 
@@ -100,18 +103,21 @@ class Packages:
         """Return the handlers for changes of Jobs and of their pods, in the build namespace."""
 
         def job_changed(obj: Mapping[str, Any], deleted: bool) -> None:
-            if package := package_of(obj["metadata"]):
-                # A pod has ended, or the changed object is gone: its slot is free.
-                ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+            package = package_of(obj["metadata"])
+            if package is None:
+                return
+            # A pod has ended, or the changed object is gone: its slot is free.
+            ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+            if not self._settings.namespaces or package.namespace in self._settings.namespaces:
                 self.queue.add(package)
                 self._follower.on_pod_changed(package, obj, ended)
-                if ended:
-                    self._limiter.wake()
+            if ended:  # of another shard, too: slots are shared
+                self._limiter.wake()
 
         selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
         return {
-            Resource("batch", "jobs", label_selector=selector): job_changed,
-            Resource("", "pods", label_selector=selector): job_changed,
+            Resource("batch", "jobs", label_selector=selector, whole=True): job_changed,
+            Resource("", "pods", label_selector=selector, whole=True): job_changed,
         }
 
     def _heard(self, key: NamespacedName) -> None:
@@ -120,11 +126,17 @@ class Packages:
         if self._settings.oci_repository:
             self._limiter.wake()
 
-    async def _before_resync(self, present: Mapping[NamespacedName, str]) -> None:
+    async def _before_resync(self) -> None:
         remembered = self._follower.known()
-        jobs = await self._cluster.all_jobs()
-        self._follower.forget_gone(remembered, [job.name for job in jobs])
-        for job in orphans(jobs, present, self._settings.namespaces):
+        self._jobs = await self._cluster.all_jobs()
+        self._follower.forget_gone(remembered, [job.name for job in self._jobs])
+        self._reconciler.lists = await gathered(
+            self._cluster.claims, self._jobs, self._settings.namespaces, self._settings.location
+        )
+
+    async def _after_list(self, present: Mapping[NamespacedName, str]) -> None:
+        self._reconciler.lists = Lists(self._settings.location)  # they would grow old
+        for job in orphans(self._jobs, present, self._settings.namespaces):
             package = await self._cluster.packages.get(job.package)
             if is_orphan(job, package["metadata"]["uid"] if package else None):  # now, and not just in the list
                 log.warning("Job %s is deleted: its package %s is gone", job.name, job.package)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import string
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass
 from typing import Any
@@ -41,7 +42,7 @@ def is_slug(text: str) -> bool:
     return re.fullmatch(SLUG_PATTERN, text) is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The content of a SlugClaim."""
 
@@ -71,8 +72,8 @@ def claim_in(obj: Mapping[str, Any]) -> Claim | None:
     spec = SlugClaimSpec.model_validate(obj["spec"])
     if not is_slug(spec.slug) or obj["metadata"]["name"] != spec.slug.lower():
         return None
-    key = NamespacedName(spec.namespace, spec.name)
-    return Claim(spec.slug, key, spec.namespace_uid or "", int(obj["metadata"]["resourceVersion"]))
+    key = NamespacedName(sys.intern(spec.namespace), spec.name)
+    return Claim(spec.slug, key, sys.intern(spec.namespace_uid or ""), int(obj["metadata"]["resourceVersion"]))
 
 
 def owned(claim: Claim | None, key: NamespacedName, namespace_uid: str) -> OwnedSlug | None:

@@ -202,7 +202,7 @@ WORK_RETRYING = Metric(
     _CONTROLLER,
 )
 LAST_RESYNC = Metric(
-    "dagy_last_resync_timestamp_seconds", _GAUGE, "When all objects were last put in the queue.", _OPERATOR, _CONTROLLER
+    "dagy_last_resync_timestamp_seconds", _GAUGE, "When all objects were last listed.", _OPERATOR, _CONTROLLER
 )
 WATCH_UP = Metric("dagy_watch_up", _GAUGE, "1 while changes are heard of.", _OPERATOR, _WATCH)
 WATCH_EVENT = Metric(

@@ -117,13 +117,24 @@ def occupied_slots(jobs: Iterable[Json], pods: Iterable[Json], pushing: Collecti
     Nor does a suspended Job: it waits for a queue, which has limits of its own.
     """
     pods = list(pods)
-    owners = {_owner(pod) for pod in pods}
     building = [pod for pod in pods if _owner(pod) not in pushing]
-    live = [pod for pod in building if (pod.get("status") or {}).get("phase", "Pending") in ("Pending", "Running")]
-    without = {job["metadata"]["name"]: job for job in jobs if job["metadata"]["name"] not in owners}
-    facts = {name: _job(job, None) for name, job in without.items()}
-    waiting = [job for name, job in without.items() if facts[name].live and not facts[name].suspended]
-    return [_package_namespace(obj) for obj in [*live, *waiting]]
+    live = {
+        str(pod["metadata"]["name"]): pod
+        for pod in building
+        if (pod.get("status") or {}).get("phase", "Pending") in ("Pending", "Running")
+    }
+    return [_package_namespace(obj) for obj in [*live.values(), *_without_pods(jobs, pods)]]
+
+
+def packages_without_pods(jobs: Iterable[Json], pods: Iterable[Json]) -> list[str]:
+    """Return the UIDs of the packages whose Jobs take a slot although none of these pods is theirs."""
+    return sorted({_label(job, names.LABEL_PACKAGE_UID) for job in _without_pods(jobs, pods)} - {""})
+
+
+def _without_pods(jobs: Iterable[Json], pods: Iterable[Json]) -> list[Json]:
+    owners = {_owner(pod) for pod in pods}
+    facts = [(job, _job(job, None)) for job in jobs if job["metadata"]["name"] not in owners]
+    return [job for job, fact in facts if fact.live and not fact.suspended]
 
 
 def jobs_of(

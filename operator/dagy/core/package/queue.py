@@ -12,11 +12,14 @@ from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
 
+from dagy.core.common.timestamp import timestamp
 from dagy.model.base import NamespacedName
+from dagy.model.status import BuildStatus
 
 _MOST_REMEMBERED = 10_000
 
@@ -33,6 +36,11 @@ class QueueEntry:
     def key(self) -> NamespacedName:
         """The package."""
         return NamespacedName(self.namespace, self.name)
+
+
+def entry_of(key: NamespacedName, build: BuildStatus | None, now: datetime) -> QueueEntry:
+    """Return a package's entry: it arrived when its status says that it began to wait, else now."""
+    return QueueEntry((build and build.queued_at) or timestamp(now), key.namespace, key.name)
 
 
 @dataclass(frozen=True)
