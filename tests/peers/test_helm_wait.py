@@ -43,9 +43,9 @@ class Release:
         spec = {"pythonVersion": "3.12", "dependencies": listed, **spec}
         return {"kind": "DepPackage", "metadata": {"name": f"{self.name}-{name}"}, "spec": spec}
 
-    def install(self, *objects: Json) -> str:
+    def install(self, *objects: Json, wait: str = "watcher") -> str:
         """What Helm says of its failure; nothing when it is content."""
-        return self._helm("install", *objects)
+        return self._helm("install", *objects, wait=wait)
 
     def upgrade(self, *objects: Json) -> str:
         return self._helm("upgrade", *objects)
@@ -60,10 +60,10 @@ class Release:
         assert done.returncode == 0, done.stderr
         self._admin.close()
 
-    def _helm(self, verb: str, *objects: Json) -> str:
+    def _helm(self, verb: str, *objects: Json, wait: str = "watcher") -> str:
         documents = [json.dumps({"apiVersion": "dagy.io/v1", **one}) for one in objects]
         (self._folder / "templates/objects.yaml").write_text("\n---\n".join(documents))
-        done = self._run(verb, self.name, str(self._folder), "--wait")
+        done = self._run(verb, self.name, str(self._folder), f"--wait={wait}")
         assert bool(done.returncode) == bool(done.stderr), done.stdout + done.stderr
         return done.stderr
 
@@ -105,6 +105,10 @@ def test_an_invalid_one_fails_with_our_sentence_and_an_upgrade_mends_it(release:
     assert release.upgrade(release.package(), release.package("six", name="bad")) == ""
     said = release.upgrade(release.package(UNKNOWN), release.package("six", name="bad"))
     assert f"/{release.name}-ok not ready. status: Failed, message: " in said, "never a success of before"
+
+
+def test_as_helm_3_did_it_waits_for_nothing_of_ours(release: Release) -> None:
+    assert release.install(release.package(UNKNOWN, name="bad"), wait="legacy") == "", "docs/gitops.md says so"
 
 
 def test_a_flow_and_its_package_in_one_chart(release: Release, objects: ObjectStore) -> None:
