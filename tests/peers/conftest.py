@@ -35,9 +35,12 @@ def with_kueue(kubeconfig: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def with_operator(objects: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Rounds]]:
-    """An API server in which the operator is at work, and pods are played; an administrator's kubeconfig."""
+    """An API server in which the operator is at work, and pods are played; an administrator's kubeconfig.
+
+    For one module: the operator goes round without a pause.
+    """
     with (
         api_server(tmp_path_factory.mktemp("served-control-plane")) as path,
         busy_operator(str(path), objects, PREFIX) as rounds,
@@ -45,7 +48,7 @@ def with_operator(objects: ObjectStore, tmp_path_factory: pytest.TempPathFactory
         yield path, rounds
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def with_flux(with_operator: tuple[Path, Rounds], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administrator]:
     """The same, and Flux at work beside it."""
     if missing := [name for name in CONTROLLERS if not (current_layout().bin / name).exists()]:
