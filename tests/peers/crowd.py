@@ -18,6 +18,7 @@ from tests.peers.queues import Queue, is_over, package_of
 Json = dict[str, Any]
 _AT_A_TIME = 10
 """Packages that the operator looks at."""
+_LONGEST_SECONDS = 4 * 3600
 
 
 class Count:
@@ -29,7 +30,8 @@ class Count:
 
     async def follow(self, queue: Queue, version: str) -> None:
         """Take note of all changes since that resourceVersion, until cancelled."""
-        query = {"watch": "true", "resourceVersion": version}
+        # Left to itself, the API server ends a watch after half an hour or more.
+        query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": _LONGEST_SECONDS}
         rest = b""
         async for chunk in queue.rig.admin.stream(namespaced("jobs", BUILDS), query=query, idle_seconds=600):
             *lines, rest = (rest + chunk).split(b"\n")
