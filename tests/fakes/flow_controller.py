@@ -133,10 +133,7 @@ class FlowRig:
 
     def upload(self, deployment: str, code: bytes = CODE) -> Json:
         """Upload a flow's code; return spec.artifact."""
-        sha256 = hashlib.sha256(code).hexdigest()
-        key = f"{self.prefix}/{self.namespace}/flows/{deployment}/{sha256}.zip"
-        self.objects.put(key, code, "application/zip")
-        return {"uri": f"s3://{BUCKET}/{key}", "sha256": sha256, "sizeBytes": len(code)}
+        return uploaded(self.objects, f"{self.prefix}/{self.namespace}/flows/{deployment}", code)
 
     async def deploy(self, *packages: Package | str, name: str = "", **spec: Any) -> NamespacedName:
         """Create a FlowDeployment, or change the one of that name."""
@@ -188,6 +185,14 @@ class FlowRig:
         times = {"startTime": now, **({"completionTime": now, "succeeded": 1} if ok else {"failed": 1})}
         path = namespaced("jobs", self.namespace, job, "status")
         await self.admin.merge(path, {"status": {"conditions": conditions, **times}})
+
+
+def uploaded(objects: ObjectStore, folder: str, code: bytes = CODE) -> Json:
+    """Upload a flow's code to that folder; return spec.artifact."""
+    sha256 = hashlib.sha256(code).hexdigest()
+    key = f"{folder}/{sha256}.zip"
+    objects.put(key, code, "application/zip")
+    return {"uri": f"s3://{BUCKET}/{key}", "sha256": sha256, "sizeBytes": len(code)}
 
 
 def settled(phase: str) -> Json:

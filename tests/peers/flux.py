@@ -18,6 +18,7 @@ from tests.cluster.controlplane import process
 from tests.cluster.doctor import free_port
 from tests.cluster.layout import current_layout
 from tests.cluster.node import tail
+from tests.fakes.busy_operator import Rounds
 from tests.fakes.controller import NAMESPACE
 from tests.peers.administrator import Administrator
 from tests.peers.modules import module_folder
@@ -25,9 +26,12 @@ from tests.peers.modules import module_folder
 Json = dict[str, Any]
 CONTROLLERS = ("source-controller", "kustomize-controller")
 WITHIN = 180.0
+PREFIX = "dagy"
+"""Of the operator, in the bucket: the folders of manifests lie beside it."""
 TIMEOUT = "10m"
-"""What Flux would wait for a package that says nothing; no test takes so long."""
+"""What Flux would wait for a package that says nothing: longer than `WITHIN`, so that no test takes it for an end."""
 _PACKAGES = f"/apis/dagy.io/v1/namespaces/{NAMESPACE}/deppackages"
+_FLOWS = f"/apis/dagy.io/v1/namespaces/{NAMESPACE}/flowdeployments"
 _SOURCES = f"/apis/source.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/buckets"
 _KUSTOMIZATIONS = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/kustomizations"
 
@@ -69,13 +73,12 @@ def _still_runs(poll: Callable[[], int | None], log: Path) -> None:
     assert poll() is None, tail(log)
 
 
-def until(what: str, true: Callable[[], bool]) -> float:
-    """Return the seconds until it is true."""
+def until(what: str, true: Callable[[], bool]) -> None:
+    """Return when it is true."""
     begun = time.monotonic()
     while not true():
         assert time.monotonic() < begun + WITHIN, f"never: {what}"
         time.sleep(0.2)  # between two looks
-    return time.monotonic() - begun
 
 
 @dataclass
@@ -84,12 +87,13 @@ class Repository:
 
     admin: Administrator
     bucket: ObjectStore
+    operator: Rounds
     name: str
     commits: int = 0
 
     @classmethod
-    def new(cls, admin: Administrator, bucket: ObjectStore) -> Repository:
-        made = cls(admin, bucket, f"r-{uuid.uuid4().hex[:6]}")
+    def new(cls, admin: Administrator, bucket: ObjectStore, operator: Rounds) -> Repository:
+        made = cls(admin, bucket, operator, f"r-{uuid.uuid4().hex[:6]}")
         keys = {"accesskey": os.environ["AWS_ACCESS_KEY_ID"], "secretkey": os.environ["AWS_SECRET_ACCESS_KEY"]}
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": made.name}, "stringData": keys}
         admin.apply(f"/api/v1/namespaces/{NAMESPACE}/secrets/{made.name}", secret)
@@ -121,10 +125,10 @@ class Repository:
             admin.apply(f"{path}/{made.name}", {**meta, "spec": spec})
         return made
 
-    def commit(self, *packages: Json) -> None:
-        """Replace what is in the folder, and tell Flux."""
+    def commit(self, *objects: Json) -> None:
+        """Replace what is in the folder, and tell Flux. What doesn't say its kind is a package."""
         self.commits += 1
-        documents = [{"apiVersion": "dagy.io/v1", "kind": "DepPackage", **package} for package in packages]
+        documents = [{"apiVersion": "dagy.io/v1", "kind": "DepPackage", **one} for one in objects]
         # Without any, something must be left: an empty folder is an error for Flux.
         documents.append(
             {
@@ -163,13 +167,25 @@ class Repository:
         one = conditions["Ready"]
         return one["status"], one["reason"], one["message"]
 
-    def ends(self) -> tuple[float, tuple[str, str, str]]:
-        """The seconds until it is ready or has failed, and which."""
-        taken = until("the Kustomization ends", lambda: self.ready()[0] != "Unknown")
-        return taken, self.ready()
+    def ends(self) -> tuple[str, str, str]:
+        """Its condition Ready when it is ready or has failed, long before Flux would give up (`TIMEOUT`)."""
+        until("the Kustomization ends", lambda: self.ready()[0] != "Unknown")
+        return self.ready()
+
+    def at_rest(self, look: Callable[[], Json]) -> Json:
+        """The object once the operator has gone round without a write to it: ready may come before its last word."""
+        while True:
+            found, begun = look(), self.operator.done
+            # The round under way may have passed it by already.
+            until("the operator goes round", lambda begun=begun: self.operator.done >= begun + 2)
+            if look() == found:
+                return found
 
     def package(self, name: str) -> Json:
         return self.admin.get(f"{_PACKAGES}/{name}")
+
+    def flow(self, name: str) -> Json:
+        return self.admin.get(f"{_FLOWS}/{name}")
 
     def close(self) -> None:
         """Delete both while the controllers run: they hold finalizers."""

@@ -64,6 +64,11 @@ class Queue:
         await self.operator.reconcile(key)
         return key
 
+    async def jobs(self) -> dict[NamespacedName, Json]:
+        """The Jobs that have not ended, by package."""
+        jobs, _ = await self.rig.admin.list(namespaced("jobs", BUILDS))
+        return {package_of(job): job for job in jobs if not is_over(job)}
+
     async def job(self, key: NamespacedName) -> Json:
         jobs, _ = await self.rig.admin.list(namespaced("jobs", BUILDS))
         [job] = [one for one in jobs if one["metadata"].get("annotations", {}).get("dagy.io/package") == str(key)]
@@ -113,3 +118,15 @@ def queued(kubeconfig: str, objects: ObjectStore, places: int, test: Callable[[Q
             await queue.close()
 
     run(kubeconfig, objects, whole)
+
+
+def package_of(item: Json) -> NamespacedName:
+    """The package that a Job or pod is for."""
+    namespace, name = item["metadata"]["annotations"]["dagy.io/package"].split("/")
+    return NamespacedName(namespace, name)
+
+
+def is_over(job: Json) -> bool:
+    """True when the Job has ended, well or not."""
+    conditions = job.get("status", {}).get("conditions", [])
+    return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)

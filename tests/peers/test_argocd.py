@@ -220,6 +220,13 @@ def test_defaults_in_nested_fields_are_no_drift(kubeconfig: Path, objects: Objec
             before = await world.app.live(one)
             world.app.sync(one)
             after = await world.app.live(one)
-            assert (after["spec"], after["metadata"]["generation"]) == (before["spec"], 1)
+            # The first write after the creation stores the default of status, which was read before, too.
+            assert _unversioned(after) == _unversioned(before), "managers included"
+            world.app.sync(one)
+            assert await world.app.live(one) == after
 
     run(kubeconfig, objects, argo, how, test)
+
+
+def _unversioned(live: Json) -> Json:
+    return {**live, "metadata": {**live["metadata"], "resourceVersion": ""}}

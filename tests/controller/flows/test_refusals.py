@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dagy.adapters.kube.api import flowdeployment_path, namespaced
+from dagy.adapters.kube.api import deppackage_path, flowdeployment_path, namespaced
 from dagy.core.flows.revisions import revision_name
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.flow_controller import CODE, FlowRig, annotations_of, ready, run, true_conditions
+from tests.fakes.flow_controller import CODE, FlowRig, annotations_of, ready, run, settled, true_conditions
 from tests.fakes.kubelet import BUCKET
 
 pytestmark = pytest.mark.apiserver
@@ -77,6 +77,30 @@ def test_refused_with_a_sentence_and_nothing_created(
             assert not await rig.list(resource)
         events = [e["reason"] for e in await rig.list("events")]
         assert events == [reason]
+
+    run(kubeconfig, objects, test)
+
+
+def test_a_package_that_came_in_the_same_commit_is_waited_for(kubeconfig: str, objects: ObjectStore) -> None:
+    """Git has both, and the flow is looked at first: a refusal would end the sync of Flux or Argo CD for nothing."""
+
+    async def test(rig: FlowRig) -> None:
+        await rig.package()
+        spec = {"pythonVersion": "3.12", "dependencies": ["idna"], "slug": "NEWCOMER"}
+        body = {"apiVersion": "dagy.io/v1", "kind": "DepPackage", "metadata": {"name": "newcomer"}, "spec": spec}
+        made = await rig.admin.create(deppackage_path(rig.namespace, ""), body)
+        assert made
+        key = await rig.deploy("NEWCOMER")
+        flow = await rig.look(key)
+        assert ready(flow) == ("False", "PackageNotCompleted")
+        assert true_conditions(flow) == {"Reconciling"}
+        assert "No package has the slug NEWCOMER yet" in flow["status"]["message"]
+        # Once it was looked at, it has this slug or another one.
+        status = {"observedGeneration": 1, "phase": "FAILED", "slug": None, "conditions": [settled("FAILED")]}
+        await rig.admin.merge(deppackage_path(rig.namespace, "newcomer", "status"), {"status": status})
+        flow = await rig.look(key)
+        assert ready(flow) == ("False", "UnknownSlug")
+        assert true_conditions(flow) == {"Stalled", "Settled"}
 
     run(kubeconfig, objects, test)
 

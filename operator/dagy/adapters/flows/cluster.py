@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from dagy.adapters.kube.api import GROUP_PATHS, Json, KubeApi, KubeError, flowdeployment_path, namespaced
+from dagy.adapters.kube.api import (
+    GROUP_PATHS,
+    Json,
+    KubeApi,
+    KubeError,
+    deppackage_path,
+    flowdeployment_path,
+    namespaced,
+)
 from dagy.adapters.kube.kind_client import KindClient
 from dagy.adapters.kube.reviews import may_get
 from dagy.core.common.slug import OwnedSlug
-from dagy.core.flows.facts import RunFact, controller_of, is_owned, runs_of
+from dagy.core.flows.facts import RunFact, controller_of, is_owned, is_unseen, runs_of
 from dagy.core.flows.revisions import (
     KeptRevision,
     Pin,
@@ -75,6 +83,15 @@ class FlowCluster:
         async for items in self._revisions(namespace, names.LABEL_FLOW):
             uris += code_in(items, living.keys())
         return list(living.values()), uris
+
+    async def awaits_first_look(self, namespace: str, slugs: Iterable[str]) -> bool:
+        """Return True when a package of the namespace that may have one of these slugs was never looked at."""
+        selectors = (f"!{names.LABEL_SLUG}", f"{names.LABEL_SLUG} in ({','.join(sorted(slugs))})")
+        for selector in selectors:
+            found, _ = await self._api.list(deppackage_path(namespace, ""), labelSelector=selector)
+            if any(is_unseen(package) for package in found):
+                return True
+        return False
 
     async def create_revision(self, revision: Json) -> bool:
         """Keep a revision. Return False when there is one of that number: somebody was faster."""

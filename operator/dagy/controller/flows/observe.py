@@ -8,7 +8,7 @@ from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.flows.store import FlowStore
 from dagy.adapters.packages.attach_lookup import AttachLookup
 from dagy.core.attach.pin import Attachment
-from dagy.core.attach.refusals import Refusal
+from dagy.core.attach.refusals import AttachReason, Refusal, not_seen
 from dagy.core.flows import artifact as flow_artifact
 from dagy.core.flows.plan import FlowPlan, is_deployed, request_for
 from dagy.core.flows.reasons import FlowReason
@@ -53,7 +53,16 @@ class FlowObserver:
             if refusal:
                 return refusal
         request = request_for(plan, deployed.revision if deployed else None)
-        return await self._lookup.plan(request, only_current=True, compare=deployed is None)
+        found = await self._lookup.plan(request, only_current=True, compare=deployed is None)
+        if isinstance(found, Refusal) and found.reason is AttachReason.UNKNOWN_SLUG:
+            return await self._perhaps_new(plan, [package.slug for package in request.wanted]) or found
+        return found
+
+    async def _perhaps_new(self, plan: FlowPlan, slugs: list[str]) -> Refusal | None:
+        """Return the refusal for as long as a package may turn out to have such a slug: Git often creates both."""
+        if await self._cluster.awaits_first_look(plan.key.namespace, slugs):
+            return not_seen(slugs, plan.key.namespace)
+        return None
 
     async def _check_code(self, plan: FlowPlan) -> Refusal | None:
         artifact = plan.source.artifact

@@ -66,6 +66,16 @@ def unknown_slugs(slugs: Sequence[str], namespace: str, service_account: str) ->
     )
 
 
+def not_seen(slugs: Sequence[str], namespace: str) -> Refusal:
+    """Return the refusal of slugs that a package may have which was created just now: nobody has to do anything."""
+    which = f"the slug {slugs[0]}" if len(slugs) == 1 else f"the slugs {', '.join(slugs)}"
+    return Refusal(
+        AttachReason.NOT_COMPLETED,
+        f"No package has {which} yet, and a new one of namespace {namespace} has not been looked at. It is waited for.",
+        waiting=True,
+    )
+
+
 def not_completed(package: str, wait: str, phase: str, said: str, *, waiting: bool) -> Refusal:
     """Return the refusal of a package without an artifact. `said`: its status message, with the next step if it failed.
 

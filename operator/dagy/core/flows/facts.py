@@ -102,3 +102,8 @@ def _run(job: Json, uid: str) -> RunFact:
 
 def _label(obj: Json, name: str) -> str:
     return str((obj["metadata"].get("labels") or {}).get(name, ""))
+
+
+def is_unseen(package: Json) -> bool:
+    """Return True when the operator has never written the package's status, so that its slug is not known."""
+    return int((package.get("status") or {}).get("observedGeneration", -1)) < 0
