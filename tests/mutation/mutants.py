@@ -48,7 +48,7 @@ MUTANTS = (
     Mutant("a claim of another package counts", f"{_CORE}/common/slug.py", "claim.key != key or ", "", ("core/common", "controller/packages/test_claims.py")),
     Mutant("the newest of two claims counts", f"{_CORE}/common/slug.py", "(not claim.namespace_uid, claim.version)", "(not claim.namespace_uid, -claim.version)", ("core/common", "controller/packages/test_claims.py")),
     Mutant("a slug is given although another has it", f"{_PACKAGES}/slugs.py", "or _taken(requested)", "or await self._claims.claim(requested)", ("controller/packages/test_claims.py",)),
-    Mutant("a namespace may use up all slugs", f"{_PACKAGES}/slugs.py", "if await self._claims.count(key.namespace) >= self._limit:", "if False:", ("controller/packages/test_claims.py",)),
+    Mutant("a namespace may use up all slugs", f"{_PACKAGES}/slugs.py", "if await self._used(key.namespace) >= self._limit:", "if False:", ("controller/packages/test_claims.py",)),
     Mutant("an artifact of another package is taken for one's own", f"{_CORE}/common/keys.py", "return self.artifact_of(artifact.uri) is not None and all(map(self.key_of, artifact.uris.values()))", "return True", ("core/common", "controller/packages/test_own_objects.py")),
     Mutant("status is believed whose objects it names", f"{_CORE}/package/status_cache.py", "foreign = (artifact, history) != (said.artifact, said.history)", "foreign = False", ("core/common", "controller/packages/test_own_objects.py")),
     Mutant("status of an earlier spec tells the lock", f"{_CORE}/package/status_cache.py", "if status.spec_hash != plan.spec_hash:\n        return Look.UNKNOWN", "", ("core/package",)),
@@ -56,7 +56,7 @@ MUTANTS = (
     Mutant("a copy is taken of a package that is being deleted", f"{_CORE}/package/reuse.py", 'or "deletionTimestamp" in metadata ', "", ("core/package",)),
     Mutant("what package code has built is copied", f"{_CORE}/package/reuse.py", "return not asked and plan.spec.source_distributions is SourceDistributions.FORBID", "return not asked", ("core/package",)),
     # Events, resyncs, the work queue
-    Mutant("a resync looks at nothing", f"{_ENGINE}/controller.py", "for key in present:\n                self._queue.add(key)", "", ("controller/engine",)),
+    Mutant("a resync looks at nothing", f"{_ENGINE}/controller.py", "if rest is None:\n            self._queue.add(key)\n", "if rest is None:\n", ("controller/engine",)),
     Mutant("what changes during a look is forgotten", f"{_ENGINE}/queue.py", "if key in self._wanted:\n                    self._queue.put_nowait(key)", "", ("controller/engine",)),
     Mutant("two workers look at one object", f"{_ENGINE}/queue.py", "if key not in self._active:\n            self._queue", "if True:\n            self._queue", ("controller/engine",)),
     Mutant("a back-off never ends", f"{_ENGINE}/queue.py", "self._failures.pop(key, None)", "pass", ("controller/engine",)),
@@ -89,7 +89,7 @@ MUTANTS = (
     # Fairness
     Mutant("one namespace may take every slot", _QUEUE, "level < self._limits.per_namespace and self.place(key)", "self.place(key)", _RULES),
     Mutant("who was served stays in front", _QUEUE, "self._served[key.namespace] = self._turn", "self._served[key.namespace] = 0", _RULES),
-    Mutant("pods that outlive their Jobs take no slot", _FACTS, "return [_package_namespace(obj) for obj in [*live, *waiting]]", "return [_package_namespace(obj) for obj in waiting]", _RULES),
+    Mutant("pods that outlive their Jobs take no slot", _FACTS, "for obj in [*live.values(), *_without_pods(jobs, pods)]]", "for obj in _without_pods(jobs, pods)]", _RULES),
     Mutant("slots are not counted before a Job starts", f"{_PACKAGES}/limiter.py", "queue.count(await self._cluster.occupied_slots(kind))", "pass", ("controller/packages/test_limiter.py",)),
     # Attaching
     Mutant("a pod takes packages of any namespace", f"{_CORE}/attach/request.py", "return namespace == self.namespace or wanted.sha256 is not None or namespace in self.suppliers", "return True", ("core/attach", "web/attach")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,9 @@ class Visitors:
 
     async def finalize(self, obj: ManagedObject) -> float | None:
         return await self.reconcile(obj)
+
+    def rest(self, _manifest: dict[str, Any], _now: datetime) -> None:
+        """Each is looked at."""
 
     def forget(self, key: NamespacedName) -> None:
         """Nothing is remembered."""

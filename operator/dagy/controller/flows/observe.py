@@ -54,7 +54,8 @@ class FlowObserver:
                 return refusal
         request = request_for(plan, deployed.revision if deployed else None)
         found = await self._lookup.plan(request, only_current=True, compare=deployed is None)
-        if isinstance(found, Refusal) and found.reason is AttachReason.UNKNOWN_SLUG:
+        # What is deployed had its packages: one that is unknown now is gone.
+        if deployed is None and isinstance(found, Refusal) and found.reason is AttachReason.UNKNOWN_SLUG:
             return await self._perhaps_new(plan, [package.slug for package in request.wanted]) or found
         return found
 
