@@ -27,6 +27,9 @@ _AIM = 0.95
 def main(words: list[str]) -> int:
     """Return the exit code: 0 when enough mutants are noticed."""
     chosen = [mutant for mutant in MUTANTS if all(word in mutant.name for word in words)]
+    if not chosen:
+        print(f"No mutant's name has {' and '.join(words)} in it.")
+        return 2
     missed = []
     with tempfile.TemporaryDirectory(prefix="dagy-mutant-") as folder:
         copy = Path(folder) / "project"
