@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dagy.adapters.kube.api import deppackage_path, flowdeployment_path
-from dagy.controller.engine.controller import EXPECTED
+from dagy.controller.engine.errors import EXPECTED
 from dagy.model.base import NamespacedName
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from dagy_builder.storage.store import ObjectStore
