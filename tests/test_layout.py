@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for folder in ("operator/dagy", "builder-image", "tests") for p in (ROOT / folder).rglob("*.py"))
 # One scenario: its last test searches everything that the others left behind for their secrets.
 ONE_PIECE = {ROOT / "tests/e2e/test_private_index.py"}
+
+
+FOLDERS = {".ci", "builder-image", "crds", "docs", "manifests", "operator", "tests"}
+
+
+def test_the_top_level_holds_what_it_must_and_nothing_that_somebody_left_there() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    assert {path.split("/")[0] for path in listed.split("\0") if "/" in path} == FOLDERS
 
 
 def test_operator_is_no_package() -> None:
