@@ -140,11 +140,8 @@ class AtRest:
     home: PackageHome
     status: DepPackageStatus
     state: State
-
-    @property
-    def position(self) -> int | None:
-        """Place in the queue, as status tells it."""
-        return self.status.build.queue_position if self.status.build else None
+    position: int | None
+    """Place in the queue, as status tells it."""
 
     def queue_entry(self, now: datetime) -> QueueEntry:
         """Return the package's entry in the queue."""
@@ -176,7 +173,7 @@ def at_rest(package: Mapping[str, Any], home: PackageHome, now: datetime) -> AtR
     if not rests and not (waits and position and not plan.requested.cancel):
         return None
     written = status_of(plan, seen, state, StatusContext(now, status, queue_position=position))
-    return AtRest(plan, home, status, state) if written.to_json() == package.get("status") else None
+    return AtRest(plan, home, status, state, position) if written.to_json() == package.get("status") else None
 
 
 def _remembered(plan: BuildPlan, home: PackageHome, status: DepPackageStatus) -> Observed | None:
