@@ -20,7 +20,7 @@ from typing import Any
 from dagy_builder.contract import LAST_STEPS, Artifact, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError, exit_code_of
 from dagy_builder.packed_lock import LOCK_FILE, unpack
-from dagy_builder.steps import images, pipeline
+from dagy_builder.steps import pipeline
 from dagy_builder.steps.handover import Handover
 from dagy_builder.steps.isolation import await_isolation, end_all_others, hide_from_package_code
 from dagy_builder.steps.outcome import result_lines, write_termination_log
@@ -87,6 +87,8 @@ def _run(step: Step, input_dir: Path, work: Path) -> StepOutcome:
             end_all_others()
             handover.leave(outcome)
         if step is Step.PACKAGE and outcome.ok and (request := _request(input_dir)).image_repository:
+            from dagy_builder.steps import images
+
             _images(work).leave(images.make_image(request, work, _log))
     return outcome
 
@@ -98,8 +100,11 @@ def _images(work: Path) -> Handover:
 def _push(input_dir: Path, work: Path, uploaded: StepOutcome) -> None:
     """Push the image of what was uploaded, unless it is there: the ZIP is complete, whatever becomes of it."""
     request, artifact = _request(input_dir), Artifact.from_json(uploaded.result or {}) if uploaded.ok else None
-    # Records of earlier versions name the builder's image there.
-    if artifact is None or not request.image_repository or images.is_own(request, artifact.image):
+    if artifact is None or not request.image_repository:
+        return
+    from dagy_builder.steps import images
+
+    if images.is_own(request, artifact.image):  # records of earlier versions name the builder's image there
         return
     made = partial(_images(work).wait_for, Step.PACKAGE)
     try:
@@ -123,7 +128,7 @@ def _build_step(step: Step, input_dir: Path, work: Path, handover: Handover, tic
         _log(_versions())
         await_isolation(request)
         return pipeline.install(request, lock, work, _log)
-    import dagy_builder.archive.sbom  # noqa: F401 here, because there is nothing else to do yet
+    from dagy_builder.archive import pack, sbom  # noqa: F401 now, because there is nothing else to do yet
 
     installed = _wait(step, Step.INSTALL, handover)
     return _with_seconds(pipeline.package(request, work, _log, tick=tick, lock_text=lock), installed)
@@ -131,12 +136,13 @@ def _build_step(step: Step, input_dir: Path, work: Path, handover: Handover, tic
 
 def _upload(input_dir: Path, work: Path, handover: Handover) -> StepOutcome:
     request, lock = _request(input_dir), _lock(input_dir)
+    uv_version = _uv_version()  # now, because there is nothing else to do yet
     return pipeline.upload(
         request,
         lock,
         work,
         _log,
-        built_with=lambda: _built_with(_wait(Step.UPLOAD, Step.PACKAGE, handover)),
+        built_with=lambda: _built_with(uv_version, _wait(Step.UPLOAD, Step.PACKAGE, handover)),
         store=pipeline.open_store(request),
         ticks=handover.follow(Step.PACKAGE),
         packed=lambda: _wait(Step.UPLOAD, Step.PACKAGE, handover),
@@ -187,14 +193,12 @@ def _with_seconds(packaged: StepOutcome, installed: StepOutcome) -> StepOutcome:
     return replace(packaged, result={**(packaged.result or {}), "installSeconds": float(seconds)})
 
 
-def _built_with(packaged: StepOutcome) -> Mapping[str, Any]:
+def _built_with(uv_version: str, packaged: StepOutcome) -> Mapping[str, Any]:
     installed = (packaged.result or {}).get("installSeconds")
     seconds = {Step.INSTALL: installed, Step.PACKAGE: packaged.seconds}
-    with open_uv() as uv:
-        version = uv.version()
     return {
         "builtWith": {
-            "uv": version.removeprefix("uv ").partition(" ")[0],
+            "uv": uv_version.removeprefix("uv ").partition(" ")[0],
             "python": platform.python_version(),
             "platform": platform.platform(),
         },
@@ -204,9 +208,12 @@ def _built_with(packaged: StepOutcome) -> Mapping[str, Any]:
 
 
 def _versions() -> str:
+    return f"{_uv_version()}; Python {platform.python_version()}; {platform.platform()}"
+
+
+def _uv_version() -> str:
     with open_uv() as uv:
-        version = uv.version()
-    return f"{version}; Python {platform.python_version()}; {platform.platform()}"
+        return uv.version()
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

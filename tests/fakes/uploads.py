@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dagy_builder import keys
-from dagy_builder.archive.pack import PackageSummary
+from dagy_builder.archive.summary import PackageSummary
 from dagy_builder.contract import Artifact, BuildRequest, StepOutcome
 from dagy_builder.steps import pipeline
 from dagy_builder.storage.store import ObjectStore

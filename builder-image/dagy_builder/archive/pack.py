@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import deflate
@@ -17,6 +16,7 @@ from dagy_builder.archive.members import LEVELS, Packed
 from dagy_builder.archive.native import Linked, link_warnings
 from dagy_builder.archive.packing import packed_files, records_in
 from dagy_builder.archive.records import overlap_warnings, overlaps, owners
+from dagy_builder.archive.summary import ARTIFACT, CONTENTS, SBOM, PackageSummary, write_summary
 from dagy_builder.archive.tree import TreeFile, TreeReader, refused, scan
 from dagy_builder.archive.zipwriter import ZipWriter
 from dagy_builder.bytecode.compiler import Compiler
@@ -25,26 +25,10 @@ from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
 from dagy_builder.sizes import Limits, human_size, too_large
 
-ARTIFACT, CONTENTS, SUMMARY = "artifact.zip", "contents.txt.gz", "package.json"
 _TICK_BYTES = 4 << 20
 _DIRECTORY_BYTES = 1 << 20
 """Kept free below the ZIP's limit while bytecode is added."""
 _FIRST_PYTHON_WITH_ZIP64_IMPORT = (3, 13)
-
-
-@dataclass(frozen=True)
-class PackageSummary:
-    """The facts of a ZIP that `package` made; hashes are hex, sizes bytes."""
-
-    sha256: str
-    content_sha256: str
-    size_bytes: int
-    uncompressed_bytes: int
-    file_count: int
-    package_count: int
-    zip_importable: bool
-    warnings: tuple[str, ...] = ()
-    """Warnings for its user, each a sentence or two."""
 
 
 def package(
@@ -89,7 +73,7 @@ def package(
     finally:
         os.close(root_fd)
     summary = _summary(request, files, written, tuple(warnings), out)
-    (out / SUMMARY).write_text(json.dumps(asdict(summary)))
+    write_summary(summary, out)
     return summary
 
 
@@ -114,17 +98,11 @@ def _summary(
 
 
 def _write_sbom(request: BuildRequest, lock_text: str, root_fd: int, files: Sequence[TreeFile], out: Path) -> None:
-    from dagy_builder.archive.sbom import METADATA_BYTES, SBOM, sbom  # 60 ms, for whoever uploads
+    from dagy_builder.archive.sbom import METADATA_BYTES, sbom  # 60 ms, for whoever uploads
 
     described = [file for file in files if rules.is_metadata(file.path) and file.size <= METADATA_BYTES]
     with TreeReader(root_fd) as reader:
         (out / SBOM).write_bytes(sbom(lock_text, request, [bytes(reader.read(file)) for file in described]))
-
-
-def read_summary(out: Path) -> PackageSummary:
-    """Return the summary that `package` wrote."""
-    told = json.loads((out / SUMMARY).read_text())
-    return PackageSummary(**{**told, "warnings": tuple(told["warnings"])})
 
 
 @dataclass

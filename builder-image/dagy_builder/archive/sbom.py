@@ -22,7 +22,6 @@ from packaging.utils import canonicalize_name
 from dagy_builder.contract import BuildRequest
 from dagy_builder.redact import redact
 
-SBOM = "sbom.cdx.json"
 METADATA_BYTES = 1 << 20
 """METADATA files that are longer are not looked into: no honest one is."""
 _SHOWN = 200

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagy_builder import keys
-from dagy_builder.archive.pack import ARTIFACT, read_summary
+from dagy_builder.archive.summary import ARTIFACT, read_summary
 from dagy_builder.contract import CONFIG_VARIABLE, Artifact, BuildRequest, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError
 from dagy_builder.redact import redact

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from dagy_builder.archive.records import overlaps, winners
 from dagy_builder.contract import BuildRequest, Reason
-from dagy_builder.explain.build_failure import failed_build, problem_with_build
-from dagy_builder.explain.fetch_failures import environment_failure, first_sentence, malformed_wheel
 from dagy_builder.failure import StepError
 from dagy_builder.requirement import parse_requirements
 from dagy_builder.steps import shared_cache
@@ -75,6 +73,9 @@ def _records(tree: Path) -> Iterator[tuple[str, bytes]]:
 
 def _explained(output: str, request: BuildRequest, target: Target) -> StepError:
     """The failure; that of a build comes first, because its output may hold any words."""
+    from dagy_builder.explain.build_failure import failed_build, problem_with_build
+    from dagy_builder.explain.fetch_failures import environment_failure, first_sentence, malformed_wheel
+
     if build := failed_build(output, parse_requirements(request.requirements)):
         _, problem = problem_with_build(build, output, (), target)
         return StepError(Reason.INSTALL_FAILED, problem.message, problems=[problem], raw=output)

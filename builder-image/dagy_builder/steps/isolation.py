@@ -13,7 +13,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -56,6 +55,8 @@ def await_isolation(
     given = os.environ if environment is None else environment
     if given.get(ISOLATION_VARIABLE) != ISOLATION_REQUIRED or not request.runs_package_code:
         return
+    from concurrent.futures import ThreadPoolExecutor  # 8 ms, and most builds have left by now
+
     places = _places(given)
     deadline = time.monotonic() + within
     times, since = 0, time.monotonic()

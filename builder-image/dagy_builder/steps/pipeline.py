@@ -1,6 +1,7 @@
 """The four steps as functions that return their outcome: the containers run them, and the command line calls them.
 
-Nothing here knows of Kubernetes. Each function catches all failures of its step, so an outcome always comes back.
+Nothing here knows of Kubernetes. Each function catches all failures of its step, so an outcome always comes back. What
+a step needs is imported when it runs: a container runs one step, and a package waits while it imports.
 """
 
 from __future__ import annotations
@@ -16,21 +17,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagy_builder.archive.pack import PackageSummary, read_summary
-from dagy_builder.archive.pack import package as package_tree
-from dagy_builder.bytecode.compiler import Compiler, NoCompilerError
 from dagy_builder.contract import GATEWAY_VARIABLE, BuildRequest, Fault, Reason, Step, StepOutcome
 from dagy_builder.failure import StepError
 from dagy_builder.redact import redact
 from dagy_builder.sizes import Limits, human_size
-from dagy_builder.steps import resolve as resolution
 from dagy_builder.steps import shared_cache
-from dagy_builder.steps.compiling import compiler_for, without_bytecode
 from dagy_builder.steps.handover import packed_in, tree_in
-from dagy_builder.steps.install import install as install_tree
 from dagy_builder.uv.runner import Log, open_uv
 
 if TYPE_CHECKING:
+    from dagy_builder.archive.summary import PackageSummary
+    from dagy_builder.bytecode.compiler import Compiler
     from dagy_builder.indexes.route import Route
     from dagy_builder.storage.store import ObjectStore
 
@@ -41,6 +38,8 @@ def resolve(request: BuildRequest, log: Log = print) -> StepOutcome:
     """Find the lock: result {lock, lockHash, packages, warnings}; `resolve.lock_of_result` unpacks it."""
 
     def work() -> tuple[str, dict[str, Any]]:
+        from dagy_builder.steps import resolve as resolution
+
         route = _route()
         with open_uv(shared_cache=not (request.runs_package_code or route), route=route) as uv:
             found = resolution.resolve(request, uv, log)
@@ -53,6 +52,8 @@ def graph(request: BuildRequest, log: Log = print) -> StepOutcome:
     """Find which package brings which: result {packages: [{name, requirement, brought_by}]}, and no lock."""
 
     def work() -> tuple[str, dict[str, Any]]:
+        from dagy_builder.steps import resolve as resolution
+
         route = _route()
         with open_uv(shared_cache=not (request.runs_package_code or route), route=route) as uv:
             nodes = resolution.graph(request, uv, log)
@@ -65,6 +66,8 @@ def install(request: BuildRequest, lock_text: str, work_dir: Path, log: Log = pr
     """Install the lock into `tree_in(work_dir)`: result {packageCount}."""
 
     def work() -> tuple[str, dict[str, Any]]:
+        from dagy_builder.steps.install import install as install_tree
+
         own = tree_in(work_dir)
         own.parent.mkdir(parents=True, exist_ok=True)
         route = _route()
@@ -86,6 +89,8 @@ def package(
     """Pack the tree into artifact.zip in `packed_in(work_dir)`: result as `PackageSummary`. `tick`: as it grows."""
 
     def work() -> tuple[str, dict[str, Any]]:
+        from dagy_builder.archive.pack import package as package_tree
+
         tree = shared_cache.cached_tree() or tree_in(work_dir)
         try:
             compiler, notes = _compiler(request)
@@ -112,6 +117,9 @@ def package(
 
 def _compiler(request: BuildRequest) -> tuple[Compiler | None, tuple[str, ...]]:
     """Return the compiler of bytecode, if there is to be one, and a warning if there should be and is none."""
+    from dagy_builder.bytecode.compiler import NoCompilerError
+    from dagy_builder.steps.compiling import compiler_for, without_bytecode
+
     try:
         return compiler_for(request), ()
     except NoCompilerError as error:
@@ -170,6 +178,7 @@ def upload(
     clock = _Clock()
 
     def work() -> tuple[str, dict[str, Any]]:
+        from dagy_builder.archive.summary import read_summary
         from dagy_builder.steps.upload import Upload
         from dagy_builder.steps.upload import upload as upload_files
         from dagy_builder.storage.errors import StorageError

@@ -13,6 +13,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -20,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from dagy_builder import keys
-from dagy_builder.archive.pack import ARTIFACT, CONTENTS, PackageSummary
-from dagy_builder.archive.sbom import SBOM
+from dagy_builder.archive.summary import ARTIFACT, CONTENTS, SBOM, PackageSummary
 from dagy_builder.contract import Artifact, BuildRequest, Fault, Reason, Step
 from dagy_builder.failure import StepError
 from dagy_builder.sizes import human_size
@@ -154,9 +154,13 @@ class _Uploader:
     def _sidecars(self, summary: PackageSummary) -> Artifact:
         lock_key = keys.sidecar_key(self._key, "pylock.toml")
         contents_key, sbom_key = keys.sidecar_key(self._key, CONTENTS), keys.sidecar_key(self._key, SBOM)
-        self._store.put(lock_key, self._what.lock_text.encode(), "application/toml")
-        self._store.put(contents_key, (self._what.out / CONTENTS).read_bytes(), "application/gzip")
-        self._store.put(sbom_key, (self._what.out / SBOM).read_bytes(), "application/vnd.cyclonedx+json")
+        files = (
+            (lock_key, self._what.lock_text.encode(), "application/toml"),
+            (contents_key, (self._what.out / CONTENTS).read_bytes(), "application/gzip"),
+            (sbom_key, (self._what.out / SBOM).read_bytes(), "application/vnd.cyclonedx+json"),
+        )
+        with ThreadPoolExecutor(len(files)) as pool:
+            list(pool.map(lambda file: self._store.put(*file), files))
         request = self._what.request
         return Artifact(
             uri=self._uri(self._key),

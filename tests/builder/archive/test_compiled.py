@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dagy_builder.archive.pack import PackageSummary, package
+from dagy_builder.archive.pack import package
+from dagy_builder.archive.summary import PackageSummary
 from dagy_builder.archive.tree import TreeReader
 from dagy_builder.bytecode.compiler import Compiler
 from dagy_builder.contract import BuildRequest

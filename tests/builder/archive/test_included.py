@@ -13,7 +13,8 @@ import pytest
 
 from dagy_builder.archive import included as rules
 from dagy_builder.archive.included import BACKPORTS, shadow_warnings, shadowed_module
-from dagy_builder.archive.pack import PackageSummary, package
+from dagy_builder.archive.pack import package
+from dagy_builder.archive.summary import PackageSummary
 from dagy_builder.contract import BuildRequest
 from dagy_builder.platforms import SINCE, STANDARD_LIBRARY
 from dagy_builder.sizes import Limits

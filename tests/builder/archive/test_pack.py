@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagy_builder.archive.members import compress
-from dagy_builder.archive.pack import PackageSummary, package, read_summary
+from dagy_builder.archive.pack import package
+from dagy_builder.archive.summary import PackageSummary, read_summary
 from dagy_builder.archive.tree import TreeReader
 from dagy_builder.archive.zipwriter import DEFLATED, STORED, Member, ZipWriter
 from dagy_builder.contract import BuildRequest

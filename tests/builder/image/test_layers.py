@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from dagy_builder.archive.pack import ARTIFACT, package
+from dagy_builder.archive.pack import package
+from dagy_builder.archive.summary import ARTIFACT
 from dagy_builder.contract import BuildRequest
 from dagy_builder.image.layering import NotAnImageError
 from dagy_builder.image.layers import blob_path, read_manifest, write_image

@@ -149,7 +149,7 @@ def test_the_time_that_install_tells_is_a_time(told: str, kept: float | None) ->
     installed = StepOutcome.from_json(json.loads(f'{{"step": "install", "ok": true, "seconds": {told}}}'))
     packaged = _with_seconds(StepOutcome(Step.PACKAGE, ok=True, seconds=2.0, result={"sha256": "1"}), installed)
     assert (packaged.result or {}).get("installSeconds") == kept
-    assert _built_with(packaged)["seconds"] == {"package": 2.0} | ({"install": kept} if kept else {})
+    assert _built_with("uv 1.2", packaged)["seconds"] == {"package": 2.0} | ({"install": kept} if kept else {})
 
 
 def _step(step: str, folder: Path, **environment: str) -> subprocess.Popen[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,15 @@ from dagy_builder.uv import runner as uv
 from tests.fakes.index import Index
 
 REQUEST = BuildRequest("3.12", requirements=["beta"])
+
+
+def test_a_step_does_not_import_what_the_others_need() -> None:
+    """A container runs one step, and what it imports takes longer than some steps."""
+    loaded = "import sys, dagy_builder.__main__; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True).stdout.split()
+    others = ("archive", "bytecode", "explain", "image", "indexes", "registry", "storage")
+    needless = ("boto3", "concurrent.futures", "deflate", "html", "packaging.requirements", "tomllib")
+    assert not {f"dagy_builder.{name}" for name in others}.union(needless).intersection(modules)
 
 
 def test_without_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -43,7 +54,7 @@ def test_a_machine_that_fails(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(pipeline, "package_tree", fail)
+    monkeypatch.setattr("dagy_builder.archive.pack.package", fail)
     log: list[str] = []
     outcome = pipeline.package(REQUEST, tmp_path, log.append)
     assert (outcome.reason, outcome.fault) == (reason, fault)

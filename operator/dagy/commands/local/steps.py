@@ -95,7 +95,7 @@ def _resolve(request: BuildRequest, display: StepDisplay) -> LocalResult:
 
 
 def _build(request: BuildRequest, resolved: LocalResult, work: Path, output: Path, display: StepDisplay) -> LocalResult:
-    from dagy_builder.archive.pack import ARTIFACT
+    from dagy_builder.archive.summary import ARTIFACT
     from dagy_builder.steps import pipeline
     from dagy_builder.steps.handover import packed_in
 
