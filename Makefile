@@ -109,7 +109,7 @@ test-browser: bootstrap-own bootstrap-browser ## Tests of the web console in a b
 	@$(cluster) binaries $(in_browser)
 	$(pytest) -m browser $(ARGS)
 
-test-peers: bootstrap-$(CLUSTER) ## Tests with what people have around their clusters: Helm, Kueue, cert-manager, Flux, Argo CD, promtool, linters, Airflow, Dagster (built once, 20 minutes)
+test-peers: bootstrap-$(CLUSTER) ## Tests with what people have around their clusters: Helm, Kueue, cert-manager, Flux, Argo CD, Prometheus, linters, Airflow, Dagster (built once, 20 minutes)
 	@$(cluster) up --cluster=$(CLUSTER) --registry=$(REGISTRY) --no-samples
 	[[ $(CLUSTER) != own ]] || $(cluster) binaries $(built)
 	$(pytest) -m peers $(ARGS)

@@ -44,10 +44,10 @@ FAMILIES = (
     # What people have around their clusters, in tests of their own.
     Family("helm", of_the_node=False),
     Family("manifest-linters", of_the_node=False),
-    # promtool: tries out the alert rules, and reads the dashboard's expressions.
-    # Without the clouds in which a Prometheus looks for what to scrape: their clients take five minutes to compile.
+    # Scrapes the cluster; promtool tries out the alert rules, and reads the dashboard's expressions.
+    # Of what a Prometheus looks for, only Kubernetes' pods: the clouds' clients take five minutes to compile.
     # Not v0.316, which wants Go 1.26.7: PyPI, from where the bootstrap gets a Go, has no such release.
-    Family("prometheus", tags="remove_all_sd", of_the_node=False),
+    Family("prometheus", tags="remove_all_sd,enable_kubernetes_sd", of_the_node=False),
     # Queues Jobs.
     Family("kueue", of_the_node=False),
     # Keeps certificates. Its own programs are no modules; `main.go` starts what they are made of.

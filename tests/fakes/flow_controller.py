@@ -126,7 +126,7 @@ class FlowRig:
         history = [] if forget else [*before, *status.get("history", [])]
         done = phase == "COMPLETED"
         status = {
-            "observedGeneration": 1, "slug": package.slug, "phase": phase, "message": f"The package is {phase}.",
+            "observedGeneration": present["metadata"]["generation"], "slug": package.slug, "phase": phase, "message": f"The package is {phase}.",
             "artifact": artifact if done else None, "history": history, "conditions": [settled(phase)],
         }  # fmt: skip
         await self.admin.merge(f"{path}/status", {"status": status})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dagy.adapters.flows.cluster import FlowCluster
-from dagy.adapters.kube.api import flowdeployment_path, namespaced
+from dagy.adapters.kube.api import deppackage_path, flowdeployment_path, namespaced
 from dagy.core.flows.jobs import run_of
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.dying_api import Api
@@ -111,6 +111,27 @@ def test_a_package_under_way_is_waited_for(kubeconfig: str, objects: ObjectStore
         await rig.build(package)
         await operator.reconcile(key)
         assert ready(await rig.flow(key)) == ("True", "Deployed")
+
+    run(kubeconfig, objects, test)
+
+
+def test_a_package_that_was_changed_is_waited_for_until_it_is_looked_at(kubeconfig: str, objects: ObjectStore) -> None:
+    """Git changes a flow and its package in one commit: neither the old artifact nor the old verdict counts."""
+
+    async def test(rig: FlowRig) -> None:
+        for phase in ("COMPLETED", "INVALID"):
+            package = await rig.package(phase=phase)
+            change = {"spec": {"dependencies": ["six"]}}
+            await rig.admin.merge(deppackage_path(package.key.namespace, package.key.name), change)
+            key = await rig.deploy(package)
+            waiting = await rig.look(key)
+            assert true_conditions(waiting) == {"Reconciling"}, phase
+            assert ready(waiting) == ("False", "PackageNotCompleted")
+            assert "was changed" in waiting["status"]["message"]
+            await rig.build(package)
+            flow = await rig.look(key)
+            assert ready(flow) == ("True", "Deployed")
+            assert [p["sha256"] for p in flow["status"]["packages"]] == [package.sha256]
 
     run(kubeconfig, objects, test)
 

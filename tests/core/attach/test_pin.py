@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from dagy.core.attach.pin import Attachment, AttachReason, AttachRequest, Conten
 from dagy.core.attach.request import image_fact
 from dagy.model.status import Phase
 from tests.fakes.attachable import ML, NLP, OLD, ONE, TWO, A, B, artifact, candidate, planned, request
+from tests.fakes.homes import home
 
 EMPTY = {ONE: Contents({}, {}), TWO: Contents({}, {})}
 ALPINE = image_fact("main", "python:3.12-alpine")
@@ -126,6 +129,30 @@ def test_the_last_good_artifact_is_used_while_a_package_is_built_anew() -> None:
     pinned = planned(request(f"{A}@{ONE}"), {A: building}, {}, only_current=True)
     assert isinstance(pinned, Attachment), "what is pinned doesn't change with the package"
     assert not pinned.warnings
+
+
+@pytest.mark.parametrize("phase", [Phase.COMPLETED, Phase.INVALID, Phase.VALID])
+def test_what_a_status_says_of_an_earlier_spec_counts_for_nothing_that_is_deployed_now(phase: Phase) -> None:
+    changed = replace(candidate(A, "ml", artifact(ONE), phase), changed=True)
+    deployed = planned(request(A), {A: changed}, {}, only_current=True)
+    assert isinstance(deployed, Refusal)
+    assert (deployed.reason, deployed.waiting) == (AttachReason.NOT_COMPLETED, True)
+    assert deployed.message == (
+        f"Package team-a/ml ({A}) was changed, and the operator has not looked at it since. Once it is ready, try again: "
+        "`kubectl -n team-a wait --for=condition=Ready deppackage/ml`."
+    )
+    for pod in (
+        planned(request(A), {A: changed}, {}),
+        planned(request(f"{A}@{ONE}"), {A: changed}, {}, only_current=True),
+    ):
+        assert isinstance(pod, Attachment), "pods, and what is pinned, have their artifact"
+
+
+@pytest.mark.parametrize(("observed", "changed"), [(2, True), (3, False), (None, True)])
+def test_a_package_was_changed_when_its_status_is_of_another_generation(observed: int | None, changed: bool) -> None:
+    status = {} if observed is None else {"observedGeneration": observed}
+    found = ResolvedPackage.from_object(home(A), {"metadata": {"generation": 3}, "status": status})
+    assert found.changed is changed
 
 
 def test_a_pinned_artifact_may_be_an_earlier_one() -> None:

@@ -21,9 +21,9 @@ from tests.fakes.flows import NOW, SETTINGS, SLUG, attached, deployment, kept
 from tests.fakes.homes import home
 
 
-def under_way(phase: Phase, settled: str) -> ResolvedPackage:
+def under_way(phase: Phase, settled: str, *, changed: bool = False) -> ResolvedPackage:
     condition = Condition(type="Settled", status=settled, reason="X", last_transition_time="2026-11-21T12:00:00Z")  # type: ignore[arg-type]
-    return ResolvedPackage(home(SLUG), DepPackageStatus(phase=phase, conditions=[condition]))
+    return ResolvedPackage(home(SLUG), DepPackageStatus(phase=phase, conditions=[condition]), changed=changed)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,10 @@ def test_only_what_is_under_way_is_waited_for(phase: Phase, settled: str, waitin
     refusal = pin(AttachRequest("team-a", (PackageRef(SLUG),)), {SLUG: under_way(phase, settled)})
     assert isinstance(refusal, Refusal)
     assert refusal.waiting is waiting
+    # Whatever it was: nobody has looked at what it is now.
+    refusal = pin(AttachRequest("team-a", (PackageRef(SLUG),)), {SLUG: under_way(phase, settled, changed=True)})
+    assert isinstance(refusal, Refusal)
+    assert refusal.waiting
 
 
 def conditions(obj: dict[str, Any], seen: Observed) -> tuple[set[str], str]:

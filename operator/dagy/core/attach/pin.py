@@ -45,11 +45,14 @@ class ResolvedPackage:
 
     home: PackageHome
     status: DepPackageStatus
+    changed: bool = False
+    """True when its spec was changed since the operator last looked at it: the status speaks of an earlier one."""
 
     @classmethod
     def from_object(cls, home: PackageHome, package: Mapping[str, Any]) -> Self:
         """Read a DepPackage as the API server gives it."""
-        return cls(home, trusted_status(package, home))
+        status = trusted_status(package, home)
+        return cls(home, status, changed=status.observed_generation != package["metadata"].get("generation"))
 
     @property
     def slug(self) -> str:
@@ -132,8 +135,8 @@ def pin(
     """Return the artifacts, checked against the pod but not yet against each other's files.
 
     `packages` by slug: those that exist and that the pod may use. With `only_current` (a deployment by a person) a
-    package must be COMPLETED now. Without (a pod, which may be a replacement of one that ran for months) its last good
-    artifact is used while it is built anew, with a warning.
+    package must be COMPLETED now, as its present spec says. Without (a pod, which may be a replacement of one that ran
+    for months) its last good artifact is used while it is built anew, with a warning.
     """
     if len(request.wanted) > names.MAX_ATTACHED_PACKAGES:
         return refusals.too_many(len(request.wanted))
@@ -179,8 +182,12 @@ def _artifact(candidate: ResolvedPackage, wanted: PackageRef, *, only_current: b
         if status.lost and status.lost.rebuilt_at is None and status.lost.sha256 == wanted.sha256:
             return refusals.artifact_lost(candidate.label, status.lost.uri, status.message)
         return refusals.artifact_gone(candidate.label, wanted.sha256, present.sha256 if present else None)
-    if present is None or (only_current and status.phase != Phase.COMPLETED):
-        wait = f"kubectl -n {candidate.key.namespace} wait --for=condition=Ready deppackage/{candidate.key.name}"
+    if present and not only_current:
+        return present
+    wait = f"kubectl -n {candidate.key.namespace} wait --for=condition=Ready deppackage/{candidate.key.name}"
+    if candidate.changed:
+        return refusals.changed_since(candidate.label, wait)
+    if present is None or status.phase != Phase.COMPLETED:
         phase = status.phase or Phase.PENDING
         return refusals.not_completed(candidate.label, wait, phase, status.message, waiting=_is_under_way(status))
     return present

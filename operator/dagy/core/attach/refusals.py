@@ -90,6 +90,16 @@ def not_completed(package: str, wait: str, phase: str, said: str, *, waiting: bo
     )
 
 
+def changed_since(package: str, wait: str) -> Refusal:
+    """Return the refusal of a package whose status speaks of an earlier spec, be that a success or a failure."""
+    return Refusal(
+        AttachReason.NOT_COMPLETED,
+        f"Package {package} was changed, and the operator has not looked at it since. Once it is ready, try again: "
+        f"`{wait}`.",
+        waiting=True,
+    )
+
+
 def artifact_gone(package: str, sha256: str, present: str | None) -> Refusal:
     """Return the refusal of a pinned artifact that is not kept any more."""
     instead = f"; its present one is {present}" if present else ""
