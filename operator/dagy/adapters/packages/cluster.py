@@ -30,6 +30,7 @@ _LAST_LOG_SECONDS = 10.0
 _CAUSE_CHARACTERS = 800
 _LIVE = "status.phase!=Succeeded,status.phase!=Failed"
 _FEW = 50
+_MOST_ALIKE = 100
 
 
 class Cluster:
@@ -57,9 +58,12 @@ class Cluster:
         """The owners of slugs."""
 
     async def packages_with_lock(self, namespace: str, lock_hash: str) -> list[Json]:
-        """Return the DepPackages of a namespace whose present lock is that one."""
+        """Return DepPackages of a namespace whose present lock is that one: not all, where thousands have the same.
+
+        Each of them asks for the others before it starts, and then takes a copy of any that is built.
+        """
         path = deppackage_path(namespace)
-        return (await self._api.list(path, fieldSelector=f"status.lockHash={lock_hash}"))[0]
+        return list((await self._api.page(path, _MOST_ALIKE, "", fieldSelector=f"status.lockHash={lock_hash}")).items)
 
     async def jobs(self, selector: Mapping[str, str], *, trust_reported: bool = False) -> tuple[JobFact, ...]:
         """Return the Jobs with these labels, with their pods. `trust_reported`: believe a step before the kubelet."""
