@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench import attach, cluster, console, contenders, leftovers, machine, report, scale, search
+from tests.bench import attach, cluster, console, contenders, leftovers, machine, report, search
 from tests.bench.cases import CASES, PYTHON, Case
+from tests.bench.many import finished, rush, waiting
 from tests.bench.start import section as start
 from tests.bench.timing import CannotRunError, Contender, compete
 from tests.bench.toolbox import Toolbox
@@ -24,7 +25,10 @@ from tests.cluster.image_sources import BUILDER, OPERATOR
 from tests.cluster.layout import REPO, current_layout
 from tests.core.requirements import bench as requirements_bench
 
-SECTIONS = ("cluster", "others", "attach", "start", "images", "make-up", "scale", "search", "console", "requirements")
+SECTIONS = (
+    "cluster", "others", "attach", "start", "images", "make-up", "scale", "waiting", "rush", "search", "console",
+    "requirements",
+)  # fmt: skip
 
 
 def main() -> int:
@@ -46,6 +50,8 @@ def main() -> int:
             "images": _images,
             "make-up": _make_up,
             "scale": lambda: _scale(options.packages),
+            "waiting": lambda: _print(*waiting.section(options.packages, _say)),
+            "rush": lambda: _print(*rush.section(options.crowd, _say)),
             "search": _search,
             "console": _console,
             "requirements": _requirements,
@@ -98,7 +104,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help=f"only {CASES['b'].name}, and no tools of others: --case b --skip others --skip start --skip scale",
+        help=f"only {CASES['b'].name}, and nothing of others' tools, of pod starts and of thousands of packages",
     )
     listed = "; ".join(f"{letter}: {case.name}" for letter, case in CASES.items())
     parser.add_argument("--case", action="append", choices=CASES, help=f"only this case; may be repeated ({listed})")
@@ -107,12 +113,13 @@ def _options() -> argparse.Namespace:
         "--skip", action="append", default=[], choices=SECTIONS, help="leave a section out; may be repeated"
     )
     parser.add_argument("--only", choices=SECTIONS[2:], help="this section and no other, and no builds")
-    parser.add_argument("--packages", type=int, default=10_000, help="how many packages the section `scale` has")
+    parser.add_argument("--packages", type=int, default=10_000, help="how many packages `scale` and `waiting` have")
+    parser.add_argument("--crowd", type=int, default=2_000, help="how many packages `rush` creates within a minute")
     options = parser.parse_args()
     if options.packages < 2:
         parser.error("--packages: at least 2")
     if options.quick:
-        options.case, options.skip = ["b"], [*options.skip, "others", "start", "scale"]
+        options.case, options.skip = ["b"], [*options.skip, "others", "start", "scale", "waiting", "rush"]
     if options.only:
         options.skip = [section for section in SECTIONS if section != options.only]
     return options
@@ -152,7 +159,7 @@ def _start(rounds: int) -> None:
 
 
 def _scale(packages: int) -> None:
-    for title, lines in scale.measure(packages, _say):
+    for title, lines in finished.measure(packages, _say):
         _print(title, lines)
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -51,28 +51,41 @@ class Etcd:
             return json.load(answer)
 
 
-def copy(folder: Path, model: dict[str, Any], numbers: range) -> None:
-    """Make a copy of the model for each number, with slug, claim, UID and ZIP of its own."""
+def copy(
+    folder: Path,
+    model: dict[str, Any],
+    numbers: range,
+    change: Callable[[dict[str, Any], int], None] = lambda _copy, _number: None,
+    *,
+    files: str = "*.zip",
+) -> None:
+    """Make a copy of the model for each number, with slug, claim, UID and files of its own in S3.
+
+    `change` makes it another one.
+    """
     etcd, data = Etcd(folder), folder / "s3/data" / BUCKET
     namespace, uid, slug = model["metadata"]["namespace"], model["metadata"]["uid"], model["status"]["slug"]
     package, claim = etcd.get(_package_key(namespace, model["metadata"]["name"])), etcd.get(_claim_key(slug))
-    zips = [path.relative_to(data) for path in (data / namespace / slug / uid).glob("*.zip")]
-    every = _copies(package, claim, uid, slug, numbers)
+    kept = [path.relative_to(data) for path in (data / namespace / slug / uid).rglob(files) if path.is_file()]
+    every = _copies(package, claim, uid, slug, numbers, change)
     while some := list(islice(every, _AT_ONCE)):
         etcd.put({key: obj for objects, _, _ in some for key, obj in objects.items()})
         for _, new_uid, its_slug in some:
-            for path in zips:
+            for path in kept:
                 there = data / str(path).replace(uid, new_uid).replace(slug, its_slug)
-                there.parent.mkdir(parents=True)
+                there.parent.mkdir(parents=True, exist_ok=True)
                 os.link(data / path, there)
 
 
-def _copies(package: Any, claim: Any, uid: str, slug: str, numbers: range) -> Iterator[tuple[dict[str, Any], str, str]]:
+def _copies(
+    package: Any, claim: Any, uid: str, slug: str, numbers: range, change: Callable[[dict[str, Any], int], None]
+) -> Iterator[tuple[dict[str, Any], str, str]]:
     text = json.dumps(package)
     for number in numbers:
         its_slug, new_uid, name = new_slug(), str(uuid.uuid4()), f"p{number}"
         mine = json.loads(text.replace(uid, new_uid).replace(slug, its_slug))
         mine["metadata"]["name"] = name
+        change(mine, number)
         other = json.loads(json.dumps(claim))
         other["metadata"] |= {"name": its_slug.lower(), "uid": str(uuid.uuid4())}
         other["spec"] |= {"slug": its_slug, "name": name}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
-from dagy.adapters.kube.api import namespaced
+from dagy.adapters.kube.api import KubeApi, deppackage_path, namespaced
+from dagy.controller.packages import reconcile
 from dagy.model.base import NamespacedName
 from dagy.model.status import JobKind
 from dagy_builder.storage.store import ObjectStore
@@ -14,6 +16,20 @@ from tests.fakes.controller import Rig, annotate, condition, create, run, status
 from tests.fakes.kubelet import BUILDS
 
 pytestmark = pytest.mark.apiserver
+
+
+class Reading(KubeApi):
+    """The operator's API, which keeps what its lists answer."""
+
+    def __init__(self, inner: KubeApi) -> None:
+        super().__init__(inner._client, token=inner._token)
+        self.answers = b""
+
+    @override
+    async def _at_most(self, *arguments: Any) -> bytes | None:
+        answer = await super()._at_most(*arguments)
+        self.answers += answer or b""
+        return answer
 
 
 async def only_job(rig: Rig, key: NamespacedName) -> dict[str, Any]:
@@ -75,5 +91,42 @@ def test_who_cancels_a_job_that_runs_ends_it_for_good(kubeconfig: str, objects: 
         job = await only_job(rig, key)
         assert job["spec"]["activeDeadlineSeconds"] == 0
         assert not job["spec"]["suspend"], "a suspension is the queue's to end"
+
+    run(kubeconfig, objects, test)
+
+
+def test_what_stands_in_a_queue_is_not_read_when_slots_are_counted(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        key = await create(rig)
+        await rig.reconciler(queue="builds").reconcile(key)
+        name, api = (await only_job(rig, key))["metadata"]["name"], Reading(rig.operator)
+        assert await rig.cluster(api).occupied_slots(JobKind.VALIDATE) == []
+        assert name not in api.answers.decode()
+        await rig.kubelet.step()
+        assert await rig.cluster(api).occupied_slots(JobKind.VALIDATE) == [key.namespace], "its pod runs"
+        assert name in api.answers.decode()
+        assert '"restartPolicy"' not in api.answers.decode(), "of a pod that runs its labels are enough"
+
+    run(kubeconfig, objects, test)
+
+
+def test_the_more_are_held_back_the_rarer_each_is_looked_at(
+    kubeconfig: str, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "_SECONDS_BEHIND", 14.0)
+
+    async def test(rig: Rig) -> None:
+        keys, operator = [await create(rig) for _ in range(3)], rig.reconciler(queue="builds")
+        again = []
+        for key in keys:
+            await operator.reconcile(key)
+            await hold(rig, await only_job(rig, key), back=True)
+            again.append(await operator.reconcile(key))
+        assert again == [15.0, 28.0, 42.0]
+        await hold(rig, await only_job(rig, keys[0]), back=False)
+        assert await operator.reconcile(keys[0]) == 15.0, "it starts, and soon"
+        await rig.admin.delete(deppackage_path(keys[1].namespace, keys[1].name))
+        await operator.reconcile(keys[1])
+        assert await operator.reconcile(keys[2]) == 15.0
 
     run(kubeconfig, objects, test)

@@ -114,3 +114,17 @@ def test_a_large_artifact_is_copied_in_parts_with_its_metadata(objects: ObjectSt
     assert objects.get("copy.zip") == data
     assert objects.head("copy.zip") == objects.head("large.zip")
     assert not objects.copy("nothing.zip", "copy.zip")
+
+
+def test_of_many_with_the_same_lock_not_all_are_read(
+    kubeconfig: str, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagy.adapters.packages.cluster._MOST_ALIKE", 2, raising=False)
+
+    async def test(rig: Rig) -> None:
+        statuses = [(await completed(rig))[1] for _ in range(4)]
+        assert jobs(rig) == 4 + 1, "four validations; any of those that were read is as good as another"
+        [lock] = {status["lockHash"] for status in statuses}
+        assert len(await rig.cluster().packages_with_lock(NAMESPACE, lock)) == 2
+
+    run(kubeconfig, objects, test)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.kube.api import Json, KubeApi, KubeError, deppackage_path, namespaced
 from dagy.adapters.kube.kind_client import KindClient
+from dagy.adapters.kube.objects import slim
 from dagy.adapters.packages.claims import Claims
 from dagy.core.common.failure import Failure
 from dagy.core.jobs import kueue
@@ -29,6 +30,7 @@ _LAST_LOG_SECONDS = 10.0
 _CAUSE_CHARACTERS = 800
 _LIVE = "status.phase!=Succeeded,status.phase!=Failed"
 _FEW = 50
+_MOST_ALIKE = 100
 
 
 class Cluster:
@@ -56,9 +58,12 @@ class Cluster:
         """The owners of slugs."""
 
     async def packages_with_lock(self, namespace: str, lock_hash: str) -> list[Json]:
-        """Return the DepPackages of a namespace whose present lock is that one."""
+        """Return DepPackages of a namespace whose present lock is that one: not all, where thousands have the same.
+
+        Each of them asks for the others before it starts, and then takes a copy of any that is built.
+        """
         path = deppackage_path(namespace)
-        return (await self._api.list(path, fieldSelector=f"status.lockHash={lock_hash}"))[0]
+        return list((await self._api.page(path, _MOST_ALIKE, "", fieldSelector=f"status.lockHash={lock_hash}")).items)
 
     async def jobs(self, selector: Mapping[str, str], *, trust_reported: bool = False) -> tuple[JobFact, ...]:
         """Return the Jobs with these labels, with their pods. `trust_reported`: believe a step before the kubelet."""
@@ -72,11 +77,12 @@ class Cluster:
     async def occupied_slots(self, kind: JobKind) -> list[str]:
         """Return the package namespaces of all that takes a slot of that kind, also of pods that outlive their Jobs.
 
-        What has ended and is kept is not read: there may be thousands, and slots are counted before each start.
+        Slots are counted before each start, so neither what has ended and is kept nor what stands in a queue is read:
+        there may be thousands. A Job that its queue has let go is counted from when it has its pod.
         """
         selector = {names.LABEL_JOB_KIND: str(kind)}
         jobs, pods = await asyncio.gather(
-            self._ours("jobs", selector, f"!{names.LABEL_ENDED}"), self._ours("pods", selector, fieldSelector=_LIVE)
+            self._ours("jobs", selector, f"!{names.LABEL_ENDED},!{kueue.QUEUE_LABEL}"), self._live_pods(selector)
         )
         if uids := packages_without_pods(jobs, pods):  # some of these pods may have ended, and their Jobs not yet
             few = f"{names.LABEL_PACKAGE_UID} in ({','.join(uids)})" if len(uids) <= _FEW else ""
@@ -84,10 +90,15 @@ class Cluster:
         uploaded = {job for job, said in self._reported.items() if said.step == Step.UPLOAD and said.ok}
         return occupied_slots(jobs, pods, uploaded if self._pushes_images else ())
 
+    async def _live_pods(self, selector: Mapping[str, str]) -> list[Json]:
+        """Return the pods that have not ended, without all that a slot has nothing to do with."""
+        query = {"labelSelector": _labels(selector), "fieldSelector": _LIVE}
+        return await self._api.list_metadata(namespaced("pods", self._builds), _metadata_alone, **query)
+
     async def _ours(self, resource: str, selector: Mapping[str, str], more: str = "", **query: str) -> list[Json]:
-        labels = [f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items()]
-        text = ",".join([*labels, *([more] if more else [])])
-        found, _ = await self._api.list(namespaced(resource, self._builds), labelSelector=text, **query)
+        found, _ = await self._api.list(
+            namespaced(resource, self._builds), labelSelector=_labels(selector, more), **query
+        )
         return found
 
     async def jobs_of_pods(self, uid: str) -> list[list[tuple[str, str]]]:
@@ -222,3 +233,12 @@ class Cluster:
                 return POD_GONE if error.status == 404 else NOT_STARTED
             raise
         return reader.end()
+
+
+def _labels(selector: Mapping[str, str], more: str = "") -> str:
+    labels = [f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items()]
+    return ",".join([*labels, *([more] if more else [])])
+
+
+def _metadata_alone(metadata: Json) -> Json:
+    return slim({"metadata": metadata})

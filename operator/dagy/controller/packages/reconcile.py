@@ -49,7 +49,7 @@ _MOST_STEPS = 12  # of one pass; a package takes six from nothing to a started b
 _REFUSED_SECONDS = 15.0  # Secrets are not watched: that would need the right to read all of them
 _GO_ON_SECONDS = 1.0  # when that was not enough: others have their turn in between
 _SAFETY_SECONDS = 60.0  # a running Job is looked at that often even when no event comes
-_SECONDS_BEHIND = 0.2  # for each place in the queue: a few looks a second, however many wait
+_SECONDS_BEHIND = 0.2  # for each place in the queue, ours or another: a few looks a second, however many wait
 _BLOCKED_SECONDS = 30.0  # S3 does not answer
 _STARTING_SECONDS = 15.0  # one that does not start: nobody tells when the object that it waits for was deleted
 _LASTING = (400, 403, 413, 422, 500)  # of the API server: a quota, a right, an admission policy, a webhook that is down
@@ -72,6 +72,8 @@ class PackageReconciler:
         self._cluster, self._store, self._slugs = cluster, store, slugs
         self._limiter, self._checks, self._record = limiter, checks, record
         self.census, self.lists = Census(), Lists(store.location)
+        self._held = set[NamespacedName]()
+        """Packages whose Jobs a queue holds back, as they were last looked at."""
         self._observer = Observer(cluster, store, settings)
         self._performer = Performer(cluster, store, self._observer, limiter, settings, record=record)
 
@@ -95,6 +97,7 @@ class PackageReconciler:
         if found is None or self._checks.suspects(key):
             return None
         kind = _waits_for(found.state)
+        self._held.discard(key)
         if kind is None:
             self._limiter.leave(key)
         elif self._observer.refused(found.plan) or not self._limiter.keeps_waiting(kind, found.queue_entry(now)):
@@ -105,6 +108,7 @@ class PackageReconciler:
 
     def forget(self, key: NamespacedName) -> None:
         """See there."""
+        self._held.discard(key)
         self._limiter.leave(key)
         self._checks.forget(key)
         self.census.gone(key)
@@ -142,7 +146,10 @@ class PackageReconciler:
             return _REFUSED_SECONDS
         if ctx.seen.blocked:
             return _BLOCKED_SECONDS
-        return _SAFETY_SECONDS if _awaits_image(ctx, state) else _look_again_after(state, ctx.now, ctx.queue_position)
+        if _awaits_image(ctx, state):
+            return _SAFETY_SECONDS
+        (self._held.add if _is_held(state) else self._held.discard)(obj.key)
+        return _look_again_after(state, ctx.now, ctx.queue_position, len(self._held))
 
     async def _tell_mistake(self, obj: ManagedObject, error: Exception) -> None:
         """Tell an error of this program in status, or the package would wait for ever and nobody knew for what."""
@@ -243,8 +250,15 @@ def _waits_for(state: State) -> JobKind | None:
             return None
 
 
-def _look_again_after(state: State, now: datetime, position: int | None) -> float | None:
+def _is_held(state: State) -> bool:
+    """Return True while a queue holds the package's Job back."""
+    return isinstance(state, states.Validating | states.Building) and state.job.suspended
+
+
+def _look_again_after(state: State, now: datetime, position: int | None, held: int = 0) -> float | None:
     match state:
+        case states.Validating() | states.Building() if _is_held(state):
+            return max(_STARTING_SECONDS, _SECONDS_BEHIND * held)
         case states.Retrying(_, _, at):
             return max(0.5, (at - now).total_seconds() + 0.1)
         case states.Validating(_, progress) | states.Building(_, progress):
