@@ -8,7 +8,9 @@ import pytest
 from typing_extensions import override
 
 from dagy.adapters.kube.api import KubeApi, deppackage_path, namespaced
+from dagy.adapters.packages.cluster import Cluster
 from dagy.controller.packages import reconcile
+from dagy.core.outcomes.facts import JobFact
 from dagy.model.base import NamespacedName
 from dagy.model.status import JobKind
 from dagy_builder.storage.store import ObjectStore
@@ -115,14 +117,17 @@ def test_the_more_are_held_back_the_rarer_each_is_looked_at(
 ) -> None:
     monkeypatch.setattr(reconcile, "_SECONDS_BEHIND", 14.0)
 
+    async def why(_cluster: Cluster, _job: JobFact) -> str:
+        return "no quota is left"
+
     async def test(rig: Rig) -> None:
-        keys, operator = [await create(rig) for _ in range(3)], rig.reconciler(queue="builds")
-        again = []
+        keys, operator = [await create(rig) for _ in range(3)], rig.reconciler(queue="builds", hours_ahead=0.01)
         for key in keys:
             await operator.reconcile(key)
             await hold(rig, await only_job(rig, key), back=True)
-            again.append(await operator.reconcile(key))
-        assert again == [15.0, 28.0, 42.0]
+            assert await operator.reconcile(key) == 15.0, "its queue has not said why"
+        monkeypatch.setattr(Cluster, "why_no_pod", why)
+        assert [await operator.reconcile(key) for key in keys] == [42.0, 42.0, 42.0]
         await hold(rig, await only_job(rig, keys[0]), back=False)
         assert await operator.reconcile(keys[0]) == 15.0, "it starts, and soon"
         await rig.admin.delete(deppackage_path(keys[1].namespace, keys[1].name))

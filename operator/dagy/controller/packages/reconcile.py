@@ -257,8 +257,8 @@ def _is_held(state: State) -> bool:
 
 def _look_again_after(state: State, now: datetime, position: int | None, held: int = 0) -> float | None:
     match state:
-        case states.Validating() | states.Building() if _is_held(state):
-            return max(_STARTING_SECONDS, _SECONDS_BEHIND * held)
+        case states.Validating() | states.Building() if _is_held(state) and state.job.not_created:
+            return max(_STARTING_SECONDS, _SECONDS_BEHIND * held)  # soon until its queue has said why
         case states.Retrying(_, _, at):
             return max(0.5, (at - now).total_seconds() + 0.1)
         case states.Validating(_, progress) | states.Building(_, progress):
