@@ -11,8 +11,7 @@ import pytest
 from tests.cluster.controlplane import process
 from tests.cluster.doctor import free_port
 from tests.e2e.engines import python_of, ran, variables, written
-from tests.e2e.kube import Kube, package
-from tests.fakes.tls import until
+from tests.e2e.kube import DEADLINE_SECONDS, Kube, eventually, package
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peers, pytest.mark.long_build]
 NO_SUCH = "NOSUCH00"
@@ -131,8 +130,18 @@ def prefect(kube: Kube, folder: Path, slug: str) -> tuple[str, str]:
     url = f"http://127.0.0.1:{port}/api"
     env = {"PREFECT_HOME": str(folder / "home"), "PREFECT_API_URL": url, "KUBECONFIG": kube.kubeconfig}
     server = [*variables(folder, env), str(python), "-m", "prefect", "server", "start"]
-    with process([*server, "--host=127.0.0.1", f"--port={port}", "--no-services"], folder / "server.log"):
-        until(lambda: httpx.get(f"{url}/health").status_code == 200)
+    log = folder / "server.log"
+    with process([*server, "--host=127.0.0.1", f"--port={port}", "--no-services"], log) as serving:
+
+        def answers() -> bool:
+            assert serving.poll() is None, log.read_text()
+            try:
+                return httpx.get(f"{url}/health").is_success
+            except httpx.TransportError:
+                return False
+
+        # It makes its database first, which takes minutes on a busy machine.
+        eventually(answers, "Prefect's server answers", DEADLINE_SECONDS)
         code, said = ran(python, "deploy.py", kube.namespace, cwd=folder, env=env)
         assert not code, said
         worker = ("-m", "prefect", "worker", "start", "--pool=packages", "--type=kubernetes", "--run-once")

@@ -84,7 +84,7 @@ def _tried_again() -> AbstractContextManager[None]:
 @dataclass
 class _Operator:
     rig: Rig
-    kubelets: dict[NamespacedName, Kubelet] = field(default_factory=dict)
+    kubelets: dict[tuple[NamespacedName, str], Kubelet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rig = self.rig
@@ -105,7 +105,8 @@ class _Operator:
     async def _package(self, package: dict[str, Any]) -> None:
         key = NamespacedName.of(package["metadata"])
         await self.packages.reconcile(key)
-        # Each package has a lock of its own.
-        kubelet = self.kubelets.setdefault(key, self.rig.alone(key).kubelet)
+        listed = package["spec"]["dependencies"]
+        # Each list of each package has a lock of its own.
+        kubelet = self.kubelets.setdefault((key, str(listed)), self.rig.alone(key).kubelet)
         kubelet.logs = self.rig.kubelet.logs
-        await kubelet.step(INVALID if UNKNOWN in package["spec"]["dependencies"] else None)
+        await kubelet.step(INVALID if UNKNOWN in listed else None)

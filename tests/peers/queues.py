@@ -87,6 +87,11 @@ class Queue:
         await self.rig.reconciler(queue=QUEUE, hours_ahead=0.01).reconcile(key)
         return str((await status_of(self.rig, key))["message"])
 
+    async def tells(self, key: NamespacedName, words: str) -> bool:
+        """Return True when it says what Kueue says, and that is this: Kueue comes to a new Job a little later."""
+        said = await self.says(key)
+        return "waiting to be admitted by its queue: " in said and words in said
+
 
 async def progressing(left: Callable[[], Awaitable[int]]) -> None:
     """Return when nothing is left; as long as that gets less, it may take its time."""

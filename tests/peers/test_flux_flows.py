@@ -63,6 +63,17 @@ def test_a_flow_is_ready_with_its_package_and_does_not_drift(repository: Reposit
     assert repository.flow(flow.name)["spec"]["suspend"]
 
 
+def test_a_commit_that_changes_flow_and_package_deploys_the_new_artifact(repository: Repository, flow: Flow) -> None:
+    repository.commit(flow.deployment(), flow.package())
+    assert repository.ends()[0] == "True"
+    before = repository.package(flow.name)["status"]["artifact"]["uri"]
+    repository.commit(flow.deployment(flowVersion="2"), flow.package("six"))
+    status, _, message = repository.ends()
+    assert status == "True", message
+    [pinned] = repository.flow(flow.name)["status"]["packages"]
+    assert pinned["uri"] == repository.package(flow.name)["status"]["artifact"]["uri"] != before
+
+
 def test_a_flow_that_is_refused_fails_at_once_and_recovers(repository: Repository, flow: Flow) -> None:
     repository.commit(flow.package(), flow.deployment("ZZZZZZZZ"))
     _, reason, message = repository.ends()

@@ -122,3 +122,18 @@ def test_a_flow_and_its_package_in_one_chart(release: Release, objects: ObjectSt
     said = release.upgrade({**flow, "spec": {**spec, "depPackageSlugs": ["ZZZZZZZZ"]}}, package)
     assert f"resource FlowDeployment/{NAMESPACE}/{release.name} not ready. status: Failed, message: " in said
     assert "has the slug ZZZZZZZZ" in said
+
+
+def test_a_flow_whose_package_is_invalid_fails_with_it_and_an_upgrade_of_the_package_mends_both(
+    release: Release, objects: ObjectStore
+) -> None:
+    slug = new_slug()
+    artifact = uploaded(objects, f"{PREFIX}/{NAMESPACE}/flows/{release.name}")
+    spec = {"flowName": "etl", "flowVersion": "1", "artifact": artifact, "depPackageSlugs": [slug]}
+    flow = {"kind": "FlowDeployment", "metadata": {"name": release.name}, "spec": spec}
+    said = release.install(flow, release.package(UNKNOWN, slug=slug))
+    for kind, name in (("DepPackage", f"{release.name}-ok"), ("FlowDeployment", release.name)):
+        assert f"resource {kind}/{NAMESPACE}/{name} not ready. status: Failed, message: " in said
+    assert "deadline" not in said, "it does not wait until the time is over"
+    assert release.upgrade(flow, release.package("six", slug=slug)) == ""
+    assert release.phase("ok") == "COMPLETED"

@@ -25,15 +25,10 @@ def test_what_is_held_back_says_what_kueue_says_and_takes_no_slot(kubeconfig: st
         await eventually(lambda: queue.runs(first))
         second = await queue.package()
         assert (await queue.job(second))["spec"]["suspend"] is True
-        await eventually(lambda: _told(queue, second, "insufficient unused quota for pods in flavor default"))
+        await eventually(lambda: queue.tells(second, "insufficient unused quota for pods in flavor default"))
         assert await queue.rig.cluster().occupied_slots(JobKind.VALIDATE) == [first.namespace]
 
     queued(kubeconfig, objects, 1, test)
-
-
-async def _told(queue: Queue, key: NamespacedName, words: str) -> bool:
-    said = await queue.says(key)
-    return "waiting to be admitted by its queue: " in said and words in said
 
 
 def test_what_is_cancelled_while_it_runs_stays_so_and_makes_room(kubeconfig: str, objects: ObjectStore) -> None:

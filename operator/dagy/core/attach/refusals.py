@@ -221,7 +221,8 @@ MEANINGS = {
     AttachReason.INVALID_ANNOTATION: "An annotation can't be read.",
     AttachReason.TOO_MANY_PACKAGES: f"More than {names.MAX_ATTACHED_PACKAGES} packages.",
     AttachReason.UNKNOWN_SLUG: "There is no such package, or none that the pod's service account may get.",
-    AttachReason.NOT_COMPLETED: "The package has no artifact yet; the message repeats what its status says.",
+    AttachReason.NOT_COMPLETED: "The package has no artifact yet, or, for a flow deployment, none of its present spec; "
+    "the message repeats what its status says.",
     AttachReason.ARTIFACT_GONE: "The slug is pinned to an artifact that is no longer kept, or was deleted in S3.",
     AttachReason.PYTHON_MISMATCH: "The package is for another Python than the pod's image, or than another package.",
     AttachReason.ARCHITECTURE_MISMATCH: "The package has native modules for another CPU than the pod's nodes.",
