@@ -52,3 +52,17 @@ class Api(KubeApi):
         if mine:
             raise Crash
         return answer
+
+
+class Reading(KubeApi):
+    """An API that keeps what its lists answer."""
+
+    def __init__(self, inner: KubeApi) -> None:
+        super().__init__(inner._client, token=inner._token)
+        self.answers = b""
+
+    @override
+    async def _at_most(self, *arguments: Any) -> bytes | None:
+        answer = await super()._at_most(*arguments)
+        self.answers += answer or b""
+        return answer

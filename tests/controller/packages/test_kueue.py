@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from typing_extensions import override
 
-from dagy.adapters.kube.api import KubeApi, deppackage_path, namespaced
+from dagy.adapters.kube.api import deppackage_path, namespaced
 from dagy.adapters.packages.cluster import Cluster
 from dagy.controller.packages import reconcile
 from dagy.core.outcomes.facts import JobFact
@@ -15,23 +14,10 @@ from dagy.model.base import NamespacedName
 from dagy.model.status import JobKind
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import Rig, annotate, condition, create, run, status_of
+from tests.fakes.dying_api import Reading
 from tests.fakes.kubelet import BUILDS
 
 pytestmark = pytest.mark.apiserver
-
-
-class Reading(KubeApi):
-    """The operator's API, which keeps what its lists answer."""
-
-    def __init__(self, inner: KubeApi) -> None:
-        super().__init__(inner._client, token=inner._token)
-        self.answers = b""
-
-    @override
-    async def _at_most(self, *arguments: Any) -> bytes | None:
-        answer = await super()._at_most(*arguments)
-        self.answers += answer or b""
-        return answer
 
 
 async def only_job(rig: Rig, key: NamespacedName) -> dict[str, Any]:

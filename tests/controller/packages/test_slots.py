@@ -13,7 +13,8 @@ from dagy.model.base import NamespacedName
 from dagy.model.status import JobKind
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import Rig, create, run
+from tests.fakes.controller import NAMESPACE, Rig, create, run
+from tests.fakes.dying_api import Reading
 from tests.fakes.kubelet import BUILDS
 
 pytestmark = pytest.mark.apiserver
@@ -77,5 +78,18 @@ def test_many_jobs_without_pods_are_counted(
         keys = [await create(rig) for _ in range(3)]
         await asyncio.gather(*(rig.reconciler().reconcile(key) for key in keys))
         assert len(await rig.cluster().occupied_slots(JobKind.VALIDATE)) == 3
+
+    run(kubeconfig, objects, test)
+
+
+def test_of_what_has_ended_and_what_runs_only_names_are_read(kubeconfig: str, objects: ObjectStore) -> None:
+    async def test(rig: Rig) -> None:
+        await started(rig)
+        rig, _ = await started(rig)
+        await rig.kubelet.step(NOT_FOUND)  # one has ended, and nobody has seen to it; the other runs
+        api = Reading(rig.operator)
+        assert await rig.cluster(api).occupied_slots(JobKind.VALIDATE) == [NAMESPACE]
+        assert b"metadata" in api.answers
+        assert b'"restartPolicy"' not in api.answers
 
     run(kubeconfig, objects, test)

@@ -28,8 +28,9 @@ from dagy_builder.redact import one_line
 _LOG_SECONDS = 60.0
 _LAST_LOG_SECONDS = 10.0
 _CAUSE_CHARACTERS = 800
-_LIVE = "status.phase!=Succeeded,status.phase!=Failed"
-_FEW = 50
+_LIVE, _OVER = "status.phase!=Succeeded,status.phase!=Failed", "status.phase!=Pending,status.phase!=Running"
+_UNSUCCESSFUL = "status.successful=0"
+_FEW = 100
 _MOST_ALIKE = 100
 
 
@@ -77,23 +78,26 @@ class Cluster:
     async def occupied_slots(self, kind: JobKind) -> list[str]:
         """Return the package namespaces of all that takes a slot of that kind, also of pods that outlive their Jobs.
 
-        Slots are counted before each start, so neither what has ended and is kept nor what stands in a queue is read:
-        there may be thousands. A Job that its queue has let go is counted from when it has its pod.
+        Slots are counted before each start, so little is read: of what has ended and is kept, and of what stands in a
+        queue, nothing, as there may be thousands; of Jobs that have pods, and of pods, only the metadata. A Job that
+        its queue has let go is counted from when it has its pod.
         """
-        selector = {names.LABEL_JOB_KIND: str(kind)}
+        selector, there = {names.LABEL_JOB_KIND: str(kind)}, f"!{names.LABEL_ENDED},!{kueue.QUEUE_LABEL}"
         jobs, pods = await asyncio.gather(
-            self._ours("jobs", selector, f"!{names.LABEL_ENDED},!{kueue.QUEUE_LABEL}"), self._live_pods(selector)
+            self._metadata("jobs", selector, there, _UNSUCCESSFUL), self._metadata("pods", selector, "", _LIVE)
         )
-        if uids := packages_without_pods(jobs, pods):  # some of these pods may have ended, and their Jobs not yet
-            few = f"{names.LABEL_PACKAGE_UID} in ({','.join(uids)})" if len(uids) <= _FEW else ""
-            pods += await self._ours("pods", selector, few)
+        if uids := packages_without_pods(jobs, pods):  # some of these have ended, and nobody has seen to it yet
+            over = await self._metadata("pods", selector, _few(uids), _OVER)
+            pods += [{**pod, "status": {"phase": "Succeeded"}} for pod in over]
+        uids = packages_without_pods(jobs, pods)
+        few = ",".join([there, *filter(None, [_few(uids)])])
+        jobs = await self._ours("jobs", selector, few, fieldSelector=_UNSUCCESSFUL) if uids else []
         uploaded = {job for job, said in self._reported.items() if said.step == Step.UPLOAD and said.ok}
         return occupied_slots(jobs, pods, uploaded if self._pushes_images else ())
 
-    async def _live_pods(self, selector: Mapping[str, str]) -> list[Json]:
-        """Return the pods that have not ended, without all that a slot has nothing to do with."""
-        query = {"labelSelector": _labels(selector), "fieldSelector": _LIVE}
-        return await self._api.list_metadata(namespaced("pods", self._builds), _metadata_alone, **query)
+    async def _metadata(self, resource: str, selector: Mapping[str, str], more: str, fields: str) -> list[Json]:
+        query = {"labelSelector": _labels(selector, more), "fieldSelector": fields}
+        return await self._api.list_metadata(namespaced(resource, self._builds), _metadata_alone, **query)
 
     async def _ours(self, resource: str, selector: Mapping[str, str], more: str = "", **query: str) -> list[Json]:
         found, _ = await self._api.list(
@@ -238,6 +242,11 @@ class Cluster:
 def _labels(selector: Mapping[str, str], more: str = "") -> str:
     labels = [f"{k}={v}" for k, v in {names.LABEL_MANAGED_BY: names.MANAGED_BY, **selector}.items()]
     return ",".join([*labels, *([more] if more else [])])
+
+
+def _few(uids: list[str]) -> str:
+    """Return a selector of these packages' objects; none where they are so many that all are read."""
+    return f"{names.LABEL_PACKAGE_UID} in ({','.join(uids)})" if len(uids) <= _FEW else ""
 
 
 def _metadata_alone(metadata: Json) -> Json:
