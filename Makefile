@@ -28,7 +28,7 @@ test: go_also_for := $(quick_peers)
 test-peers: go_also_for := $(peers)
 
 .PHONY: help up use run-operator node images dist down clean sync binaries generate console lint test test-unit test-apiserver
-.PHONY: test-browser test-peers test-release test-e2e test-cluster chaos mutants docs bench
+.PHONY: test-browser test-peers test-release test-e2e test-cluster chaos mutants soak docs bench
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -135,6 +135,10 @@ mutants: bootstrap-own ## Remove one guarantee of the product after the other, a
 chaos: bootstrap-own ## Inject faults for an hour (ARGS="--seconds 600 --seed 7") and print what came of them
 	@$(cluster) binaries --family=kubernetes --family=etcd --family=versitygw
 	$(python) -m tests.chaos $(ARGS)
+
+soak: bootstrap-own ## Let packages come and go for an hour (ARGS="--seconds 600"); fails when memory, files, tasks or objects grow
+	@$(cluster) binaries --family=kubernetes --family=etcd --family=versitygw
+	$(python) -m tests.soak $(ARGS)
 
 docs: sync ## Build the pages of docs/ as a site, in .site; a dead link is an error
 	@$(python) -m mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml

@@ -1,0 +1,129 @@
+"""Rounds of a soak: packages and a flow come, change, fail and go, before one operator that never restarts.
+
+What runs is the operator's own code on a real API server and a real S3 server. The clock is the campaign's, which jumps
+over every wait, so that an hour of a soak is days for the operator; the kubelet and Kopf's part are the campaign's too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dagy_builder.storage.store import ObjectStore
+from tests.chaos import administrator
+from tests.chaos.endstate import leftovers
+from tests.chaos.run import Run, Servers
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.storage import faulty
+from tests.chaos.virtual_time import VirtualLoop
+from tests.fakes.connections import connect, connect_operator
+from tests.fakes.kubelet import BUCKET
+from tests.soak.vitals import vitals
+
+_MIDDLE_SECONDS = 40.0
+_GONE_SECONDS = 1500.0
+_SWEPT_SECONDS = 3.5 * 3600
+"""After which what was noted of deletions has been swept away."""
+_AWAY_SECONDS, _AWAY_EVERY = 100.0, 3
+PACKAGES: Mapping[str, str] = {
+    "changed": "six", "rebuilt": "attrs", "deleted": "click", "cancelled": "rich",
+    "invalid": "unsatisfiable", "malformed": "six ==== 3", "heavy": "heavy", "retried": "crashes",
+}  # fmt: skip
+"""The packages of a round, and what each asks for, which says what becomes of it."""
+Vitals = Mapping[str, float]
+
+
+class LeftoverError(Exception):
+    """Something stayed after everything had been deleted."""
+
+
+class Soak:
+    """One operator, and what is asked of it in each round."""
+
+    def __init__(self, run: Run, data: Path, store: str, packages: Mapping[str, str]) -> None:
+        self._run, self._data, self._store, self._packages = run, data, store, packages
+        self.rounds: list[Vitals] = []
+
+    async def play(self) -> Vitals:
+        """Play a round; what the process has at its end. Raises LeftoverError and NeverSettledError."""
+        await self._come_and_change(len(self.rounds))
+        await self._go()
+        self._forget()
+        self.rounds.append(vitals(self._data, self._store))
+        return self.rounds[-1]
+
+    async def _come_and_change(self, number: int) -> None:
+        run = self._run
+        for name, dependency in self._packages.items():
+            await run.create(name, dependencies=[dependency, f"round-{number}"])
+        if number % _AWAY_EVERY == _AWAY_EVERY - 1:
+            administrator.s3_away(run, _AWAY_SECONDS)
+        if "deleted" in self._packages:
+            await run.until(lambda: run.phase("deleted") in ("INSTALLING", "PACKAGING", "UPLOADING"), _MIDDLE_SECONDS)
+            await run.delete("deleted")
+        if "cancelled" in self._packages:
+            await run.ask("cancelled", cancel=f"{number}")
+        if "changed" in self._packages:
+            await run.change("changed", dependencies=["six", "idna"])
+        await SCENARIOS["deploy"](run)
+        if "rebuilt" in self._packages:
+            await run.ask("rebuilt", build=f"{number}")
+        await run.settled()
+
+    async def _go(self) -> None:
+        run = self._run
+        for obj in run.wanted():
+            plural = "flowdeployments" if obj["kind"] == "FlowDeployment" else "deppackages"
+            if obj["kind"] == "DepPackage":
+                await run.change(obj["metadata"]["name"], deletionPolicy="Delete")
+            await run.delete(obj["metadata"]["name"], plural)
+        if not await run.until(lambda: not run.wanted(), _GONE_SECONDS):
+            raise LeftoverError(f"never gone: {[obj['metadata']['name'] for obj in run.wanted()]}")
+        await asyncio.sleep(5.0)
+        for place in [place for place in run.feed.present if place.plural == "jobs"]:  # of flows: the collector's
+            if place.namespace == run.namespace:
+                await run.api.remove(run.path_of(place))
+        await asyncio.sleep(_SWEPT_SECONDS)
+        if left := leftovers(run):
+            raise LeftoverError(f"left behind: {left}")
+
+    def _forget(self) -> None:
+        """Let the played parts forget what they remember for a campaign."""
+        run, there = self._run, {obj["metadata"]["uid"] for obj in self._run.feed.present.values()}
+        run.feed.changes.clear()
+        run.feed.born = {uid: time for uid, time in run.feed.born.items() if uid in there}
+        run.node.created.clear()
+        run.gate.writes.clear()
+        for memory in (run._before, run.node._logs):
+            memory.clear()
+
+
+async def soak(
+    loop: VirtualLoop,
+    kubeconfig: Path,
+    data: Path,
+    go_on: Callable[[list[Vitals]], bool],
+    packages: Mapping[str, str] = PACKAGES,
+) -> list[Vitals]:
+    """Play rounds as long as `go_on` says so of those that were played. `data`: see `vitals`."""
+    store = kubeconfig.with_name("etcd.url").read_text()
+    async with loop.working():
+        admin = await connect(str(kubeconfig))
+        operator = await connect_operator(str(kubeconfig), admin)
+    try:
+        servers = Servers(admin, operator, ObjectStore(BUCKET), faulty(ObjectStore(BUCKET)), data)
+        run = Run(servers, loop, None, "soak", 0)
+        try:
+            await run.begin()
+            played = Soak(run, data, store, packages)
+            while go_on(played.rounds):
+                await played.play()
+        finally:
+            await run.end()
+        if run.failed:
+            raise run.failed
+        return played.rounds
+    finally:
+        await operator.close()
+        await admin.close()
