@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
+from dagy.adapters.kube.api import KubeApi
+from dagy.adapters.settings.operator import Settings
 from dagy.controller.engine.queue import WorkQueue
+from dagy.controller.packages.wiring import Packages
+from dagy.model.base import NamespacedName
+from dagy_builder.storage.store import ObjectStore
 from tests.chaos.virtual_time import VirtualLoop, run
 
 
@@ -89,5 +95,46 @@ def test_a_look_that_succeeds_ends_the_back_off() -> None:
         await asyncio.sleep(2.0)
         assert len(looks) == began + 2, "the first delay is one second again"
         task.cancel()
+
+    run(test)
+
+
+def test_lines_take_turns() -> None:
+    async def test(_: VirtualLoop) -> None:
+        queue, looks = WorkQueue[tuple[str, int]](lambda key: key[0]), list[tuple[str, int]]()
+
+        async def look(key: tuple[str, int]) -> None:
+            looks.append(key)
+
+        for number in range(1000):
+            queue.add(("crowd", number))
+        queue.add(("alone", 0))
+        queue.add(("alone", 1))
+        assert queue.sizes[0] == 1002
+        worker = asyncio.create_task(queue.work(look, lambda *_: None))
+        await queue.idle()
+        assert looks[:5] == [("crowd", 0), ("alone", 0), ("crowd", 1), ("alone", 1), ("crowd", 2)]
+        assert looks[5:] == [("crowd", number) for number in range(3, 1000)]
+        worker.cancel()
+
+    run(test)
+
+
+def test_namespaces_are_lines() -> None:
+    async def test(_: VirtualLoop) -> None:
+        settings = Settings(s3_bucket="dagy", builder_image="builder:1")
+        api, objects = KubeApi.__new__(KubeApi), ObjectStore.__new__(ObjectStore)
+        packages, looks = Packages(api, objects, settings, lambda: datetime.now(UTC)), list[NamespacedName]()
+
+        async def look(key: NamespacedName) -> None:
+            looks.append(key)
+
+        first, second, other = (NamespacedName(*key) for key in (("a", "1"), ("a", "2"), ("b", "3")))
+        for key in (first, second, other):
+            packages.queue.add(key)
+        worker = asyncio.create_task(packages.queue.work(look, lambda *_: None))
+        await packages.queue.idle()
+        assert looks == [first, other, second]
+        worker.cancel()
 
     run(test)

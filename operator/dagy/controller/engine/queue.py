@@ -1,15 +1,19 @@
 """The work queue: keys of objects that are to be looked at.
 
 As in client-go: a key that is added twice is looked at once, a key that is added while it is being looked at is looked
-at again afterwards, and never by two workers at the same time. First come, first served.
+at again afterwards, and never by two workers at the same time. Lines take turns, one for each namespace, so that
+thousands of changes in one of them delay nobody else; within a line, first come, first served.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
+
+from typing_extensions import override
 
 K = TypeVar("K", bound=Hashable)
 
@@ -20,11 +24,49 @@ _LONGEST_OF_FEW_SECONDS = 40.0
 _FAILING_LOOKS_PER_SECOND = 20.0
 
 
+class _Lines(Generic[K]):
+    """Keys in lines that take turns."""
+
+    def __init__(self, line_of: Callable[[K], Hashable]) -> None:
+        self._line_of = line_of
+        self._lines: OrderedDict[Hashable, deque[K]] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, key: K) -> None:
+        """Let the key stand in its line."""
+        self._lines.setdefault(self._line_of(key), deque()).append(key)
+        self._count += 1
+
+    def popleft(self) -> K:
+        """Take the first of the line whose turn it is, which is the last one's afterwards."""
+        name, line = self._lines.popitem(last=False)
+        key = line.popleft()
+        if line:
+            self._lines[name] = line
+        self._count -= 1
+        return key
+
+
+class _FairQueue(asyncio.Queue[K]):
+    """A queue whose lines take turns."""
+
+    def __init__(self, line_of: Callable[[K], Hashable]) -> None:
+        self._line_of = line_of
+        super().__init__()
+
+    @override
+    def _init(self, maxsize: int) -> None:
+        self._queue = _Lines(self._line_of)
+
+
 class WorkQueue(Generic[K]):
     """Keys waiting for workers. Not thread-safe: for one event loop."""
 
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[K] = asyncio.Queue()
+    def __init__(self, line_of: Callable[[K], Hashable] = lambda _key: None) -> None:
+        self._queue: asyncio.Queue[K] = _FairQueue(line_of)
         self._wanted: set[K] = set()
         self._active: set[K] = set()
         self._failures: dict[K, int] = {}

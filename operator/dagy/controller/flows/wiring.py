@@ -44,7 +44,7 @@ class Flows:
         cluster, store = FlowCluster(api, settings.namespaces), FlowStore(objects, location)
         observer = FlowObserver(cluster, store, AttachLookup(api, location, objects))
         cleaner = FlowCleaner(cluster, store, wake_package)
-        self._queue: WorkQueue[NamespacedName] = WorkQueue()
+        self._queue: WorkQueue[NamespacedName] = WorkQueue(lambda key: key.namespace)
         self.reconciler = FlowReconciler(cluster, observer, cleaner, settings.flow_settings())
         self.controller = Controller(
             ControllerName.FLOWS, cluster.deployments, self.reconciler, self._queue, clock=clock, record=record

@@ -49,7 +49,7 @@ class Packages:
         record: Recorder = unrecorded,
     ) -> None:
         self._settings, self._clock = settings, clock
-        self.queue: WorkQueue[NamespacedName] = WorkQueue()
+        self.queue: WorkQueue[NamespacedName] = WorkQueue(lambda key: key.namespace)
         self._follower = OutcomeFollower(api, settings.build_namespace, self._heard)
         pushes = bool(settings.oci_repository)
         self._cluster = Cluster(
