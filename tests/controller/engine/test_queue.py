@@ -120,6 +120,27 @@ def test_lines_take_turns() -> None:
     run(test)
 
 
+def test_what_has_ended_comes_before_all_lines() -> None:
+    async def test(_: VirtualLoop) -> None:
+        queue, looks = WorkQueue[int](), list[int]()
+
+        async def look(key: int) -> None:
+            looks.append(key)
+            if looks == [2]:
+                queue.add(2)
+                queue.add(4, urgent=True)
+
+        queue.add(1)
+        for key in (2, 3, 1):
+            queue.add(key, urgent=True)
+        worker = asyncio.create_task(queue.work(look, lambda *_: None))
+        await queue.idle()
+        assert looks == [2, 3, 4, 1, 2], "who waits already keeps its place, and who was urgent once is not for ever"
+        worker.cancel()
+
+    run(test)
+
+
 def test_namespaces_are_lines() -> None:
     async def test(_: VirtualLoop) -> None:
         settings = Settings(s3_bucket="dagy", builder_image="builder:1")

@@ -2,7 +2,8 @@
 
 As in client-go: a key that is added twice is looked at once, a key that is added while it is being looked at is looked
 at again afterwards, and never by two workers at the same time. Lines take turns, one for each namespace, so that
-thousands of changes in one of them delay nobody else; within a line, first come, first served.
+thousands of changes in one of them delay nobody else; within a line, first come, first served. Before all lines come
+keys of which something has ended: they are few, and what has not been seen to costs everybody else.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ _FAILING_LOOKS_PER_SECOND = 20.0
 
 
 class _Lines(Generic[K]):
-    """Keys in lines that take turns."""
+    """Keys in lines that take turns, and those that are served before them."""
 
-    def __init__(self, line_of: Callable[[K], Hashable]) -> None:
-        self._line_of = line_of
+    def __init__(self, line_of: Callable[[K], Hashable], urgent: set[K]) -> None:
+        self._line_of, self._urgent = line_of, urgent
+        self._first: deque[K] = deque()
         self._lines: OrderedDict[Hashable, deque[K]] = OrderedDict()
         self._count = 0
 
@@ -37,11 +39,17 @@ class _Lines(Generic[K]):
 
     def append(self, key: K) -> None:
         """Let the key stand in its line."""
-        self._lines.setdefault(self._line_of(key), deque()).append(key)
+        line = self._first if key in self._urgent else self._lines.setdefault(self._line_of(key), deque())
+        line.append(key)
         self._count += 1
 
     def popleft(self) -> K:
-        """Take the first of the line whose turn it is, which is the last one's afterwards."""
+        """Take an urgent one, or the first of the line whose turn it is, which is the last one's afterwards."""
+        if self._first:
+            self._count -= 1
+            key = self._first.popleft()
+            self._urgent.discard(key)
+            return key
         name, line = self._lines.popitem(last=False)
         key = line.popleft()
         if line:
@@ -53,33 +61,36 @@ class _Lines(Generic[K]):
 class _FairQueue(asyncio.Queue[K]):
     """A queue whose lines take turns."""
 
-    def __init__(self, line_of: Callable[[K], Hashable]) -> None:
-        self._line_of = line_of
+    def __init__(self, line_of: Callable[[K], Hashable], urgent: set[K]) -> None:
+        self._lines = _Lines(line_of, urgent)
         super().__init__()
 
     @override
     def _init(self, maxsize: int) -> None:
-        self._queue = _Lines(self._line_of)
+        self._queue = self._lines
 
 
 class WorkQueue(Generic[K]):
     """Keys waiting for workers. Not thread-safe: for one event loop."""
 
     def __init__(self, line_of: Callable[[K], Hashable] = lambda _key: None) -> None:
-        self._queue: asyncio.Queue[K] = _FairQueue(line_of)
+        self._urgent: set[K] = set()
+        self._queue: asyncio.Queue[K] = _FairQueue(line_of, self._urgent)
         self._wanted: set[K] = set()
         self._active: set[K] = set()
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
 
-    def add(self, key: K) -> None:
-        """Look at the key soon."""
+    def add(self, key: K, *, urgent: bool = False) -> None:
+        """Look at the key soon; an urgent one before all others, unless it waits already."""
         timer = self._timers.pop(key, None)
         if timer:
             timer.cancel()
         if key in self._wanted:
             return
         self._wanted.add(key)
+        if urgent:
+            self._urgent.add(key)
         if key not in self._active:
             self._queue.put_nowait(key)
 

@@ -109,7 +109,7 @@ class Packages:
             # A pod has ended, or the changed object is gone: its slot is free.
             ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
             if not self._settings.namespaces or package.namespace in self._settings.namespaces:
-                self.queue.add(package)
+                self.queue.add(package, urgent=ended)
                 self._follower.on_pod_changed(package, obj, ended)
             if ended:  # of another shard, too: slots are shared
                 self._limiter.wake()
@@ -122,7 +122,7 @@ class Packages:
 
     def _heard(self, key: NamespacedName) -> None:
         """Look at a package whose Job has told its outcome; a pod that only pushes from now on frees a slot."""
-        self.queue.add(key)
+        self.queue.add(key, urgent=True)
         if self._settings.oci_repository:
             self._limiter.wake()
 
