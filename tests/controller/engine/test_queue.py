@@ -141,7 +141,7 @@ def test_what_has_ended_comes_before_all_lines() -> None:
     run(test)
 
 
-def test_namespaces_are_lines() -> None:
+def test_namespaces_are_lines_and_whose_job_has_news_comes_first() -> None:
     async def test(_: VirtualLoop) -> None:
         settings = Settings(s3_bucket="dagy", builder_image="builder:1")
         api, objects = KubeApi.__new__(KubeApi), ObjectStore.__new__(ObjectStore)
@@ -153,9 +153,12 @@ def test_namespaces_are_lines() -> None:
         first, second, other = (NamespacedName(*key) for key in (("a", "1"), ("a", "2"), ("b", "3")))
         for key in (first, second, other):
             packages.queue.add(key)
+        job = {"metadata": {"name": "j", "uid": "u", "annotations": {"dagy.io/package": "c/4"}}}
+        for handler in packages.job_handlers().values():
+            handler(job, False)
         worker = asyncio.create_task(packages.queue.work(look, lambda *_: None))
         await packages.queue.idle()
-        assert looks == [first, other, second]
+        assert looks == [NamespacedName("c", "4"), first, other, second]
         worker.cancel()
 
     run(test)

@@ -3,7 +3,7 @@
 As in client-go: a key that is added twice is looked at once, a key that is added while it is being looked at is looked
 at again afterwards, and never by two workers at the same time. Lines take turns, one for each namespace, so that
 thousands of changes in one of them delay nobody else; within a line, first come, first served. Before all lines come
-keys of which something has ended: they are few, and what has not been seen to costs everybody else.
+keys whose Jobs have news: they are few, as slots are, and what nobody has seen to is in the way of all others.
 """
 
 from __future__ import annotations

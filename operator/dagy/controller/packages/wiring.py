@@ -109,7 +109,7 @@ class Packages:
             # A pod has ended, or the changed object is gone: its slot is free.
             ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
             if not self._settings.namespaces or package.namespace in self._settings.namespaces:
-                self.queue.add(package, urgent=ended)
+                self.queue.add(package, urgent=True)
                 self._follower.on_pod_changed(package, obj, ended)
             if ended:  # of another shard, too: slots are shared
                 self._limiter.wake()
