@@ -196,7 +196,8 @@ class World:
              "spec": {"slug": slug, "namespace": namespace, "name": name}},
             {**kind, "metadata": metadata, "spec": {"pythonVersion": python, "dependencies": ["idna"]}},
         )  # fmt: skip
-        uid = self.server("get", "deppackage", name, "-n", namespace, "-o", "jsonpath={.metadata.uid}")[0]
+        path = "jsonpath={.metadata.uid} {.metadata.generation}"
+        uid, generation = self.server("get", "deppackage", name, "-n", namespace, "-o", path)[0].split()
         base = f"{namespace}/{slug}/{uid}/{'0' * 16}-cp312-manylinux_2_28_x86_64-{sha256[:16]}"
         self.bucket.put(f"{base}.pylock.toml", (lock or "packages = []").encode(), "text/plain")
         lines = "".join(f"644 {digest} {path}\n" for path, digest in (files or {}).items())
@@ -207,9 +208,8 @@ class World:
             "glibc": "2.28", "zipImportable": False, "lockHash": sha256, "lockUri": f"s3://{BUCKET}/{base}.pylock.toml",
             "contentsUri": f"s3://{BUCKET}/{base}.contents.txt.gz", "builtAt": "2026-11-21T12:00:00Z", "size": "10 B",
         }  # fmt: skip
-        status = {"slug": slug, "phase": phase, "message": message} | (
-            {"artifact": artifact} if phase == "COMPLETED" else {}
-        )
+        told = {"artifact": artifact} if phase == "COMPLETED" else {}
+        status = {"observedGeneration": int(generation), "slug": slug, "phase": phase, "message": message, **told}
         if image:
             artifact["image"] = image
         self.bases[slug] = base
