@@ -111,7 +111,29 @@ class Several:
     faults: tuple[Fault, ...]
 
 
-Fault = Crash | Outage | Events | Mute | Stale | Two | Frozen | NodeAway | Hand | Clock | Several
+@dataclass(frozen=True)
+class Storm:
+    """Many, until so many seconds have passed; what has not struck by then may strike while everything is deleted."""
+
+    faults: tuple[Fault, ...]
+    seconds: float
+
+
+Fault = Crash | Outage | Events | Mute | Stale | Two | Frozen | NodeAway | Hand | Clock | Several | Storm
+
+
+def each(fault: Fault | None) -> tuple[Fault, ...]:
+    """Return the single faults of a fault."""
+    match fault:
+        case None:
+            return ()
+        case Several(faults) | Storm(faults):
+            return faults
+        case one:
+            return (one,)
+
+
+LOST_EVENTS = "events dropped"
 
 
 def family(fault: Fault | None) -> str:
@@ -141,3 +163,5 @@ def family(fault: Fault | None) -> str:
             return "clock jumps"
         case Several():
             return "two faults at once"
+        case Storm():
+            return "storm"

@@ -9,9 +9,10 @@ import pytest
 
 from dagy_builder.storage.store import ObjectStore
 from tests.chaos import faults
-from tests.chaos.__main__ import Kept, table
-from tests.chaos.campaign import Campaign, Outcome, campaign, observing, sampled
+from tests.chaos.campaign import Campaign, Outcome, campaign, observing
 from tests.chaos.faults import Fault
+from tests.chaos.kept import Kept, table
+from tests.chaos.sampled import Size, sampled
 from tests.chaos.virtual_time import VirtualLoop, run
 from tests.fakes.kubelet import BUCKET
 from tests.s3server import s3_server
@@ -43,7 +44,7 @@ def play(kubeconfig: str, data: Path, name: str, plays: list[tuple[str, Fault | 
 
 async def _one(played: Campaign, scenario: str, fault: Fault | int) -> Outcome:
     if isinstance(fault, int):
-        return await played.play(scenario, sampled(await played.clean(scenario), fault), fault)
+        return await played.play(scenario, sampled((await played.clean(scenario)).size, fault), fault)
     return await played.play(scenario, fault)
 
 
@@ -91,5 +92,5 @@ def test_some_seeds_end_as_without_faults(kubeconfig: str, data: Path) -> None:
 
 
 def test_a_seed_is_the_same_fault_each_time() -> None:
-    clean = Outcome("create", None, 0, calls=100, writes=20, events=40)
-    assert [sampled(clean, seed) for seed in range(50)] == [sampled(clean, seed) for seed in range(50)]
+    size = Size(calls=100, writes=20, events=40)
+    assert [sampled(size, seed) for seed in range(50)] == [sampled(size, seed) for seed in range(50)]
