@@ -68,7 +68,9 @@ async def strip_label(run: Run) -> None:
 
 
 async def strip_finalizers(run: Run) -> None:
-    await _merge(run, {"metadata": {"finalizers": None}})
+    for obj in list(run.feed.all("deppackages", run.namespace)):
+        await run.api.merge(run.path(obj["metadata"]["name"]), {"metadata": {"finalizers": None}})
+        run.stripped[obj["metadata"]["uid"]] = len(run.feed.changes)
 
 
 def _files(run: Run, pattern: str) -> list[Path]:

@@ -77,6 +77,8 @@ class Run:
         self._processes: list[Process] = []
         self._over = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self.stripped: dict[str, int] = {}
+        """Packages whose finalizers were taken by hand, by UID, and after how many changes."""
         self.failed: BaseException | None = None
         self.deliveries = Deliveries(
             self.gate, self.feed, self.node, self._tell, lambda what: self.start(hands.does(what, self))
