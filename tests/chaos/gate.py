@@ -154,6 +154,8 @@ class Gate:
         number = self._enters(process, write)
         if any(isinstance(fault, faults.Two | faults.Frozen) for fault in self.faults):
             self.blocking(self._pauses(process, number))
+            if process.dead:
+                raise Died
         if self.is_away():
             return number, _AWAY
         outage = self._outage("s3")
