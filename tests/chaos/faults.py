@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from typing_extensions import override
+
 
 class How(StrEnum):
     """How a server behaves."""
@@ -18,6 +20,10 @@ class How(StrEnum):
     E403 = "403"
     E429 = "429"
     E503 = "503"
+
+    @override
+    def __repr__(self) -> str:
+        return f"How.{self.name}"
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ def _numbers(size: Size) -> tuple[int, int, int]:
 
 
 def _place(rng: random.Random, size: Size) -> Size:
-    return Size(*(rng.randint(1, max(1, number)) for number in _numbers(size)))
+    """Draw a place as a part of the whole, since one request more or less must not change all that is drawn later."""
+    return Size(*(1 + int(rng.random() * number) for number in _numbers(size)))
 
 
 def _fault(rng: random.Random, kind: str, at: Size, lengths: tuple[float, ...]) -> Fault:
