@@ -184,7 +184,12 @@ class Observer:
             seen.transitions.append(f"{name}: {status.get('phase')}: {str(status.get('message'))[:80]}")
         self._generations(seen, obj, hands)
         slug, old = status.get("slug"), before.get("slug")
-        if old and slug != old and not hands & _HAND_STATUS:
+        if (
+            old
+            and slug != old
+            and not hands & _HAND_STATUS
+            and not ("claims deleted" in hands and self._unused(obj, old))
+        ):
             seen.broken.append(f"{name}: its slug went from {old} to {slug}")
         if slug and seen.slugs.setdefault(slug, name) != name:
             seen.broken.append(f"slug {slug} is of {name} and of {seen.slugs[slug]}")
@@ -193,6 +198,11 @@ class Observer:
                 self._doubts(seen, obj)
             _back(seen, name, before, {**status, "_metadata": metadata}, hands)
         seen.status[uid] = {**status, "_metadata": metadata}
+
+    def _unused(self, obj: Json, slug: str) -> bool:
+        """True when nothing is in S3 under this slug: a claim that is deleted then is not made again."""
+        namespace, uid = obj["metadata"]["namespace"], obj["metadata"]["uid"]
+        return not (self._data / namespace / namespace / slug / uid).exists()
 
     def _untrue(self, status: Json) -> str:
         """COMPLETED means that the ZIP is there, byte for byte; what is wrong otherwise."""
