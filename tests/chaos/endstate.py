@@ -88,7 +88,9 @@ def leftovers(run: Run) -> list[str]:
     files = [str(path.relative_to(folder)) for path in folder.glob("**/*") if path.is_file()]
     # Of what came after a deletion, its note tells: it is swept away some hours later.
     noted = tuple(name.removeprefix("_deleted/") + "/" for name in files if name.startswith("_deleted/"))
-    unfinished = _unfinished(run)
+    claims = {claim["metadata"]["name"].upper() for claim in run.feed.all("slugclaims")}
+    # A claim that is deleted before anything was stored does not come back: nobody looks under its slug again.
+    unfinished = _unfinished(run) | (run.unclaimed - claims)
     return left + [
         name
         for name in files

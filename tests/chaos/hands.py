@@ -45,6 +45,7 @@ async def strip_labels_of_jobs(run: Run) -> None:
 
 async def delete_claims(run: Run) -> None:
     for claim in list(run.feed.all("slugclaims")):
+        run.unclaimed.add(claim["metadata"]["name"].upper())
         await run.api.remove(custom_path("slugclaims", name=claim["metadata"]["name"]))
 
 

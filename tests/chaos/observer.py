@@ -200,7 +200,9 @@ class Observer:
         seen.status[uid] = {**status, "_metadata": metadata}
 
     def _unused(self, obj: Json, slug: str) -> bool:
-        """True when nothing is in S3 under this slug: a claim that is deleted then is not made again."""
+        """True when nothing was in S3 under this slug: a claim that is deleted then is not made again."""
+        if STOPPED in self._excused[obj["metadata"]["namespace"]]():
+            return True  # it may have written there since
         namespace, uid = obj["metadata"]["namespace"], obj["metadata"]["uid"]
         return not (self._data / namespace / namespace / slug / uid).exists()
 

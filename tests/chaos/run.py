@@ -79,6 +79,8 @@ class Run:
         self._tasks: set[asyncio.Task[None]] = set()
         self.stripped: dict[str, int] = {}
         """Packages whose finalizers were taken by hand, by UID, and after how many changes."""
+        self.unclaimed: set[str] = set()
+        """Slugs whose claims were deleted by hand."""
         self.failed: BaseException | None = None
         self.deliveries = Deliveries(
             self.gate, self.feed, self.node, self._tell, lambda what: self.start(hands.does(what, self))

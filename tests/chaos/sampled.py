@@ -15,7 +15,7 @@ _S3 = (How.REFUSED, How.LOST, How.CUT, How.CHECKSUM, How.SLOW, How.E401, How.E40
 _KINDS = (
     "crash twice", "crash", "kube", "s3", "events", "mute", "stale", "two", "frozen", "node", "hand", "clock"
 )  # fmt: skip
-_STORMS = (60.0, 150.0, 300.0, 500.0)
+_STORMS = (100.0, 200.0, 400.0, 600.0)
 _LONGER = 1.3
 """A run with faults makes more requests than one without."""
 
@@ -56,7 +56,7 @@ def storm(clean: Size, seed: int) -> Fault:
     found: list[Fault] = []
     hands = rng.sample(list(DO), len(DO))
     for _ in range(rng.randint(8, 20)):
-        one = _fault(rng, rng.choice(kinds), _place(rng, longer), (1.0, 3.0, 10.0, 30.0, 90.0, 240.0))
+        one = _fault(rng, rng.choice(kinds), _place(rng, longer), (2.0, 10.0, 30.0, 90.0, 240.0))
         if isinstance(one, faults.Hand):
             if not hands:
                 continue
