@@ -107,6 +107,7 @@ async def empty_config_maps(run: Run) -> None:
         await run.api.merge(path, {"metadata": {"labels": None}})
 
 
+ZIPS = "ZIPs deleted"
 DO: dict[str, Callable[[Run], Awaitable[None]]] = {
     "pods deleted": delete_pods,
     "Jobs deleted": delete_jobs,
@@ -118,7 +119,7 @@ DO: dict[str, Callable[[Run], Awaitable[None]]] = {
     "status spoiled": spoil_status,
     "label taken": strip_label,
     "finalizers taken": strip_finalizers,
-    "ZIPs deleted": delete_zips,
+    ZIPS: delete_zips,
     "locks spoiled": spoil_locks,
     "locks odd": odd_locks,
     "records spoiled": spoil_records,
