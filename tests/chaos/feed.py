@@ -90,6 +90,8 @@ class Feed:
         if "deletionTimestamp" in metadata and not metadata.get("finalizers") and place.plural != "pods":
             self.gone(place, obj)
         elif before is None or int(before["metadata"]["resourceVersion"]) < int(metadata["resourceVersion"]):
+            if before and before["metadata"]["uid"] != metadata["uid"]:  # a namesake came before that was told
+                self._tell(Change(place, before, deleted=True))
             self._tell(Change(place, obj))  # answers may overtake each other
 
     def gone(self, place: Place, obj: Json | None = None) -> None:
