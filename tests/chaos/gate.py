@@ -66,6 +66,8 @@ class Gate:
     injected: Counter[str] = field(default_factory=Counter)
     """How many faults of each family."""
     skew: float = 0.0
+    put_back: float = 0.0
+    """Seconds by which the clock was put back: an attempt that waits for an administrator may be late by as much."""
     calm_at: float = 0.0
     """Time from which no fault is at work."""
     _away_until: float = 0.0
@@ -192,6 +194,7 @@ class Gate:
         for place, fault in enumerate(self.faults):
             if isinstance(fault, faults.Clock) and self.calls >= fault.first and self.begins(place):
                 self.skew += fault.seconds
+                self.put_back += max(0.0, -fault.seconds)
                 self.strikes(fault)
         if not write:
             return 0

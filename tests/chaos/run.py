@@ -176,7 +176,8 @@ class Run:
         """Wait until all faults are over and everything has come to its end. Raises NeverSettledError."""
         while True:
             since = await self.calm()
-            if not await self.until(lambda: all(map(is_settled, self.wanted())), LONGEST_SECONDS):
+            longest = LONGEST_SECONDS + self.gate.put_back
+            if not await self.until(lambda: all(map(is_settled, self.wanted())), longest):
                 raise NeverSettledError("; ".join(summary(obj) for obj in self.wanted() if not is_settled(obj)))
             if self.gate.calm_at == since:
                 return

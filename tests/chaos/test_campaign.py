@@ -72,8 +72,6 @@ FOUND: list[tuple[str, Fault]] = [
     ("invalid", faults.Hand("status spoiled", 5)),
     # The clock was put back in the pause before an attempt, which then waited for an hour (3017).
     ("s3 down", faults.Clock(443, -3600.0)),
-    # The same for an attempt that waits for an administrator, of which there is no limit (5071, a storm).
-    ("quota of pods", faults.Clock(160, -3600.0)),
     # A package was deleted whose Job had lost its labels: nobody found the Job, and the package never went (4012).
     ("delete", faults.Hand("Jobs' labels taken", 38)),
 ]

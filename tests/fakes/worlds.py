@@ -14,7 +14,6 @@ from typing import Any
 from dagy.core.common.conditions import reason_in
 from dagy.core.common.failure import Failure
 from dagy.core.common.timestamp import timestamp
-from dagy.core.outcomes.clocks import in_the_past
 from dagy.core.outcomes.facts import STEPS, ContainerFact, JobFact, PodFact
 from dagy.core.package import decide, states
 from dagy.core.package.observed import Observed, Resolution
@@ -122,8 +121,6 @@ class World:
     others: list[Source] = field(default_factory=list)
     """Packages that say they have an artifact of whatever lock comes out; the first `gone` of them are wrong."""
     gone: int = 0
-    ahead: dict[str, str] = field(default_factory=dict)
-    """What the operator remembers of Jobs' times that lie ahead."""
     deleted: set[str] = field(default_factory=set)
     """URIs of ZIPs that somebody has deleted."""
 
@@ -142,10 +139,9 @@ class World:
             found = record = None
         missing = Missing(record) if record and record.artifact.uri in self.deleted else None
         record = None if missing else record
-        jobs, self.ahead = in_the_past(tuple(self.jobs.values()), self.ahead, self.now)
         return Observed(
             slug=SLUG,
-            jobs=jobs,
+            jobs=tuple(self.jobs.values()),
             resolution=found,
             record=record,
             missing=missing,

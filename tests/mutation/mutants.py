@@ -80,7 +80,7 @@ MUTANTS = (
     Mutant("attempts are one more than allowed", _ATTEMPTS, "attempt > limit:", "attempt > limit + 1:", _RULES),
     Mutant("attempts of other faults count", _ATTEMPTS, "return last.attempt - max(others, default=0)", "return last.attempt", _RULES),
     Mutant("attempts follow each other without a pause that grows", _ATTEMPTS, "float(2 ** min(attempt - 1, 10))", "1.0", _RULES),
-    Mutant("a clock that is put back stops attempts", f"{_CORE}/outcomes/clocks.py", "moment(text) - now > _BETWEEN_MACHINES", "False", _RULES),
+    Mutant("a clock that is put back stops attempts", f"{_CORE}/package/states.py", "if ahead or at <= now", "if at <= now", _RULES),
     Mutant("a Job that has ended may still run", f"{_CORE}/outcomes/diagnosis.py", "return pod_failures.lost(job.name) if job.finished else None", "return None", _RULES),
     Mutant("memory's end is the step's own fault", f"{_CORE}/outcomes/diagnosis.py", 'if container.reason == "OOMKilled":', "if False:", _RULES),
     Mutant("a user's fault is tried again", f"{_CORE}/package/states.py", "if not failure.retryable:", "if False:", _RULES),

@@ -263,7 +263,8 @@ class Performer:
 
 
 def _ended_lately(job: JobFact, now: datetime) -> bool:
-    return not job.ended_at or now - moment(job.ended_at) < _PATIENCE
+    """Return True within a minute of the Job's end. One far ahead is by another clock, and not waited for."""
+    return not job.ended_at or abs(now - moment(job.ended_at)) < _PATIENCE
 
 
 def _without_record(job: JobFact, bucket: str) -> Failure:

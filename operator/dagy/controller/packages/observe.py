@@ -13,7 +13,6 @@ from dagy.core.common.resources import not_allowed
 from dagy.core.jobs.index_access import references_of
 from dagy.core.jobs.index_hosts import refused_host
 from dagy.core.jobs.manifests import JobSettings
-from dagy.core.outcomes.clocks import in_the_past
 from dagy.core.outcomes.waiting_pods import lacks_pod, with_end
 from dagy.core.package import reuse, status_cache
 from dagy.core.package.observed import Observed, Resolution
@@ -21,7 +20,6 @@ from dagy.core.package.plan import BuildPlan, answers
 from dagy.core.package.records import Missing, Record
 from dagy.core.package.status_cache import Look
 from dagy.model import constants as names
-from dagy.model.base import NamespacedName
 from dagy.model.spec import SourceDistributions
 from dagy.model.status import DepPackageStatus, JobKind
 from dagy_builder.storage.store import StorageError
@@ -32,12 +30,6 @@ class Observer:
 
     def __init__(self, cluster: Cluster, store: ArtifactStore, settings: JobSettings) -> None:
         self._cluster, self._store, self._settings = cluster, store, settings
-        self._ahead: dict[NamespacedName, dict[str, str]] = {}
-        """When times of Jobs that lie ahead were first seen, of packages that have such Jobs."""
-
-    def forget(self, key: NamespacedName) -> None:
-        """Drop all memory of a package that is gone."""
-        self._ahead.pop(key, None)
 
     async def observe(
         self, plan: BuildPlan, home: PackageHome, status: DepPackageStatus, now: datetime, *, suspected: bool = False
@@ -141,12 +133,9 @@ class Observer:
 
     async def _with_ends(self, plan: BuildPlan, seen: Observed, now: datetime) -> Observed:
         """Return the facts with the reasons of Jobs without a pod, and the end of those that waited too long."""
-        past, ahead = in_the_past(seen.jobs, self._ahead.pop(plan.key, {}), now)
-        if ahead:
-            self._ahead[plan.key] = ahead
         jobs = [
             replace(job, not_created=await self._cluster.why_no_pod(job)) if lacks_pod(job, now) else job
-            for job in past
+            for job in seen.jobs
         ]
         return replace(seen, jobs=tuple(with_end(job, plan.options, self._settings.start_seconds, now) for job in jobs))
 

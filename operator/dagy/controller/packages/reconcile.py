@@ -111,7 +111,6 @@ class PackageReconciler:
         self._held.discard(key)
         self._limiter.leave(key)
         self._checks.forget(key)
-        self._observer.forget(key)
         self.census.gone(key)
 
     async def _reconcile(self, obj: ManagedObject) -> float | None:

@@ -13,7 +13,7 @@ from dagy.core.common.failure import Failure
 from dagy.core.outcomes.diagnosis import Progress, Success, standing_of
 from dagy.core.outcomes.facts import JobFact
 from dagy.core.package import reuse
-from dagy.core.package.attempts import has_failed, in_a_row, latest, retry_at, verdict_of
+from dagy.core.package.attempts import LONGEST_DELAY, has_failed, in_a_row, latest, retry_at, verdict_of
 from dagy.core.package.lost import failure_of_loss, is_news, open_loss
 from dagy.core.package.observed import Observed, Resolution
 from dagy.core.package.plan import BuildPlan, Tokens, digest, malformed_failure
@@ -292,4 +292,7 @@ def _after_failure(
     at = retry_at(failed_at, in_a_row(seen.jobs, job, failure.fault), limit, job.input_hash)
     if at is None or plan.spec.suspend:
         return Failed(failure, job)
-    return again if at <= now else Retrying(job, failure, at)
+    # An end so far in the future was told by a clock that is ahead of ours, or ours was put back: waiting for it could
+    # take hours. Only the limit keeps this from being a storm, where such clocks stay.
+    ahead = limit is not None and failed_at - now > LONGEST_DELAY
+    return again if ahead or at <= now else Retrying(job, failure, at)
