@@ -55,7 +55,7 @@ def assert_sound(outcomes: list[Outcome]) -> None:
         assert outcome.equal, (outcome.scenario, outcome.fault, outcome.end)
 
 
-FOUND: list[tuple[str, Fault]] = [
+FOUND: list[tuple[str, Fault]] = [  # fmt: skip
     # The validation's Job was deleted before status told of it: it ran again, and so did the build.
     ("create", faults.Crash((14,), after=True)),
     ("create", faults.Crash((15,), after=True)),
@@ -72,6 +72,27 @@ FOUND: list[tuple[str, Fault]] = [
     ("invalid", faults.Hand("status spoiled", 5)),
     # The clock was put back in the pause before an attempt, which then waited for an hour (3017).
     ("s3 down", faults.Clock(443, -3600.0)),
+    # Two operators wrote one status after the other, each with a time of its own, and never came to an end (5119).
+    (
+        "heavy",
+        faults.Storm(
+            (
+                faults.Events("doubled", 4),
+                faults.Two(((20, 15.0), (26, 2.0), (35, 90.0))),
+                faults.Stale(10, 50),
+                faults.Mute(8, 75.0),
+                faults.Clock(162, -30.0),
+                faults.Mute(39, 300.0),
+                faults.Crash((13,), after=True),
+                faults.Clock(137, -3600.0),
+                faults.Two(((12, 2.0), (16, 90.0), (10, 2.0))),
+                faults.Two(((18, 2.0), (13, 2.0), (12, 2.0))),
+                faults.Stale(55, 1),
+                faults.Events("dropped", 8),
+            ),
+            400.0,
+        ),
+    ),
     # A package was deleted whose Job had lost its labels: nobody found the Job, and the package never went (4012).
     ("delete", faults.Hand("Jobs' labels taken", 38)),
 ]
