@@ -55,7 +55,7 @@ def assert_sound(outcomes: list[Outcome]) -> None:
         assert outcome.equal, (outcome.scenario, outcome.fault, outcome.end)
 
 
-FOUND: list[tuple[str, Fault]] = [  # fmt: skip
+FOUND: list[tuple[str, Fault]] = [
     # The validation's Job was deleted before status told of it: it ran again, and so did the build.
     ("create", faults.Crash((14,), after=True)),
     ("create", faults.Crash((15,), after=True)),
