@@ -10,61 +10,19 @@ import signal
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dagy_builder.storage.store import ObjectStore
-from tests.chaos.campaign import Campaign, Outcome, campaign, crashes, observing, sampled
-from tests.chaos.faults import family
+from tests.chaos.campaign import Campaign, Outcome, campaign, observing
+from tests.chaos.kept import Kept, read, table
+from tests.chaos.sampled import crashes, sampled
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.virtual_time import VirtualLoop, run
 from tests.fakes.api_server import api_server
 from tests.fakes.kubelet import BUCKET
 from tests.s3server import s3_server
-
-
-class Kept(NamedTuple):
-    """What a run's line in a file of results says, in this order."""
-
-    fault: str
-    scenario: str
-    seed: int
-    injected: int
-    equal: bool
-    broken: bool
-    recovery: float
-
-    @staticmethod
-    def of(outcome: Outcome) -> Kept:
-        """What stays of an outcome."""
-        return Kept(
-            family(outcome.fault), outcome.scenario, outcome.seed, outcome.injected, outcome.equal,
-            bool(outcome.broken), outcome.recovery,
-        )  # fmt: skip
-
-
-def read(files: list[Path]) -> list[Kept]:
-    """The runs of these files; one that is in several counts once, as it was last."""
-    runs = [Kept(*json.loads(line)) for file in files for line in file.read_text().splitlines()]
-    return list({(run.fault, run.scenario, run.seed or number): run for number, run in enumerate(runs, 1)}.values())
-
-
-def table(runs: list[Kept]) -> str:
-    """The table: fault, runs, end states equal, invariants broken, slowest recovery."""
-    rows = defaultdict(list)
-    for one in runs:
-        rows[one.fault].append(one)
-    lines = [
-        "| Fault | Runs | Injected | End states equal | Invariants broken | Slowest recovery (s) |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, these in [*sorted(rows.items()), ("all", runs)]:
-        equal, broken = sum(one.equal for one in these), sum(one.broken for one in these)
-        slowest, injected = max((one.recovery for one in these), default=0.0), sum(one.injected for one in these)
-        lines.append(f"| {name} | {len(these)} | {injected} | {equal} | {broken} | {slowest:.1f} |")
-    return "\n".join(lines)
 
 
 def _told(outcome: Outcome, clean: Outcome) -> str:
@@ -93,7 +51,10 @@ async def _play(plays: Campaign, args: argparse.Namespace) -> list[Outcome]:
         if outcome.broken or not outcome.equal or outcome.recovery > args.slow:
             print(_told(outcome, clean), flush=True)
         if args.verbose:
-            print(f"{outcome.seconds:.1f} s, {outcome.calls} requests: {outcome.scenario}: {outcome.fault}", flush=True)
+            print(
+                f"{outcome.seconds:.1f} s, {outcome.size.calls} requests: {outcome.scenario}: {outcome.fault}",
+                flush=True,
+            )
         outcome.end = None
         if args.keep:
             with args.keep.open("a") as kept:
@@ -102,14 +63,14 @@ async def _play(plays: Campaign, args: argparse.Namespace) -> list[Outcome]:
     if args.crashes:
         for scenario in names:
             clean = await plays.clean(scenario)
-            for fault in crashes(clean):
+            for fault in crashes(clean.size):
                 if time.monotonic() < end:
                     note(await plays.play(scenario, fault), clean)
     seed = args.seed
     while time.monotonic() < end and (not args.runs or seed < args.seed + args.runs):
         scenario = names[seed % len(names)]
         clean = await plays.clean(scenario)
-        note(await plays.play(scenario, sampled(clean, seed), seed), clean)
+        note(await plays.play(scenario, sampled(clean.size, seed), seed), clean)
         seed += 1
     print(f"The next seed is {seed}.")
     return outcomes

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from dagy.adapters.kube.api import KubeError, namespaced
-from tests.chaos.faults import How
 from tests.fakes.kubelet import BUILDS
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ _FIRST = ("deppackages", "flowdeployments", "cronjobs", "jobs", "pods", "configm
 
 def s3_away(run: Run, seconds: float) -> None:
     """Let S3 refuse connections from now on, those of the builder's pods as well."""
-    run.gate.away(How.REFUSED, seconds)
+    run.gate.away(seconds)
 
 
 async def delete_namespace(run: Run) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
-import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from dagy_builder.storage.store import ObjectStore
-from tests.chaos import faults
 from tests.chaos.endstate import end_state, leftovers
-from tests.chaos.faults import Fault, How
-from tests.chaos.hands import DO
+from tests.chaos.faults import LOST_EVENTS, Fault
+from tests.chaos.hands import ZIPS
 from tests.chaos.observer import Observer
 from tests.chaos.run import NeverSettledError, Run, Servers
+from tests.chaos.sampled import Size
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.storage import faulty
 from tests.chaos.virtual_time import VirtualLoop
@@ -30,6 +30,9 @@ _REAL_SECONDS = 240.0
 """After which a run tells where it is."""
 _GONE_SECONDS = 1100.0
 _RESYNC_SECONDS = 640.0
+_STORM_SECONDS = 200.0
+_HOUR_SECONDS = 3800.0
+_NOTHING = Size(0, 0, 0)
 
 
 @dataclass
@@ -42,14 +45,18 @@ class Outcome:
     end: Any = None
     broken: list[str] = field(default_factory=list)
     recovery: float = 0.0
-    injected: int = 0
-    calls: int = 0
-    writes: int = 0
-    events: int = 0
+    struck: Counter[str] = field(default_factory=Counter)
+    """Injected faults, by family."""
+    size: Size = _NOTHING
     seconds: float = 0.0
     jobs: int = 0
     transitions: list[str] = field(default_factory=list)
     equal: bool = True
+
+    @property
+    def injected(self) -> int:
+        """How many faults were injected."""
+        return self.struck.total()
 
 
 class Campaign:
@@ -80,13 +87,13 @@ class Campaign:
         run = Run(self._servers, self._loop, fault, f"{self._name}-{self._number}", seed)
         outcome, begun = Outcome(scenario, fault, seed), time.monotonic()
         faulthandler.dump_traceback_later(_REAL_SECONDS)
-        self._observer.expect(run.namespace, lambda: run.excused)
+        self._observer.expect(run.namespace, lambda: run.deliveries.excused)
         try:
             await run.begin()
             await SCENARIOS[scenario](run)
             await run.settled()
-            outcome.recovery = max(0.0, self._loop.time() - run.gate.calm_at) if run.gate.injected else 0.0
-            await asyncio.sleep(_CALM_SECONDS)
+            self._recovered(run, outcome, 0.0)
+            await asyncio.sleep(_calm_seconds(run))
             await run.settled()
             outcome.end = end_state(run)
             await self._tidy(run, outcome)
@@ -102,13 +109,21 @@ class Campaign:
             raise run.failed
         outcome.broken += seen.broken
         outcome.transitions = seen.transitions
-        outcome.injected, outcome.calls, outcome.writes = run.gate.injected, run.gate.calls, len(run.gate.writes)
-        outcome.events, outcome.jobs = len(run.feed.changes), len(run.node.created)
+        outcome.struck, outcome.jobs = run.gate.injected, len(run.node.created)
+        outcome.size = Size(run.gate.calls, len(run.gate.writes), len(run.feed.changes))
         outcome.seconds = time.monotonic() - begun
         return outcome
 
+    def _recovered(self, run: Run, outcome: Outcome, begun: float) -> None:
+        """Take note of how long it took from the end of the last fault on, or since it was begun if that was later."""
+        if run.gate.injected:
+            seconds = self._loop.time() - max(run.gate.calm_at, begun)
+            outcome.recovery = max(outcome.recovery, seconds)
+
     async def _tidy(self, run: Run, outcome: Outcome) -> None:
-        """Delete everything; nothing may stay."""
+        """Delete everything; nothing may stay. A storm goes on meanwhile."""
+        run.gate.rages(_STORM_SECONDS)
+        begun = self._loop.time()
         for obj in run.wanted():
             plural = "flowdeployments" if obj["kind"] == "FlowDeployment" else "deppackages"
             if obj["kind"] == "DepPackage":
@@ -116,6 +131,8 @@ class Campaign:
             await run.delete(obj["metadata"]["name"], plural)
         if not await run.until(lambda: not run.wanted(), _GONE_SECONDS):
             outcome.broken.append(f"never gone: {[o['metadata']['name'] for o in run.wanted()]}")
+        self._recovered(run, outcome, begun)
+        await run.calm()
         await asyncio.sleep(5.0)
         for job in list(run.feed.all("jobs", run.namespace)):  # of flows: the garbage collector's
             run.feed.gone(next(p for p, o in run.feed.present.items() if o is job))
@@ -126,6 +143,13 @@ class Campaign:
             left = leftovers(run)
         if left:
             outcome.broken.append(f"left behind: {left}")
+
+
+def _calm_seconds(run: Run) -> float:
+    """Lost events are made up for by the next resync, and that a ZIP is gone is found out within an hour."""
+    if ZIPS in run.deliveries.excused:
+        return _HOUR_SECONDS
+    return _RESYNC_SECONDS if LOST_EVENTS in run.gate.injected else _CALM_SECONDS
 
 
 def _versions(run: Run) -> dict[str, int]:
@@ -161,33 +185,3 @@ async def campaign(
     finally:
         await operator.close()
         await admin.close()
-
-
-def crashes(clean: Outcome, every: int = 1) -> Iterator[Fault]:
-    """A crash before and after each write of the run without faults."""
-    for write in range(1, clean.writes + 1, every):
-        yield faults.Crash((write,))
-        yield faults.Crash((write,), after=True)
-
-
-def sampled(clean: Outcome, seed: int) -> Fault:
-    """Return the fault of that seed."""
-    rng = random.Random(seed)
-    call, write, event = (rng.randint(1, max(1, n)) for n in (clean.calls, clean.writes, clean.events))
-    outage = lambda server, hows: faults.Outage(server, rng.choice(hows), call, rng.choice((3.0, 30.0, 300.0)))  # noqa: E731
-    kinds: list[Any] = [
-        lambda: faults.Crash((write, write + rng.randint(1, 8)), after=rng.random() < 0.5),
-        lambda: faults.Crash((write,), after=rng.random() < 0.5),
-        lambda: outage("kube", (How.REFUSED, How.LOST, How.CUT, How.SLOW, How.E401, How.E403, How.E429, How.E503)),
-        lambda: outage("s3", (How.REFUSED, How.LOST, How.CUT, How.CHECKSUM, How.SLOW, How.E401, How.E403, How.E503)),
-        lambda: faults.Events(rng.choice(("dropped", "doubled", "reordered")), event, rng.choice((1, 1, 4, 20))),
-        lambda: faults.Mute(event, rng.choice((10.0, 75.0, 300.0))),
-        lambda: faults.Stale(call, rng.choice((1, 5, 50))),
-        lambda: faults.Two(tuple((write + rng.randint(0, 15), rng.choice((2.0, 15.0, 90.0))) for _ in range(3))),
-        lambda: faults.Frozen(write, rng.choice((5.0, 75.0, 400.0))),
-        lambda: faults.NodeAway(event, rng.choice((10.0, 60.0))),
-        lambda: faults.Hand(rng.choice(list(DO)), event),
-        lambda: faults.Clock(call, rng.choice((-3600.0, -30.0, 30.0, 3600.0))),
-    ]
-    one = rng.choice(kinds)()
-    return faults.Several((one, rng.choice(kinds)())) if rng.random() < 0.15 else one

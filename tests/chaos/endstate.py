@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.kubelet import BUCKET, BUILDS
@@ -87,4 +88,21 @@ def leftovers(run: Run) -> list[str]:
     files = [str(path.relative_to(folder)) for path in folder.glob("**/*") if path.is_file()]
     # Of what came after a deletion, its note tells: it is swept away some hours later.
     noted = tuple(name.removeprefix("_deleted/") + "/" for name in files if name.startswith("_deleted/"))
-    return left + [name for name in files if not name.startswith(("_deleted/", *noted))]
+    claims = {claim["metadata"]["name"].upper() for claim in run.feed.all("slugclaims")}
+    # A claim that is deleted before anything was stored does not come back: nobody looks under its slug again.
+    unfinished = _unfinished(run) | (run.unclaimed - claims)
+    return left + [
+        name
+        for name in files
+        if not name.startswith(("_deleted/", *noted)) and not unfinished.intersection(Path(name).parts)
+    ]
+
+
+def _unfinished(run: Run) -> set[str]:
+    """UIDs of packages whose finalizer did not come back: nobody had to delete their objects when they went."""
+    back = {
+        change.uid
+        for number, change in enumerate(run.feed.changes, 1)
+        if change.object["metadata"].get("finalizers") and number > run.stripped.get(change.uid, 0)
+    }
+    return {uid for uid in run.stripped if uid not in back}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from typing_extensions import override
+
 
 class How(StrEnum):
     """How a server behaves."""
@@ -18,6 +20,10 @@ class How(StrEnum):
     E403 = "403"
     E429 = "429"
     E503 = "503"
+
+    @override
+    def __repr__(self) -> str:
+        return f"How.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,29 @@ class Several:
     faults: tuple[Fault, ...]
 
 
-Fault = Crash | Outage | Events | Mute | Stale | Two | Frozen | NodeAway | Hand | Clock | Several
+@dataclass(frozen=True)
+class Storm:
+    """Many, until so many seconds have passed; what has not struck by then may strike while everything is deleted."""
+
+    faults: tuple[Fault, ...]
+    seconds: float
+
+
+Fault = Crash | Outage | Events | Mute | Stale | Two | Frozen | NodeAway | Hand | Clock | Several | Storm
+
+
+def each(fault: Fault | None) -> tuple[Fault, ...]:
+    """Return the single faults of a fault."""
+    match fault:
+        case None:
+            return ()
+        case Several(faults) | Storm(faults):
+            return faults
+        case one:
+            return (one,)
+
+
+LOST_EVENTS = "events dropped"
 
 
 def family(fault: Fault | None) -> str:
@@ -141,3 +169,5 @@ def family(fault: Fault | None) -> str:
             return "clock jumps"
         case Several():
             return "two faults at once"
+        case Storm():
+            return "storm"

@@ -68,6 +68,8 @@ class Feed:
     listeners: list[Callable[[Change], None]] = field(default_factory=list)
     born: dict[str, str] = field(default_factory=dict)
     """Time of creation by the run's clock, by UID: the API server's own clock does not jump."""
+    ended: set[str] = field(default_factory=set)
+    """UIDs of objects that are gone: the answer to an earlier write may come after that."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wrote(self, path: str, answer: bytes, now: str) -> None:
@@ -79,6 +81,8 @@ class Feed:
         if place.subresource in ("token",):
             return
         metadata = obj["metadata"]
+        if metadata["uid"] in self.ended:
+            return
         place = Place(place.plural, place.namespace, metadata["name"])
         self.born.setdefault(metadata["uid"], now)
         metadata["creationTimestamp"] = self.born[metadata["uid"]]
@@ -86,6 +90,8 @@ class Feed:
         if "deletionTimestamp" in metadata and not metadata.get("finalizers") and place.plural != "pods":
             self.gone(place, obj)
         elif before is None or int(before["metadata"]["resourceVersion"]) < int(metadata["resourceVersion"]):
+            if before and before["metadata"]["uid"] != metadata["uid"]:  # a namesake came before that was told
+                self._tell(Change(place, before, deleted=True))
             self._tell(Change(place, obj))  # answers may overtake each other
 
     def gone(self, place: Place, obj: Json | None = None) -> None:
@@ -97,6 +103,7 @@ class Feed:
     def _tell(self, change: Change) -> None:
         if change.deleted:
             self.present.pop(change.place, None)
+            self.ended.add(change.uid)
         else:
             self.present[change.place] = change.object
         self.changes.append(change)

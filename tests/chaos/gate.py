@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ import aiohttp
 
 from dagy.adapters.kube.api import KubeError
 from tests.chaos import faults
-from tests.chaos.faults import Fault, How
+from tests.chaos.faults import Fault, How, Outage
 from tests.chaos.feed import Place, matches, place_of
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _KUBE_REASONS = {401: "Unauthorized", 403: "Forbidden", 429: "TooManyRequests", 503: "ServiceUnavailable"}
 _SLOW_SECONDS = 20.0
+_AWAY = Outage("s3", How.REFUSED, 0, 0.0)
+"""S3 is away by the scenario."""
 _VIEWED = (
     "deppackages",
     "flowdeployments",
@@ -41,14 +45,9 @@ class Died(BaseException):
 class Window:
     """A stretch of time in which a fault lasts, from its first request on."""
 
-    seconds: float
-    end: float | None = None
-
-    def open(self, now: float) -> bool:
-        """True while it lasts; the first call begins it."""
-        if self.end is None:
-            self.end = now + self.seconds
-        return now < self.end
+    end: float
+    old: dict[Place, Any] = field(default_factory=dict)
+    """The objects as they are seen while it lasts."""
 
 
 @dataclass
@@ -64,38 +63,55 @@ class Gate:
     """Tell, as a watch that was behind, everything since so many changes from the beginning."""
     calls: int = 0
     writes: list[str] = field(default_factory=list)
-    injected: int = 0
+    injected: Counter[str] = field(default_factory=Counter)
+    """How many faults of each family."""
     skew: float = 0.0
+    put_back: float = 0.0
+    """Seconds by which the clock was put back: an attempt that waits for an administrator may be late by as much."""
     calm_at: float = 0.0
     """Time from which no fault is at work."""
-    _away: tuple[How, float] | None = None
+    _away_until: float = 0.0
     _windows: dict[int, Window] = field(default_factory=dict)
-    _old: dict[Place, Any] | None = None
-    _done: set[tuple[int, int]] = field(default_factory=set)
+    _done: set[int] = field(default_factory=set)
+    _until: float = math.inf
+
+    def __post_init__(self) -> None:
+        self.faults = faults.each(self.fault)
+        if isinstance(self.fault, faults.Storm):
+            self.rages(self.fault.seconds)
+
+    def rages(self, seconds: float) -> None:
+        """A storm begins, or goes on: no fault lasts longer than so many seconds from now on."""
+        if isinstance(self.fault, faults.Storm):
+            self._until = self.loop.time() + seconds
 
     @property
-    def _faults(self) -> tuple[Fault, ...]:
-        match self.fault:
-            case None:
-                return ()
-            case faults.Several(several):
-                return several
-            case one:
-                return (one,)
+    def is_raging(self) -> bool:
+        """True while new faults may strike."""
+        return self.loop.time() < self._until
 
-    def strikes(self, seconds: float = 0.0) -> None:
-        """A fault is injected now and lasts so long."""
-        self.injected += 1
-        self.calm_at = max(self.calm_at, self.loop.time() + seconds)
+    def strikes(self, fault: Fault, seconds: float = 0.0) -> float:
+        """A fault is injected now and lasts so long; the time at which it ends."""
+        self.injected[faults.family(fault)] += 1
+        end = min(self.loop.time() + seconds, self._until)
+        self.calm_at = max(self.calm_at, end)
+        return end
 
-    def away(self, how: How, seconds: float) -> None:
-        """Let S3 behave so for a while: a part of the scenario, and no fault."""
-        self._away = how, self.loop.time() + seconds
-        self.calm_at = max(self.calm_at, self.loop.time() + seconds)
+    def begins(self, place: int) -> bool:
+        """True when the fault at this place may strike now, for the first and only time."""
+        if place in self._done or not self.is_raging:
+            return False
+        self._done.add(place)
+        return True
+
+    def away(self, seconds: float) -> None:
+        """Let S3 refuse connections for a while: a part of the scenario, and no fault."""
+        self._away_until = self.loop.time() + seconds
+        self.calm_at = max(self.calm_at, self._away_until)
 
     def is_away(self) -> bool:
         """True while S3 is away by the scenario."""
-        return self._away is not None and self.loop.time() < self._away[1]
+        return self.loop.time() < self._away_until
 
     async def kube(
         self,
@@ -112,15 +128,20 @@ class Gate:
         number = self._enters(process, f"{method} {path}" if write else "")
         await self._pauses(process, number)
         outage = self._outage("kube")
-        if outage and outage not in (How.LOST, How.CUT):
-            await self._refuse(outage)
+        if outage:
+            self._meets(outage)
+        how = outage.how if outage else None
+        if how and how not in (How.LOST, How.CUT):
+            await self._refuse(how)
         old = self._stale(process) if method == "GET" else None
         if old is not None and place_of(path).plural in _VIEWED and place_of(path).subresource == "":
             return _old_answer(old, path, query)
         # What was sent is done, even if the sender dies meanwhile.
-        answer = await asyncio.shield(asyncio.ensure_future(self._forwarded(forward)))
-        if outage and (write or outage is How.CUT):
-            raise aiohttp.ServerDisconnectedError if write else aiohttp.ClientPayloadError("cut")
+        sent = asyncio.ensure_future(self._forwarded(forward))
+        sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+        answer = await asyncio.shield(sent)
+        if how in (How.LOST, How.CUT):
+            raise aiohttp.ServerDisconnectedError if write or how is How.LOST else aiohttp.ClientPayloadError("cut")
         self._leaves(process, number)
         if process.dead:
             raise asyncio.CancelledError
@@ -130,16 +151,25 @@ class Gate:
         async with self.loop.working():
             return await forward()
 
-    def s3(self, process: Process, write: str) -> tuple[int, How | None]:
+    def s3(self, process: Process, write: str) -> tuple[int, Outage | None]:
         """Let a request to S3 begin, in its thread; its number among the writes, and how S3 behaves."""
         number = self._enters(process, write)
-        for fault in self._faults:
-            if isinstance(fault, faults.Two | faults.Frozen):
-                self.blocking(self._pauses(process, number))
+        if any(isinstance(fault, faults.Two | faults.Frozen) for fault in self.faults):
+            self.blocking(self._pauses(process, number))
+            if process.dead:
+                raise Died
+        if self.is_away():
+            return number, _AWAY
         outage = self._outage("s3")
-        if outage is How.SLOW:
+        if outage and outage.how is How.SLOW:
+            self._meets(outage)
             self.blocking(asyncio.sleep(_SLOW_SECONDS))
         return number, outage
+
+    def s3_meets(self, outage: Outage) -> None:
+        """A request to S3 meets an outage, which counts unless it is the scenario's."""
+        if outage is not _AWAY:
+            self._meets(outage)
 
     def s3_done(self, process: Process, number: int) -> None:
         """Let it end."""
@@ -161,11 +191,11 @@ class Gate:
         if process.dead:
             raise Died
         self.calls += 1
-        for place, fault in enumerate(self._faults):
-            if isinstance(fault, faults.Clock) and self.calls >= fault.first and (place, 0) not in self._done:
-                self._done.add((place, 0))
+        for place, fault in enumerate(self.faults):
+            if isinstance(fault, faults.Clock) and self.calls >= fault.first and self.begins(place):
                 self.skew += fault.seconds
-                self.strikes()
+                self.put_back += max(0.0, -fault.seconds)
+                self.strikes(fault)
         if not write:
             return 0
         self.writes.append(write)
@@ -177,14 +207,14 @@ class Gate:
             self._dies(process, number, after=True)
 
     def _dies(self, process: Process, number: int, *, after: bool) -> None:
-        for fault in self._faults:
+        for fault in self.faults if self.is_raging else ():
             if isinstance(fault, faults.Crash) and fault.after is after and number in fault.writes:
-                self.strikes(1.0)
+                self.strikes(fault, 1.0)
                 process.die()
                 raise Died
 
     async def _pauses(self, process: Process, number: int) -> None:
-        for fault in self._faults:
+        for fault in self.faults if self.is_raging else ():
             if isinstance(fault, faults.Two) and process.number == 0:
                 pauses = dict(fault.pauses)
             elif isinstance(fault, faults.Frozen):
@@ -192,41 +222,40 @@ class Gate:
             else:
                 continue
             if number in pauses:
-                self.strikes(pauses[number])
-                process.frozen_until = self.loop.time() + pauses[number]
+                process.frozen_until = max(process.frozen_until, self.strikes(fault, pauses[number]))
         left = process.frozen_until - self.loop.time()
         if left > 0:
             await asyncio.sleep(left)
 
-    def _outage(self, server: str) -> How | None:
-        if self._away and server == "s3" and self.is_away():
-            return self._away[0]
-        for place, fault in enumerate(self._faults):
-            if isinstance(fault, faults.Outage) and fault.server == server and self.calls >= fault.first:
-                begun = place in self._windows
-                window = self._windows.setdefault(place, Window(fault.seconds))
-                if window.open(self.loop.time()):
-                    if not begun:
-                        self.strikes(fault.seconds)
-                    else:
-                        self.injected += 1
-                    return fault.how
+    def _outage(self, server: str) -> Outage | None:
+        """Return the outage that a request to the server meets now."""
+        for place, fault in enumerate(self.faults):
+            if isinstance(fault, Outage) and fault.server == server and self.calls >= fault.first:
+                if self.begins(place):
+                    self._windows[place] = Window(min(self.loop.time() + fault.seconds, self._until))
+                if self._is_open(place):
+                    return fault
         return None
 
+    def _meets(self, outage: Outage) -> None:
+        """A request meets an outage, whose end is known: each one counts."""
+        self.strikes(outage)
+        self.calm_at = max(self.calm_at, self._windows[self.faults.index(outage)].end)
+
+    def _is_open(self, place: int) -> bool:
+        return place in self._windows and self.loop.time() < self._windows[place].end
+
     def _stale(self, process: Process) -> dict[Place, Any] | None:
-        for place, fault in enumerate(self._faults):
+        for place, fault in enumerate(self.faults):
             if isinstance(fault, faults.Stale) and self.calls >= fault.first:
-                begun = place in self._windows
-                window = self._windows.setdefault(place, Window(fault.seconds))
-                if not window.open(self.loop.time()):
-                    return None
-                if not begun:
-                    self._old, since = self.view(fault.events), max(0, self.changes() - fault.events)
-                    self.loop.call_later(fault.seconds, self.catch_up, since)
-                    self.strikes(fault.seconds)
+                if self.begins(place):
+                    self._windows[place] = Window(self.strikes(fault, fault.seconds), self.view(fault.events))
+                    since = max(0, self.changes() - fault.events)
+                    self.loop.call_at(self._windows[place].end, self.catch_up, since)
                     process.die()
                     raise Died
-                return self._old
+                if self._is_open(place):
+                    return self._windows[place].old
         return None
 
     async def _refuse(self, how: How) -> None:

@@ -45,6 +45,7 @@ async def strip_labels_of_jobs(run: Run) -> None:
 
 async def delete_claims(run: Run) -> None:
     for claim in list(run.feed.all("slugclaims")):
+        run.unclaimed.add(claim["metadata"]["name"].upper())
         await run.api.remove(custom_path("slugclaims", name=claim["metadata"]["name"]))
 
 
@@ -68,7 +69,9 @@ async def strip_label(run: Run) -> None:
 
 
 async def strip_finalizers(run: Run) -> None:
-    await _merge(run, {"metadata": {"finalizers": None}})
+    for obj in list(run.feed.all("deppackages", run.namespace)):
+        await run.api.merge(run.path(obj["metadata"]["name"]), {"metadata": {"finalizers": None}})
+        run.stripped[obj["metadata"]["uid"]] = len(run.feed.changes)
 
 
 def _files(run: Run, pattern: str) -> list[Path]:
@@ -104,6 +107,7 @@ async def empty_config_maps(run: Run) -> None:
         await run.api.merge(path, {"metadata": {"labels": None}})
 
 
+ZIPS = "ZIPs deleted"
 DO: dict[str, Callable[[Run], Awaitable[None]]] = {
     "pods deleted": delete_pods,
     "Jobs deleted": delete_jobs,
@@ -115,7 +119,7 @@ DO: dict[str, Callable[[Run], Awaitable[None]]] = {
     "status spoiled": spoil_status,
     "label taken": strip_label,
     "finalizers taken": strip_finalizers,
-    "ZIPs deleted": delete_zips,
+    ZIPS: delete_zips,
     "locks spoiled": spoil_locks,
     "locks odd": odd_locks,
     "records spoiled": spoil_records,

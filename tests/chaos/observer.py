@@ -51,6 +51,8 @@ class Seen:
     live: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     pods: dict[str, int] = field(default_factory=dict)
     """The version at which a Job's pod had ended, by the Job's name: it is no more at work, whatever it says itself."""
+    doubted: int = 0
+    """Statuses that seem to say what is not so, and are being read again."""
     together: list[tuple[int, set[str]]] = field(default_factory=list)
     """Jobs of one package that lived at once, with the version at which the last of them came."""
 
@@ -74,6 +76,7 @@ class Observer:
         self._news = threading.Condition()
         self._started = threading.Barrier(len(_KINDS) + 1)
         self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -94,8 +97,9 @@ class Observer:
         """Return what was seen of a run, once everything up to these versions has been."""
 
         def done() -> bool:
-            seen = self._seen[namespace].versions
-            return all(seen.get(uid, 0) >= version for uid, version in versions.items())
+            seen = self._seen[namespace]
+            caught_up = all(seen.versions.get(uid, 0) >= version for uid, version in versions.items())
+            return caught_up and not seen.doubted
 
         with self._news:
             found = self._news.wait_for(done, seconds)
@@ -115,7 +119,7 @@ class Observer:
             self._loop.close()
 
     async def _watch_all(self) -> None:
-        api = await connect(self._kubeconfig)
+        self._api = api = await connect(self._kubeconfig)
         try:
             await asyncio.gather(*(self._watch(api, plural, path) for plural, path in _KINDS.items()))
         finally:
@@ -180,25 +184,57 @@ class Observer:
             seen.transitions.append(f"{name}: {status.get('phase')}: {str(status.get('message'))[:80]}")
         self._generations(seen, obj, hands)
         slug, old = status.get("slug"), before.get("slug")
-        if old and slug != old and not hands & _HAND_STATUS:
+        if (
+            old
+            and slug != old
+            and not hands & _HAND_STATUS
+            and not ("claims deleted" in hands and self._unused(obj, old))
+        ):
             seen.broken.append(f"{name}: its slug went from {old} to {slug}")
         if slug and seen.slugs.setdefault(slug, name) != name:
             seen.broken.append(f"slug {slug} is of {name} and of {seen.slugs[slug]}")
         if not gone and "deletionTimestamp" not in metadata and not hands & (_HAND_STATUS | _HAND_S3):
-            self._truth(seen, name, status)
+            if self._untrue(status):
+                self._doubts(seen, obj)
             _back(seen, name, before, {**status, "_metadata": metadata}, hands)
         seen.status[uid] = {**status, "_metadata": metadata}
 
-    def _truth(self, seen: Seen, name: str, status: Json) -> None:
-        """COMPLETED means that the ZIP is there, byte for byte."""
+    def _unused(self, obj: Json, slug: str) -> bool:
+        """True when nothing was in S3 under this slug: a claim that is deleted then is not made again."""
+        if STOPPED in self._excused[obj["metadata"]["namespace"]]():
+            return True  # it may have written there since
+        namespace, uid = obj["metadata"]["namespace"], obj["metadata"]["uid"]
+        return not (self._data / namespace / namespace / slug / uid).exists()
+
+    def _untrue(self, status: Json) -> str:
+        """COMPLETED means that the ZIP is there, byte for byte; what is wrong otherwise."""
         artifact = status.get("artifact")
         if status.get("phase") != "COMPLETED":
-            return
+            return ""
         path = self._data / artifact["uri"].removeprefix(f"s3://{BUCKET}/") if artifact else None
         if path is None or not path.is_file():
-            seen.broken.append(f"{name}: COMPLETED without its ZIP: {path}")
-        elif artifact and hashlib.sha256(path.read_bytes()).hexdigest() != artifact["sha256"]:
-            seen.broken.append(f"{name}: COMPLETED with another ZIP: {path}")
+            return f"COMPLETED without its ZIP: {path}"
+        if artifact and hashlib.sha256(path.read_bytes()).hexdigest() != artifact["sha256"]:
+            return f"COMPLETED with another ZIP: {path}"
+        return ""
+
+    def _doubts(self, seen: Seen, obj: Json) -> None:
+        """Read the object again: an observer that is late sees the disk of later, and the object may be gone by then."""
+        seen.doubted += 1
+        task = self._loop.create_task(self._read_again(seen, obj))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read_again(self, seen: Seen, obj: Json) -> None:
+        metadata = obj["metadata"]
+        now = await self._api.get(custom_path("deppackages", metadata["namespace"], metadata["name"])) or {}
+        same = now.get("metadata", {}).get("uid") == metadata["uid"] and "deletionTimestamp" not in now["metadata"]
+        wrong = self._untrue(now.get("status") or {}) if same else ""
+        with self._news:
+            seen.doubted -= 1
+            if wrong:
+                seen.broken.append(f"{metadata['name']}: {wrong}")
+            self._news.notify_all()
 
 
 def _settled(status: Json) -> bool:

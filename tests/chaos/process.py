@@ -44,7 +44,7 @@ class OperatorApi(KubeApi):
             if method not in ("GET", "DELETE"):
                 self._feed.wrote(path, answer, self._process.now().strftime("%Y-%m-%dT%H:%M:%SZ"))
             elif method == "DELETE":
-                await self._hands.deleted(path)
+                await self._hands.deleted(path, answer)
             return self._as_of_run(answer)
 
         return await self._process.gate.kube(self._process, method, path, options.get("query") or {}, forward)

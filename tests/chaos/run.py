@@ -15,8 +15,9 @@ from dagy.adapters.kube.api import KubeApi, custom_path, namespaced
 from dagy.adapters.settings.operator import Settings
 from dagy_builder.storage.store import ObjectStore
 from tests.chaos import faults, hands
+from tests.chaos.deliveries import Deliveries
 from tests.chaos.faults import Fault
-from tests.chaos.feed import Change, Feed, Place
+from tests.chaos.feed import Change, Feed, Json, Place
 from tests.chaos.gate import Gate
 from tests.chaos.node import Node
 from tests.chaos.observer import STOPPED
@@ -26,7 +27,6 @@ from tests.chaos.tapped import TappedApi
 from tests.chaos.virtual_time import VirtualLoop
 from tests.fakes.kubelet import BUCKET, BUILDS
 
-Json = dict[str, Any]
 LONGEST_SECONDS = 1500.0
 """Two resyncs and more: what has not settled by then never will."""
 _RESTART_SECONDS = 1.0
@@ -64,7 +64,10 @@ class Run:
     def __post_init__(self) -> None:
         random.seed(self.seed)
         self._begun, self._real = self.loop.time(), datetime.now(UTC)
-        self.gate = Gate(self.loop, self.fault, lambda: len(self.feed.changes), self.feed.before, self._catch_up)
+        self.gate = Gate(
+            self.loop, self.fault, lambda: len(self.feed.changes), self.feed.before,
+            lambda since: self.deliveries.catch_up(since),  # noqa: PLW0108 it is made below
+        )  # fmt: skip
         self.api = TappedApi(self.servers.admin, self.feed, self.loop, self.stamp)
         self.node = Node(self.api, self.feed, self.servers.objects, BUILDS, self.true_time, self.gate.is_away)
         self.settings = Settings(
@@ -74,15 +77,14 @@ class Run:
         self._processes: list[Process] = []
         self._over = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._before: dict[Place, Json] = {}
-        self._events = 0
-        self._held: list[tuple[Change, Json | None]] = []
-        self._muted_until: float | None = None
-        self._acted: set[int] = set()
-        self.excused: set[str] = set()
-        """What somebody did by hand, so that the observer knows the cause."""
+        self.stripped: dict[str, int] = {}
+        """Packages whose finalizers were taken by hand, by UID, and after how many changes."""
+        self.unclaimed: set[str] = set()
+        """Slugs whose claims were deleted by hand."""
         self.failed: BaseException | None = None
-        self.feed.listeners.append(self._changed)
+        self.deliveries = Deliveries(
+            self.gate, self.feed, self.node, self._tell, lambda what: self.start(hands.does(what, self))
+        )
 
     # Time.
 
@@ -104,10 +106,9 @@ class Run:
         """Make the namespace and start the operators."""
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
         await self.api.create("/api/v1/namespaces", body)
-        several = self.fault.faults if isinstance(self.fault, faults.Several) else (self.fault,)
-        if any(isinstance(fault, faults.Two | faults.Frozen) for fault in several):
-            self.excused.add(STOPPED)
-        for number in range(2 if any(isinstance(fault, faults.Two) for fault in several) else 1):
+        if any(isinstance(fault, faults.Two | faults.Frozen) for fault in self.gate.faults):
+            self.deliveries.excused.add(STOPPED)
+        for number in range(2 if any(isinstance(fault, faults.Two) for fault in self.gate.faults) else 1):
             self.start(self._lives(number))
 
     def start(self, work: Any) -> None:
@@ -154,60 +155,6 @@ class Run:
         await self.node.close()
         self.feed.listeners.clear()
 
-    # Events.
-
-    def _changed(self, change: Change) -> None:
-        before = self._before.get(change.place)
-        self._before[change.place] = change.object
-        self._events += 1
-        deliveries, now = [(change, before)], self.loop.time()
-        several = self.fault.faults if isinstance(self.fault, faults.Several) else (self.fault,)
-        for place, fault in enumerate(several):
-            match fault:
-                case faults.Events(how, first, count) if first <= self._events < first + count:
-                    self.gate.strikes(0.1)
-                    deliveries = self._disturbed(how, deliveries)
-                case faults.Mute(first, seconds) if self._events >= first:
-                    if self._muted_until is None:
-                        self._muted_until = now + seconds
-                        self.gate.strikes(seconds)
-                        self.loop.call_later(seconds, self._release)
-                    if now < self._muted_until:
-                        self._held += deliveries
-                        deliveries = []
-                case faults.NodeAway(first, seconds) if self._events >= first and place not in self._acted:
-                    self._acted.add(place)
-                    self.node.away_until = now + seconds
-                    self.gate.strikes(seconds)
-                case faults.Hand(what, after) if self._events >= after and place not in self._acted:
-                    self._acted.add(place)
-                    self.gate.strikes(1.0)
-                    self.excused.add(what)
-                    self.start(hands.does(what, self))
-                case _:
-                    pass
-        for delivery in deliveries:
-            self.loop.call_soon(self._tell, *delivery)
-
-    def _disturbed(self, how: str, deliveries: list[tuple[Change, Json | None]]) -> list[tuple[Change, Json | None]]:
-        match how:
-            case "dropped":
-                return []
-            case "doubled":
-                return [*deliveries, *deliveries]
-            case _:  # reordered: it comes after the next ones
-                self.loop.call_later(3.0, self._tell, *deliveries[0])
-                return []
-
-    def _catch_up(self, since: int) -> None:
-        for change in self.feed.changes[since:]:
-            self._tell(change, None)
-
-    def _release(self) -> None:
-        held, self._held = self._held, []
-        for change, before in held:
-            self._tell(change, before)
-
     def _tell(self, change: Change, before: Json | None) -> None:
         for process in self._processes:
             process.heard(change, before)
@@ -227,11 +174,19 @@ class Run:
 
     async def settled(self) -> None:
         """Wait until all faults are over and everything has come to its end. Raises NeverSettledError."""
+        while True:
+            since = await self.calm()
+            longest = LONGEST_SECONDS + self.gate.put_back
+            if not await self.until(lambda: all(map(is_settled, self.wanted())), longest):
+                raise NeverSettledError("; ".join(summary(obj) for obj in self.wanted() if not is_settled(obj)))
+            if self.gate.calm_at == since:
+                return
+
+    async def calm(self) -> float:
+        """Wait until all faults are over that have struck; since when that is so."""
         while (left := self.gate.calm_at - self.loop.time()) > 0:
             await asyncio.sleep(left)
-        if not await self.until(lambda: all(map(is_settled, self.wanted())), LONGEST_SECONDS):
-            open_ones = [summary(obj) for obj in self.wanted() if not is_settled(obj)]
-            raise NeverSettledError("; ".join(open_ones))
+        return self.gate.calm_at
 
     def wanted(self) -> list[Json]:
         """All packages and deployments."""

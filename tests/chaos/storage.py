@@ -22,6 +22,7 @@ _CODES = {
     How.E401: (401, "InvalidAccessKeyId"),
     How.E429: (429, "SlowDown"),
 }
+_REFUSALS = (How.REFUSED, *_CODES)
 
 
 class _Body(io.BytesIO):
@@ -47,16 +48,22 @@ class FaultySession:
             return self._inner.send(request)
         gate = process.gate
         path = request.url.split("?")[0].split("/", 3)[3]
-        number, how = gate.s3(process, f"S3 {request.method} {path}" if request.method not in ("GET", "HEAD") else "")
-        if how is How.REFUSED:
-            raise EndpointConnectionError(endpoint_url=request.url, error="Connection refused")
-        if how in _CODES:
-            return _refusal(request, *_CODES[how])
+        write = f"S3 {request.method} {path}" if request.method not in ("GET", "HEAD") else ""
+        number, outage = gate.s3(process, write)
+        if outage and outage.how in _REFUSALS:
+            gate.s3_meets(outage)
+            if outage.how is How.REFUSED:
+                raise EndpointConnectionError(endpoint_url=request.url, error="Connection refused")
+            return _refusal(request, *_CODES[outage.how])
         answer = self._inner.send(request)
-        if how is How.LOST:
+        if outage and outage.how is How.LOST:
+            gate.s3_meets(outage)
             raise ReadTimeoutError(endpoint_url=request.url, error="injected")
-        if how in (How.CUT, How.CHECKSUM) and request.method in ("GET", "POST") and answer.status_code < 300:
-            answer = _spoiled(request, answer, how)
+        if outage and outage.how in (How.CUT, How.CHECKSUM) and answer.status_code < 300:
+            spoiled = _spoiled(request, answer, outage.how)
+            if spoiled is not answer:
+                gate.s3_meets(outage)
+                answer = spoiled
         gate.s3_done(process, number)
         return answer
 
@@ -69,14 +76,14 @@ def _refusal(request: Any, status: int, code: str) -> AWSResponse:
     return AWSResponse(request.url, status, {"Content-Type": "application/xml"}, _Body(body))
 
 
-def _spoiled(request: Any, answer: Any, how: How) -> AWSResponse:
+def _spoiled(request: Any, answer: Any, how: How) -> Any:
+    """Return the answer cut off, or with another byte; as it was when there is nothing to spoil."""
+    if request.method not in ("GET", "POST") or (how is How.CHECKSUM and not request.stream_output):
+        return answer
     data = b"".join(answer.raw.stream()) if request.stream_output else answer.content
-    if how is How.CUT:
-        data = data[: len(data) // 2]
-    elif request.stream_output and data:
-        middle = len(data) // 2
-        data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
-    spoiled = AWSResponse(answer.url, answer.status_code, answer.headers, _Body(data))
+    middle = len(data) // 2
+    rest = b"" if how is How.CUT else bytes(byte ^ 1 for byte in data[middle : middle + 1]) + data[middle + 1 :]
+    spoiled = AWSResponse(answer.url, answer.status_code, answer.headers, _Body(data[:middle] + rest))
     if not request.stream_output:
         spoiled.content  # noqa: B018 read now, as botocore does
     return spoiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ class TappedApi(KubeApi):
         async with self._loop.working():
             answer = await super().request(method, path, **options)
         if method == "DELETE":
-            await self.deleted(path)
+            await self.deleted(path, answer)
         elif method != "GET":
             self._feed.wrote(path, answer, self._text())
         return answer
@@ -36,8 +37,8 @@ class TappedApi(KubeApi):
         async with self._loop.working():
             return await super()._at_most(*arguments)
 
-    async def deleted(self, path: str) -> None:
-        """Take note of a deletion: the object is gone, or goes."""
+    async def deleted(self, path: str, answered: bytes = b"") -> None:
+        """Take note of a deletion, which was answered so: the object is gone, or goes."""
         try:
             async with self._loop.working():
                 answer = await super().request("GET", path)
@@ -45,6 +46,7 @@ class TappedApi(KubeApi):
             if error.status != 404:
                 raise
             self._feed.gone(place_of(path))
+            self._feed.ended.add(_uid(answered))
         else:
             self._feed.wrote(path, answer, self._text())
 
@@ -55,3 +57,9 @@ class TappedApi(KubeApi):
         except KubeError as error:
             if error.status != 404:
                 raise
+
+
+def _uid(answered: bytes) -> str:
+    """Return the UID that the answer to a deletion names: that of the object, or of a Status' details."""
+    said = json.loads(answered or b"{}")
+    return str((said.get("details") or said.get("metadata") or {}).get("uid", ""))

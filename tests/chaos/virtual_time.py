@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from typing_extensions import override
@@ -49,6 +49,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
+        self._threads = ThreadPoolExecutor(thread_name_prefix="chaos")
+        self.set_default_executor(self._threads)
 
     @override
     def time(self) -> float:
@@ -57,10 +59,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     @override
     def run_in_executor(self, executor: Executor | None, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
         self.busy += 1
-        future = super().run_in_executor(executor, func, *args)
-        # The thread may go on after the future was cancelled, with no one to hear of its end.
-        future.add_done_callback(self._ended)
+        thread = (executor or self._threads).submit(func, *args)
+        future = asyncio.wrap_future(thread, loop=self)
+        # Of the thread and not of the future, which is done when it is cancelled, while the thread goes on; and after
+        # the future's own, whose result has to be there when the clock goes on.
+        thread.add_done_callback(self._told)
         return future
+
+    def _told(self, _: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            self.call_soon_threadsafe(self._ended)
 
     @override
     async def shutdown_default_executor(self, *arguments: Any) -> None:
@@ -70,7 +78,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         finally:
             self.busy -= 1
 
-    def _ended(self, _: object) -> None:
+    def _ended(self) -> None:
         self.busy -= 1
 
     @asynccontextmanager

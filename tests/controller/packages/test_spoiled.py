@@ -147,8 +147,9 @@ class Unreadable(Cluster):
     ],
     ids=["500", "403", "cut"],
 )
+@pytest.mark.parametrize("hours", [0.1, -1.0])
 def test_a_log_that_cannot_be_read_holds_nothing_up(
-    kubeconfig: str, objects: ObjectStore, error: Exception, monkeypatch: pytest.MonkeyPatch
+    kubeconfig: str, objects: ObjectStore, error: Exception, hours: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test(rig: Rig) -> None:
         def cluster(_rig: Rig, api: KubeApi | None = None) -> Cluster:
@@ -163,7 +164,7 @@ def test_a_log_that_cannot_be_read_holds_nothing_up(
         monkeypatch.setattr(Rig, "cluster", cluster)
         with pytest.raises((KubeError, aiohttp.ClientError)):
             await rig.reconciler().reconcile(key)
-        await rig.reconciler(hours_ahead=0.1).reconcile(key)
+        await rig.reconciler(hours_ahead=hours).reconcile(key)
         status = await status_of(rig, key)
         assert (status["phase"], status["build"]["attempts"][0]["reason"]) == ("FAILED", "ResultIncomplete")
 
@@ -198,8 +199,9 @@ def test_no_failure_is_silent(kubeconfig: str, objects: ObjectStore, monkeypatch
 
 
 @pytest.mark.parametrize("spoiled", [None, b"{"], ids=["deleted", "spoiled"])
+@pytest.mark.parametrize("hours", [0.1, -1.0])
 def test_a_build_whose_record_cannot_be_read_is_built_again(
-    kubeconfig: str, objects: ObjectStore, spoiled: bytes | None
+    kubeconfig: str, objects: ObjectStore, spoiled: bytes | None, hours: float
 ) -> None:
     async def test(rig: Rig) -> None:
         key, operator = await create(rig), rig.reconciler()
@@ -216,7 +218,7 @@ def test_a_build_whose_record_cannot_be_read_is_built_again(
             objects.put(record, spoiled, "application/json")
         with pytest.raises(StorageError):
             await operator.reconcile(key)
-        later = rig.reconciler(hours_ahead=0.1).reconcile
+        later = rig.reconciler(hours_ahead=hours).reconcile
         status = (await rig.settle(key, later))["status"]
         assert (status["phase"], status["build"]["attempts"][0]["reason"]) == ("COMPLETED", "UploadFailed")
 

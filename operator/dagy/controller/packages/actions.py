@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 import aiohttp
@@ -210,8 +210,7 @@ class Performer:
             going = (job.pod.deleting or job.pod.disruption) and not (
                 isinstance(error, KubeError) and error.status < 500
             )
-            since = moment(job.ended_at) if job.ended_at else ctx.now
-            if not going and ctx.now - since < _PATIENCE:
+            if not going and _ended_lately(job, ctx.now):
                 raise
             # Nor will it, and the outcome must not wait for it.
             said = one_line(str(error) or type(error).__name__, _CAUSE_CHARACTERS)
@@ -237,7 +236,7 @@ class Performer:
         requested, handled = ctx.plan.requested.build, ctx.seen.handled.build
         if not isinstance(record, Record) or not answers(record.build_token, requested, handled):
             failure = _without_record(job, self._store.location.bucket)
-            if not job.ended_at or ctx.now - moment(job.ended_at) < _PATIENCE:  # what was written may not be seen yet
+            if _ended_lately(job, ctx.now):  # what was written may not be seen yet
                 raise StorageError(Reason(failure.reason), failure.message, failure.fault)
             await self._cluster.mark_job(job.name, {names.ANNOTATION_FAILURE: failure.to_annotation()})
             ctx.learn_job(replace(job, failure=failure))
@@ -261,6 +260,11 @@ class Performer:
                 return True
         ctx.learn(replace(ctx.seen, sources=()))
         return True
+
+
+def _ended_lately(job: JobFact, now: datetime) -> bool:
+    """Return True within a minute of the Job's end. One far ahead is by another clock, and not waited for."""
+    return not job.ended_at or abs(now - moment(job.ended_at)) < _PATIENCE
 
 
 def _without_record(job: JobFact, bucket: str) -> Failure:
