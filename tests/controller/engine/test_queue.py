@@ -130,12 +130,13 @@ def test_what_has_ended_comes_before_all_lines() -> None:
                 queue.add(2)
                 queue.add(4, urgent=True)
 
-        queue.add(1)
-        for key in (2, 3, 1):
+        for key in (1, 2, 5):
+            queue.add(key)
+        for key in (2, 3, 5):
             queue.add(key, urgent=True)
         worker = asyncio.create_task(queue.work(look, lambda *_: None))
         await queue.idle()
-        assert looks == [2, 3, 4, 1, 2], "who waits already keeps its place, and who was urgent once is not for ever"
+        assert looks == [2, 3, 5, 4, 1, 2], "also who waits already, and who was urgent once is not for ever"
         worker.cancel()
 
     run(test)

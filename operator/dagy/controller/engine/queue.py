@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -30,8 +30,8 @@ class _Lines(Generic[K]):
 
     def __init__(self, line_of: Callable[[K], Hashable], urgent: set[K]) -> None:
         self._line_of, self._urgent = line_of, urgent
-        self._first: deque[K] = deque()
-        self._lines: OrderedDict[Hashable, deque[K]] = OrderedDict()
+        self._first: dict[K, None] = {}
+        self._lines: OrderedDict[Hashable, dict[K, None]] = OrderedDict()
         self._count = 0
 
     def __len__(self) -> int:
@@ -39,35 +39,46 @@ class _Lines(Generic[K]):
 
     def append(self, key: K) -> None:
         """Let the key stand in its line."""
-        line = self._first if key in self._urgent else self._lines.setdefault(self._line_of(key), deque())
-        line.append(key)
+        line = self._first if key in self._urgent else self._lines.setdefault(self._line_of(key), {})
+        line[key] = None
         self._count += 1
 
     def popleft(self) -> K:
         """Take an urgent one, or the first of the line whose turn it is, which is the last one's afterwards."""
+        self._count -= 1
         if self._first:
-            self._count -= 1
-            key = self._first.popleft()
+            key = next(iter(self._first))
+            del self._first[key]
             self._urgent.discard(key)
             return key
         name, line = self._lines.popitem(last=False)
-        key = line.popleft()
+        key = next(iter(line))
+        del line[key]
         if line:
             self._lines[name] = line
-        self._count -= 1
         return key
+
+    def promote(self, key: K) -> None:
+        """Serve a key before all lines, if it stands in one."""
+        name = self._line_of(key)
+        line = self._lines.get(name, {})
+        if key in line:
+            del line[key]
+            if not line:
+                del self._lines[name]
+            self._first[key] = None
 
 
 class _FairQueue(asyncio.Queue[K]):
     """A queue whose lines take turns."""
 
     def __init__(self, line_of: Callable[[K], Hashable], urgent: set[K]) -> None:
-        self._lines = _Lines(line_of, urgent)
+        self.lines = _Lines(line_of, urgent)
         super().__init__()
 
     @override
     def _init(self, maxsize: int) -> None:
-        self._queue = self._lines
+        self._queue = self.lines
 
 
 class WorkQueue(Generic[K]):
@@ -75,22 +86,24 @@ class WorkQueue(Generic[K]):
 
     def __init__(self, line_of: Callable[[K], Hashable] = lambda _key: None) -> None:
         self._urgent: set[K] = set()
-        self._queue: asyncio.Queue[K] = _FairQueue(line_of, self._urgent)
+        self._queue = _FairQueue(line_of, self._urgent)
         self._wanted: set[K] = set()
         self._active: set[K] = set()
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
 
     def add(self, key: K, *, urgent: bool = False) -> None:
-        """Look at the key soon; an urgent one before all others, unless it waits already."""
+        """Look at the key soon; an urgent one before all others, also when it waits already."""
         timer = self._timers.pop(key, None)
         if timer:
             timer.cancel()
-        if key in self._wanted:
-            return
-        self._wanted.add(key)
         if urgent:
             self._urgent.add(key)
+        if key in self._wanted:
+            if urgent:
+                self._queue.lines.promote(key)
+            return
+        self._wanted.add(key)
         if key not in self._active:
             self._queue.put_nowait(key)
 
