@@ -15,7 +15,8 @@ from pathlib import Path
 from dagy_builder.contract import BYTECODE_VARIABLE, CACHED_TREE_VARIABLE, GATEWAY_VARIABLE, BuildRequest
 from dagy_builder.uv.runner import Log, Uv
 
-_LEAST_FREE = 0.1  # of the volume
+_LEAST_FREE, _ENOUGH_BYTES = 0.1, 8 << 30
+"""A part of the volume, and what is enough on a large one, which others may fill to nine tenths."""
 _LONGEST_BUILD = 3 * 3600.0  # more than the longest deadline that a build can have
 _CLEANING_SECONDS = 120.0
 # How long uv waits for other builds to let go of the cache: a stranger's index may keep one of them for minutes.
@@ -43,8 +44,7 @@ def prepare(request: BuildRequest, names: Iterable[str], uv: Uv, log: Log) -> No
         return
     tree.parent.mkdir(parents=True, exist_ok=True)
     _sweep(tree.parent, time.time())
-    volume = os.statvfs(tree.parent)
-    if volume.f_bavail < _LEAST_FREE * volume.f_blocks:
+    if _is_nearly_full(tree.parent):
         log("The wheel cache is nearly full and is emptied.")
         if bytecode := os.environ.get(BYTECODE_VARIABLE):
             shutil.rmtree(bytecode, ignore_errors=True)
@@ -53,6 +53,11 @@ def prepare(request: BuildRequest, names: Iterable[str], uv: Uv, log: Log) -> No
     elif request.attempt > 1:
         log("The attempt before this one failed: its packages are fetched anew.")
         uv.run(["cache", "clean", "--", *names], log, seconds=_CLEANING_SECONDS)
+
+
+def _is_nearly_full(folder: Path) -> bool:
+    volume = os.statvfs(folder)
+    return volume.f_bavail * volume.f_frsize < min(_LEAST_FREE * volume.f_blocks * volume.f_frsize, _ENOUGH_BYTES)
 
 
 def discard() -> None:

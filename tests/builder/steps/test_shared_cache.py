@@ -108,17 +108,27 @@ def test_a_volume_that_is_nearly_full_is_emptied(builds: Builds, monkeypatch: py
     builds.patch.setenv("DAGY_BYTECODE_CACHE", str(builds.volume / "bytecode"))
     (builds.volume / "bytecode/ab").mkdir(parents=True)
     kept = builds.tree / "alpha.py"
-    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=9, f_blocks=100))
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=9, f_blocks=100, f_frsize=1 << 29))
     assert builds.install().ok
     assert len(builds.downloads) == 2
     assert not (builds.volume / "bytecode").exists()
     assert kept.read_bytes(), "the tree of a build that runs is its own"
 
 
+def test_a_large_volume_on_which_others_leave_enough_is_not_emptied(
+    builds: Builds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each build emptied it, and no build could make more room."""
+    assert builds.install().ok
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=9, f_blocks=100, f_frsize=1 << 30))
+    assert builds.install().ok
+    assert builds.downloads == []
+
+
 def test_a_build_that_uses_the_cache_holds_up_no_other_one(builds: Builds, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that waits for its index keeps uv's lock for minutes."""
     assert builds.install().ok
-    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=9, f_blocks=100))
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=9, f_blocks=100, f_frsize=1 << 29))
     with (builds.volume / "uv/.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         assert builds.install().ok
