@@ -71,4 +71,4 @@ def test_ten_thousand_packages_are_quick(visit: Visit, ana: str) -> None:
     page.get_by_role("searchbox").fill("")
     page.locator(".table-holder").evaluate("(element) => element.scrollTo(0, 1e9)")
     expect(page.get_by_role("row").last).to_be_visible()
-    assert page.locator("tr[aria-rowindex='10001']").count() == 1
+    expect(page.locator("tr[aria-rowindex='10001']")).to_have_count(1)

@@ -95,7 +95,7 @@ class Soak:
         run.feed.born = {uid: time for uid, time in run.feed.born.items() if uid in there}
         run.node.created.clear()
         run.gate.writes.clear()
-        for memory in (run._before, run.node._logs):
+        for memory in (run.deliveries._before, run.node._logs):
             memory.clear()
 
 

@@ -123,7 +123,9 @@ def _place(artifact: Path, output: Path) -> None:
 
 def _require_builder() -> None:
     try:
-        import dagy_builder.steps.pipeline  # noqa: F401
+        import dagy_builder.archive.pack
+        import dagy_builder.steps.install
+        import dagy_builder.steps.resolve  # noqa: F401 what the steps import when they run
     except ModuleNotFoundError as error:
         if error.name not in _LIBRARIES_OF_LOCAL:
             raise
