@@ -47,6 +47,10 @@ class Deliveries:
         events, loop = [(change, before)], self._gate.loop
         for place, fault in enumerate(self._gate.faults):
             events = self._struck(place, fault, events)
+        back = self._gate.restarting_until()
+        if back > self._muted_until:  # its watches end with it, and go on where they were
+            self._muted_until = back
+            loop.call_at(back, self._release)
         if loop.time() < self._muted_until:
             self._held += events
             return

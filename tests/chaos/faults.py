@@ -46,6 +46,22 @@ class Outage:
 
 
 @dataclass(frozen=True)
+class Restarts:
+    """The API server restarts so many times, from the operator's request number `first` on."""
+
+    first: int
+    times: int = 20
+    away: float = 3.0
+    every: float = 15.0
+    """Seconds from one restart to the next."""
+
+    def ends(self, since: float, now: float) -> float:
+        """Time at which it is there again, or 0 while it is there. `since`: that of the first restart."""
+        number, gone = divmod(now - since, self.every)
+        return since + number * self.every + self.away if number < self.times and gone < self.away else 0.0
+
+
+@dataclass(frozen=True)
 class Events:
     """Events from number `first` on are dropped, doubled or reordered."""
 
@@ -125,7 +141,7 @@ class Storm:
     seconds: float
 
 
-Fault = Crash | Outage | Events | Mute | Stale | Two | Frozen | NodeAway | Hand | Clock | Several | Storm
+Fault = Crash | Outage | Restarts | Events | Mute | Stale | Two | Frozen | NodeAway | Hand | Clock | Several | Storm
 
 
 def each(fault: Fault | None) -> tuple[Fault, ...]:
@@ -151,6 +167,8 @@ def family(fault: Fault | None) -> str:
             return f"crash {'after' if after else 'before'} a write" + (", twice" if len(writes) > 1 else "")
         case Outage(server, how):
             return f"{server}: {how}"
+        case Restarts():
+            return "kube: restarts"
         case Events(how):
             return f"events {how}"
         case Mute():

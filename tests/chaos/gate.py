@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _KUBE_REASONS = {401: "Unauthorized", 403: "Forbidden", 429: "TooManyRequests", 503: "ServiceUnavailable"}
 _SLOW_SECONDS = 20.0
+_MOST_CALLS = 20_000
+"""Of a run: whoever makes more is in a loop that never ends, and dies of it, so that the run does end."""
 _AWAY = Outage("s3", How.REFUSED, 0, 0.0)
 """S3 is away by the scenario."""
 _VIEWED = (
@@ -72,6 +74,8 @@ class Gate:
     """Time from which no fault is at work."""
     _away_until: float = 0.0
     _windows: dict[int, Window] = field(default_factory=dict)
+    _restarts: dict[int, float] = field(default_factory=dict)
+    """Since when."""
     _done: set[int] = field(default_factory=set)
     _until: float = math.inf
 
@@ -127,6 +131,9 @@ class Gate:
             raise asyncio.CancelledError
         number = self._enters(process, f"{method} {path}" if write else "")
         await self._pauses(process, number)
+        if self.restarting_until():
+            self.injected[faults.family(faults.Restarts(0))] += 1
+            await self._refuse(How.REFUSED)
         outage = self._outage("kube")
         if outage:
             self._meets(outage)
@@ -191,6 +198,9 @@ class Gate:
         if process.dead:
             raise Died
         self.calls += 1
+        if self.calls > _MOST_CALLS:
+            process.die()
+            raise Died
         for place, fault in enumerate(self.faults):
             if isinstance(fault, faults.Clock) and self.calls >= fault.first and self.begins(place):
                 self.skew += fault.seconds
@@ -236,6 +246,19 @@ class Gate:
                 if self._is_open(place):
                     return fault
         return None
+
+    def restarting_until(self) -> float:
+        """Time at which the API server, which restarts now, is there again; 0 while it is there."""
+        ends = 0.0
+        for place, fault in enumerate(self.faults):
+            if isinstance(fault, faults.Restarts) and self.calls >= fault.first:
+                now = self.loop.time()
+                if self.begins(place):
+                    self._restarts[place] = now
+                    self.calm_at = max(self.calm_at, min(now + fault.times * fault.every, self._until))
+                if place in self._restarts and self.is_raging:
+                    ends = max(ends, fault.ends(self._restarts[place], now))
+        return min(ends, self._until)
 
     def _meets(self, outage: Outage) -> None:
         """A request meets an outage, whose end is known: each one counts."""

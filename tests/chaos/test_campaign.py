@@ -106,7 +106,10 @@ def test_what_was_found_is_mended(kubeconfig: str, data: Path) -> None:
 
 
 def test_some_seeds_end_as_without_faults(kubeconfig: str, data: Path) -> None:
-    outcomes = play(kubeconfig, data, "seeds", [(QUICK[seed % len(QUICK)], seed) for seed in range(1, 13)])
+    plays: list[tuple[str, Fault | int]] = [(QUICK[seed % len(QUICK)], seed) for seed in range(1, 13)]
+    outcomes = play(
+        kubeconfig, data, "seeds", [*plays, ("update", faults.Restarts(30)), ("deploy", faults.Restarts(40))]
+    )
     assert_sound(outcomes)
     assert sum(outcome.injected for outcome in outcomes) >= 5 * len(outcomes)
     assert f"| all | {len(outcomes)} |" in table([Kept.of(outcome) for outcome in outcomes])
