@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +14,8 @@ import aiohttp
 from dagy.adapters.kube.api import KubeError
 from tests.chaos import faults
 from tests.chaos.faults import Fault, How, Outage
-from tests.chaos.feed import Place, matches, place_of
+from tests.chaos.feed import Place, place_of
+from tests.chaos.old_view import answer_of
 
 if TYPE_CHECKING:
     from tests.chaos.process import Process
@@ -142,7 +142,7 @@ class Gate:
             await self._refuse(how)
         old = self._stale(process) if method == "GET" else None
         if old is not None and place_of(path).plural in _VIEWED and place_of(path).subresource == "":
-            return _old_answer(old, path, query)
+            return answer_of(old, path, query)
         # What was sent is done, even if the sender dies meanwhile.
         sent = asyncio.ensure_future(self._forwarded(forward))
         sent.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -291,27 +291,3 @@ class Gate:
             case _:
                 status = int(how)
                 raise KubeError(status, _KUBE_REASONS[status], f"injected {status}")
-
-
-def _old_answer(old: dict[Place, Any], path: str, query: Mapping[str, Any]) -> bytes:
-    place = place_of(path)
-    if place.name:
-        found = old.get(place)
-        if found is None:
-            raise KubeError(404, "NotFound", f"{path} was not there")
-        return json.dumps(found).encode()
-    fields = [part.partition("=") for part in filter(None, str(query.get("fieldSelector", "")).split(","))]
-    items = [
-        obj
-        for where, obj in old.items()
-        if where.plural == place.plural and place.namespace in ("", where.namespace)
-        and matches(obj["metadata"].get("labels") or {}, str(query.get("labelSelector", "")))
-        and all(_field(obj, name) == value for name, _, value in fields)
-    ]  # fmt: skip
-    return json.dumps({"metadata": {"resourceVersion": "1"}, "items": items}).encode()
-
-
-def _field(obj: Any, path: str) -> str:
-    for name in path.split("."):
-        obj = (obj or {}).get(name)
-    return str(obj or "")
