@@ -13,8 +13,7 @@ from tests.chaos.hands import DO
 _KUBE = (How.REFUSED, How.LOST, How.CUT, How.SLOW, How.E401, How.E403, How.E429, How.E503)
 _S3 = (How.REFUSED, How.LOST, How.CUT, How.CHECKSUM, How.SLOW, How.E401, How.E403, How.E503)
 _KINDS = (
-    "crash twice", "crash", "kube", "s3", "restarts", "events", "mute", "stale", "two", "frozen", "node", "hand",
-    "clock",
+    "crash twice", "crash", "kube", "s3", "events", "mute", "stale", "two", "frozen", "node", "hand", "clock"
 )  # fmt: skip
 _STORMS = (100.0, 200.0, 400.0, 600.0)
 _LONGER = 1.3
@@ -84,8 +83,6 @@ def _fault(rng: random.Random, kind: str, at: Size, lengths: tuple[float, ...]) 
         case "kube" | "s3":
             how = rng.choice(_KUBE if kind == "kube" else _S3)
             return faults.Outage(kind, how, at.calls, rng.choice(lengths))
-        case "restarts":
-            return faults.Restarts(at.calls, rng.choice((2, 5, 20)))
         case "events":
             how = rng.choice(("dropped", "doubled", "reordered"))
             return faults.Events(how, at.events, rng.choice((1, 1, 4, 20)))
