@@ -25,6 +25,17 @@ def s3_away(run: Run, seconds: float) -> None:
     run.gate.away(seconds)
 
 
+async def delete_all(run: Run, seconds: float) -> list[str]:
+    """Delete all packages, with their objects in S3, and deployments; the names of those that stay for so long."""
+    for obj in run.wanted():
+        plural = "flowdeployments" if obj["kind"] == "FlowDeployment" else "deppackages"
+        if obj["kind"] == "DepPackage":
+            await run.change(obj["metadata"]["name"], deletionPolicy="Delete")
+        await run.delete(obj["metadata"]["name"], plural)
+    await run.until(lambda: not run.wanted(), seconds)
+    return [obj["metadata"]["name"] for obj in run.wanted()]
+
+
 async def delete_namespace(run: Run) -> None:
     """Delete the run's namespace, and play the namespace controller: the namespace goes when nothing is in it."""
     path = f"/api/v1/namespaces/{run.namespace}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dagy_builder.storage.store import ObjectStore
+from tests.chaos.administrator import delete_all
 from tests.chaos.endstate import end_state, leftovers
 from tests.chaos.faults import LOST_EVENTS, Fault
 from tests.chaos.hands import ZIPS
@@ -124,13 +125,8 @@ class Campaign:
         """Delete everything; nothing may stay. A storm goes on meanwhile."""
         run.gate.rages(_STORM_SECONDS)
         begun = self._loop.time()
-        for obj in run.wanted():
-            plural = "flowdeployments" if obj["kind"] == "FlowDeployment" else "deppackages"
-            if obj["kind"] == "DepPackage":
-                await run.change(obj["metadata"]["name"], deletionPolicy="Delete")
-            await run.delete(obj["metadata"]["name"], plural)
-        if not await run.until(lambda: not run.wanted(), _GONE_SECONDS):
-            outcome.broken.append(f"never gone: {[o['metadata']['name'] for o in run.wanted()]}")
+        if stays := await delete_all(run, _GONE_SECONDS):
+            outcome.broken.append(f"never gone: {stays}")
         self._recovered(run, outcome, begun)
         await run.calm()
         await asyncio.sleep(5.0)

@@ -73,13 +73,8 @@ class Soak:
 
     async def _go(self) -> None:
         run = self._run
-        for obj in run.wanted():
-            plural = "flowdeployments" if obj["kind"] == "FlowDeployment" else "deppackages"
-            if obj["kind"] == "DepPackage":
-                await run.change(obj["metadata"]["name"], deletionPolicy="Delete")
-            await run.delete(obj["metadata"]["name"], plural)
-        if not await run.until(lambda: not run.wanted(), _GONE_SECONDS):
-            raise LeftoverError(f"never gone: {[obj['metadata']['name'] for obj in run.wanted()]}")
+        if stays := await administrator.delete_all(run, _GONE_SECONDS):
+            raise LeftoverError(f"never gone: {stays}")
         await asyncio.sleep(5.0)
         for place in [place for place in run.feed.present if place.plural == "jobs"]:  # of flows: the collector's
             if place.namespace == run.namespace:
