@@ -62,6 +62,7 @@ class Run:
     feed: Feed = field(default_factory=Feed)
 
     def __post_init__(self) -> None:
+        self._random = random.getstate()
         random.seed(self.seed)
         self._begun, self._real = self.loop.time(), datetime.now(UTC)
         self.gate = Gate(
@@ -154,6 +155,7 @@ class Run:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.node.close()
         self.feed.listeners.clear()
+        random.setstate(self._random)  # else tests that come after in this process draw what others draw
 
     def _tell(self, change: Change, before: Json | None) -> None:
         for process in self._processes:

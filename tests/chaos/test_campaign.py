@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,12 +34,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def play(kubeconfig: str, data: Path, name: str, plays: list[tuple[str, Fault | int]]) -> list[Outcome]:
     """Play these scenarios with these faults, or with those of these seeds."""
 
+    before = random.getstate()
+
     async def whole(loop: VirtualLoop) -> list[Outcome]:
         async with campaign(kubeconfig, ObjectStore(BUCKET), data, loop, observer, name) as played:
             return [await _one(played, scenario, fault) for scenario, fault in plays]
 
     with observing(kubeconfig, data) as observer:
         outcomes: list[Outcome] = run(whole)
+    assert random.getstate() == before, "the seeds of runs decide what other tests draw"
     return outcomes
 
 

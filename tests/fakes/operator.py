@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
-import string
 import subprocess
 from typing import Any
 
+from dagy.core.common.slug import new_slug
 from dagy_builder.storage.store import ObjectStore
 from tests.cluster.layout import current_layout
 
@@ -72,7 +71,7 @@ class PlayedOperator:
         known = self.get(namespace, name).get("status", {}).get("slug")
         if known:
             return str(known)
-        slug = "Z" + "".join(random.choices(string.ascii_uppercase + string.digits, k=7))
+        slug = new_slug()
         spec = {"slug": slug, "namespace": namespace, "name": name}
         claim = {"apiVersion": "dagy.io/v1", "kind": "SlugClaim", "metadata": {"name": slug.lower()}, "spec": spec}
         self.kubectl("create", "-f", "-", stdin=claim)
