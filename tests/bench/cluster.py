@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from dagy_builder.steps.shared_cache import BYTECODE, DEFLATED
 from tests.bench.cases import PYTHON, Case
 from tests.bench.namespaces import namespace
 from tests.bench.timing import CannotRunError, Contender
@@ -61,15 +62,23 @@ class Cluster:
             Contender(CLUSTER, lambda case, _: self._run(case), _HOW, after=self._after),
             self._with("small", compression="small"),
             self._with("without bytecode", bytecode="Exclude"),
-            Contender(
-                f"{CLUSTER}, nothing compiled before",
-                lambda case, _: self._run(case, bytecode="Include"),
-                f"{_HOW} (the bytecode that earlier builds kept in the shared cache has been taken away)",
-                before=self._forget_bytecode,
-                after=self._after,
-                warmed_by=CLUSTER,
-            ),
+            self._anew("nothing compiled before", "Include"),
+            self._anew("without bytecode, nothing compressed before", "Exclude"),
         ]
+
+    def _anew(self, name: str, bytecode: str) -> Contender:
+        def after() -> None:
+            self._give_back_what_is_kept()
+            self._after()
+
+        return Contender(
+            f"{CLUSTER}, {name}",
+            lambda case, _: self._run(case, bytecode=bytecode),
+            f"{_HOW} (build.bytecode: {bytecode}; what builds made of these wheels before has been taken away)",
+            before=self._take_away_what_is_kept,
+            after=after,
+            warmed_by=CLUSTER,
+        )
 
     def _with(self, name: str, **options: str) -> Contender:
         shown = ", ".join(f"build.{option}: {value}" for option, value in options.items())
@@ -81,14 +90,24 @@ class Cluster:
             warmed_by=CLUSTER,
         )
 
-    def _forget_bytecode(self) -> None:
-        """Move aside what builds kept; nothing is deleted while others are timed."""
+    def _take_away_what_is_kept(self) -> None:
+        for kept in self._kept_folders():
+            if kept.exists():
+                kept.rename(kept.with_suffix(".aside"))
+
+    def _give_back_what_is_kept(self) -> None:
+        """Nothing is deleted while others are timed."""
+        for kept in self._kept_folders():
+            if (aside := kept.with_suffix(".aside")).exists():
+                if kept.exists():
+                    kept.rename(kept.with_suffix(f".{uuid.uuid4().hex[:8]}"))
+                aside.rename(kept)
+
+    def _kept_folders(self) -> list[Path]:
         settings = self._kube.get("configmap", "dagy-operator", namespace=SYSTEM)["data"]
         claim = self._kube.get("pvc", settings["DAGY_CACHE_CLAIM"], namespace=BUILDS)
         path = str(self._kube.get("pv", claim["spec"]["volumeName"])["spec"]["local"]["path"])
-        kept = self._layout.volumes / Path(path).name / "bytecode"
-        if kept.exists():
-            kept.rename(kept.with_name(f"bytecode-{uuid.uuid4().hex[:8]}"))
+        return [self._layout.volumes / Path(path).name / folder for folder in (BYTECODE, DEFLATED)]
 
     def _run(self, case: Case, **options: str) -> int:
         # A new name each time, hence a new slug: the same package would only find its own artifact again.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from dagy_builder.contract import BYTECODE_VARIABLE
+from dagy_builder.contract import SHARED_CACHE_VARIABLE
 from tests.bench.cases import PEX_PLATFORM, PYTHON, UV_PLATFORM, Case
 from tests.bench.timing import CannotRunError, Contender
 from tests.bench.toolbox import Toolbox
@@ -19,7 +19,6 @@ from tests.e2e.kube import package
 
 BY_HAND, DAGY_BUILD, DAGY_SMALL = "by hand: uv + zip", "dagy build", "dagy build, small"
 _BY_HAND_COMPILED, _DAGY_PLAIN = "by hand, with bytecode", "dagy build, without bytecode"
-_DAGY_NEW = "dagy build, nothing compiled before"
 _PIP_ZIP = "pip + zip"
 _FEW = 2  # rounds of those that take half a minute
 _TARGET = f"--python-platform {UV_PLATFORM}"
@@ -60,12 +59,8 @@ def ours_and_by_hand(tools: Toolbox) -> list[Contender]:
         Contender(DAGY_BUILD, lambda case, folder: _dagy(_DAGY, case, folder), _DAGY),
         _dagy_with(DAGY_SMALL, compression="small"),
         _dagy_with(_DAGY_PLAIN, bytecode="Exclude"),
-        Contender(
-            _DAGY_NEW,
-            lambda case, folder: _dagy(_DAGY, case, folder, **{BYTECODE_VARIABLE: str(folder / "bytecode")}),
-            f"{_DAGY} (with an empty {BYTECODE_VARIABLE})",
-            warmed_by=DAGY_BUILD,
-        ),
+        _dagy_with("dagy build, nothing compiled before", anew=True, bytecode="Include"),
+        _dagy_with(f"{_DAGY_PLAIN}, nothing compressed before", anew=True, bytecode="Exclude"),
     ]
 
 
@@ -106,15 +101,17 @@ def others(tools: Toolbox) -> list[Contender]:
     ]
 
 
-def _dagy_with(name: str, **options: str) -> Contender:
-    """Our command with options of spec.build."""
+def _dagy_with(name: str, *, anew: bool = False, **options: str) -> Contender:
+    """Our command with options of spec.build; `anew`: without what it made of these wheels before."""
 
     def run(case: Case, folder: Path) -> int:
         manifest = package("bench", *case.requirements, python=PYTHON, build=options)
         (folder / "package.yaml").write_text(yaml.safe_dump(manifest))
-        return _dagy(_DAGY_OF_MANIFEST, case, folder)
+        variables = {SHARED_CACHE_VARIABLE: str(folder / "shared")} if anew else {}
+        return _dagy(_DAGY_OF_MANIFEST, case, folder, **variables)
 
     shown = ", ".join(f"build.{option}: {value}" for option, value in options.items())
+    shown += f"; an empty {SHARED_CACHE_VARIABLE}" if anew else ""
     return Contender(name, run, f"{_DAGY_OF_MANIFEST} ({shown})", warmed_by=DAGY_BUILD)
 
 

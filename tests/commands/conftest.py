@@ -59,5 +59,5 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, and a uv cache of the test's own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
-    monkeypatch.setenv("DAGY_BYTECODE_CACHE", str(tmp_path / "bytecode"))
+    monkeypatch.setenv("DAGY_SHARED_CACHE", str(tmp_path / "shared"))
     return tmp_path

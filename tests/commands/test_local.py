@@ -99,7 +99,7 @@ def test_the_same_bytes_elsewhere(
 
 def test_the_users_own_caches_are_used(folder: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UV_CACHE_DIR")
-    monkeypatch.delenv("DAGY_BYTECODE_CACHE")
+    monkeypatch.delenv("DAGY_SHARED_CACHE")
     python = interpreters().get("3.12")
     if python:
         (folder / "pythons/3.12/bin").mkdir(parents=True)
@@ -109,7 +109,7 @@ def test_the_users_own_caches_are_used(folder: Path, index: Index, monkeypatch: 
     assert run("build", manifest(index, "beta"), "-o", "out.zip") == 0
     assert list((folder / "cache" / "uv").rglob("beta*"))
     assert bool(list((folder / "cache/dagy/bytecode").glob("*/*"))) is bool(python)
-    assert not {"UV_CACHE_DIR", "DAGY_BYTECODE_CACHE"} & set(os.environ)
+    assert not {"UV_CACHE_DIR", "DAGY_SHARED_CACHE"} & set(os.environ)
 
 
 def test_passwords_come_from_netrc_and_the_index_from_the_environment(

@@ -34,7 +34,7 @@ def dagy(folder: Path, manifest: Json, *arguments: str) -> dict[str, Any]:
         env={
             **os.environ,
             "UV_CACHE_DIR": str(folder / "uv-cache"),
-            "DAGY_BYTECODE_CACHE": str(folder / "bytecode"),
+            "DAGY_SHARED_CACHE": str(folder / "shared"),
             "DAGY_PYTHON_ROOT": str(artifacts.STATE / "cache/interpreters"),
         },
         capture_output=True,

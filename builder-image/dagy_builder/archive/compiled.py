@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from dagy_builder.archive.ahead import Ahead
+from dagy_builder.archive.deflated import Deflated, Deflater
 from dagy_builder.archive.members import Packed, packed_bytecode
 from dagy_builder.archive.tree import TreeFile, TreeReader
 from dagy_builder.bytecode.compiler import Compiler, processes
@@ -67,7 +68,7 @@ def compilation(
     root_fd: int,
     *,
     owners: Mapping[str, str],
-    level: int,
+    deflater: Deflater,
 ) -> Iterator[Compilation]:
     """Start compiling, and stop it with the block; nothing is compiled without a compiler."""
     if compiler is None:
@@ -78,15 +79,25 @@ def compilation(
     def work(chunk: Sequence[SourceFile]) -> list[CompiledSource | RefusedSource]:
         with TreeReader(root_fd) as reader:
             sources = [(one.path, reader.read(by_path[one.path])) for one in chunk]
-        return [packed(*source, found) for source, found in zip(sources, compiler.compile(sources), strict=True)]
+        made = compiler.compile(sources)
+        digests = [_sha256(one.data) for one in made]
+        deflated = deflater.deflate([one.data for one in made], digests)
+        return [packed(*one) for one in zip(sources, made, digests, deflated, strict=True)]
 
-    def packed(path: str, source: bytes, found: Bytecode) -> CompiledSource | RefusedSource:
-        if not found.data:
-            return RefusedSource(path, one_line(found.refusal, _MOST_WORDS))
-        made = packed_bytecode(compiled_path(path, compiler.tag), found.data, level)
-        return CompiledSource(path, hashlib.sha256(source).hexdigest(), made)
+    def packed(
+        source: tuple[str, bytes], made: Bytecode, digest: str, deflated: Deflated
+    ) -> CompiledSource | RefusedSource:
+        path, content = source
+        if not made.data:
+            return RefusedSource(path, one_line(made.refusal, _MOST_WORDS))
+        member = packed_bytecode(compiled_path(path, compiler.tag), made.data, digest, deflated)
+        return CompiledSource(path, _sha256(content), member)
 
     found = sources_in({file.path: file.size for file in files})
     batches = ((chunk, sum(one.size for one in chunk)) for chunk in chunks(found, owners))
     with Ahead(work, batches, threads=processes(), most=_IN_FLIGHT_BYTES) as results:
         yield Compilation(results)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

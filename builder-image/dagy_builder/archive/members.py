@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import deflate
 
 from dagy_builder.archive import included as rules
+from dagy_builder.archive.deflated import Deflated
 from dagy_builder.archive.native import Linked, linked
-from dagy_builder.archive.zipwriter import DEFLATED, STORED, Member
+from dagy_builder.archive.zipwriter import Member
 from dagy_builder.contract import Fault, Reason
 from dagy_builder.failure import StepError
-
-# libdeflate's levels, chosen by measurement (docs/decisions/2026-11-21-deflate.md).
-LEVELS = {"fast": 1, "small": 6}
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,8 @@ class Packed:
         return f"{'0755' if self.member.executable else '0644'} {self.sha256} {self.member.path}\n"
 
 
-def packed_file(path: str, data: bytes, level: int, *, executable: bool, recorded: str | None) -> Packed:
-    """Return the file packed. Raises StepError when it has not the SHA-256 that is `recorded`, if one is."""
+def checked_digest(path: str, data: bytes, recorded: str | None) -> str:
+    """Return a file's SHA-256 (hex). Raises StepError when it is not the one that is `recorded`, if one is."""
     digest = hashlib.sha256(data).hexdigest()
     if recorded not in (None, digest):
         raise StepError(
@@ -43,23 +41,21 @@ def packed_file(path: str, data: bytes, level: int, *, executable: bool, recorde
             "The next attempt fetches the package anew.",
             Fault.INFRASTRUCTURE,
         )
+    return digest
+
+
+def packed_file(path: str, data: bytes, digest: str, deflated: Deflated, *, executable: bool) -> Packed:
+    """Return a file packed. `digest`: its SHA-256 in hex."""
     native = rules.is_native(path, data)
     return Packed(
-        _member(path, data, level, executable=executable), digest, native, linked(path, data) if native else None
+        _member(path, data, deflated, executable=executable), digest, native, linked(path, data) if native else None
     )
 
 
-def packed_bytecode(path: str, data: bytes, level: int) -> Packed:
-    """Return bytecode packed."""
-    return Packed(_member(path, data, level, executable=False), hashlib.sha256(data).hexdigest())
+def packed_bytecode(path: str, data: bytes, digest: str, deflated: Deflated) -> Packed:
+    """Return bytecode packed. `digest`: its SHA-256 in hex."""
+    return Packed(_member(path, data, deflated, executable=False), digest)
 
 
-def compress(data: bytes, level: int) -> tuple[int, bytes | bytearray]:
-    """Return the method and the bytes to store: deflated only where that is smaller."""
-    packed = deflate.deflate_compress(data, level) if data else b""
-    return (DEFLATED, packed) if len(packed) < len(data) else (STORED, data)
-
-
-def _member(path: str, data: bytes, level: int, *, executable: bool) -> Member:
-    method, stored = compress(data, level)
-    return Member(path, executable, method, deflate.crc32(data), len(data), stored)
+def _member(path: str, data: bytes, deflated: Deflated, *, executable: bool) -> Member:
+    return Member(path, executable, deflated.method, deflate.crc32(data), len(data), deflated.data)

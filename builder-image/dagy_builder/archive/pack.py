@@ -12,7 +12,8 @@ import deflate
 
 from dagy_builder.archive import included as rules
 from dagy_builder.archive.compiled import Compilation, compilation
-from dagy_builder.archive.members import LEVELS, Packed
+from dagy_builder.archive.deflated import LEVELS, Deflater
+from dagy_builder.archive.members import Packed
 from dagy_builder.archive.native import Linked, link_warnings
 from dagy_builder.archive.packing import packed_files, records_in
 from dagy_builder.archive.records import overlap_warnings, overlaps, owners
@@ -23,6 +24,7 @@ from dagy_builder.bytecode.compiler import Compiler
 from dagy_builder.bytecode.rules import room_warnings
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
+from dagy_builder.kept import KeptEntries
 from dagy_builder.sizes import Limits, human_size, too_large
 
 _TICK_BYTES = 4 << 20
@@ -41,13 +43,15 @@ def package(
     lock_text: str = "",
     check_records: bool = False,
     compiler: Compiler | None = None,
+    kept: KeptEntries | None = None,
     notes: Sequence[str] = (),
 ) -> PackageSummary:
     """Write the ZIP, its contents' list and its summary; the bill of materials as well where the lock is given.
 
     Raises StepError for a tree that is refused or too large. `tick` is called now and then when there is more of the
     ZIP, for somebody who already reads it. `check_records`: each file must have the hash that its RECORD says.
-    With a `compiler`, the ZIP holds bytecode as well, after all other files. `notes` are further warnings.
+    With a `compiler`, the ZIP holds bytecode as well, after all other files. What was compressed before is found in
+    `kept`. `notes` are further warnings.
     """
     scanned = scan(tree, limits, may_link=not request.runs_package_code)
     files = [file for file in scanned if not rules.is_left_out(file.path, request.python_version)]
@@ -58,10 +62,10 @@ def package(
     try:
         whose = _owners(scanned, root_fd)
         warnings = [*_warnings(scanned, whose, root_fd, request.python_version), *notes]
-        level = LEVELS.get(request.compression, LEVELS["fast"])
+        deflater = Deflater(LEVELS.get(request.compression, LEVELS["fast"]), kept)
         with (
-            packed_files(request, files, root_fd, level, check_records=check_records) as packed,
-            compilation(compiler, files, root_fd, owners=whose, level=level) as compiled,
+            packed_files(request, files, root_fd, deflater, owners=whose, check_records=check_records) as packed,
+            compilation(compiler, files, root_fd, owners=whose, deflater=deflater) as compiled,
         ):
             written = _write_zip(packed, compiled, out / ARTIFACT, limits, tick)
         warnings += _warnings_of(request, files, written, compiled, limits)

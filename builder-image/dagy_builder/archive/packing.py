@@ -7,20 +7,30 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dagy_builder.archive import included as rules
 from dagy_builder.archive.ahead import Ahead
-from dagy_builder.archive.members import Packed, packed_file
+from dagy_builder.archive.deflated import Deflater
+from dagy_builder.archive.members import Packed, checked_digest, packed_file
 from dagy_builder.archive.records import Fingerprint, fingerprint, recorded_hashes, rewritten_record
 from dagy_builder.archive.tree import TreeFile, TreeReader
 from dagy_builder.contract import BuildRequest
 
-_BATCH_BYTES, _BATCH_FILES = 1 << 20, 64
+_BATCH_BYTES, _BATCH_FILES = 4 << 20, 512
 # Bytes of files that are in memory at one time; a larger file is packed alone.
 _IN_FLIGHT_BYTES = 128 << 20
 
 
 def packed_files(
-    request: BuildRequest, files: Sequence[TreeFile], root_fd: int, level: int, *, check_records: bool
+    request: BuildRequest,
+    files: Sequence[TreeFile],
+    root_fd: int,
+    deflater: Deflater,
+    *,
+    owners: Mapping[str, str],
+    check_records: bool,
 ) -> Ahead[list[TreeFile], list[Packed]]:
-    """All files in their order, in batches, with a thread for each CPU: libdeflate and hashlib release the GIL."""
+    """All files in their order, in batches, with a thread for each CPU: libdeflate and hashlib release the GIL.
+
+    `owners` names the distribution of each path.
+    """
     with TreeReader(root_fd) as reader:
         scripts = _python_scripts(reader, files)
         records = _rewritten_records(reader, files, scripts, request.python_version)
@@ -28,10 +38,13 @@ def packed_files(
 
     def pack(batch: Sequence[TreeFile]) -> list[Packed]:
         with TreeReader(root_fd) as reader:
-            return [_packed(file, *packed_as(reader, file)) for file in batch]
-
-    def _packed(file: TreeFile, data: bytes, expected: str | None) -> Packed:
-        return packed_file(file.path, data, level, executable=file.executable, recorded=expected)
+            contents, recorded = zip(*(packed_as(reader, file) for file in batch), strict=True)
+        digests = list(map(checked_digest, (file.path for file in batch), contents, recorded))
+        deflated = deflater.deflate(contents, digests)
+        return [
+            packed_file(file.path, *one, executable=file.executable)
+            for file, *one in zip(batch, contents, digests, deflated, strict=True)
+        ]
 
     def packed_as(reader: TreeReader, file: TreeFile) -> tuple[bytes, str | None]:
         """Return the bytes to pack, and the hash that they must have."""
@@ -41,7 +54,7 @@ def packed_files(
             return rules.portable_script(reader.read(file)), None
         return reader.read(file), recorded.get(file.path)
 
-    return Ahead(pack, _batches(files), threads=len(os.sched_getaffinity(0)), most=_IN_FLIGHT_BYTES)
+    return Ahead(pack, _batches(files, owners), threads=len(os.sched_getaffinity(0)), most=_IN_FLIGHT_BYTES)
 
 
 def records_in(reader: TreeReader, files: Iterable[TreeFile]) -> Iterator[tuple[str, bytes]]:
@@ -69,12 +82,16 @@ def _rewritten_records(
     return {path: rewritten_record(data, scripts, python_version) for path, data in records_in(reader, files)}
 
 
-def _batches(files: Sequence[TreeFile]) -> Iterator[tuple[list[TreeFile], int]]:
-    """Neighbours together, so that small files don't cost a task each; with the bytes of all."""
+def _batches(files: Sequence[TreeFile], owners: Mapping[str, str]) -> Iterator[tuple[list[TreeFile], int]]:
+    """Neighbours together, so that small files don't cost a task each; with the bytes of all.
+
+    Those of one distribution and one folder, so that a wheel makes the same batches whatever lies beside it.
+    """
     batch: list[TreeFile] = []
-    size = 0
+    size, whose = 0, ("", "")
     for file in files:
-        if batch and (size + file.size > _BATCH_BYTES or len(batch) == _BATCH_FILES):
+        before, whose = whose, (owners.get(file.path, ""), file.path.partition("/")[0])
+        if batch and (whose != before or size + file.size > _BATCH_BYTES or len(batch) == _BATCH_FILES):
             yield batch, size
             batch, size = [], 0
         batch.append(file)

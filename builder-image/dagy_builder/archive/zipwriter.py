@@ -34,7 +34,7 @@ class Member:
     method: int
     crc32: int
     size: int
-    data: bytes | bytearray
+    data: bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ZipWriter:
 
     def add(self, *members: Member) -> None:
         """Write members, all at once."""
-        pieces = list[bytes | bytearray]()
+        pieces = list[bytes | bytearray | memoryview]()
         offset = self.size
         for member in members:
             name, stored = member.path.encode(), len(member.data)

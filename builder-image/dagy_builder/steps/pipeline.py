@@ -103,6 +103,7 @@ def package(
                 lock_text=lock_text,
                 check_records=shared_cache.must_be_checked(request),
                 compiler=compiler,
+                kept=shared_cache.kept(request, shared_cache.DEFLATED),
                 notes=notes,
             )
         finally:

@@ -1,4 +1,4 @@
-"""The wheel cache that builds share: a volume with uv's cache, bytecode, and, so that uv can link, the trees.
+"""What builds share: a volume with uv's cache, what was made of its wheels, and, so that uv can link, the trees.
 
 Only steps that run no package code see it (docs/decisions/2026-11-21-shared-wheel-cache.md).
 """
@@ -12,8 +12,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from dagy_builder.contract import BYTECODE_VARIABLE, CACHED_TREE_VARIABLE, GATEWAY_VARIABLE, BuildRequest
+from dagy_builder.contract import CACHED_TREE_VARIABLE, GATEWAY_VARIABLE, SHARED_CACHE_VARIABLE, BuildRequest
+from dagy_builder.kept import KeptEntries
 from dagy_builder.uv.runner import Log, Uv
+
+BYTECODE, DEFLATED = "bytecode", "deflated"
+"""Folders of what builds have made of wheels."""
 
 _LEAST_FREE, _ENOUGH_BYTES = 0.1, 8 << 30
 """A part of the volume, and what is enough on a large one, which others may fill to nine tenths."""
@@ -37,6 +41,20 @@ def must_be_checked(request: BuildRequest) -> bool:
     return cached_tree() is not None and request.attempt == 1
 
 
+def kept(request: BuildRequest, folder: str) -> KeptEntries | None:
+    """Return what builds share in one of the folders (DAGY_SHARED_CACHE).
+
+    Builds that run package code, or see what credentials were needed for, share nothing. A second attempt makes
+    everything anew, in case the first failed by what it found.
+    """
+    shared = os.environ.get(SHARED_CACHE_VARIABLE)
+    if not shared or request.runs_package_code or os.environ.get(GATEWAY_VARIABLE):
+        return None
+    entries = KeptEntries(Path(shared, folder), anew=request.attempt > 1)
+    entries.forget_unused(time.time())
+    return entries
+
+
 def prepare(request: BuildRequest, names: Iterable[str], uv: Uv, log: Log) -> None:
     """Make room, and empty the cache of these packages when the attempt before has failed."""
     tree = cached_tree()
@@ -46,8 +64,9 @@ def prepare(request: BuildRequest, names: Iterable[str], uv: Uv, log: Log) -> No
     _sweep(tree.parent, time.time())
     if _is_nearly_full(tree.parent):
         log("The wheel cache is nearly full and is emptied.")
-        if bytecode := os.environ.get(BYTECODE_VARIABLE):
-            shutil.rmtree(bytecode, ignore_errors=True)
+        if shared := os.environ.get(SHARED_CACHE_VARIABLE):
+            for folder in (BYTECODE, DEFLATED):
+                shutil.rmtree(Path(shared, folder), ignore_errors=True)
         if uv.run(["cache", "clean"], log, seconds=_CLEANING_SECONDS, lock_seconds=_OTHERS_SECONDS).code:
             log("Other builds are using it: one that comes later will empty it.")
     elif request.attempt > 1:

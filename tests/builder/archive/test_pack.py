@@ -14,13 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagy_builder.archive.members import compress
+from dagy_builder.archive import deflated
+from dagy_builder.archive.deflated import compress
 from dagy_builder.archive.pack import package
+from dagy_builder.archive.records import fingerprint
 from dagy_builder.archive.summary import PackageSummary, read_summary
 from dagy_builder.archive.tree import TreeReader
 from dagy_builder.archive.zipwriter import DEFLATED, STORED, Member, ZipWriter
 from dagy_builder.contract import BuildRequest
 from dagy_builder.failure import StepError
+from dagy_builder.kept import KeptEntries
 from dagy_builder.sizes import Limits
 from tests.fakes.trees import RECORD, small_tree
 
@@ -50,6 +53,39 @@ def test_of_programs_only_the_beginning_is_read_twice(tmp_path: Path, monkeypatc
         "bin/shell": 1,
         "bin/tool": 2,
     }
+
+
+def _tree_of(root: Path, *distributions: str) -> Path:
+    """Distributions with 600 kB of code each, which a RECORD tells of."""
+    for name in distributions:
+        code = f"{name} = ".encode() + b"1 + " * 150_000 + b"1"
+        for path, data in {
+            f"{name}/code.py": code,
+            f"{name}-1.0.dist-info/RECORD": f"{name}/code.py,{fingerprint(code)[0]},\n".encode(),
+        }.items():
+            (root / path).parent.mkdir(parents=True)
+            (root / path).write_bytes(data)
+    return root
+
+
+def test_a_wheel_is_compressed_once_whatever_lies_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, compress = list[int](), deflated.compress
+    monkeypatch.setattr(deflated, "compress", lambda data, level: sizes.append(len(data)) or compress(data, level))  # type: ignore[func-returns-value]
+    found = []
+    for number, brought in enumerate((["b", "d"], ["a", "b", "c", "d"], ["a", "b", "c", "d"])):
+        tree, out = _tree_of(tmp_path / f"tree-{number}", *brought), tmp_path / f"out-{number}"
+        found.append(package(REQUEST, tree, out, Limits(), kept=KeptEntries(tmp_path / "kept"), check_records=True))
+        sizes.append(-1)
+    assert [size for size in sizes if size < 0 or size > 1000] == [600_005, 600_005, -1, 600_005, 600_005, -1, -1]
+    assert found[1] == found[2] == _package(tree, tmp_path / "out")
+
+
+def test_a_damaged_file_is_refused_also_where_its_wheel_was_compressed_before(tmp_path: Path) -> None:
+    tree, kept = _tree_of(tmp_path / "tree", "a"), KeptEntries(tmp_path / "kept")
+    package(REQUEST, tree, tmp_path / "out", Limits(), kept=kept, check_records=True)
+    (tree / "a/code.py").write_bytes(b"import other")
+    with pytest.raises(StepError, match="is not what its package's RECORD says"):
+        package(REQUEST, tree, tmp_path / "out", Limits(), kept=kept, check_records=True)
 
 
 def test_what_is_in_the_zip(tmp_path: Path) -> None:
@@ -137,8 +173,8 @@ def test_others_read_what_we_write(
     with target.open("wb") as file:
         writer = ZipWriter(file)
         for name, (data, executable) in files.items():
-            method, packed = compress(data, level)
-            writer.add(Member(name, executable, method, deflate.crc32(data), len(data), packed))
+            packed = compress(data, level)
+            writer.add(Member(name, executable, packed.method, deflate.crc32(data), len(data), packed.data))
         writer.finish()
     with zipfile.ZipFile(target) as archive:
         assert {info.filename: archive.read(info) for info in archive.infolist()} == {

@@ -14,6 +14,7 @@ from dagy_builder.bytecode import process as process_module
 from dagy_builder.bytecode.compiler import Compiler, NoCompilerError, processes
 from dagy_builder.bytecode.kept import Bytecode, KeptBytecode
 from dagy_builder.bytecode.process import WORKER
+from dagy_builder.kept import KeptEntries
 
 OWN = "{}.{}".format(*sys.version_info)
 PYTHON = Path(sys.executable)
@@ -76,7 +77,7 @@ def test_after_many_that_break_it_nothing_more_is_tried(tmp_path: Path, monkeypa
 
 
 def test_what_was_compiled_once_is_not_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = KeptBytecode(tmp_path / "kept")
+    kept = KeptBytecode(KeptEntries(tmp_path / "kept"))
     sources = [*GOOD, ("a/bad.py", b"def (")]
     first = Compiler(PYTHON, OWN, kept).compile(sources)
     again = Compiler(PYTHON, OWN, kept)
@@ -89,7 +90,7 @@ def test_what_was_compiled_once_is_not_compiled_again(tmp_path: Path, monkeypatc
 )
 def test_a_process_that_saw_anything_else_says_nothing_of_it(tmp_path: Path, others: list[tuple[str, bytes]]) -> None:
     """So whoever makes a compiler lie, with a source of their own, reaches nobody who does not have that source."""
-    kept = KeptBytecode(tmp_path / "kept")
+    kept = KeptBytecode(KeptEntries(tmp_path / "kept"))
     Compiler(PYTHON, OWN, kept).compile(GOOD)
     (entry,) = [path for path in (tmp_path / "kept").rglob("*") if path.is_file()]
     lying = Compiler(_breaking(tmp_path, "return b'lies'"), OWN, kept)
@@ -100,14 +101,14 @@ def test_a_process_that_saw_anything_else_says_nothing_of_it(tmp_path: Path, oth
 
 
 def test_what_a_process_left_unfinished_is_not_kept(tmp_path: Path) -> None:
-    Compiler(_breaking(tmp_path, "posix._exit(1)"), OWN, KeptBytecode(tmp_path / "kept")).compile(
+    Compiler(_breaking(tmp_path, "posix._exit(1)"), OWN, KeptBytecode(KeptEntries(tmp_path / "kept"))).compile(
         [*GOOD, ("a/x.py", b"break")]
     )
     assert not (tmp_path / "kept").exists()
 
 
 def test_a_process_that_could_write_to_it_decides_nothing(tmp_path: Path) -> None:
-    compiler = Compiler(_breaking(tmp_path, "pass", confined=False), OWN, KeptBytecode(tmp_path / "kept"))
+    compiler = Compiler(_breaking(tmp_path, "pass", confined=False), OWN, KeptBytecode(KeptEntries(tmp_path / "kept")))
     assert all(one.data for one in compiler.compile(GOOD))
     assert not (tmp_path / "kept").exists()
 

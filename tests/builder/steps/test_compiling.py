@@ -25,7 +25,7 @@ def _kept(folder: Path) -> int:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DAGY_BYTECODE_CACHE", str(tmp_path / "bytecode"))
+    monkeypatch.setenv("DAGY_SHARED_CACHE", str(tmp_path))
     return tmp_path / "bytecode"
 
 

@@ -105,13 +105,14 @@ def test_what_killed_builds_left_is_swept(builds: Builds) -> None:
 
 def test_a_volume_that_is_nearly_full_is_emptied(builds: Builds, monkeypatch: pytest.MonkeyPatch) -> None:
     assert builds.install().ok
-    builds.patch.setenv("DAGY_BYTECODE_CACHE", str(builds.volume / "bytecode"))
-    (builds.volume / "bytecode/ab").mkdir(parents=True)
+    builds.patch.setenv("DAGY_SHARED_CACHE", str(builds.volume))
+    for folder in ("bytecode", "deflated"):
+        (builds.volume / folder / "ab").mkdir(parents=True)
     kept = builds.tree / "alpha.py"
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=9, f_blocks=100, f_frsize=1 << 29))
     assert builds.install().ok
     assert len(builds.downloads) == 2
-    assert not (builds.volume / "bytecode").exists()
+    assert not [folder for folder in ("bytecode", "deflated") if (builds.volume / folder).exists()]
     assert kept.read_bytes(), "the tree of a build that runs is its own"
 
 

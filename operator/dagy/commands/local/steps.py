@@ -15,7 +15,7 @@ from typing import Any
 from dagy.commands.input_files import InputError, shown
 from dagy.commands.local.indexes import indexes_of_user
 from dagy.commands.step_display import StepDisplay
-from dagy_builder.contract import BYTECODE_VARIABLE, BuildRequest, Step, StepOutcome
+from dagy_builder.contract import SHARED_CACHE_VARIABLE, BuildRequest, Step, StepOutcome
 
 _LIBRARIES_OF_LOCAL = {"deflate", "tomli_w", "urllib3", "uv"}
 
@@ -137,25 +137,25 @@ def _require_builder() -> None:
 
 @contextmanager
 def _users_caches() -> Iterator[None]:
-    """Let the steps use the cache that the user's own uv uses, and bytecode of earlier builds.
+    """Let the steps use the cache that the user's own uv uses, and what earlier builds made of its wheels.
 
     By themselves they start with empty ones.
     """
-    with _bytecode_cache(), _users_uv_cache():
+    with _shared_cache(), _users_uv_cache():
         yield
 
 
 @contextmanager
-def _bytecode_cache() -> Iterator[None]:
-    if BYTECODE_VARIABLE in os.environ:
+def _shared_cache() -> Iterator[None]:
+    if SHARED_CACHE_VARIABLE in os.environ:
         yield
         return
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    os.environ[BYTECODE_VARIABLE] = str(Path(caches, "dagy", "bytecode"))
+    os.environ[SHARED_CACHE_VARIABLE] = str(Path(caches, "dagy"))
     try:
         yield
     finally:
-        os.environ.pop(BYTECODE_VARIABLE, None)
+        os.environ.pop(SHARED_CACHE_VARIABLE, None)
 
 
 @contextmanager

@@ -54,7 +54,6 @@ from dagy.model import constants as names
 from dagy.model.spec import SourceDistributions
 from dagy.model.status import JobKind
 from dagy_builder.contract import (
-    BYTECODE_VARIABLE,
     CACHED_TREE_VARIABLE,
     INDEX_CA_NAME,
     ISOLATION_REQUIRED,
@@ -62,6 +61,7 @@ from dagy_builder.contract import (
     LAST_STEPS,
     NODE_VARIABLE,
     NONCE_VARIABLE,
+    SHARED_CACHE_VARIABLE,
     BuildRequest,
     Step,
 )
@@ -246,7 +246,7 @@ def _with_cache(container: Manifest, plan: BuildPlan, start: StartJob, settings:
         {"name": "DAGY_POD_UID", "valueFrom": _POD_UID},
         {"name": CACHED_TREE_VARIABLE, "value": f"{_CACHE}/trees/$(DAGY_POD_UID)"},
         {"name": "UV_CACHE_DIR", "value": f"{_CACHE}/uv"},
-        {"name": BYTECODE_VARIABLE, "value": f"{_CACHE}/bytecode"},
+        {"name": SHARED_CACHE_VARIABLE, "value": _CACHE},
     ]
     mount = {"name": "cache", "mountPath": _CACHE}
     return {**container, "env": [*container["env"], *env], "volumeMounts": [*container["volumeMounts"], mount]}
