@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import deflate
 
 from dagy_builder.archive.zipwriter import DEFLATED, STORED
-from dagy_builder.kept import KeptEntries, name_of
+from dagy_builder.kept.entries import KeptEntries, name_of
 
 # libdeflate's levels, chosen by measurement (docs/decisions/2026-11-21-deflate.md).
 LEVELS = {"fast": 1, "small": 6}

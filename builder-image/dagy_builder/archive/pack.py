@@ -24,7 +24,7 @@ from dagy_builder.bytecode.compiler import Compiler
 from dagy_builder.bytecode.rules import room_warnings
 from dagy_builder.contract import BuildRequest, Reason
 from dagy_builder.failure import StepError
-from dagy_builder.kept import KeptEntries
+from dagy_builder.kept.entries import KeptEntries
 from dagy_builder.sizes import Limits, human_size, too_large
 
 _TICK_BYTES = 4 << 20

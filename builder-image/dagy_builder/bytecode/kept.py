@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dagy_builder.bytecode.process import WORKER
-from dagy_builder.kept import KeptEntries, name_of
+from dagy_builder.kept.entries import KeptEntries, name_of
 
 _HEAD_BYTES = 4
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dagy_builder.contract import CACHED_TREE_VARIABLE, GATEWAY_VARIABLE, SHARED_CACHE_VARIABLE, BuildRequest
-from dagy_builder.kept import KeptEntries
+from dagy_builder.kept.entries import KeptEntries
 from dagy_builder.uv.runner import Log, Uv
 
 BYTECODE, DEFLATED = "bytecode", "deflated"

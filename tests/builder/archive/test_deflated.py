@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dagy_builder.archive import deflated
 from dagy_builder.archive.deflated import Deflated, Deflater, compress
 from dagy_builder.archive.zipwriter import DEFLATED, STORED
-from dagy_builder.kept import KeptEntries
+from dagy_builder.kept.entries import KeptEntries
 
 NOISE = random.Random(1).randbytes(300_000)
 CONTENTS = [b"", b"text " * 100_000, NOISE, b"x", b"other text " * 9]

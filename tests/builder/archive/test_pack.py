@@ -23,7 +23,7 @@ from dagy_builder.archive.tree import TreeReader
 from dagy_builder.archive.zipwriter import DEFLATED, STORED, Member, ZipWriter
 from dagy_builder.contract import BuildRequest
 from dagy_builder.failure import StepError
-from dagy_builder.kept import KeptEntries
+from dagy_builder.kept.entries import KeptEntries
 from dagy_builder.sizes import Limits
 from tests.fakes.trees import RECORD, small_tree
 

@@ -14,7 +14,7 @@ from dagy_builder.bytecode import process as process_module
 from dagy_builder.bytecode.compiler import Compiler, NoCompilerError, processes
 from dagy_builder.bytecode.kept import Bytecode, KeptBytecode
 from dagy_builder.bytecode.process import WORKER
-from dagy_builder.kept import KeptEntries
+from dagy_builder.kept.entries import KeptEntries
 
 OWN = "{}.{}".format(*sys.version_info)
 PYTHON = Path(sys.executable)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dagy_builder.bytecode.kept import Bytecode, KeptBytecode, key_of
-from dagy_builder.kept import KeptEntries
+from dagy_builder.kept.entries import KeptEntries
 
 KEY, OTHER = key_of("one", [("a.py", b"1")]), key_of("one", [("a.py", b"2")])
 MADE = [Bytecode(b"bytes" * 100), Bytecode(refusal="SyntaxError: é"), Bytecode(b"\0")]

@@ -93,7 +93,9 @@ def test_only_builds_that_run_no_package_code_share_the_cache() -> None:
         return [c["name"] for c in pod["containers"] if "/cache" in str(c)]
 
     assert mounted(JobKind.BUILD, with_cache) == ["install", "package"]
-    assert "/cache/bytecode" in str(job_manifest(plan(), StartJob(JobKind.BUILD, SLUG, "0" * 16, 1), with_cache))
+    assert "{'name': 'DAGY_SHARED_CACHE', 'value': '/cache'}" in str(
+        job_manifest(plan(), StartJob(JobKind.BUILD, SLUG, "0" * 16, 1), with_cache)
+    )
     assert mounted(JobKind.BUILD, SETTINGS) == []
     assert mounted(JobKind.VALIDATE, with_cache) == []
     assert mounted(JobKind.BUILD, with_cache, sourceDistributions="Allow") == []

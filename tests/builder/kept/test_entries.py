@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dagy_builder.kept import KeptEntries, name_of
+from dagy_builder.kept.entries import KeptEntries, name_of
 
 NAME, OTHER = name_of([b"one"]), name_of([b"another"])
 DAY = 86400

@@ -1,4 +1,4 @@
-"""What builds have made before, in a folder that they share: entries of bytes, each named by what it was made of.
+"""Entries of bytes, each named by what it was made of.
 
 An entry begins with a checksum of its name and its bytes: what was moved or damaged is as good as absent.
 """

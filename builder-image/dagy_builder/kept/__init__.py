@@ -1,0 +1,1 @@
+"""What builds have made before, in folders that they share."""
