@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-_MOST_BYTES = 256 << 20
+_MOST_BYTES, _MOST_TOGETHER = 256 << 20, 8 << 30
+"""Of an entry, and of a folder: compressed, the latter are some 24 GiB of wheels."""
 _DIGEST_BYTES = 32
 _UNUSED_SECONDS, _BETWEEN_SECONDS = 30 * 24 * 3600.0, 24 * 3600.0
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -56,9 +57,10 @@ class KeptEntries:
                 new.unlink(missing_ok=True)
 
     def forget_unused(self, now: float) -> None:
-        """Remove what nobody has found or kept for a month; `now` is in seconds, as file systems count them.
+        """Remove what nobody has found or kept for a month, and of too much what nobody has for the longest time.
 
-        One build a day looks, because the folder may have many entries, and lie on another machine.
+        One build a day looks, because the folder may have many entries, and lie on another machine. `now` is in
+        seconds, as file systems count them.
         """
         marker = self._folder / _MARKER
         with suppress(OSError):
@@ -66,10 +68,19 @@ class KeptEntries:
                 return
             marker.touch()
             os.utime(marker, (now, now))
-        for path in self._folder.glob("*/*"):
-            with suppress(OSError):  # another build does the same
-                if now - path.lstat().st_mtime > _UNUSED_SECONDS:
+        together = 0
+        for used, size, path in sorted(self._entries(), reverse=True):
+            together += size
+            if now - used > _UNUSED_SECONDS or together > _MOST_TOGETHER:
+                with suppress(OSError):  # another build does the same
                     path.unlink()
+
+    def _entries(self) -> Iterator[tuple[float, int, Path]]:
+        """When each entry was used last, its size, and its path."""
+        for path in self._folder.glob("*/*"):
+            with suppress(OSError):
+                found = path.lstat()
+                yield found.st_mtime, found.st_size, path
 
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / name

@@ -102,6 +102,17 @@ def test_what_nobody_uses_goes_after_a_month(tmp_path: Path) -> None:
     assert [path for path in _files(tmp_path) if path.parent != tmp_path] == [_entry(tmp_path)]
 
 
+def test_of_too_much_the_least_used_goes(tmp_path: Path) -> None:
+    kept, now = KeptEntries(tmp_path), 2_000_000_000.0
+    names = [name_of([str(number).encode()]) for number in range(5)]
+    for age, name in enumerate(names):
+        kept.keep(name, [b"some"])
+        os.truncate(_entry(tmp_path, name), 3 << 30)  # it takes no room on the disk
+        os.utime(_entry(tmp_path, name), (now - age,) * 2)
+    kept.forget_unused(now)
+    assert [name for name in names if _entry(tmp_path, name).exists()] == names[:2]
+
+
 def test_one_build_a_day_looks_for_what_nobody_uses(tmp_path: Path) -> None:
     kept, now = KeptEntries(tmp_path), 2_000_000_000.0
     kept.forget_unused(now)
