@@ -100,7 +100,7 @@ class Settings(ProcessSettings, RunSettings, BuildPodSettings):
     flow_image: str = "docker.io/library/python:{python}-slim"
     """Image of runs whose FlowDeployment names none; `{python}` stands for its Python version."""
     cache_claim: str = ""
-    """PersistentVolumeClaim in the build namespace with a wheel cache that builds share, so that no wheel is downloaded twice; none when empty. With more than one node it must be ReadWriteMany. Builds that may run package code, or that use credentials of an index, never see it."""  # noqa: E501
+    """PersistentVolumeClaim in the build namespace with a wheel cache that builds share, so that no wheel is downloaded, compiled or compressed twice; none when empty. With more than one node it must be ReadWriteMany. Builds that may run package code, or that use credentials of an index, never see it."""  # noqa: E501
     source_build_cpu_limit: str = "2"
     """CPU limit of a container that runs the code of source distributions, where neither DAGY_CPU_LIMIT nor the package sets one."""  # noqa: E501
     source_build_disk_limit: str = "20Gi"
