@@ -44,7 +44,7 @@ class Kubelet:
     async def step(self, failure: StepOutcome | None = None) -> bool:
         """Let the first live Job do its next step. Return False when there is nothing to do."""
         everything, _ = await self._api.list(namespaced("jobs", BUILDS))
-        jobs = [job for job in everything if self._mine(job)]
+        jobs = [job for job in everything if self._mine(job) and not await self._lets_go(job)]
         await self._collect_garbage({job["metadata"]["uid"] for job in jobs})
         self.jobs_seen |= {job["metadata"]["uid"] for job in jobs}
         for job in sorted(jobs, key=lambda job: str(job["metadata"]["name"])):
@@ -57,8 +57,15 @@ class Kubelet:
     def _mine(self, item: dict[str, Any]) -> bool:
         return self._only is None or item["metadata"].get("annotations", {}).get("dagy.io/package") == str(self._only)
 
+    async def _lets_go(self, job: dict[str, Any]) -> bool:
+        """Let a Job go that waited for the end of what it owns."""
+        if "foregroundDeletion" not in job["metadata"].get("finalizers", []):
+            return False
+        await self._api.merge(namespaced("jobs", BUILDS, job["metadata"]["name"]), {"metadata": {"finalizers": None}})
+        return True
+
     async def _collect_garbage(self, jobs: set[str]) -> None:
-        """Delete the objects of Jobs that are gone, as the garbage collector would."""
+        """Delete the objects of Jobs that are gone, and Jobs that waited for theirs, as the garbage collector would."""
         for kind in ("pods", "configmaps", "secrets"):
             items, _ = await self._api.list(namespaced(kind, BUILDS), labelSelector="dagy.io/job")
             for item in filter(self._mine, items):

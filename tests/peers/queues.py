@@ -10,7 +10,7 @@ from typing import Any
 from dagy.adapters.kube.api import namespaced
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
-from tests.fakes.controller import Rig, create, run, status_of
+from tests.fakes.controller import Rig, condition, create, run, status_of
 from tests.fakes.kubelet import BUILDS
 from tests.peers.kueue import VERSION
 
@@ -81,6 +81,11 @@ class Queue:
     async def runs(self, key: NamespacedName) -> bool:
         """Return True when its Job was admitted and has its pod."""
         return not (await self.job(key))["spec"]["suspend"] and bool(await self.pods(key))
+
+    async def is_cancelled(self, key: NamespacedName) -> bool:
+        """Look at it; return True when it says that somebody has cancelled it."""
+        await self.operator.reconcile(key)
+        return condition(await status_of(self.rig, key), "Ready") == ("False", "Cancelled")
 
     async def says(self, key: NamespacedName) -> str:
         """Return what status says a little later."""

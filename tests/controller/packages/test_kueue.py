@@ -56,8 +56,15 @@ def test_who_cancels_a_job_in_the_queue_ends_it_for_good(kubeconfig: str, object
         held = await only_job(rig, key)
         await hold(rig, held, back=True)
         await annotate(rig, key, cancel="1")
+        for _ in range(2):
+            await operator.reconcile(key)
+            going = await only_job(rig, key)
+            assert going["metadata"]["uid"] == held["metadata"]["uid"], "its queue has not seen yet that it goes"
+            assert going["metadata"]["finalizers"] == ["foregroundDeletion"]
+            assert condition(await status_of(rig, key), "Ready")[1] == "Validating"
         status = (await rig.settle(key, operator.reconcile))["status"]
         assert condition(status, "Ready") == ("False", "Cancelled")
+        assert not status.get("validation", {}).get("attempts")
         tombstone = await only_job(rig, key)
         assert tombstone["metadata"]["uid"] != held["metadata"]["uid"]
         await hold(rig, tombstone, back=False)

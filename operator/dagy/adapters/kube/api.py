@@ -279,9 +279,12 @@ class KubeApi:
         patched: Json = json.loads(await self.request("PATCH", path, query=query, body=body, content_type=_PATCH))
         return patched
 
-    async def delete(self, path: str, *, uid: str | None = None) -> None:
-        """Delete the object with those that it owns; one that is gone is fine. With `uid`, that one and no namesake."""
-        body: Json = {"propagationPolicy": "Background"}
+    async def delete(self, path: str, *, uid: str | None = None, foreground: bool = False) -> None:
+        """Delete the object with those that it owns; one that is gone is fine. With `uid`, that one and no namesake.
+
+        `foreground`: it goes after all that it owns, which takes a while.
+        """
+        body: Json = {"propagationPolicy": "Foreground" if foreground else "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
         try:

@@ -211,9 +211,9 @@ class Cluster:
         """Return True when that Job has its ConfigMap."""
         return await self._api.get(namespaced("configmaps", self._builds, job)) is not None
 
-    async def delete_job(self, name: str, uid: str | None = None) -> None:
-        """Delete a Job with its pods and its ConfigMap; with `uid`, that one and no namesake."""
-        await self._api.delete(namespaced("jobs", self._builds, name), uid=uid)
+    async def delete_job(self, name: str, uid: str | None = None, *, foreground: bool = False) -> None:
+        """Delete a Job with its pods and its ConfigMap; with `uid`, that one and no namesake. See `KubeApi.delete`."""
+        await self._api.delete(namespaced("jobs", self._builds, name), uid=uid, foreground=foreground)
 
     async def log(self, pod: PodFact, step: Step) -> StepLog:
         """Return a step's log, read once and in pieces; when it takes longer than a minute, the part that came in it.

@@ -189,7 +189,9 @@ class Performer:
 
     async def _cancel(self, ctx: ReconcileContext, job: JobFact) -> bool:
         if job.suspended:  # its queue would start it yet, so it makes way for a tombstone
-            await self._delete(ctx, (job,))
+            # Kueue looks by name: it gives a place on once the Job goes or is gone, and not where another has its name.
+            await self._cluster.delete_job(job.name, job.uid, foreground=True)
+            ctx.learn_job(replace(job, deleting=True))
             return True
         await self._cluster.mark_job(job.name, {names.REQUEST_CANCEL: ctx.plan.requested.cancel}, stop=True)
         return await self._look_again(ctx)

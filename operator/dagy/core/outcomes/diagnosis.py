@@ -43,7 +43,7 @@ def standing_of(job: JobFact) -> Progress | Success | Failure:
         return ended
     pod, steps = job.pod, STEPS[job.kind]
     if pod is None:
-        if job.finished or job.deleting:
+        if job.finished or (job.deleting and not job.makes_way):
             return pod_failures.lost(job.name)
         cause = f": {job.not_created}" if job.not_created else ""
         what = "waiting to be admitted by its queue" if job.suspended else "waiting for its pod to be created"

@@ -102,6 +102,11 @@ class JobFact:
     """The result that its log told, as far as it was followed or read."""
 
     @property
+    def makes_way(self) -> bool:
+        """True while it goes that never had a place in its queue: nothing is lost by that."""
+        return self.suspended and self.deleting
+
+    @property
     def live(self) -> bool:
         """True when it occupies a slot: it may still run containers."""
         if self.finished or self.cancelled or self.failure:

@@ -114,8 +114,8 @@ def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
     """Return the actions for now, in their order. Doing them twice changes nothing."""
     if cancel_asked(plan, seen.handled):
         cancel = _cancel(seen, state)
-        if cancel:
-            return (cancel,)
+        if cancel is not None:
+            return cancel
     useless = _useless(plan, seen, state)
     old = _too_old(seen, useless)
     tidy: tuple[Action, ...] = (DeleteJobs(useless),) if useless else ()
@@ -127,16 +127,22 @@ def cancel_asked(plan: BuildPlan, handled: Tokens) -> bool:
     return bool(plan.requested.cancel) and plan.requested.cancel != handled.cancel
 
 
-def _cancel(seen: Observed, state: State) -> Action | None:
+def makes_way(state: State) -> bool:
+    """Return True while the Job of a cancelled package still stands in its queue: its tombstone needs its name."""
+    return isinstance(state, states.Validating | states.Building | states.Retrying) and state.job.makes_way
+
+
+def _cancel(seen: Observed, state: State) -> tuple[Action, ...] | None:
+    """Return what has to be done now; None where there is nothing to cancel."""
     match state:
         case states.Validating(job) | states.Building(job) | states.Retrying(job):
-            return CancelJob(job)
+            return () if makes_way(state) else (CancelJob(job),)
         case states.ToValidate() | states.ToBuild() as due:
-            return replace(_start(seen, due), cancelled=True)
+            return (replace(_start(seen, due), cancelled=True),)
         case states.Blocked(_, states.ToValidate() | states.ToBuild() as due):
-            return replace(_start(seen, due), cancelled=True)
+            return (replace(_start(seen, due), cancelled=True),)
         case states.Reusable(resolution, input_hash):
-            return StartJob(JobKind.BUILD, seen.slug, input_hash, 1, resolution, cancelled=True)
+            return (StartJob(JobKind.BUILD, seen.slug, input_hash, 1, resolution, cancelled=True),)
         case _:
             return None
 
