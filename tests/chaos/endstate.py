@@ -91,10 +91,9 @@ def leftovers(run: Run) -> list[str]:
     claims = {claim["metadata"]["name"].upper() for claim in run.feed.all("slugclaims")}
     # A claim that is deleted before anything was stored does not come back: nobody looks under its slug again.
     unfinished = _unfinished(run) | (run.unclaimed - claims)
+    kept = ("_deleted/", *noted, *(f"{run.namespace}/flows/{name}/" for name in _unnoticed(run)))
     return left + [
-        name
-        for name in files
-        if not name.startswith(("_deleted/", *noted)) and not unfinished.intersection(Path(name).parts)
+        name for name in files if not name.startswith(kept) and not unfinished.intersection(Path(name).parts)
     ]
 
 
@@ -106,3 +105,10 @@ def _unfinished(run: Run) -> set[str]:
         if change.object["metadata"].get("finalizers") and number > run.stripped.get(change.uid, 0)
     }
     return {uid for uid in run.stripped if uid not in back}
+
+
+def _unnoticed(run: Run) -> set[str]:
+    """Names of deployments that were deleted before the operator had heard of them: their code had been uploaded."""
+    flows = [change for change in run.feed.changes if change.place.plural == "flowdeployments"]
+    noticed = {change.uid for change in flows if change.object["metadata"].get("finalizers")}
+    return {change.place.name for change in flows if change.deleted and change.uid not in noticed}

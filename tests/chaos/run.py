@@ -204,9 +204,13 @@ class Run:
         """The deployment now."""
         return self.feed.present.get(Place("flowdeployments", self.namespace, name))
 
+    def status(self, name: str) -> Json:
+        """The package's status; empty when it has none."""
+        return (self.package(name) or {}).get("status") or {}
+
     def phase(self, name: str) -> str:
         """The package's phase; empty when it has none."""
-        return str(((self.package(name) or {}).get("status") or {}).get("phase") or "")
+        return str(self.status(name).get("phase") or "")
 
     def path_of(self, place: Place) -> str:
         """Path of any object."""

@@ -20,12 +20,13 @@ def _builds(run: Run, name: str) -> Callable[[], bool]:
 
 
 def _done(run: Run, *names: str) -> Callable[[], bool]:
-    return lambda: all(run.phase(name) == "COMPLETED" for name in names)
+    """True when they are built; a phase that somebody wrote by hand comes without an artifact."""
+    return lambda: all(run.phase(name) == "COMPLETED" and run.status(name).get("artifact") for name in names)
 
 
 def _cancelled(run: Run, name: str) -> Callable[[], bool]:
     """The request of somebody who waits until it was heard: of two at once nobody could say which is the later one."""
-    return lambda: ((run.package(name) or {}).get("status") or {}).get("lastHandledCancel") == "1"
+    return lambda: run.status(name).get("lastHandledCancel") == "1"
 
 
 async def create(run: Run) -> None:
@@ -168,7 +169,7 @@ def _code(run: Run, deployment: str, text: str) -> dict[str, Any]:
 
 
 async def _deploy(run: Run, code: str = "1", version: str = "1") -> None:
-    slug = ((run.package("a") or {}).get("status") or {}).get("slug") or "AAAAAAAA"
+    slug = run.status("a").get("slug") or "AAAAAAAA"
     spec = {
         "flowName": "etl", "flowVersion": version, "depPackageSlugs": [slug], "artifact": _code(run, "f", code),
         "schedule": "0 3 * * *",

@@ -99,6 +99,13 @@ FOUND: list[tuple[str, Fault]] = [
     ),
     # A package was deleted whose Job had lost its labels: nobody found the Job, and the package never went (4012).
     ("delete", faults.Hand("Jobs' labels taken", 38)),
+    # Two operators made one deleted claim again: the second told that another package had the slug, which lost the build
+    # that somebody had asked for (10).
+    ("cancel", faults.Several((faults.Two(()), faults.Hand("claims deleted", 34)))),
+    # No fault: the phase that was waited for was somebody's who wrote it by hand (5161).
+    ("deploy", faults.Hand("status spoiled", 4)),
+    # No fault: a deployment was deleted before the operator had heard of it, so that its code stayed (5186).
+    ("namespace", faults.Mute(26, 300.0)),
 ]
 
 

@@ -190,7 +190,7 @@ def condition(status: dict[str, Any], kind: str) -> tuple[str, str]:
     return next((c["status"], c["reason"]) for c in status["conditions"] if c["type"] == kind)
 
 
-async def annotate(rig: Rig, key: NamespacedName, **requests: str) -> None:
-    """Request something."""
+async def annotate(rig: Rig, key: NamespacedName, **requests: str | None) -> None:
+    """Request something; None takes a request back."""
     annotations = {f"dagy.io/{name}": value for name, value in requests.items()}
     await rig.admin.merge(deppackage_path(key.namespace, key.name), {"metadata": {"annotations": annotations}})

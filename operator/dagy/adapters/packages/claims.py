@@ -68,7 +68,11 @@ class Claims:
         return len(await self._api.list_metadata(path, lambda _: None, fieldSelector=f"spec.namespace={namespace}"))
 
     async def create(self, slug: str, key: NamespacedName, namespace_uid: str) -> Claim | None:
-        """Claim the slug for ever. None when somebody has it; creation is atomic, so only one can win."""
+        """Claim the slug for ever. None when another package has it; creation is atomic, so only one can win.
+
+        A claim of this very package, which another operator has made since we looked, is as good as one of ours.
+        Raises KubeError, a conflict when the claim is there and is not.
+        """
         body = {
             "apiVersion": names.API_VERSION,
             "kind": names.SLUGCLAIM_KIND,
@@ -76,7 +80,11 @@ class Claims:
             "spec": {"slug": slug, "namespace": key.namespace, "name": key.name, "namespaceUid": namespace_uid},
         }
         created = await self._api.create(custom_path(names.SLUGCLAIM_PLURAL), body)
-        return claim_in(created) if created else None
+        there = created or await self._api.get(custom_path(names.SLUGCLAIM_PLURAL, name=slug.lower()))
+        if there is None:
+            raise KubeError(409, "Conflict", f"The claim of slug {slug} was deleted a moment ago.")
+        claim = claim_in(there)
+        return claim if owned(claim, key, namespace_uid) else None
 
     async def bind(self, claim: Claim, namespace_uid: str) -> None:
         """Bind a claim that is bound to no namespace. Somebody who was faster is fine, as all would bind it alike."""

@@ -187,6 +187,13 @@ class Performer:
             ctx.rejections[job.name] = rejection
         return False
 
+    async def stop_all(self, ctx: ReconcileContext) -> None:
+        """Cancel what runs of a package whose place in S3 is not known (now), so that no log can be kept there."""
+        await self._look_again(ctx)
+        for job in ctx.seen.jobs:
+            if job.live:
+                await self._cancel(ctx, job)
+
     async def _cancel(self, ctx: ReconcileContext, job: JobFact) -> bool:
         if job.suspended:  # its queue would start it yet, so it makes way for a tombstone
             # Kueue looks by name: it gives a place on once the Job goes or is gone, and not where another has its name.

@@ -29,7 +29,7 @@ from dagy.core.jobs.manifests import JobSettings
 from dagy.core.metrics.metric import Recorder, unrecorded
 from dagy.core.metrics.packages import Census, status_samples
 from dagy.core.package import states
-from dagy.core.package.decide import decide
+from dagy.core.package.decide import cancel_asked, decide
 from dagy.core.package.observed import Observed
 from dagy.core.package.plan import plan_of
 from dagy.core.package.states import State, state_of
@@ -116,7 +116,10 @@ class PackageReconciler:
     async def _reconcile(self, obj: ManagedObject) -> float | None:
         ctx = ReconcileContext(obj, plan_of(obj.manifest), status_in(obj.manifest))
         home = await self._slugs.ensure_home(obj.manifest)
-        if isinstance(home, Failure):
+        if isinstance(home, Failure):  # nothing is known, so that status keeps what it says of lock and requests
+            ctx.seen = Observed("", blocked=home, handled=handled_tokens(ctx.status))
+            if cancel_asked(ctx.plan, ctx.seen.handled):
+                await self._performer.stop_all(ctx)
             await self._write(ctx, states.Failed(home))
             return None
         ctx.status = trusted_status(obj.manifest, home)

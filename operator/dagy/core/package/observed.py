@@ -103,4 +103,4 @@ class Observed:
     not_allowed: Failure | None = None
     """The failure of a package that asks for more than it may have, so that no Job may start until it asks for less."""
     blocked: Failure | None = None
-    """The failure of S3 in this look: the objects there are unknown."""
+    """The failure of this look: the objects in S3 are unknown, because S3 does not answer or their place is unknown."""
