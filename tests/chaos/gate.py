@@ -25,18 +25,14 @@ _KUBE_REASONS = {401: "Unauthorized", 403: "Forbidden", 429: "TooManyRequests", 
 _SLOW_SECONDS = 20.0
 _MOST_CALLS = 20_000
 """Of a run: whoever makes more is in a loop that never ends, and dies of it, so that the run does end."""
+_FREE, _LATENCY_SECONDS = 100, 0.05
+"""Requests of one second that take no time, and the time that each further one takes: else a loop that an old view
+causes would never end, as that view never would."""
 _AWAY = Outage("s3", How.REFUSED, 0, 0.0)
 """S3 is away by the scenario."""
 _VIEWED = (
-    "deppackages",
-    "flowdeployments",
-    "slugclaims",
-    "jobs",
-    "pods",
-    "configmaps",
-    "cronjobs",
-    "controllerrevisions",
-)
+    "deppackages", "flowdeployments", "slugclaims", "jobs", "pods", "configmaps", "cronjobs", "controllerrevisions",
+)  # fmt: skip
 
 
 class Died(BaseException):
@@ -68,10 +64,10 @@ class Gate:
     injected: Counter[str] = field(default_factory=Counter)
     """How many faults of each family."""
     skew: float = 0.0
-    put_back: float = 0.0
-    """Seconds by which the clock was put back: an attempt that waits for an administrator may be late by as much."""
     calm_at: float = 0.0
     """Time from which no fault is at work."""
+    _second: tuple[float, int] = (-1.0, 0)
+    """When the present second began, and how many requests there were in it."""
     _away_until: float = 0.0
     _windows: dict[int, Window] = field(default_factory=dict)
     _restarts: dict[int, float] = field(default_factory=dict)
@@ -130,6 +126,7 @@ class Gate:
         if process.dead:
             raise asyncio.CancelledError
         number = self._enters(process, f"{method} {path}" if write else "")
+        await self._takes_time()
         await self._pauses(process, number)
         if self.restarting_until():
             self.injected[faults.family(faults.Restarts(0))] += 1
@@ -153,6 +150,13 @@ class Gate:
         if process.dead:
             raise asyncio.CancelledError
         return answer
+
+    async def _takes_time(self) -> None:
+        """Let time go on where a second has very many requests."""
+        now, (since, count) = self.loop.time(), self._second
+        self._second = (since, count + 1) if now - since < 1.0 else (now, 1)
+        if self._second[1] > _FREE:
+            await asyncio.sleep(_LATENCY_SECONDS)
 
     async def _forwarded(self, forward: Callable[[], Awaitable[bytes]]) -> bytes:
         async with self.loop.working():
@@ -204,7 +208,6 @@ class Gate:
         for place, fault in enumerate(self.faults):
             if isinstance(fault, faults.Clock) and self.calls >= fault.first and self.begins(place):
                 self.skew += fault.seconds
-                self.put_back += max(0.0, -fault.seconds)
                 self.strikes(fault)
         if not write:
             return 0

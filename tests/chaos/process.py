@@ -7,11 +7,13 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from dagy.adapters.kube.api import KubeApi
+from dagy.adapters.kube.server_clock import ServerClock
 from dagy.adapters.settings.operator import Settings
 from dagy.controller.engine.watch import OnChange, Resource
 from dagy.controller.flows.wiring import Flows
@@ -30,11 +32,25 @@ _CREATED = re.compile(
 Logs = Callable[[str, str, bool], AsyncIterator[bytes]]
 
 
+class RunClock(ServerClock):
+    """The clock of an operator whose API server has the run's time, which jumps over every wait."""
+
+    def __init__(self, own: Callable[[], datetime], true: Callable[[], datetime]) -> None:
+        super().__init__(own, asyncio.get_running_loop().time)
+        self._true = true
+
+    @override
+    def told(self, asked: datetime, status: int, headers: Mapping[str, str]) -> None:
+        super().told(asked, status, {"Date": format_datetime(self._true(), usegmt=True)})
+
+
 class OperatorApi(KubeApi):
     """The API as one process reaches it."""
 
-    def __init__(self, inner: KubeApi, process: Process, feed: Feed, *, logs: Logs, hands: TappedApi) -> None:
-        super().__init__(inner._client, token=inner._token, manager=inner._manager)
+    def __init__(
+        self, inner: KubeApi, process: Process, feed: Feed, *, logs: Logs, hands: TappedApi, clock: RunClock
+    ) -> None:
+        super().__init__(inner._client, token=inner._token, manager=inner._manager, clock=clock)
         self._process, self._feed, self._logs, self._hands = process, feed, logs, hands
 
     @override
@@ -42,7 +58,7 @@ class OperatorApi(KubeApi):
         async def forward() -> bytes:
             answer = await super(OperatorApi, self).request(method, path, **options)
             if method not in ("GET", "DELETE"):
-                self._feed.wrote(path, answer, self._process.now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+                self._feed.wrote(path, answer, self._hands.stamp())
             elif method == "DELETE":
                 await self._hands.deleted(path, answer)
             return self._as_of_run(answer)
@@ -91,15 +107,14 @@ class Process:
         connect: Callable[[Process], KubeApi],
         store: ObjectStore,
         settings: Settings,
-        clock: Callable[[], datetime],
     ) -> None:
-        self.number, self.gate, self.now = number, gate, clock
+        self.number, self.gate = number, gate
         self.dead, self.frozen_until = False, 0.0
         self._feed, self._loop = feed, asyncio.get_running_loop()
         self._died = asyncio.Event()
         api = connect(self)
-        self.packages = Packages(api, store, settings, clock)
-        self.flows = Flows(api, store, settings, self.packages.queue.add, clock)
+        self.packages = Packages(api, store, settings, api.clock)
+        self.flows = Flows(api, store, settings, self.packages.queue.add, api.clock)
         self._settings = settings
         self._handlers: dict[Resource, tuple[OnChange, tuple[str, ...]]] = {
             Resource(names.GROUP, names.DEPPACKAGE_PLURAL, names.VERSION): (self._package_changed, settings.namespaces),

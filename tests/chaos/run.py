@@ -21,7 +21,7 @@ from tests.chaos.feed import Change, Feed, Json, Place
 from tests.chaos.gate import Gate
 from tests.chaos.node import Node
 from tests.chaos.observer import STOPPED
-from tests.chaos.process import OperatorApi, Process
+from tests.chaos.process import OperatorApi, Process, RunClock
 from tests.chaos.settled import is_settled, summary
 from tests.chaos.tapped import TappedApi
 from tests.chaos.virtual_time import VirtualLoop
@@ -94,7 +94,7 @@ class Run:
         return self._real + timedelta(seconds=self.loop.time() - self._begun)
 
     def clock(self) -> datetime:
-        """The operator's time."""
+        """The time of the operator's machine."""
         return self.true_time() + timedelta(seconds=self.gate.skew)
 
     def stamp(self) -> str:
@@ -132,9 +132,10 @@ class Run:
             process = Process(
                 number, self.gate, self.feed,
                 connect=lambda process: OperatorApi(
-                    self.servers.operator, process, self.feed, logs=self.node.log, hands=self.api
+                    self.servers.operator, process, self.feed, logs=self.node.log, hands=self.api,
+                    clock=RunClock(self.clock, self.true_time),
                 ),
-                store=self.servers.faulty, settings=self.settings, clock=self.clock,
+                store=self.servers.faulty, settings=self.settings,
             )  # fmt: skip
             self._processes.append(process)
             try:
@@ -178,8 +179,7 @@ class Run:
         """Wait until all faults are over and everything has come to its end. Raises NeverSettledError."""
         while True:
             since = await self.calm()
-            longest = LONGEST_SECONDS + self.gate.put_back
-            if not await self.until(lambda: all(map(is_settled, self.wanted())), longest):
+            if not await self.until(lambda: all(map(is_settled, self.wanted())), LONGEST_SECONDS):
                 raise NeverSettledError("; ".join(summary(obj) for obj in self.wanted() if not is_settled(obj)))
             if self.gate.calm_at == since:
                 return

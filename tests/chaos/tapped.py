@@ -20,7 +20,9 @@ class TappedApi(KubeApi):
 
     def __init__(self, inner: KubeApi, feed: Feed, loop: VirtualLoop, now: Callable[[], str]) -> None:
         super().__init__(inner._client, token=inner._token, manager="hands")
-        self._feed, self._loop, self._text = feed, loop, now
+        self._feed, self._loop = feed, loop
+        self.stamp = now
+        """The time, as the API server writes it."""
 
     @override
     async def request(self, method: str, path: str, **options: Any) -> bytes:
@@ -29,7 +31,7 @@ class TappedApi(KubeApi):
         if method == "DELETE":
             await self.deleted(path, answer)
         elif method != "GET":
-            self._feed.wrote(path, answer, self._text())
+            self._feed.wrote(path, answer, self.stamp())
         return answer
 
     @override
@@ -48,7 +50,7 @@ class TappedApi(KubeApi):
             self._feed.gone(place_of(path))
             self._feed.ended.add(_uid(answered))
         else:
-            self._feed.wrote(path, answer, self._text())
+            self._feed.wrote(path, answer, self.stamp())
 
     async def remove(self, path: str) -> None:
         """Delete an object at once; one that is gone is fine."""

@@ -11,7 +11,7 @@ import pytest
 from dagy_builder.storage.store import ObjectStore
 from tests.chaos import faults
 from tests.chaos.campaign import Campaign, Outcome, campaign, observing
-from tests.chaos.faults import Fault
+from tests.chaos.faults import Fault, How
 from tests.chaos.kept import Kept, table
 from tests.chaos.sampled import Size, sampled
 from tests.chaos.virtual_time import VirtualLoop, run
@@ -69,7 +69,7 @@ FOUND: list[tuple[str, Fault]] = [
     ("delete", faults.Two(((36, 90.0), (41, 90.0), (42, 15.0)))),
     ("retain", faults.Two(((42, 2.0), (51, 90.0), (41, 2.0)))),
     # What S3 spoiled on the way was taken for a lock that somebody had spoiled, and resolved again and again.
-    ("heavy", faults.Outage("s3", faults.How.CHECKSUM, 7, 30.0)),
+    ("heavy", faults.Outage("s3", How.CHECKSUM, 7, 30.0)),
     # The record of a build that had just ended could not be read: it waited for ever.
     ("create", faults.Hand("records spoiled", 24)),
     # What somebody wrote into a status stayed there: one validation after the other was deleted and made again (2087).
@@ -106,6 +106,13 @@ FOUND: list[tuple[str, Fault]] = [
     ("deploy", faults.Hand("status spoiled", 4)),
     # No fault: a deployment was deleted before the operator had heard of it, so that its code stayed (5186).
     ("namespace", faults.Mute(26, 300.0)),
+    # The clock was put back in the pause before an attempt that waits for an administrator, which waited for an hour
+    # (5071).
+    ("quota of pods", faults.Clock(163, -3600.0)),
+    # No fault: S3 was away when a package went whose objects are kept, so that no mark says that they may go (5369).
+    ("retain", faults.Outage("s3", How.REFUSED, 131, 30.0)),
+    # No fault: nobody looks whether the ZIP of an earlier build is there (5362).
+    ("rebuild", faults.Hand("ZIPs deleted", 38)),
 ]
 
 

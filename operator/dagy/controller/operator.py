@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from dagy.adapters.kube.api import KubeApi
@@ -24,10 +23,6 @@ from dagy.model import constants as names
 from dagy_builder.storage.store import ObjectStore
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Operator:
     """Everything that runs in the operator's process."""
 
@@ -40,8 +35,8 @@ class Operator:
         metrics = Metrics(Process.OPERATOR, version())
         api = await KubeApi.connect()
         objects = ObjectStore(settings.s3_bucket, lambda error: metrics.record(storage_samples(error.reason)))
-        packages = Packages(api, objects, settings, _now, record=metrics.record)
-        flows = Flows(api, objects, settings, packages.queue.add, _now, record=metrics.record)
+        packages = Packages(api, objects, settings, api.clock, record=metrics.record)
+        flows = Flows(api, objects, settings, packages.queue.add, api.clock, record=metrics.record)
         watchers = _watchers(packages, flows, settings)
         health = Health(packages.controller, watchers, settings.resync_seconds)
         runner = await health.serve(settings.health_port)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import aiohttp
 from kubernetes.aio import client
 
-from dagy.adapters.kube.configuration import configuration_of, without_identity
+from dagy.adapters.kube.configuration import configuration_of, hang_up, without_identity
 from dagy.adapters.kube.objects import (
     GROUP_PATHS,
     Json,
@@ -26,7 +26,8 @@ from dagy.adapters.kube.objects import (
     kube_error,
     namespaced,
     slim,
-)
+)  # fmt: skip
+from dagy.adapters.kube.server_clock import ServerClock
 from dagy.model import constants as names
 
 __all__ = [
@@ -55,9 +56,12 @@ class KubeApi:
     _manager: str = names.FIELD_MANAGER
 
     def __init__(
-        self, api_client: client.ApiClient, *, token: str | None = None, manager: str = names.FIELD_MANAGER
-    ) -> None:
+        self, api_client: client.ApiClient, *, token: str | None = None, manager: str = names.FIELD_MANAGER,
+        clock: ServerClock | None = None,
+    ) -> None:  # fmt: skip
         self._client, self._token, self._manager = api_client, token, manager
+        self.clock = clock or ServerClock()
+        """The API server's time."""
 
     @classmethod
     async def connect(cls, manager: str = names.FIELD_MANAGER, kubeconfig: str | None = None) -> KubeApi:
@@ -138,7 +142,7 @@ class KubeApi:
                 raise kube_error(response.status, await response.read(), response.reason)
             yield response.content.iter_any()
         finally:
-            _hang_up(response)
+            hang_up(response)
 
     async def _send(
         self,
@@ -161,10 +165,13 @@ class KubeApi:
             body=body,
             auth_settings=["BearerToken"] if self._token is None else [],
         )
+        asked = self.clock()
         try:
-            return await self._client.call_api(verb, url, sent_headers, sent_body, _request_timeout=patience)
+            answer = await self._client.call_api(verb, url, sent_headers, sent_body, _request_timeout=patience)
         except client.ApiException as error:
             raise kube_error(error.status, error.body, error.reason) from None
+        self.clock.told(asked, answer.status, answer.headers)
+        return answer
 
     async def get(self, path: str, **query: Any) -> Json | None:
         """Return the object; None when there is none."""
@@ -238,7 +245,7 @@ class KubeApi:
                     return None
             return bytes(data)
         finally:
-            _hang_up(response)
+            hang_up(response)
 
     async def create(self, path: str, body: Json) -> Json | None:
         """Create the object and return it; None when one of that name exists."""
@@ -292,10 +299,3 @@ class KubeApi:
         except KubeError as error:
             if error.status != 404:
                 raise
-
-
-def _hang_up(response: aiohttp.ClientResponse) -> None:
-    """End an answer, read or not. TLS would wait for the server's farewell, beyond the end of the event loop."""
-    if response.connection and response.connection.transport:
-        response.connection.transport.abort()
-    response.close()

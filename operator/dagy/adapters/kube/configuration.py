@@ -51,3 +51,10 @@ def without_identity(whole: client.Configuration) -> client.Configuration:
     # Callers share the connections, and must not share a cookie that some proxy before the API server hands out.
     bare.client_session_kwargs = {"trust_env": False, "cookie_jar": aiohttp.DummyCookieJar()}
     return bare
+
+
+def hang_up(response: aiohttp.ClientResponse) -> None:
+    """End an answer, read or not. TLS would wait for the server's farewell, beyond the end of the event loop."""
+    if response.connection and response.connection.transport:
+        response.connection.transport.abort()
+    response.close()
