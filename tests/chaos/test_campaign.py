@@ -111,6 +111,8 @@ FOUND: list[tuple[str, Fault]] = [
     ("quota of pods", faults.Clock(163, -3600.0)),
     # No fault: S3 was away when a package went whose objects are kept, so that no mark says that they may go (5369).
     ("retain", faults.Outage("s3", How.REFUSED, 131, 30.0)),
+    # A request to cancel, which an earlier status had known, cancelled the build after it when status was erased (5231).
+    ("cancel", faults.Hand("status erased", 20)),
     # No fault: nobody looks whether the ZIP of an earlier build is there (5362).
     ("rebuild", faults.Hand("ZIPs deleted", 38)),
 ]

@@ -195,6 +195,8 @@ class World:
                 new = job(kind, input_hash, attempt=attempt, started=False, moment=self.now)
                 if cancelled:
                     new = replace(new, cancelled=True, pod=None)
+                else:
+                    new = replace(new, after_cancel=self.plan.requested.cancel)
                 self.jobs[new.name] = new
                 self.started.append(new.name)
                 self.inputs.add(new.name)

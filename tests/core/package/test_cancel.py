@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dagy.core.package import states
-from dagy.model.status import JobKind
+from dagy.model.status import DepPackageStatus, JobKind
 from tests.fakes.worlds import LOCK, OTHER, PLAN, World, package
 
 
@@ -27,6 +27,28 @@ def test_cancel_stops_lasts_and_yields_to_a_new_request(kind: JobKind) -> None:
     if kind is JobKind.VALIDATE:
         world.package["metadata"]["annotations"]["dagy.io/validate"] = "again"
     assert isinstance(world.run(), states.Completed)
+
+
+@pytest.mark.parametrize("kind", [JobKind.VALIDATE, JobKind.BUILD])
+def test_a_request_that_was_acted_upon_cancels_no_later_job_when_status_is_erased(kind: JobKind) -> None:
+    world = World(package())
+    annotations = world.package["metadata"]["annotations"]
+    world.look()
+    annotations["dagy.io/cancel"] = "1"
+    assert isinstance(world.run(), states.Failed)
+    annotations["dagy.io/build"] = "2"
+    state = world.look()
+    if kind is JobKind.BUILD:
+        world.advance()
+        state = world.look()
+    assert isinstance(state, states.Validating if kind is JobKind.VALIDATE else states.Building)
+    world.status = DepPackageStatus()
+    assert isinstance(world.run(), states.Completed)
+    assert world.status.last_handled_cancel == "1"
+    annotations["dagy.io/build"] = "3"
+    world.look()
+    annotations["dagy.io/cancel"] = "4"
+    assert isinstance(world.run(), states.Failed), "a new request"
 
 
 def test_cancel_in_the_queue_lasts() -> None:

@@ -118,7 +118,7 @@ class PackageReconciler:
         home = await self._slugs.ensure_home(obj.manifest)
         if isinstance(home, Failure):  # nothing is known, so that status keeps what it says of lock and requests
             ctx.seen = Observed("", blocked=home, handled=handled_tokens(ctx.status))
-            if cancel_asked(ctx.plan, ctx.seen.handled):
+            if cancel_asked(ctx.plan, ctx.seen):
                 await self._performer.stop_all(ctx)
             await self._write(ctx, states.Failed(home))
             return None

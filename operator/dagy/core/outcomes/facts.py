@@ -84,6 +84,8 @@ class JobFact:
     """Complete, Failed or empty."""
     finished_reason: str = ""
     cancelled: bool = False
+    after_cancel: str = ""
+    """The request to cancel that had been acted upon before the Job was made, as status may not remember."""
     log_uri: str = ""
     """URI of its kept log; empty until it is kept."""
     failure: Failure | None = None
@@ -219,6 +221,7 @@ def _job(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFac
         finished=ended.get("type", ""),
         finished_reason=ended.get("reason", ""),
         cancelled=names.REQUEST_CANCEL in annotations,
+        after_cancel=str(annotations.get(names.ANNOTATION_AFTER_CANCEL, "")),
         log_uri=str(annotations.get(names.ANNOTATION_LOG_KEPT, "")),
         failure=failure_in(str(annotations.get(names.ANNOTATION_FAILURE, ""))),
         deleting="deletionTimestamp" in job["metadata"],

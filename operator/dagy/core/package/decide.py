@@ -12,7 +12,7 @@ from dagy.core.outcomes.facts import JobFact
 from dagy.core.package import states
 from dagy.core.package.attempts import verdict_of
 from dagy.core.package.observed import Observed, Resolution
-from dagy.core.package.plan import BuildPlan, Tokens
+from dagy.core.package.plan import BuildPlan
 from dagy.core.package.records import Record
 from dagy.core.package.reuse import Source
 from dagy.core.package.states import State
@@ -112,7 +112,7 @@ ATTEMPTS_KEPT = 10
 
 def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
     """Return the actions for now, in their order. Doing them twice changes nothing."""
-    if cancel_asked(plan, seen.handled):
+    if cancel_asked(plan, seen):
         cancel = _cancel(seen, state)
         if cancel is not None:
             return cancel
@@ -122,9 +122,10 @@ def decide(plan: BuildPlan, seen: Observed, state: State) -> tuple[Action, ...]:
     return (*tidy, *((ForgetAttempts(old),) if old else ()), *_next_steps(plan, seen, state))
 
 
-def cancel_asked(plan: BuildPlan, handled: Tokens) -> bool:
-    """Return True when there is a cancel request that has not been acted upon."""
-    return bool(plan.requested.cancel) and plan.requested.cancel != handled.cancel
+def cancel_asked(plan: BuildPlan, seen: Observed) -> bool:
+    """Return True when there is a cancel request that has not been acted upon: neither status nor a Job knows it."""
+    asked = plan.requested.cancel
+    return bool(asked) and asked != seen.handled.cancel and all(job.after_cancel != asked for job in seen.jobs)
 
 
 def makes_way(state: State) -> bool:

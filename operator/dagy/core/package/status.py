@@ -15,7 +15,7 @@ from dagy.core.outcomes.diagnosis import Success, standing_of
 from dagy.core.outcomes.facts import JobFact
 from dagy.core.package import states
 from dagy.core.package.attempts import verdict_of
-from dagy.core.package.decide import cancel_asked, makes_way
+from dagy.core.package.decide import makes_way
 from dagy.core.package.lost import lost_of
 from dagy.core.package.observed import Observed
 from dagy.core.package.plan import BuildPlan, Tokens
@@ -224,12 +224,12 @@ def _handled(plan: BuildPlan, seen: Observed, state: State, *, settled: bool) ->
     asked, given = plan.requested, seen.handled
     ended = settled and not isinstance(state, states.Suspended)
     validated = ended or seen.resolution is not None
-    cancelled = cancel_asked(plan, given) and not isinstance(state, states.Blocked) and not makes_way(state)
+    unheard = isinstance(state, states.Blocked) or makes_way(state)
     return Tokens(
         validate=asked.validate if validated and asked.validate else given.validate,
         refresh=asked.refresh if ended and asked.refresh else given.refresh,
         build=asked.build if ended and asked.build else given.build,
-        cancel=asked.cancel if cancelled else given.cancel,
+        cancel=given.cancel if unheard else asked.cancel or given.cancel,
     )
 
 
