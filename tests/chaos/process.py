@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from dagy.adapters.kube.api import KubeApi
-from dagy.adapters.kube.server_clock import ServerClock
+from dagy.adapters.server_clock import ServerClock
 from dagy.adapters.settings.operator import Settings
 from dagy.controller.engine.watch import OnChange, Resource
 from dagy.controller.flows.wiring import Flows

@@ -27,7 +27,7 @@ from dagy.adapters.kube.objects import (
     namespaced,
     slim,
 )  # fmt: skip
-from dagy.adapters.kube.server_clock import ServerClock
+from dagy.adapters.server_clock import ServerClock
 from dagy.model import constants as names
 
 __all__ = [

@@ -85,7 +85,6 @@ class JobFact:
     finished_reason: str = ""
     cancelled: bool = False
     after_cancel: str = ""
-    """The request to cancel that had been acted upon before the Job was made, as status may not remember."""
     log_uri: str = ""
     """URI of its kept log; empty until it is kept."""
     failure: Failure | None = None

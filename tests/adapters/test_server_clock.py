@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from dagy.adapters.kube.api import KubeApi, KubeError
-from dagy.adapters.kube.server_clock import ServerClock
+from dagy.adapters.server_clock import ServerClock
 from tests.fakes.connections import connect
 
 _TRUE = datetime(2026, 11, 26, 12, 0, 0, 700_000, tzinfo=UTC)
