@@ -26,7 +26,7 @@ from dagy.adapters.kube.objects import (
     kube_error,
     namespaced,
     slim,
-)  # fmt: skip
+)
 from dagy.adapters.server_clock import ServerClock
 from dagy.model import constants as names
 
@@ -40,8 +40,7 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PATCH = "application/json-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_PAGE_BYTES, _OBJECT_BYTES = 8 << 20, 32 << 20
-_FIRST_LIMIT, _LAST_LIMIT = 50, 500
+_PAGE_BYTES, _OBJECT_BYTES, _FIRST_LIMIT, _LAST_LIMIT = 8 << 20, 32 << 20, 50, 500
 
 T = TypeVar("T")
 

@@ -20,7 +20,6 @@ from dagy_builder.failure import exit_code_of
 
 Json = Mapping[str, Any]
 
-
 STEPS: Mapping[JobKind, tuple[Step, ...]] = {
     JobKind.VALIDATE: (Step.RESOLVE,),
     JobKind.BUILD: (Step.INSTALL, Step.PACKAGE, Step.UPLOAD),
@@ -123,7 +122,7 @@ def occupied_slots(jobs: Iterable[Json], pods: Iterable[Json], pushing: Collecti
     Nor does a suspended Job: it waits for a queue, which has limits of its own.
     """
     pods = list(pods)
-    building = [pod for pod in pods if _owner(pod) not in pushing]
+    building = [pod for pod in pods if job_of(pod) not in pushing]
     live = {
         str(pod["metadata"]["name"]): pod
         for pod in building
@@ -138,7 +137,7 @@ def packages_without_pods(jobs: Iterable[Json], pods: Iterable[Json]) -> list[st
 
 
 def _without_pods(jobs: Iterable[Json], pods: Iterable[Json]) -> list[Json]:
-    owners = {_owner(pod) for pod in pods}
+    owners = {job_of(pod) for pod in pods}
     facts = [(job, _job(job, None)) for job in jobs if job["metadata"]["name"] not in owners]
     return [job for job, fact in facts if fact.live and not fact.suspended]
 
@@ -152,7 +151,7 @@ def jobs_of(
     """
     newest: dict[str, Json] = {}
     for pod in pods:
-        owner = _owner(pod)
+        owner = job_of(pod)
         if owner not in newest or _created(newest[owner]) <= _created(pod):
             newest[owner] = pod
     named = [(job["metadata"]["name"], job) for job in jobs if _ours(job)]
@@ -190,11 +189,6 @@ def _ended_as_said(pod: PodFact | None, kind: JobKind, outcome: StepOutcome | No
     # It ends well only after all others did.
     before = [replace(c, running=False, exit_code=0) if outcome.ok else c for c in pod.containers if c is not last]
     return replace(pod, containers=(*before, told))
-
-
-def job_of(pod: Json) -> str:
-    """Name of the Job that a pod belongs to; empty when there is none."""
-    return _owner(pod)
 
 
 def _job(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFact:
@@ -288,7 +282,8 @@ def _container(step: Step, status: Json) -> ContainerFact:
     )
 
 
-def _owner(pod: Json) -> str:
+def job_of(pod: Json) -> str:
+    """Name of the Job that a pod belongs to; empty when there is none."""
     return _label(pod, "batch.kubernetes.io/job-name") or _label(pod, "job-name")
 
 
