@@ -38,18 +38,25 @@ class LeftoverError(Exception):
     """Something stayed after everything had been deleted."""
 
 
+class RestartedError(Exception):
+    """The operator ended: what a process has tells of a leak only as long as it is the same process."""
+
+
 class Soak:
     """One operator, and what is asked of it in each round."""
 
     def __init__(self, run: Run, data: Path, store: str, packages: Mapping[str, str]) -> None:
         self._run, self._data, self._store, self._packages = run, data, store, packages
+        self._processes = list(run._processes)
         self.rounds: list[Vitals] = []
 
     async def play(self) -> Vitals:
-        """Play a round; what the process has at its end. Raises LeftoverError and NeverSettledError."""
+        """Play a round; what the process has at its end. Raises LeftoverError, RestartedError and NeverSettledError."""
         await self._come_and_change(len(self.rounds))
         await self._go()
         self._forget()
+        if self._run._processes != self._processes:
+            raise RestartedError
         self.rounds.append(vitals(self._data, self._store))
         return self.rounds[-1]
 
@@ -87,9 +94,11 @@ class Soak:
         """Let the played parts forget what they remember for a campaign."""
         run, there = self._run, {obj["metadata"]["uid"] for obj in self._run.feed.present.values()}
         run.feed.changes.clear()
+        run.feed.ended.clear()
         run.feed.born = {uid: time for uid, time in run.feed.born.items() if uid in there}
         run.node.created.clear()
         run.gate.writes.clear()
+        run.gate.calls = 0  # of a run there may be so many, of a soak in each round
         for memory in (run.deliveries._before, run.node._logs):
             memory.clear()
 
@@ -111,6 +120,7 @@ async def soak(
         run = Run(servers, loop, None, "soak", 0)
         try:
             await run.begin()
+            await asyncio.sleep(0)  # the operator's process is there from its task's first step on
             played = Soak(run, data, store, packages)
             while go_on(played.rounds):
                 await played.play()
