@@ -27,6 +27,9 @@ ALLOWED: Mapping[str, float] = {
 }
 """The quantities, and by how much each may grow over all rounds, however many there are."""
 
+_BLOCKS_OF_A_NOTE = 2
+"""Of the dictionary, beside one for each number in it."""
+
 
 def vitals(data: Path, store: str, noted: Sequence[Mapping[str, float]] = ()) -> dict[str, float]:
     """The quantities now. `data`: the bucket's folder on the S3 server's disk; `store`: etcd's URL.
@@ -34,7 +37,7 @@ def vitals(data: Path, store: str, noted: Sequence[Mapping[str, float]] = ()) ->
     `noted`: the quantities of earlier rounds, which are no part of what is measured.
     """
     gc.collect()
-    blocks = sys.getallocatedblocks()
+    blocks = sys.getallocatedblocks() - sum(len(one) + _BLOCKS_OF_A_NOTE for one in noted)
     objects = gc.get_objects()
     count, entries = len(objects), _entries(objects) - len(noted) - sum(map(len, noted))
     del objects
