@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ALLOWED: Mapping[str, float] = {
-    "memory (MiB)": 8.0,
-    "blocks of memory": 500.0,
+    "memory (MiB)": 5.0,
+    "blocks of memory": 5000.0,
     "Python objects": 8.0,
     "entries of containers": 3.0,
     "file descriptors": 2.0,
