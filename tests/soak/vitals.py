@@ -17,8 +17,8 @@ from pathlib import Path
 ALLOWED: Mapping[str, float] = {
     "memory (MiB)": 5.0,
     "blocks of memory": 5000.0,
-    "Python objects": 8.0,
-    "entries of containers": 3.0,
+    "Python objects": 20.0,
+    "entries of containers": 6.0,
     "file descriptors": 2.0,
     "asyncio tasks": 0.5,
     "threads": 2.0,
