@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import json
-import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +18,8 @@ from tests.chaos.kept import Kept, read, table
 from tests.chaos.sampled import crashes, sampled
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.virtual_time import VirtualLoop, run
-from tests.fakes.api_server import api_server
 from tests.fakes.kubelet import BUCKET
-from tests.s3server import s3_server
+from tests.fakes.servers import both_servers
 
 
 def _told(outcome: Outcome, clean: Outcome) -> str:
@@ -93,23 +90,18 @@ def main() -> None:
         print(table(read([Path(file) for file in args.scenario])))
         return
     faulthandler.register(signal.SIGUSR1)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as text:
-        folder = Path(text)
-        for name in ("k", "s"):
-            (folder / name).mkdir()
-        with api_server(folder / "k") as kubeconfig, s3_server(folder / "s", BUCKET) as variables:
-            os.environ.update(variables)
-            data, begun = folder / "s/data" / BUCKET, time.monotonic()
+    with both_servers() as (kubeconfig, data):
+        begun = time.monotonic()
 
-            async def whole(loop: VirtualLoop) -> list[Outcome]:
-                with observing(str(kubeconfig), data) as observer:
-                    async with campaign(str(kubeconfig), ObjectStore(BUCKET), data, loop, observer, "c") as plays:
-                        return await _play(plays, args)
+        async def whole(loop: VirtualLoop) -> list[Outcome]:
+            with observing(str(kubeconfig), data) as observer:
+                async with campaign(str(kubeconfig), ObjectStore(BUCKET), data, loop, observer, "c") as plays:
+                    return await _play(plays, args)
 
-            outcomes = run(whole)
-            print(table([Kept.of(outcome) for outcome in outcomes]))
-            seconds = time.monotonic() - begun
-            print(f"{len(outcomes)} runs in {seconds:.0f} s, {3600 * len(outcomes) / seconds:.0f} an hour.")
+        outcomes = run(whole)
+        print(table([Kept.of(outcome) for outcome in outcomes]))
+        seconds = time.monotonic() - begun
+        print(f"{len(outcomes)} runs in {seconds:.0f} s, {3600 * len(outcomes) / seconds:.0f} an hour.")
     sys.exit(any(outcome.broken or not outcome.equal for outcome in outcomes))
 
 

@@ -13,7 +13,7 @@ import yaml
 from tests.cluster.layout import current_layout
 from tests.manifests.monitoring.test_component import monitored
 from tests.release import archives, chart, rules, settings
-from tests.release.base import Json, identity
+from tests.release.base import NAMESPACE_SELECTOR, Json, documents, identity
 from tests.release.test_values import every_setting, sample
 
 pytestmark = pytest.mark.peers
@@ -101,6 +101,14 @@ def test_in_some_namespaces_it_has_the_rights_of_that_component(tmp_path: Path) 
             here = {**document, "metadata": {**document["metadata"], "namespace": namespace}}
             assert found[kind, namespace, name] == here
     assert found["ConfigMap", "dagy-system", "dagy-operator"]["data"]["DAGY_WATCH_NAMESPACES"] == "team-a,team-b"
+
+
+def test_where_labels_choose_namespaces_it_has_that_component(tmp_path: Path) -> None:
+    added = rendered(tmp_path, {"settings": {"operator": {"DAGY_WATCH_NAMESPACE_SELECTOR": "dagy.io/shard=a"}}})
+    component = documents(NAMESPACE_SELECTOR / "rbac.yaml")
+    for one in component:
+        assert added[identity(one)] == one
+    assert not {identity(one) for one in component} & set(rendered(tmp_path, {}))
 
 
 def test_every_setting_reaches_its_process(tmp_path: Path) -> None:

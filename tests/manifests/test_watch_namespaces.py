@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def _is_right(document: Json) -> bool:
 
 
 @contextmanager
-def running(admin: Account, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(admin: Account, folder: Path, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m dagy.controller` with the operator's token; yields when it is ready."""
     config = json.loads(Path(admin.kubeconfig).read_text())
     token = admin("create", "token", "dagy-operator", "--namespace=dagy-system", "--duration=1h").strip()
@@ -102,9 +102,9 @@ def running(admin: Account, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "KUBECONFIG": str(folder / "operator.kubeconfig"),
         "DAGY_S3_BUCKET": BUCKET,
         "DAGY_BUILDER_IMAGE": "builder:1",
-        "DAGY_WATCH_NAMESPACES": "team-a",
         "DAGY_HEALTH_PORT": str(port),
         "DAGY_METRICS_PORT": "0",
+        **settings,
     }
     command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "dagy.controller"]
     with ExitStack() as stack:
@@ -140,7 +140,7 @@ def test_it_serves_that_namespace_to_the_end_and_may_see_no_other(
         found: Json = json.loads(admin("get", "dp", "p", f"--namespace={namespace}", "-o", "json")).get("status", {})
         return found
 
-    with running(admin, tmp_path):
+    with running(admin, tmp_path, {"DAGY_WATCH_NAMESPACES": "team-a"}):
         until(lambda: status("team-a").get("phase") == "VALIDATING", tmp_path)
         assert admin("get", "jobs", "--namespace=dagy-builds", "-o", "name").startswith("job.batch/dp-")
         admin("delete", "dp", "p", "--namespace=team-a", "--wait=false")

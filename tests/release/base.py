@@ -16,6 +16,7 @@ Json = dict[str, Any]
 BASE = REPO / "manifests" / "base"
 OVERLAYS = REPO / "manifests" / "overlays"
 MONITORING = REPO / "manifests" / "components" / "monitoring"
+NAMESPACE_SELECTOR = REPO / "manifests" / "components" / "namespace-selector"
 KNOWN = {"apiVersion", "kind", "resources"}
 
 

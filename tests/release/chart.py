@@ -39,6 +39,7 @@ def generated(digests: dict[str, str] | None = None) -> dict[str, str]:
         **{_place(path): _template(path, documents) for path, documents in found},
         "templates/certificates.yaml": _certificates(),
         "templates/monitoring.yaml": _monitoring(),
+        "templates/namespace-selector.yaml": _namespace_selector(),
         rules.DASHBOARD: (base.MONITORING / rules.DASHBOARD).read_text(),
     }
 
@@ -76,6 +77,12 @@ def _template(path: Path, documents: list[Json]) -> str:
 def _certificates() -> str:
     path = base.OVERLAYS / "cert-manager" / "certificates.yaml"
     texts = [guarded(render(document), rules.CERT_MANAGER) for document in base.documents(path)]
+    return NOTE.format(source=path.relative_to(REPO)) + "".join(texts)
+
+
+def _namespace_selector() -> str:
+    path = base.NAMESPACE_SELECTOR / "rbac.yaml"
+    texts = [guarded(render(document), rules.NAMESPACE_SELECTOR) for document in base.documents(path)]
     return NOTE.format(source=path.relative_to(REPO)) + "".join(texts)
 
 

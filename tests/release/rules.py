@@ -24,6 +24,7 @@ PORTS = {
 """The settings that a container's port must follow, the first of them that is given: component and name of each port."""
 CERT_MANAGER = ".Values.certManager.enabled"
 MONITORING = ".Values.monitoring.enabled"
+NAMESPACE_SELECTOR = ".Values.settings.operator.DAGY_WATCH_NAMESPACE_SELECTOR"
 DASHBOARD = "dashboard.json"
 KEEP = "helm.sh/resource-policy"
 """The annotation by which Helm leaves an object where it is, whatever becomes of the release."""

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.chaos.virtual_time import VirtualLoop, run
-from tests.fakes.api_server import api_server
-from tests.fakes.kubelet import BUCKET
-from tests.s3server import s3_server
+from tests.fakes.servers import both_servers
 from tests.soak.growth import LEAST_ROUNDS, Growth, growths
 from tests.soak.rounds import Vitals, soak
 from tests.soak.vitals import ALLOWED
@@ -45,17 +41,12 @@ def main() -> int:
                     print(json.dumps(rounds[-1]), file=kept)
         return time.monotonic() < end or len(rounds) < LEAST_ROUNDS
 
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as text:
-        folder = Path(text)
-        for name in ("k", "s"):
-            (folder / name).mkdir()
-        with api_server(folder / "k") as kubeconfig, s3_server(folder / "s", BUCKET) as variables:
-            os.environ.update(variables)
+    with both_servers() as (kubeconfig, data):
 
-            async def whole(loop: VirtualLoop) -> tuple[list[Vitals], float]:
-                return await soak(loop, kubeconfig, folder / "s/data" / BUCKET, go_on), loop.time()
+        async def whole(loop: VirtualLoop) -> tuple[list[Vitals], float]:
+            return await soak(loop, kubeconfig, data, go_on), loop.time()
 
-            rounds, lived = run(whole)
+        rounds, lived = run(whole)
     found = growths(rounds, ALLOWED)
     print(f"{len(rounds)} rounds, {lived / 86400:.1f} days for the operator.\n", *table(found), sep="\n")
     return any(one.is_leak for one in found)

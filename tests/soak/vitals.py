@@ -8,15 +8,17 @@ import ctypes
 import gc
 import json
 import os
+import sys
 import threading
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ALLOWED: Mapping[str, float] = {
-    "memory (MiB)": 8.0,
-    "Python objects": 500.0,
-    "entries of containers": 500.0,
+    "memory (MiB)": 5.0,
+    "blocks of memory": 5000.0,
+    "Python objects": 20.0,
+    "entries of containers": 6.0,
     "file descriptors": 2.0,
     "asyncio tasks": 0.5,
     "threads": 2.0,
@@ -25,17 +27,25 @@ ALLOWED: Mapping[str, float] = {
 }
 """The quantities, and by how much each may grow over all rounds, however many there are."""
 
+_BLOCKS_OF_A_NOTE = 2
+"""Of the dictionary, beside one for each number in it."""
 
-def vitals(data: Path, store: str) -> dict[str, float]:
-    """The quantities now. `data`: the bucket's folder on the S3 server's disk; `store`: etcd's URL."""
+
+def vitals(data: Path, store: str, noted: Sequence[Mapping[str, float]] = ()) -> dict[str, float]:
+    """The quantities now. `data`: the bucket's folder on the S3 server's disk; `store`: etcd's URL.
+
+    `noted`: the quantities of earlier rounds, which are no part of what is measured.
+    """
     gc.collect()
+    blocks = sys.getallocatedblocks() - sum(len(one) + _BLOCKS_OF_A_NOTE for one in noted)
     objects = gc.get_objects()
-    count, entries = len(objects), _entries(objects)
+    count, entries = len(objects), _entries(objects) - len(noted) - sum(map(len, noted))
     del objects
     ctypes.CDLL(None).malloc_trim(0)  # what is free is no growth
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     values = (
         resident / (1 << 20),
+        blocks,
         count,
         entries,
         sum(1 for _ in Path("/proc/self/fd").iterdir()),

@@ -62,7 +62,13 @@ def _watchers(packages: Packages, flows: Flows, settings: Settings) -> list[Watc
         flows.package_changed(package)
         packages.controller.changed(package)
 
+    def namespace_changed(_namespace: Mapping[str, Any], _deleted: bool) -> None:
+        packages.controller.namespaces_changed()
+        flows.controller.namespaces_changed()
+
     kinds = {Resource(names.GROUP, names.DEPPACKAGE_PLURAL, names.VERSION): package_changed, **flows.handlers()}
+    if selector := settings.watch_namespace_selector:
+        kinds[Resource("", "namespaces", label_selector=selector)] = namespace_changed
     return [
         Watcher(WatchName.OBJECTS, kinds, settings.namespaces),
         Watcher(WatchName.JOBS, packages.job_handlers(), (settings.build_namespace,)),

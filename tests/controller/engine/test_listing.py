@@ -108,7 +108,7 @@ class Desk:
 
     async def _work(self, resync_seconds: float) -> None:
         async with asyncio.TaskGroup() as group:
-            self.controller.start(group, 1, (), resync_seconds)
+            self.controller.start(group, 1, resync_seconds)
 
 
 def test_only_who_does_not_rest_is_looked_at() -> None:

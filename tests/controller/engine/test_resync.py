@@ -12,6 +12,7 @@ import pytest
 from dagy.adapters.kube.api import custom_path
 from dagy.controller.engine.controller import Controller, ManagedObject
 from dagy.controller.engine.queue import WorkQueue
+from dagy.controller.engine.served import Served
 from dagy.core.metrics.catalogue import ControllerName
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
@@ -50,9 +51,12 @@ def test_objects_without_events_are_looked_at_again_and_again(kubeconfig: str, o
         await rig.admin.create(custom_path("deppackages", namespace), body)
         visitors, queue = Visitors(), WorkQueue[NamespacedName]()
         packages = rig.cluster().packages
-        controller = Controller(ControllerName.PACKAGES, packages, visitors, queue, clock=lambda: datetime.now(UTC))
+        served = Served(names=(namespace,))
+        controller = Controller(
+            ControllerName.PACKAGES, packages, visitors, queue, clock=lambda: datetime.now(UTC), served=served
+        )
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-            work = group.create_task(_works(controller, namespace))
+            work = group.create_task(_works(controller))
             await controller.synced.wait()
             assert [await visitors.looks.get() for _ in range(3)] == [NamespacedName(namespace, "a")] * 3
             work.cancel()
@@ -60,6 +64,6 @@ def test_objects_without_events_are_looked_at_again_and_again(kubeconfig: str, o
     run(kubeconfig, objects, test)
 
 
-async def _works(controller: Controller, namespace: str) -> None:
+async def _works(controller: Controller) -> None:
     async with asyncio.TaskGroup() as group:
-        controller.start(group, 1, (namespace,), 0.1)
+        controller.start(group, 1, 0.1)

@@ -1,4 +1,4 @@
-"""Two operators that serve different namespaces and share the build namespace, and so the slots."""
+"""Two operators that serve different namespaces, by name or by label, and share the build namespace, and so the slots."""
 
 from __future__ import annotations
 
@@ -24,17 +24,12 @@ OTHER = "team-of-another-shard"
 
 
 class Shard:
-    """An operator of one namespace, with its requests."""
+    """An operator of one namespace, or of those with a label, with its requests."""
 
-    def __init__(self, rig: Rig, namespace: str) -> None:
+    def __init__(self, rig: Rig, namespace: str, **given: Any) -> None:
         self.api, self.namespace = Api(rig.operator), namespace
-        settings = Settings(
-            s3_bucket=BUCKET,
-            s3_prefix=rig.prefix,
-            builder_image="builder:1",
-            watch_namespaces=namespace,
-            max_validations=1,
-        )
+        given = {"watch_namespaces": namespace, "max_validations": 1, **given}
+        settings = Settings(s3_bucket=BUCKET, s3_prefix=rig.prefix, builder_image="builder:1", **given)
         self.packages = Packages(self.api, rig.objects, settings, lambda: datetime.now(UTC))
 
     async def work(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,14 +25,13 @@ AWAY = 'admission webhook "pods.dagy.io" denied the request: Packages can\'t be 
 DEAD = 'Internal error occurred: failed calling webhook "pods.dagy.io": failed to call webhook: Post "https://...": EOF'
 
 
-def allowed(account: str) -> list[tuple[str, str, str]]:
-    """Verb, group and resource of all that the manifests let a service account do."""
-    objects = [
-        one
-        for file in ("rbac", "api-rbac", "api", "webhook-server")
-        for one in yaml.safe_load_all((MANIFESTS / f"{file}.yaml").read_text())
-        if one
-    ]
+SELECTOR = MANIFESTS.parent / "components/namespace-selector/rbac.yaml"
+
+
+def allowed(account: str, *more: Path) -> list[tuple[str, str, str]]:
+    """Verb, group and resource of all that the manifests let a service account do, with those of components."""
+    files = [MANIFESTS / f"{name}.yaml" for name in ("rbac", "api-rbac", "api", "webhook-server")]
+    objects = [one for file in (*files, *more) for one in yaml.safe_load_all(file.read_text()) if one]
     subjects = {"kind": "ServiceAccount", "name": account, "namespace": "dagy-system"}
     roles = {one["roleRef"]["name"] for one in objects if subjects in (one.get("subjects") or [])}
     return [
@@ -48,6 +48,14 @@ def allowed(account: str) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("right", questions.needed_rights((), "dagy-builds"), ids=str)
 def test_nothing_is_asked_for_that_the_manifests_do_not_give(right: Right) -> None:
     assert (right.verb, right.group, right.resource) in allowed(right.account)
+
+
+def test_where_labels_choose_namespaces_their_component_gives_the_rights() -> None:
+    added = set(questions.needed_rights((), "builds", by_label=True)) - set(questions.needed_rights((), "builds"))
+    assert {right.verb for right in added} == {"list", "watch"}
+    for right in added:
+        assert (right.verb, right.group, right.resource) in allowed(right.account, SELECTOR)
+        assert (right.verb, right.group, right.resource) not in allowed(right.account)
 
 
 def test_where_namespaces_are_served_one_by_one_rights_are_asked_for_there() -> None:

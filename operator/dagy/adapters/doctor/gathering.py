@@ -86,7 +86,8 @@ async def _missing_rights(api: KubeApi) -> tuple[Right, ...]:
             review = await api.post(_REVIEWS, questions.review_of(right))
         return not review["status"].get("allowed")
 
-    needed = questions.needed_rights(served, builds)
+    by_label = bool(settings.get(variable("watch_namespace_selector")))
+    needed = questions.needed_rights(served, builds, by_label=by_label)
     lacking = await asyncio.gather(*map(lacks, needed))
     return tuple(right for right, missing in zip(needed, lacking, strict=True) if missing)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,10 +30,10 @@ class KindClient:
         """Return the object as it is now; None when there is none."""
         return await self._api.get(custom_path(self._plural, key.namespace, key.name))
 
-    async def all(self, namespaces: tuple[str, ...]) -> AsyncIterator[Json]:
-        """Yield all objects, or those of some namespaces. Others have their turn in between."""
-        paths = [custom_path(self._plural, namespace) for namespace in namespaces] or [custom_path(self._plural)]
-        for path in paths:
+    async def all(self, namespaces: Collection[str] | None) -> AsyncIterator[Json]:
+        """Yield the objects of these namespaces, of all when None. Others have their turn in between."""
+        places = [""] if namespaces is None else sorted(namespaces)
+        for path in [custom_path(self._plural, place) for place in places]:
             async for page in self._api.pages(path, {}):
                 items = page.pop("items", None) or []
                 items.reverse()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from dagy.adapters.kube.api import KubeApi, KubeError, custom_path
@@ -12,6 +12,9 @@ from dagy.core.common.keys import Location, PackageHome
 from dagy.core.common.slug import Claim, OwnedSlug, claim_in, is_slug, owned
 from dagy.model import constants as names
 from dagy.model.base import NamespacedName
+
+_FEW = 8
+"""Namespaces that are asked for one by one: the API server goes through all claims for each."""
 
 
 class Claims:
@@ -53,13 +56,16 @@ class Claims:
         items, _ = await self._api.list(custom_path(names.SLUGCLAIM_PLURAL), fieldSelector=selector)
         return [claim for claim in map(claim_in, items) if claim]
 
-    async def all(self, namespaces: tuple[str, ...]) -> dict[str, Claim]:
-        """Return the claims of all packages, or of those of some namespaces, by their slugs."""
+    async def all(self, namespaces: Collection[str] | None) -> dict[str, Claim]:
+        """Return the claims of the packages of these namespaces, of all when None, by their slugs."""
         path, found = custom_path(names.SLUGCLAIM_PLURAL), dict[str, Claim]()
-        queries = [{"fieldSelector": f"spec.namespace={namespace}"} for namespace in namespaces] or [dict[str, str]()]
+        queries = [dict[str, str]()]
+        if namespaces is not None and len(namespaces) <= _FEW:
+            queries = [{"fieldSelector": f"spec.namespace={namespace}"} for namespace in sorted(namespaces)]
         for query in queries:
             async for page in self._api.pages(path, query):
-                found |= {claim.slug: claim for claim in map(claim_in, page.get("items") or []) if claim}
+                claims = [claim for claim in map(claim_in, page.get("items") or []) if claim]
+                found |= {one.slug: one for one in claims if namespaces is None or one.key.namespace in namespaces}
         return found
 
     async def count(self, namespace: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from dagy.adapters.settings.environment import ProcessSettings, RunSettings, listed
 from dagy.adapters.settings.pods import BuildPodSettings
@@ -69,6 +69,8 @@ class Settings(ProcessSettings, RunSettings, BuildPodSettings):
     """Secret of the build namespace with the keys HTTP_PROXY, HTTPS_PROXY and NO_PROXY, for proxies that need credentials."""  # noqa: E501
     watch_namespaces: str = ""
     """Comma-separated namespaces to serve; all when empty."""
+    watch_namespace_selector: str = ""
+    """In the place of such a list: a label selector of the namespaces to serve, such as `dagy.io/shard=a`, which are followed as labels change."""  # noqa: E501
     max_builds: Annotated[int, Field(ge=1)] = 4
     """Build Jobs that run at the same time."""
     max_builds_per_namespace: Annotated[int, Field(ge=0)] = 0
@@ -118,9 +120,16 @@ class Settings(ProcessSettings, RunSettings, BuildPodSettings):
     log_level: str = "INFO"
     """Level of the operator's log."""
 
+    @field_validator("watch_namespace_selector")
+    @classmethod
+    def _is_alone(cls, selector: str, info: ValidationInfo) -> str:
+        if selector and info.data.get("watch_namespaces"):
+            raise ValueError("DAGY_WATCH_NAMESPACES is set as well")
+        return selector
+
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """Namespaces to serve; empty for all."""
+        """Namespaces to serve; empty for all, and where a selector finds them."""
         return listed(self.watch_namespaces)
 
     @property

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from dagy.adapters.kube.api import Json, KubeError
 from dagy.adapters.kube.kind_client import KindClient
 from dagy.controller.engine.errors import report, result_of
 from dagy.controller.engine.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
+from dagy.controller.engine.served import Served
 from dagy.core.common.conditions import Row, conditions_of
 from dagy.core.metrics.catalogue import ControllerName, PassResult
 from dagy.core.metrics.engine import Work, pass_samples
@@ -131,11 +132,12 @@ class Controller:
         queue: WorkQueue[NamespacedName],
         *,
         clock: Callable[[], datetime],
+        served: Served | None = None,
         before_resync: Callable[[], Awaitable[None]] | None = None,
         after_list: Callable[[Mapping[NamespacedName, str]], Awaitable[None]] | None = None,
         record: Recorder = unrecorded,
     ) -> None:
-        """`name`: the objects' name in the log and for the kubelet, in the plural.
+        """`name`: the objects' name in the log and for the kubelet, in the plural; `served`: all namespaces when None.
 
         `before_resync` gathers what `Reconciler.rest` needs, just before all objects are listed; `after_list` gets
         their UIDs, and renews the facts that events should have told. `record` counts the looks.
@@ -147,25 +149,30 @@ class Controller:
         self._held: dict[NamespacedName, str] | None = {}
         """Events that came before all objects were listed for the first time: that list says which need a look."""
         self._conflicts: dict[NamespacedName, int] = {}
+        self._served, self._others_served = served or Served(), asyncio.Event()
         self.last_resync = time.monotonic()
         self.synced = asyncio.Event()
         """Set once every object has been looked at."""
 
-    def start(self, group: asyncio.TaskGroup, workers: int, namespaces: tuple[str, ...], resync_seconds: float) -> None:
+    def start(self, group: asyncio.TaskGroup, workers: int, resync_seconds: float) -> None:
         """Begin to work in the task group, until that is cancelled."""
         for _ in range(workers):
             group.create_task(self._queue.work(self._look, self._report))
-        group.create_task(self._resync(namespaces, resync_seconds))
+        group.create_task(self._resync(resync_seconds))
 
     def changed(self, obj: Mapping[str, Any]) -> None:
         """Look at the object soon, unless it has been looked at as it is, or written so by us."""
         key, version = NamespacedName.of(obj["metadata"]), str(obj["metadata"].get("resourceVersion", ""))
-        if self._known_version.get(key) == version:
+        if self._known_version.get(key) == version or key.namespace not in self._served:
             return
         if self._held is None:
             self._queue.add(key)
         else:
             self._held[key] = version
+
+    def namespaces_changed(self) -> None:
+        """Find out soon which namespaces are served."""
+        self._others_served.set()
 
     def work(self) -> Work:
         """Return how much there is to do now."""
@@ -179,7 +186,7 @@ class Controller:
         between, so the facts are out of date.
         """
         now = self._clock()  # before anything is awaited: keys are taken in the order of their arrival
-        manifest = await self._kind.get(key)
+        manifest = await self._kind.get(key) if key.namespace in self._served else None
         obj = ManagedObject(self._kind, manifest, now, self._known_version) if manifest else None
         if obj is None or obj.is_deleted:
             self._reconciler.forget(key)
@@ -217,28 +224,39 @@ class Controller:
         finally:
             self._record(pass_samples(self.name, result, time.monotonic() - began))
 
-    async def _resync(self, namespaces: tuple[str, ...], seconds: float) -> None:
+    async def _resync(self, seconds: float) -> None:
         """Look at every object at the start and at intervals, with events or without."""
         while True:
             try:
-                present = await self._listed(namespaces)
+                present = await self._listed()
+                if not self.synced.is_set():
+                    await self._queue.idle()
+                    self.synced.set()
+                    log.info("Looked at %d %s", len(present), self.name)
+                self.last_resync = time.monotonic()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await self._follow_namespaces()
             except Exception as error:
                 report(log, f"Listing all {self.name} failed; trying again", error)
                 await asyncio.sleep(_LIST_AGAIN_SECONDS)
-                continue
-            if not self.synced.is_set():
-                await self._queue.idle()
-                self.synced.set()
-                log.info("Looked at %d %s", len(present), self.name)
-            self.last_resync = time.monotonic()
-            await asyncio.sleep(seconds)
 
-    async def _listed(self, namespaces: tuple[str, ...]) -> Collection[NamespacedName]:
+    async def _follow_namespaces(self) -> None:
+        """Queue all objects of each namespace that is served from now on; a namespace's that no longer is are forgotten
+        when they are to be looked at. Raises KubeError."""
+        while True:
+            await self._others_served.wait()
+            self._others_served.clear()
+            async for manifest in self._kind.all(await self._served.refresh()):
+                self._queue.add(NamespacedName.of(manifest["metadata"]))
+
+    async def _listed(self) -> Collection[NamespacedName]:
         """List all objects, and queue those that a look may do something at. Raises KubeError."""
+        await self._served.refresh()
         if self._before_resync:
             await self._before_resync()
         present: dict[NamespacedName, str] = {}
-        async for manifest in self._kind.all(namespaces):
+        async for manifest in self._kind.all(self._served.names):
             key = NamespacedName.of(manifest["metadata"])
             present[key] = str(manifest["metadata"]["uid"])
             self._triage(key, manifest)

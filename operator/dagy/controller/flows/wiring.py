@@ -14,6 +14,7 @@ from dagy.adapters.packages.attach_lookup import AttachLookup
 from dagy.adapters.settings.operator import Settings
 from dagy.controller.engine.controller import Controller
 from dagy.controller.engine.queue import WorkQueue
+from dagy.controller.engine.served import Served
 from dagy.controller.engine.watch import OnChange, Resource
 from dagy.controller.flows.finalize import FlowCleaner
 from dagy.controller.flows.observe import FlowObserver
@@ -47,12 +48,18 @@ class Flows:
         self._queue: WorkQueue[NamespacedName] = WorkQueue(lambda key: key.namespace)
         self.reconciler = FlowReconciler(cluster, observer, cleaner, settings.flow_settings())
         self.controller = Controller(
-            ControllerName.FLOWS, cluster.deployments, self.reconciler, self._queue, clock=clock, record=record
+            ControllerName.FLOWS,
+            cluster.deployments,
+            self.reconciler,
+            self._queue,
+            clock=clock,
+            served=Served(api, settings.namespaces, settings.watch_namespace_selector),
+            record=record,
         )
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Begin to work in the task group, until that is cancelled."""
-        self.controller.start(group, _WORKERS, self._settings.namespaces, self._settings.resync_seconds)
+        self.controller.start(group, _WORKERS, self._settings.resync_seconds)
 
     def handlers(self) -> Mapping[Resource, OnChange]:
         """Return the handlers for changes of deployments, of their CronJobs and of their runs."""

@@ -6,7 +6,7 @@ Nothing is done here. A package of which anything is left to do or to tell is lo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -41,8 +41,8 @@ class Lists:
         return at_rest(package, PackageHome(self.location, mine, metadata["uid"]), now)
 
 
-async def gathered(claims: Claims, jobs: list[OwnedJob], served: tuple[str, ...], location: Location) -> Lists:
-    """Return the lists. Raises KubeError."""
+async def gathered(claims: Claims, jobs: list[OwnedJob], served: Collection[str] | None, location: Location) -> Lists:
+    """Return the lists. `served`: the namespaces; None for all. Raises KubeError."""
     found = await claims.all(served)
     named = sorted({claim.key.namespace for claim in found.values()})
     uids = await asyncio.gather(*map(claims.namespace_uid, named))

@@ -17,6 +17,7 @@ from dagy.adapters.packages.images import ImageRegistry
 from dagy.adapters.settings.operator import Settings
 from dagy.controller.engine.controller import Controller
 from dagy.controller.engine.queue import WorkQueue
+from dagy.controller.engine.served import Served
 from dagy.controller.engine.watch import OnChange, Resource
 from dagy.controller.packages.artifact_checks import ArtifactChecks
 from dagy.controller.packages.limiter import ConcurrencyLimiter
@@ -49,6 +50,7 @@ class Packages:
         record: Recorder = unrecorded,
     ) -> None:
         self._settings, self._clock = settings, clock
+        self._served = Served(api, settings.namespaces, settings.watch_namespace_selector)
         self.queue: WorkQueue[NamespacedName] = WorkQueue(lambda key: key.namespace)
         self._follower = OutcomeFollower(api, settings.build_namespace, self._heard)
         pushes = bool(settings.oci_repository)
@@ -76,6 +78,7 @@ class Packages:
             self._reconciler,
             self.queue,
             clock=clock,
+            served=self._served,
             before_resync=self._before_resync,
             after_list=self._after_list,
             record=record,
@@ -84,7 +87,7 @@ class Packages:
     def start(self, group: asyncio.TaskGroup) -> None:
         """Begin to work in the task group, until that is cancelled."""
         settings = self._settings
-        self.controller.start(group, settings.workers, settings.namespaces, settings.resync_seconds)
+        self.controller.start(group, settings.workers, settings.resync_seconds)
         group.create_task(self._open())
         group.create_task(self._sweep())
         group.create_task(self._checks.run())
@@ -108,7 +111,7 @@ class Packages:
                 return
             # A pod has ended, or the changed object is gone: its slot is free.
             ended = deleted or (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-            if not self._settings.namespaces or package.namespace in self._settings.namespaces:
+            if package.namespace in self._served:
                 self.queue.add(package, urgent=True)
                 self._follower.on_pod_changed(package, obj, ended)
             if ended:  # of another shard, too: slots are shared
@@ -131,17 +134,22 @@ class Packages:
         self._jobs = await self._cluster.all_jobs()
         self._follower.forget_gone(remembered, [job.name for job in self._jobs])
         self._reconciler.lists = await gathered(
-            self._cluster.claims, self._jobs, self._settings.namespaces, self._settings.location
+            self._cluster.claims, self._jobs, self._served.names, self._settings.location
         )
 
     async def _after_list(self, present: Mapping[NamespacedName, str]) -> None:
         self._reconciler.lists = Lists(self._settings.location)  # they would grow old
-        for job in orphans(self._jobs, present, self._settings.namespaces):
+        for job in orphans(self._jobs, present, await self._answered_for()):
             package = await self._cluster.packages.get(job.package)
             if is_orphan(job, package["metadata"]["uid"] if package else None):  # now, and not just in the list
                 log.warning("Job %s is deleted: its package %s is gone", job.name, job.package)
                 await self._cluster.delete_job(job.name, job.uid)
         self._limiter.wake()  # ends that were not heard of
+
+    async def _answered_for(self) -> set[str]:
+        """Return the namespaces with Jobs that are served, and those that are gone, which nobody serves any more."""
+        named = {job.package.namespace for job in self._jobs}
+        return {one for one in named if one in self._served or not await self._cluster.claims.namespace_uid(one)}
 
     async def _open(self) -> None:
         await self.controller.synced.wait()  # the order of arrival is known now

@@ -21,8 +21,11 @@ ADMITTED = ProbeResult(Probe.ADMITTED)
 """What it means when the API server would have created that pod."""
 
 
-def needed_rights(namespaces: Iterable[str], builds: str) -> list[Right]:
-    """Return what the service accounts need first of all. `namespaces`: those that are served; all when empty."""
+def needed_rights(namespaces: Iterable[str], builds: str, *, by_label: bool = False) -> list[Right]:
+    """Return what the service accounts need first of all.
+
+    `namespaces`: those that are served; all when empty. `by_label`: whether labels tell which ones of all are served.
+    """
     group = names.GROUP
     served = tuple(namespaces) or ("",)
     kinds = (names.DEPPACKAGE_PLURAL, names.FLOWDEPLOYMENT_PLURAL)
@@ -36,6 +39,7 @@ def needed_rights(namespaces: Iterable[str], builds: str) -> list[Right]:
         *(Right(OPERATOR, "patch", group, f"{kind}/status", where) for where in served for kind in kinds),
         *(Right(OPERATOR, "create", "batch", "jobs", where) for where in served),
         Right(OPERATOR, "create", group, names.SLUGCLAIM_PLURAL),
+        *(Right(OPERATOR, verb, "", "namespaces") for verb in ("list", "watch") if by_label),
         *(Right(OPERATOR, verb, "batch", "jobs", builds) for verb in ("list", "watch", "create", "delete")),
         *(Right(OPERATOR, verb, "", "pods", builds) for verb in ("list", "watch")),
         Right(OPERATOR, "get", "", "pods/log", builds),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ def is_orphan(job: OwnedJob, uid: str | None) -> bool:
     return uid is None or job.package_uid not in ("", uid)
 
 
-def orphans(jobs: Iterable[OwnedJob], present: Mapping[NamespacedName, str], served: tuple[str, ...]) -> list[OwnedJob]:
-    """Return the Jobs whose packages were not there when all were listed. `served`: the namespaces, all when empty."""
-    mine = [job for job in jobs if not served or job.package.namespace in served]
+def orphans(jobs: Iterable[OwnedJob], present: Mapping[NamespacedName, str], served: Container[str]) -> list[OwnedJob]:
+    """Return the Jobs whose packages were not there when all of the namespaces that are served were listed."""
+    mine = [job for job in jobs if job.package.namespace in served]
     return [job for job in mine if is_orphan(job, present.get(job.package))]
