@@ -16,7 +16,7 @@ from pathlib import Path
 
 ALLOWED: Mapping[str, float] = {
     "memory (MiB)": 5.0,
-    "blocks of memory": 5000.0,
+    "blocks of memory": 1000.0,
     "Python objects": 20.0,
     "entries of containers": 6.0,
     "file descriptors": 2.0,
