@@ -73,7 +73,7 @@ MUTANTS = (
     Mutant("code of other deployments is deleted", f"{_FLOWS}/finalize.py", "self._store.own([*mine, *used], key.namespace)", "self._store.own([*mine], key.namespace)", ("controller/flows/test_history.py",)),
     Mutant("an artifact goes that a revision pins", f"{_PACKAGES}/reconcile.py", "frozenset(pin.sha256 for pin in pins)", "frozenset()", ("controller/packages/test_in_use.py",)),
     # Requests, attempts, outcomes
-    Mutant("a cancellation is obeyed for ever", _DECIDE, "return bool(plan.requested.cancel) and plan.requested.cancel != handled.cancel", "return bool(plan.requested.cancel)", _RULES),
+    Mutant("a cancellation is obeyed for ever", _DECIDE, "return bool(asked) and asked != seen.handled.cancel and all(job.after_cancel != asked for job in seen.jobs)", "return bool(asked)", _RULES),
     Mutant("Jobs go while S3 is away", _DECIDE, "case states.Blocked():\n            return ()", "case states.Blocked():\n            wanted = set()", _RULES),
     Mutant("failed attempts are kept for ever", _DECIDE, "if job.attempt <= newest[job.input_hash] - ATTEMPTS_KEPT]", "if job.attempt < 0]", _RULES),
     Mutant("the failure of the attempt before is not kept", _DECIDE, "return _keep(job, failure) if isinstance(failure, Failure) else ()\n    return ()", "return ()\n    return ()", ("core/package",)),
