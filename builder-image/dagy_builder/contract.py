@@ -30,7 +30,7 @@ GATEWAY_VARIABLE = "DAGY_INDEX_GATEWAY"
 """Environment variable with the URL of the index gateway, where there is one."""
 GATEWAY_PORT = 7080
 SHARED_CACHE_VARIABLE = "DAGY_SHARED_CACHE"
-"""The variable of `package` with the folder of what builds share beside wheels: bytecode, and files compressed."""
+"""The variable of `install` and `package` with the folder of bytecode and compressed files that builds share."""
 CONFIG_VARIABLE = "DAGY_OCI_CONFIG"
 """The variable of `upload` with the path of a docker config for the registry."""
 NODE_VARIABLE = "DAGY_NODE_IP"

@@ -76,7 +76,8 @@ def test_an_answer_without_a_date_changes_nothing(headers: dict[str, str]) -> No
 def test_the_api_servers_answers_set_it(kubeconfig: str, ahead: timedelta) -> None:
     async def test() -> None:
         connected = await connect(kubeconfig)
-        api = KubeApi(connected._client, clock=ServerClock(lambda: datetime.now(UTC) + ahead))
+        api = KubeApi(connected._client)
+        api.clock = ServerClock(lambda: datetime.now(UTC) + ahead)
         with pytest.raises(KubeError):
             await api.request("GET", "/api/v1/namespaces/missing")
         assert abs(api.clock() - datetime.now(UTC)) > timedelta(minutes=59)

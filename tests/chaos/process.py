@@ -50,7 +50,8 @@ class OperatorApi(KubeApi):
     def __init__(
         self, inner: KubeApi, process: Process, feed: Feed, *, logs: Logs, hands: TappedApi, clock: RunClock
     ) -> None:
-        super().__init__(inner._client, token=inner._token, manager=inner._manager, clock=clock)
+        super().__init__(inner._client, token=inner._token, manager=inner._manager)
+        self.clock = clock
         self._process, self._feed, self._logs, self._hands = process, feed, logs, hands
 
     @override

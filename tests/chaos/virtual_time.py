@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +16,7 @@ from typing import Any
 from typing_extensions import override
 
 _STUCK_SECONDS = 60.0
+_THREADS = 6
 
 
 class Stuck(BaseException):
@@ -49,7 +51,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
-        self._threads = ThreadPoolExecutor(thread_name_prefix="chaos")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="chaos")
         self.set_default_executor(self._threads)
 
     @override
@@ -65,6 +67,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         # the future's own, whose result has to be there when the clock goes on.
         thread.add_done_callback(self._told)
         return future
+
+    async def start_threads(self) -> None:
+        """Start all threads, each of which would start at some time, when so many requests meet for the first time."""
+        all_of_them = threading.Barrier(_THREADS)
+        await asyncio.gather(*(self.run_in_executor(None, all_of_them.wait) for _ in range(_THREADS)))
 
     def _told(self, _: object) -> None:
         with suppress(RuntimeError):  # the loop is closed

@@ -89,7 +89,7 @@ MUTANTS = (
     # Fairness
     Mutant("one namespace may take every slot", _QUEUE, "level < self._limits.per_namespace and self.place(key)", "self.place(key)", _RULES),
     Mutant("who was served stays in front", _QUEUE, "self._served[key.namespace] = self._turn", "self._served[key.namespace] = 0", _RULES),
-    Mutant("pods that outlive their Jobs take no slot", _FACTS, "for obj in [*live.values(), *_without_pods(jobs, pods)]]", "for obj in _without_pods(jobs, pods)]", _RULES),
+    Mutant("pods that outlive their Jobs take no slot", f"{_CORE}/outcomes/slots.py", "for obj in [*live.values(), *_without_pods(jobs, pods)]]", "for obj in _without_pods(jobs, pods)]", _RULES),
     Mutant("slots are not counted before a Job starts", f"{_PACKAGES}/limiter.py", "queue.count(await self._cluster.occupied_slots(kind))", "pass", ("controller/packages/test_limiter.py",)),
     # Attaching
     Mutant("a pod takes packages of any namespace", f"{_CORE}/attach/request.py", "return namespace == self.namespace or wanted.sha256 is not None or namespace in self.suppliers", "return True", ("core/attach", "web/attach")),

@@ -137,6 +137,7 @@ async def soak(
 ) -> list[Vitals]:
     """Play rounds as long as `go_on` says so of those that were played. `data`: see `vitals`."""
     store = kubeconfig.with_name("etcd.url").read_text()
+    await loop.start_threads()  # or one more thread in some round would look like growth
     async with loop.working():
         admin = await connect(str(kubeconfig))
         operator = await connect_operator(str(kubeconfig), admin)

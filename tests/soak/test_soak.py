@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.kubelet import BUCKET
 from tests.s3server import s3_server
 from tests.soak.growth import growths, slope
-from tests.soak.leaks import Leak, a_task_a_file_and_a_claim, an_entry, an_object_in_s3, none, played_with
+from tests.soak.leaks import Leak, a_task_a_file_and_a_claim, an_entry, an_object_in_s3, no_leak, played_with
 from tests.soak.rounds import LeftoverError
 
 Play = Callable[[tuple[str, ...], Leak], dict[str, list[float]]]
@@ -61,7 +61,7 @@ def play(kubeconfig: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.mark.apiserver
 def test_nothing_grows_in_some_rounds(play: Play) -> None:
-    assert play(("changed", "deleted", "invalid"), none) == {}
+    assert play(("changed", "deleted", "invalid"), no_leak) == {}
 
 
 @pytest.mark.apiserver

@@ -39,14 +39,16 @@ class Deflater:
     def deflate(self, contents: Sequence[bytes], digests: Sequence[str]) -> list[Deflated]:
         """Return contents compressed. `digests`: the SHA-256 of each, in hex. Neighbours come together."""
         if self._kept is None or sum(map(len, contents)) < _WORTH_KEEPING:
-            return [compress(content, self._level) for content in contents]
+            return self._anew(contents)
         name = name_of(f"{part}".encode() for part in ("deflate", deflate.__version__, self._level, *digests))
-        entry = self._kept.find(name)
-        found = None if entry is None else _unpacked(entry, contents)
-        if found is None:
-            found = [compress(content, self._level) for content in contents]
-            self._kept.keep(name, _packed(found))
-        return found
+        if (entry := self._kept.find(name)) is not None and (found := _unpacked(entry, contents)):
+            return found
+        made = self._anew(contents)
+        self._kept.keep(name, _packed(made))
+        return made
+
+    def _anew(self, contents: Sequence[bytes]) -> list[Deflated]:
+        return [compress(content, self._level) for content in contents]
 
 
 def compress(data: bytes, level: int) -> Deflated:

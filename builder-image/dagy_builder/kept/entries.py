@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -73,7 +74,8 @@ class KeptEntries:
             together += size
             if now - used > _UNUSED_SECONDS or together > _MOST_TOGETHER:
                 with suppress(OSError):  # another build does the same
-                    path.unlink()
+                    # An earlier release wrote its entries in folders beside, which killed builds have left.
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _entries(self) -> Iterator[tuple[float, int, Path]]:
         """When each entry was used last, its size, and its path."""

@@ -93,13 +93,15 @@ def test_what_nobody_uses_goes_after_a_month(tmp_path: Path) -> None:
     for name in (NAME, OTHER):
         kept.keep(name, [b"some"])
         os.utime(_entry(tmp_path, name), (now - 40 * DAY,) * 2)
-    left = _entry(tmp_path).with_name("left-by-a-killed-build")
-    left.touch()
-    os.utime(left, (now - 40 * DAY,) * 2)
+    left = [_entry(tmp_path).with_name(f"left-by-a-killed-build-{release}") for release in ("earlier", "present")]
+    (left[0] / "inner").mkdir(parents=True)
+    left[1].touch()
+    for path in left:
+        os.utime(path, (now - 40 * DAY,) * 2)
     assert kept.find(NAME) == b"some", "and that is a use"
     os.utime(_entry(tmp_path), (now - 20 * DAY,) * 2)
     kept.forget_unused(now)
-    assert [path for path in _files(tmp_path) if path.parent != tmp_path] == [_entry(tmp_path)]
+    assert [path for path in tmp_path.rglob("*") if path.parent.parent == tmp_path] == [_entry(tmp_path)]
 
 
 def test_of_too_much_the_least_used_goes(tmp_path: Path) -> None:

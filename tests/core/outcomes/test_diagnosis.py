@@ -9,7 +9,8 @@ import pytest
 
 from dagy.core.common.failure import Failure, failure_in
 from dagy.core.outcomes.diagnosis import Progress, Success, standing_of
-from dagy.core.outcomes.facts import JobFact, jobs_of, occupied_slots
+from dagy.core.outcomes.facts import JobFact, jobs_of
+from dagy.core.outcomes.slots import occupied_slots
 from dagy.model.status import JobKind
 from dagy_builder.contract import Fault, Step, StepOutcome
 from tests.fakes.reported import ended, fact, running, waiting

@@ -10,7 +10,8 @@ import pytest
 
 from dagy.core.common.failure import Failure
 from dagy.core.outcomes.diagnosis import Progress, standing_of
-from dagy.core.outcomes.facts import JobFact, jobs_of, occupied_slots
+from dagy.core.outcomes.facts import JobFact, jobs_of
+from dagy.core.outcomes.slots import occupied_slots
 from dagy.core.outcomes.waiting_pods import lacks_pod, with_end
 from dagy.core.package.decide import KeepLog, decide
 from dagy.core.package.plan import BuildPlan

@@ -40,7 +40,8 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PATCH = "application/json-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_PAGE_BYTES, _OBJECT_BYTES, _FIRST_LIMIT, _LAST_LIMIT = 8 << 20, 32 << 20, 50, 500
+_PAGE_BYTES, _OBJECT_BYTES = 8 << 20, 32 << 20
+_FIRST_LIMIT, _LAST_LIMIT = 50, 500
 
 T = TypeVar("T")
 
@@ -55,11 +56,10 @@ class KubeApi:
     _manager: str = names.FIELD_MANAGER
 
     def __init__(
-        self, api_client: client.ApiClient, *, token: str | None = None, manager: str = names.FIELD_MANAGER,
-        clock: ServerClock | None = None,
-    ) -> None:  # fmt: skip
+        self, api_client: client.ApiClient, *, token: str | None = None, manager: str = names.FIELD_MANAGER
+    ) -> None:
         self._client, self._token, self._manager = api_client, token, manager
-        self.clock = clock or ServerClock()
+        self.clock = ServerClock()
         """The API server's time."""
 
     @classmethod

@@ -16,8 +16,9 @@ from dagy.core.common.failure import Failure
 from dagy.core.jobs import kueue
 from dagy.core.jobs.index_access import Found, Unreadable, access_of, place_of, references_of
 from dagy.core.jobs.orphans import OwnedJob, owned_job
-from dagy.core.outcomes.facts import JobFact, PodFact, jobs_of, occupied_slots, packages_without_pods
+from dagy.core.outcomes.facts import JobFact, PodFact, jobs_of
 from dagy.core.outcomes.logs import NOT_STARTED, POD_GONE, LogReader, StepLog
+from dagy.core.outcomes.slots import occupied_slots, packages_without_pods
 from dagy.core.package.observed import IndexAccess
 from dagy.core.package.plan import BuildPlan
 from dagy.model import constants as names

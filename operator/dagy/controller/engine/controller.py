@@ -242,8 +242,10 @@ class Controller:
                 await asyncio.sleep(_LIST_AGAIN_SECONDS)
 
     async def _follow_namespaces(self) -> None:
-        """Queue all objects of each namespace that is served from now on; a namespace's that no longer is are forgotten
-        when they are to be looked at. Raises KubeError."""
+        """Queue all objects of each namespace that is served from now on. Raises KubeError.
+
+        Those of a namespace that no longer is are forgotten when they are to be looked at.
+        """
         while True:
             await self._others_served.wait()
             self._others_served.clear()

@@ -131,8 +131,8 @@ def job_manifest(plan: BuildPlan, start: StartJob, settings: JobSettings) -> Man
     annotations = {**settings.pods.annotations, names.ANNOTATION_PACKAGE: str(plan.key)}
     unidentified = [*(step for step in STEPS[start.kind] if step is not Step.UPLOAD), GATEWAY]
     queue = {} if start.cancelled else kueue.queue_label(settings.queue_name, plan.key.namespace)
-    before = {names.ANNOTATION_AFTER_CANCEL: plan.requested.cancel} if plan.requested.cancel else {}
-    cancelled = {names.REQUEST_CANCEL: "true"} if start.cancelled else before
+    obeyed = {names.ANNOTATION_AFTER_CANCEL: plan.requested.cancel} if plan.requested.cancel else {}
+    cancel = {names.REQUEST_CANCEL: "true"} if start.cancelled else obeyed
     # Whoever ends the suspension of a tombstone, a queue for example, gets no pod either.
     never = {"suspend": True, "parallelism": 0} if start.cancelled else {}
     return {
@@ -142,7 +142,7 @@ def job_manifest(plan: BuildPlan, start: StartJob, settings: JobSettings) -> Man
             "name": job_name(plan.uid, start),
             "namespace": settings.namespace,
             "labels": {**labels, **queue},
-            "annotations": {**annotations, **cancelled},
+            "annotations": {**annotations, **cancel},
         },
         "spec": {
             "backoffLimit": 0,

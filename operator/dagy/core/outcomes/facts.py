@@ -5,13 +5,12 @@ A pod is looked at before its Job, because the Job's own condition comes about a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from dagy.core.common.failure import Failure, failure_in
-from dagy.core.common.owner import package_of
 from dagy.core.outcomes.step_outcomes import Complete, Result
 from dagy.model import constants as names
 from dagy.model.status import JobKind
@@ -19,6 +18,7 @@ from dagy_builder.contract import Step, StepOutcome
 from dagy_builder.failure import exit_code_of
 
 Json = Mapping[str, Any]
+
 
 STEPS: Mapping[JobKind, tuple[Step, ...]] = {
     JobKind.VALIDATE: (Step.RESOLVE,),
@@ -84,6 +84,7 @@ class JobFact:
     finished_reason: str = ""
     cancelled: bool = False
     after_cancel: str = ""
+    """The request to cancel that had been acted upon before the Job was made, as status may not remember."""
     log_uri: str = ""
     """URI of its kept log; empty until it is kept."""
     failure: Failure | None = None
@@ -114,34 +115,6 @@ class JobFact:
         return self.pod is None or self.pod.phase not in ("Succeeded", "Failed")
 
 
-def occupied_slots(jobs: Iterable[Json], pods: Iterable[Json], pushing: Collection[str] = ()) -> list[str]:
-    """The package namespaces of everything that takes a slot: pods that have not ended, and Jobs still without one.
-
-    A pod counts until its phase says that it has ended, even when its Job is gone: an observer, and a ResourceQuota,
-    count in the same way. Those of the Jobs in `pushing` don't: their ZIPs are complete, and only a registry is slow.
-    Nor does a suspended Job: it waits for a queue, which has limits of its own.
-    """
-    pods = list(pods)
-    building = [pod for pod in pods if job_of(pod) not in pushing]
-    live = {
-        str(pod["metadata"]["name"]): pod
-        for pod in building
-        if (pod.get("status") or {}).get("phase", "Pending") in ("Pending", "Running")
-    }
-    return [_package_namespace(obj) for obj in [*live.values(), *_without_pods(jobs, pods)]]
-
-
-def packages_without_pods(jobs: Iterable[Json], pods: Iterable[Json]) -> list[str]:
-    """Return the UIDs of the packages whose Jobs take a slot although none of these pods is theirs."""
-    return sorted({_label(job, names.LABEL_PACKAGE_UID) for job in _without_pods(jobs, pods)} - {""})
-
-
-def _without_pods(jobs: Iterable[Json], pods: Iterable[Json]) -> list[Json]:
-    owners = {job_of(pod) for pod in pods}
-    facts = [(job, _job(job, None)) for job in jobs if job["metadata"]["name"] not in owners]
-    return [job for job, fact in facts if fact.live and not fact.suspended]
-
-
 def jobs_of(
     jobs: Iterable[Json], pods: Iterable[Json], said: Mapping[str, StepOutcome] = MappingProxyType({})
 ) -> tuple[JobFact, ...]:
@@ -155,17 +128,17 @@ def jobs_of(
         if owner not in newest or _created(newest[owner]) <= _created(pod):
             newest[owner] = pod
     named = [(job["metadata"]["name"], job) for job in jobs if _ours(job)]
-    facts = [_job(job, newest.get(name), said.get(name)) for name, job in named]
+    facts = [job_fact(job, newest.get(name), said.get(name)) for name, job in named]
     return tuple(sorted(facts, key=lambda job: (job.kind, job.input_hash, job.attempt)))
 
 
 def _ours(job: Json) -> bool:
-    return _label(job, names.LABEL_JOB_KIND) in tuple(JobKind) and _label(job, names.LABEL_ATTEMPT).isdigit()
+    return label_of(job, names.LABEL_JOB_KIND) in tuple(JobKind) and label_of(job, names.LABEL_ATTEMPT).isdigit()
 
 
 def last_step_running(pod: Json) -> Step | None:
     """Return the step with which the pod's work ends, when its container runs."""
-    kind = _label(pod, names.LABEL_JOB_KIND)
+    kind = label_of(pod, names.LABEL_JOB_KIND)
     if kind not in tuple(JobKind):
         return None
     container = _pod(pod, JobKind(kind)).container(STEPS[JobKind(kind)][-1])
@@ -191,13 +164,14 @@ def _ended_as_said(pod: PodFact | None, kind: JobKind, outcome: StepOutcome | No
     return replace(pod, containers=(*before, told))
 
 
-def _job(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFact:
+def job_fact(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFact:
+    """Return the facts of one Job with our labels, its newest pod, and the outcome that its last step has told."""
     status = job.get("status") or {}
     ended: Json = next(
         (c for c in status.get("conditions") or [] if c["type"] in ("Complete", "Failed") and c["status"] == "True"), {}
     )
     annotations = job["metadata"].get("annotations") or {}
-    kind = JobKind(_label(job, names.LABEL_JOB_KIND))
+    kind = JobKind(label_of(job, names.LABEL_JOB_KIND))
     suspended = bool((job.get("spec") or {}).get("suspend"))
     # What a pod does that is stopped for others' sake says nothing about the attempt.
     found = _pod(pod, kind) if pod and not suspended else None
@@ -205,8 +179,8 @@ def _job(job: Json, pod: Json | None, said: StepOutcome | None = None) -> JobFac
         name=job["metadata"]["name"],
         uid=str(job["metadata"].get("uid", "")),
         kind=kind,
-        input_hash=_label(job, names.LABEL_INPUT_HASH),
-        attempt=int(_label(job, names.LABEL_ATTEMPT)),
+        input_hash=label_of(job, names.LABEL_INPUT_HASH),
+        attempt=int(label_of(job, names.LABEL_ATTEMPT)),
         created_at=_created(job),
         suspended=suspended,
         waits_since="" if suspended else str(status.get("startTime") or _created(job)),
@@ -284,15 +258,11 @@ def _container(step: Step, status: Json) -> ContainerFact:
 
 def job_of(pod: Json) -> str:
     """Name of the Job that a pod belongs to; empty when there is none."""
-    return _label(pod, "batch.kubernetes.io/job-name") or _label(pod, "job-name")
+    return label_of(pod, "batch.kubernetes.io/job-name") or label_of(pod, "job-name")
 
 
-def _package_namespace(obj: Json) -> str:
-    package = package_of(obj["metadata"])
-    return package.namespace if package else ""
-
-
-def _label(obj: Json, name: str) -> str:
+def label_of(obj: Json, name: str) -> str:
+    """The label's value; empty when there is none."""
     return str((obj["metadata"].get("labels") or {}).get(name, ""))
 
 

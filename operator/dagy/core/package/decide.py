@@ -137,7 +137,7 @@ def _cancel(seen: Observed, state: State) -> tuple[Action, ...] | None:
     """Return what has to be done now; None where there is nothing to cancel."""
     match state:
         case states.Validating(job) | states.Building(job) | states.Retrying(job):
-            return () if makes_way(state) else (CancelJob(job),)
+            return () if job.makes_way else (CancelJob(job),)
         case states.ToValidate() | states.ToBuild() as due:
             return (replace(_start(seen, due), cancelled=True),)
         case states.Blocked(_, states.ToValidate() | states.ToBuild() as due):
