@@ -18,7 +18,7 @@ from tests.chaos.endstate import end_state, leftovers
 from tests.chaos.faults import LOST_EVENTS, Fault
 from tests.chaos.hands import ZIPS
 from tests.chaos.observer import Observer
-from tests.chaos.run import NeverSettledError, Run, Servers
+from tests.chaos.run import RESYNC_SECONDS, NeverSettledError, Run, Servers
 from tests.chaos.sampled import Size
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.storage import faulty
@@ -30,7 +30,6 @@ _CALM_SECONDS = 130.0
 _REAL_SECONDS = 240.0
 """After which a run tells where it is."""
 _GONE_SECONDS = 1100.0
-_RESYNC_SECONDS = 640.0
 _STORM_SECONDS = 200.0
 _HOUR_SECONDS = 3800.0
 _NOTHING = Size(0, 0, 0)
@@ -135,7 +134,7 @@ class Campaign:
         await asyncio.sleep(5.0)
         left = leftovers(run)
         if left:  # an operator's next resync may have to find it
-            await asyncio.sleep(_RESYNC_SECONDS)
+            await asyncio.sleep(_resync_seconds(run))
             left = leftovers(run)
         if left:
             outcome.broken.append(f"left behind: {left}")
@@ -145,7 +144,12 @@ def _calm_seconds(run: Run) -> float:
     """Lost events are made up for by the next resync, and that a ZIP is gone is found out within an hour."""
     if ZIPS in run.deliveries.excused:
         return _HOUR_SECONDS
-    return _RESYNC_SECONDS if LOST_EVENTS in run.gate.injected else _CALM_SECONDS
+    return max(_CALM_SECONDS, _resync_seconds(run)) if LOST_EVENTS in run.gate.injected else _CALM_SECONDS
+
+
+def _resync_seconds(run: Run) -> float:
+    """After which the operator has looked at everything again, and was done with it."""
+    return run.settings.resync_seconds + 40.0
 
 
 def _versions(run: Run) -> dict[str, int]:
@@ -169,14 +173,20 @@ def observing(kubeconfig: str, data: Path) -> Iterator[Observer]:
 
 @asynccontextmanager
 async def campaign(
-    kubeconfig: str, objects: ObjectStore, data: Path, loop: VirtualLoop, observer: Observer, name: str
+    kubeconfig: str,
+    objects: ObjectStore,
+    data: Path,
+    loop: VirtualLoop,
+    observer: Observer,
+    name: str,
+    resync_seconds: int = RESYNC_SECONDS,
 ) -> AsyncIterator[Campaign]:
-    """A campaign on these servers; `name` begins the names of its namespaces."""
+    """A campaign on these servers; `name` begins the names of its namespaces, `resync_seconds` is the operators' setting."""
     async with loop.working():
         admin = await connect(kubeconfig)
         operator = await connect_operator(kubeconfig, admin)
     try:
-        servers = Servers(admin, operator, objects, faulty(ObjectStore(BUCKET)), data)
+        servers = Servers(admin, operator, objects, faulty(ObjectStore(BUCKET)), data, resync_seconds)
         yield Campaign(servers, loop, observer, name)
     finally:
         await operator.close()

@@ -28,7 +28,8 @@ from tests.chaos.virtual_time import VirtualLoop
 from tests.fakes.kubelet import BUCKET, BUILDS
 
 LONGEST_SECONDS = 1500.0
-"""Two resyncs and more: what has not settled by then never will."""
+"""Two resyncs of ten minutes and more: what has not settled by then never will."""
+RESYNC_SECONDS = 30
 _RESTART_SECONDS = 1.0
 
 
@@ -48,6 +49,8 @@ class Servers:
     """For operators."""
     data: Path
     """Folder of the bucket on the S3 server's disk."""
+    resync_seconds: int = RESYNC_SECONDS
+    """The operators' setting."""
 
 
 @dataclass
@@ -74,6 +77,7 @@ class Run:
         self.settings = Settings(
             s3_bucket=BUCKET, s3_prefix=self.namespace, builder_image="builder:1", watch_namespaces=self.namespace,
             max_builds=100, max_validations=100, max_builds_per_namespace=100, max_validations_per_namespace=100,
+            resync_seconds=self.servers.resync_seconds,
         )  # fmt: skip
         self._processes: list[Process] = []
         self._over = False

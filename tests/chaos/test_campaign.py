@@ -31,13 +31,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder / "data" / BUCKET
 
 
-def play(kubeconfig: str, data: Path, name: str, plays: list[tuple[str, Fault | int]]) -> list[Outcome]:
+def play(
+    kubeconfig: str, data: Path, name: str, plays: list[tuple[str, Fault | int]], resync_seconds: int = 30
+) -> list[Outcome]:
     """Play these scenarios with these faults, or with those of these seeds."""
-
     before = random.getstate()
 
     async def whole(loop: VirtualLoop) -> list[Outcome]:
-        async with campaign(kubeconfig, ObjectStore(BUCKET), data, loop, observer, name) as played:
+        async with campaign(kubeconfig, ObjectStore(BUCKET), data, loop, observer, name, resync_seconds) as played:
             return [await _one(played, scenario, fault) for scenario, fault in plays]
 
     with observing(kubeconfig, data) as observer:
@@ -118,11 +119,25 @@ FOUND: list[tuple[str, Fault]] = [
 ]
 
 
+_RESYNC_WHEN_FOUND = 600
+"""With another one requests have other numbers, and the faults strike elsewhere."""
+LOST: list[tuple[str, Fault]] = [
+    (scenario, faults.Storm((faults.Events("dropped", 1, 200),), seconds))
+    for scenario, seconds in (("create", 100.0), ("deploy", 100.0), ("roll back", 300.0), ("update", 45.0))
+]
+"""Of nothing that happens for so long there is any event."""
 QUICK = ("update", "copy", "cancel", "roll back")
 
 
 def test_what_was_found_is_mended(kubeconfig: str, data: Path) -> None:
-    assert_sound(play(kubeconfig, data, "found", FOUND))
+    assert_sound(play(kubeconfig, data, "found", FOUND, _RESYNC_WHEN_FOUND))
+
+
+def test_lost_events_are_made_up_for_within_a_minute(kubeconfig: str, data: Path) -> None:
+    outcomes = play(kubeconfig, data, "lost", LOST)
+    assert_sound(outcomes)
+    assert all(outcome.struck[faults.LOST_EVENTS] for outcome in outcomes)
+    assert max(outcome.recovery for outcome in outcomes) < 60
 
 
 def test_some_seeds_end_as_without_faults(kubeconfig: str, data: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dagy.adapters.packages.claims import Claims
-from dagy.controller.engine.controller import ManagedObject
+from dagy.controller.engine.reconciler import ManagedObject
 from dagy.controller.packages.reconcile import PackageReconciler
 from dagy.core.common.slug import Claim, new_slug
 from dagy.core.metrics.packages import Census

@@ -27,6 +27,8 @@ _GONE_SECONDS = 1500.0
 _SWEPT_SECONDS = 3.5 * 3600
 """After which what was noted of deletions has been swept away."""
 _AWAY_SECONDS, _AWAY_EVERY = 100.0, 3
+_RESYNC_SECONDS = 600
+"""Of an installation with thousands of packages: otherwise most of what is played were looks at nothing."""
 PACKAGES: Mapping[str, str] = {
     "changed": "six", "rebuilt": "attrs", "deleted": "click", "cancelled": "rich",
     "invalid": "unsatisfiable", "malformed": "six ==== 3", "heavy": "heavy", "retried": "crashes",
@@ -142,7 +144,7 @@ async def soak(
         admin = await connect(str(kubeconfig))
         operator = await connect_operator(str(kubeconfig), admin)
     try:
-        servers = Servers(admin, operator, ObjectStore(BUCKET), faulty(ObjectStore(BUCKET)), data)
+        servers = Servers(admin, operator, ObjectStore(BUCKET), faulty(ObjectStore(BUCKET)), data, _RESYNC_SECONDS)
         run = Run(servers, loop, None, "soak", 0)
         try:
             await run.begin()

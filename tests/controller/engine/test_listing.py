@@ -12,8 +12,9 @@ from typing_extensions import override
 
 from dagy.adapters.kube.api import Json, KubeApi, KubeError
 from dagy.adapters.kube.kind_client import KindClient
-from dagy.controller.engine.controller import Controller, ManagedObject, Rest
+from dagy.controller.engine.controller import Controller
 from dagy.controller.engine.queue import WorkQueue
+from dagy.controller.engine.reconciler import ManagedObject, Rest
 from dagy.core.metrics.catalogue import ControllerName
 from dagy.model.base import NamespacedName
 

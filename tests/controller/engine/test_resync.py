@@ -10,17 +10,15 @@ from typing import Any
 import pytest
 
 from dagy.adapters.kube.api import custom_path
-from dagy.controller.engine.controller import Controller, ManagedObject
+from dagy.controller.engine.controller import LONGEST_RESYNC_SECONDS, Controller, resync_pause
 from dagy.controller.engine.queue import WorkQueue
+from dagy.controller.engine.reconciler import ManagedObject
 from dagy.controller.engine.served import Served
 from dagy.core.metrics.catalogue import ControllerName
 from dagy.model.base import NamespacedName
 from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import Rig, run
 from tests.fakes.owners import EXPORTED
-
-pytestmark = pytest.mark.apiserver
-
 
 class Visitors:
     """A reconciler that takes note of each look."""
@@ -42,6 +40,21 @@ class Visitors:
         """Nothing is remembered."""
 
 
+@pytest.mark.parametrize(
+    ("cpu_seconds", "least", "pause"),
+    [
+        (0.1, 30, 30),
+        (0.7, 30, 70),  # a thousand packages
+        (7, 30, LONGEST_RESYNC_SECONDS),  # ten thousand
+        (0.7, 900, 900),
+        (7, 900, 900),
+    ],
+)
+def test_looks_at_all_are_as_frequent_as_they_are_cheap(cpu_seconds: float, least: float, pause: float) -> None:
+    assert resync_pause(cpu_seconds, least) == pytest.approx(pause)
+
+
+@pytest.mark.apiserver
 def test_objects_without_events_are_looked_at_again_and_again(kubeconfig: str, objects: ObjectStore) -> None:
     async def test(rig: Rig) -> None:
         namespace = f"resync-{uuid.uuid4().hex[:8]}"

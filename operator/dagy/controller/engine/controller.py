@@ -11,114 +11,38 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from dagy.adapters import logs
 from dagy.adapters.kube.api import Json, KubeError
 from dagy.adapters.kube.kind_client import KindClient
 from dagy.controller.engine.errors import report, result_of
 from dagy.controller.engine.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
+from dagy.controller.engine.reconciler import ManagedObject, Reconciler
 from dagy.controller.engine.served import Served
-from dagy.core.common.conditions import Row, conditions_of
 from dagy.core.metrics.catalogue import ControllerName, PassResult
 from dagy.core.metrics.engine import Work, pass_samples
 from dagy.core.metrics.metric import Recorder, unrecorded
-from dagy.model import constants as names
 from dagy.model.base import NamespacedName
-from dagy.model.flowstatus import FlowDeploymentStatus
-from dagy.model.status import DepPackageStatus
 
 log = logging.getLogger(__name__)
 
 _LOG_FIELDS = {ControllerName.PACKAGES: "package", ControllerName.FLOWS: "flowDeployment"}
 _CONFLICT_SECONDS = 0.2
 _LIST_AGAIN_SECONDS = 5.0
+LONGEST_RESYNC_SECONDS = 600.0
+"""Pause between two looks at all objects at most, and so how long a change stays unseen whose event is lost."""
+_SHARE_OF_TIME = 0.01
+"""What looking at all objects may take of a core's time."""
 
 
-class ManagedObject:
-    """An object during a pass. Each write replaces `manifest`, so that the next write builds on it."""
+def resync_pause(cpu_seconds: float, least: float) -> float:
+    """Return the seconds between a look at all objects that took so much CPU time and the next one.
 
-    def __init__(
-        self, kind: KindClient, manifest: Json, now: datetime, versions: dict[NamespacedName, str] | None = None
-    ) -> None:
-        """`now`: when the pass began; `versions`: takes the resourceVersion of each write."""
-        self._kind, self.manifest, self.now = kind, manifest, now
-        self.key = NamespacedName.of(manifest["metadata"])
-        self._versions = {} if versions is None else versions
-
-    @property
-    def metadata(self) -> Json:
-        """The object's metadata as last read or written."""
-        metadata: Json = self.manifest["metadata"]
-        return metadata
-
-    @property
-    def is_deleted(self) -> bool:
-        """True when somebody has asked for its deletion."""
-        return "deletionTimestamp" in self.metadata
-
-    @property
-    def has_finalizer(self) -> bool:
-        """True when our finalizer holds it."""
-        return names.FINALIZER in (self.metadata.get("finalizers") or [])
-
-    async def ensure_metadata(self, labels: Mapping[str, str] | None = None) -> None:
-        """Set these labels and our finalizer, unless they are there. Raises KubeError."""
-        wanted = labels or {}
-        if not (self.has_finalizer and wanted.items() <= (self.metadata.get("labels") or {}).items()):
-            self._wrote(await self._kind.write_metadata(self.manifest, wanted))
-
-    async def write_status(self, status: Mapping[str, Any]) -> None:
-        """Replace the status. Raises KubeError."""
-        self._wrote(await self._kind.write_status(self.manifest, status))
-
-    async def record_event(self, reason: str, message: str, *, warning: bool = False) -> None:
-        """Record an Event for the object as it is now. Never fails."""
-        await self._kind.record_event(self.manifest, warning=warning, reason=reason, message=message, now=self.now)
-
-    async def explain_delay(
-        self, status: DepPackageStatus | FlowDeploymentStatus, rows: list[Row], reason: str, message: str
-    ) -> None:
-        """Tell the reason of a delayed deletion in status and as an Event; once, as long as it is the same reason."""
-        if status.message == message:
-            return
-        new = conditions_of(status.conditions, rows, self.metadata.get("generation", 0), self.now)
-        others = [c for c in status.conditions if c.type not in {c.type for c in new}]
-        await self.write_status(status.model_copy(update={"message": message, "conditions": [*new, *others]}).to_json())
-        await self.record_event(reason, message, warning=True)
-
-    async def remove_finalizer(self) -> None:
-        """Let the object go. Raises KubeError."""
-        await self._kind.remove_finalizer(self.manifest)
-
-    def _wrote(self, manifest: Json) -> None:
-        self.manifest = manifest
-        self._versions[self.key] = manifest["metadata"]["resourceVersion"]
-
-
-@dataclass(frozen=True)
-class Rest:
-    """An object at which a look would do nothing now. `again`: seconds after which to look all the same."""
-
-    again: float | None = None
-
-
-class Reconciler(Protocol):
-    """Passes over objects of one kind. The seconds they return are those after which to look at the object again."""
-
-    async def reconcile(self, obj: ManagedObject) -> float | None:
-        """Observe, decide, act, write status. Raises KubeError and StorageError; the pass is then tried again later."""
-
-    async def finalize(self, obj: ManagedObject) -> float | None:
-        """Take one step of the deletion of an object that has our finalizer. Raises the same errors."""
-
-    def rest(self, manifest: Json, now: datetime) -> Rest | None:
-        """Return how an object rests, as a list shows it; None when a look may do something. Takes no request."""
-
-    def forget(self, key: NamespacedName) -> None:
-        """Drop all memory of an object that is gone, or goes."""
+    `least` or more: so many that looking takes a hundredth of a core, but not more than `LONGEST_RESYNC_SECONDS`.
+    """
+    return max(least, min(cpu_seconds / _SHARE_OF_TIME, LONGEST_RESYNC_SECONDS))
 
 
 class Controller:
@@ -155,10 +79,11 @@ class Controller:
         """Set once every object has been looked at."""
 
     def start(self, group: asyncio.TaskGroup, workers: int, resync_seconds: float) -> None:
-        """Begin to work in the task group, until that is cancelled."""
+        """Begin to work in the task group, until that is cancelled. `resync_seconds`: see `resync_pause`."""
         for _ in range(workers):
             group.create_task(self._queue.work(self._look, self._report))
         group.create_task(self._resync(resync_seconds))
+        group.create_task(self._follow_namespaces())
 
     def changed(self, obj: Mapping[str, Any]) -> None:
         """Look at the object soon, unless it has been looked at as it is, or written so by us."""
@@ -224,33 +149,40 @@ class Controller:
         finally:
             self._record(pass_samples(self.name, result, time.monotonic() - began))
 
-    async def _resync(self, seconds: float) -> None:
+    async def _resync(self, least: float) -> None:
         """Look at every object at the start and at intervals, with events or without."""
         while True:
+            began = time.process_time()
             try:
                 present = await self._listed()
-                if not self.synced.is_set():
-                    await self._queue.idle()
-                    self.synced.set()
-                    log.info("Looked at %d %s", len(present), self.name)
-                self.last_resync = time.monotonic()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(seconds):
-                        await self._follow_namespaces()
             except Exception as error:
                 report(log, f"Listing all {self.name} failed; trying again", error)
                 await asyncio.sleep(_LIST_AGAIN_SECONDS)
+                continue
+            self.last_resync = time.monotonic()
+            with suppress(TimeoutError):  # there may always be something else to do
+                async with asyncio.timeout(least if self.synced.is_set() else None):
+                    await self._queue.idle()
+            if not self.synced.is_set():
+                self.synced.set()
+                log.info("Looked at %d %s", len(present), self.name)
+            await asyncio.sleep(resync_pause(time.process_time() - began, least))
 
     async def _follow_namespaces(self) -> None:
-        """Queue all objects of each namespace that is served from now on. Raises KubeError.
+        """Queue all objects of each namespace that is served from now on.
 
         Those of a namespace that no longer is are forgotten when they are to be looked at.
         """
         while True:
             await self._others_served.wait()
             self._others_served.clear()
-            async for manifest in self._kind.all(await self._served.refresh()):
-                self._queue.add(NamespacedName.of(manifest["metadata"]))
+            try:
+                async for manifest in self._kind.all(await self._served.refresh()):
+                    self._queue.add(NamespacedName.of(manifest["metadata"]))
+            except Exception as error:
+                report(log, f"Listing {self.name} of other namespaces failed; trying again", error)
+                await asyncio.sleep(_LIST_AGAIN_SECONDS)
+                self._others_served.set()
 
     async def _listed(self) -> Collection[NamespacedName]:
         """List all objects, and queue those that a look may do something at. Raises KubeError."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from dagy.controller.engine.controller import Controller
+from dagy.controller.engine.controller import LONGEST_RESYNC_SECONDS, Controller
 from dagy.controller.engine.watch import Watcher
 
 _MISSED_RESYNCS = 3
@@ -18,7 +18,8 @@ class Health:
     """Judges the process by the controller that must never rest, and by its watchers."""
 
     def __init__(self, controller: Controller, watchers: Sequence[Watcher], resync_seconds: float) -> None:
-        self._controller, self._watchers, self._resync_seconds = controller, watchers, resync_seconds
+        self._controller, self._watchers = controller, watchers
+        self._overdue_seconds = _MISSED_RESYNCS * max(resync_seconds, LONGEST_RESYNC_SECONDS)
         self._last_watching = time.monotonic()
 
     def unhealthy_reason(self) -> str | None:
@@ -27,7 +28,7 @@ class Health:
         if self._is_watching():
             self._last_watching = now
         seconds = now - self._controller.last_resync
-        if seconds > _MISSED_RESYNCS * self._resync_seconds:
+        if seconds > self._overdue_seconds:
             return f"no look at all {self._controller.name} for {seconds:.0f} s"
         if now - self._last_watching > _DEAF_SECONDS:
             return f"no watch for {now - self._last_watching:.0f} s"

@@ -7,7 +7,7 @@ from typing import Any
 
 from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.flows.store import FlowStore
-from dagy.controller.engine.controller import ManagedObject
+from dagy.controller.engine.reconciler import ManagedObject
 from dagy.core.common.conditions import Row
 from dagy.core.common.keys import FlowUpload
 from dagy.core.flows.artifact import deletable

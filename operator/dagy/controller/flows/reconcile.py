@@ -10,7 +10,7 @@ from typing import assert_never
 
 from dagy.adapters.flows.cluster import FlowCluster
 from dagy.adapters.kube.api import Json, KubeError
-from dagy.controller.engine.controller import ManagedObject
+from dagy.controller.engine.reconciler import ManagedObject
 from dagy.controller.flows.finalize import FlowCleaner
 from dagy.controller.flows.observe import FlowObserver
 from dagy.core.attach.refusals import Refusal

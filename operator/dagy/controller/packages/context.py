@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from dagy.controller.engine.controller import ManagedObject
+from dagy.controller.engine.reconciler import ManagedObject
 from dagy.core.common.failure import Failure
 from dagy.core.common.keys import PackageHome
 from dagy.core.outcomes.facts import JobFact

@@ -10,7 +10,7 @@ from itertools import chain
 
 from dagy.adapters.packages.artifact_store import ArtifactStore
 from dagy.adapters.packages.cluster import Cluster
-from dagy.controller.engine.controller import ManagedObject
+from dagy.controller.engine.reconciler import ManagedObject
 from dagy.controller.packages.slugs import Slugs
 from dagy.core.common.conditions import Row
 from dagy.core.common.reasons import StateReason

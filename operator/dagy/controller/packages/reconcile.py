@@ -11,8 +11,8 @@ from dagy.adapters import logs
 from dagy.adapters.kube.api import Json, KubeError
 from dagy.adapters.packages.artifact_store import ArtifactStore, failure_of_storage
 from dagy.adapters.packages.cluster import Cluster
-from dagy.controller.engine.controller import ManagedObject, Rest
 from dagy.controller.engine.errors import EXPECTED
+from dagy.controller.engine.reconciler import ManagedObject, Rest
 from dagy.controller.packages.actions import Performer
 from dagy.controller.packages.artifact_checks import ArtifactChecks
 from dagy.controller.packages.context import ReconcileContext

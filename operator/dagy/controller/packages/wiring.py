@@ -36,6 +36,9 @@ from dagy_builder.storage.store import ObjectStore, StorageError
 
 log = logging.getLogger(__name__)
 
+_SWEEP_SECONDS = 600.0
+"""Between two looks for late uploads, each of which lists keys in S3."""
+
 
 class Packages:
     """The controller of DepPackages, the changes that it hears of, and the tasks beside it."""
@@ -162,4 +165,4 @@ class Packages:
                 await self._store.sweep(self._clock())
             except StorageError as error:
                 log.warning("Looking for late uploads failed; trying again: %s", error)
-            await asyncio.sleep(self._settings.resync_seconds)
+            await asyncio.sleep(_SWEEP_SECONDS)

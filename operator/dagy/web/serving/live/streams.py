@@ -75,9 +75,11 @@ class Streams:
 async def _until(deadline: float, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     while True:
         try:
-            yield await asyncio.wait_for(anext(chunks), deadline - time.monotonic())
+            async with asyncio.timeout(deadline - time.monotonic()):
+                chunk = await anext(chunks)
         except StopAsyncIteration:
             return
+        yield chunk
 
 
 def _too_many(reason: ApiReason, what: str) -> ProblemError:
