@@ -20,6 +20,7 @@ from dagy_builder.storage.store import ObjectStore
 from tests.fakes.controller import Rig, run
 from tests.fakes.owners import EXPORTED
 
+
 class Visitors:
     """A reconciler that takes note of each look."""
 

@@ -43,6 +43,12 @@ def test_success_is_seen_in_the_pod_before_the_job_says_so() -> None:
     assert job.ended_at == "2026-11-21T12:00:09Z"
 
 
+def test_a_nodes_clock_does_not_say_when_an_attempt_has_ended_as_soon_as_its_job_has_a_condition() -> None:
+    condition = {"type": "Failed", "status": "True", "lastTransitionTime": "2026-11-21T11:00:11Z"}
+    job = fact([ended("install", 1)], phase="Failed", job_status={"conditions": [condition]})
+    assert job.ended_at == "2026-11-21T11:00:11Z"
+
+
 def test_waiting_is_told() -> None:
     job = fact([waiting("install", "ErrImageNeverPull", "image is not present")])
     standing = standing_of(job)

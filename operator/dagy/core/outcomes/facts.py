@@ -198,9 +198,12 @@ def job_fact(job: Json, pod: Json | None, said: StepOutcome | None = None) -> Jo
 
 
 def _ended_at(pod: Json | None, condition: Json) -> str:
+    """By the control plane's clock as soon as it has told of the end: a node may have any time."""
+    if told := condition.get("lastTransitionTime"):
+        return str(told)
     statuses = ((pod or {}).get("status") or {}).get("containerStatuses") or []
     ends = [((c.get("state") or {}).get("terminated") or {}).get("finishedAt") or "" for c in statuses]
-    return max([*ends, str(condition.get("lastTransitionTime", ""))])
+    return max(ends, default="")
 
 
 def _pod(pod: Json, kind: JobKind) -> PodFact:
