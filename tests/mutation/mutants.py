@@ -38,7 +38,7 @@ _RULES = ("core",)
 MUTANTS = (
     # Preconditions of writes
     Mutant("a write does not ask for the version that was read", _KIND, '_IDENTITY = ("name", "namespace", "uid", "resourceVersion")', '_IDENTITY = ("name", "namespace", "uid")', ("controller/packages/test_own_objects.py",)),
-    Mutant("a finalizer is taken from whatever is there now", _KIND, '{"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},\n                    {"op": "replace", "path": "/metadata/finalizers"', '{"op": "replace", "path": "/metadata/finalizers"', ("controller/packages/test_own_objects.py",)),
+    Mutant("a finalizer is taken from whatever is there now", _KIND, '[_as_read(metadata), {"op": "replace", "path": "/metadata/finalizers"', '[{"op": "replace", "path": "/metadata/finalizers"', ("controller/packages/test_own_objects.py",)),
     Mutant("what others wrote into a status stays", _KIND, 'if applied.get("status") == wanted:', "if True:", ("controller/packages/test_spoiled.py",)),
     Mutant("finalizers of others go with ours", _KIND, "if finalizer != names.FINALIZER]", "if False]", ("controller/packages/test_own_objects.py",)),
     Mutant("a conflict is an error like any other", f"{_ENGINE}/controller.py", "if error.is_conflict:", "if False:", ("controller/packages/test_truth.py",)),
@@ -69,7 +69,7 @@ MUTANTS = (
     Mutant("a package's Jobs outlive it", f"{_PACKAGES}/finalize.py", "await cluster.delete_job(job.name)", "pass", ("controller/packages/test_reconcile.py", "controller/packages/test_own_objects.py")),
     Mutant("Retain deletes", f"{_PACKAGES}/finalize.py", "store.retain(home) if retain else store.delete(home)", "store.delete(home)", ("controller/packages/test_reconcile.py",)),
     Mutant("objects outlive their package", f"{_PACKAGES}/finalize.py", "store.retain(home) if retain else store.delete(home)", "store.retain(home)", ("controller/packages/test_reconcile.py",)),
-    Mutant("there is no finalizer", f"{_ENGINE}/controller.py", "return names.FINALIZER in (self.metadata.get(\"finalizers\") or [])", "return True", ("controller/packages/test_own_objects.py",)),
+    Mutant("there is no finalizer", f"{_ENGINE}/reconciler.py", "return names.FINALIZER in (self.metadata.get(\"finalizers\") or [])", "return True", ("controller/packages/test_own_objects.py",)),
     Mutant("code of other deployments is deleted", f"{_FLOWS}/finalize.py", "self._store.own([*mine, *used], key.namespace)", "self._store.own([*mine], key.namespace)", ("controller/flows/test_history.py",)),
     Mutant("an artifact goes that a revision pins", f"{_PACKAGES}/reconcile.py", "frozenset(pin.sha256 for pin in pins)", "frozenset()", ("controller/packages/test_in_use.py",)),
     # Requests, attempts, outcomes

@@ -6,9 +6,8 @@ import hashlib
 import mmap
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,8 +46,7 @@ def downloading(item: AttachItem, read_range: ReadRange, scratch: Path) -> Itera
 class _Transfer:
     def __init__(self, item: AttachItem, data: mmap.mmap, read_range: ReadRange) -> None:
         self._item, self._read_range = item, read_range
-        self._sha256 = ""
-        self._hashed = threading.Event()
+        self._sha256: Future[str] = Future()
         self.arriving = Arriving(data, _PART_BYTES, self._verify)
 
     @contextmanager
@@ -56,7 +54,7 @@ class _Transfer:
         """Fetch the parts, the last one first: it has the ZIP's directory."""
         last = self.arriving.parts - 1
         with ThreadPoolExecutor(_CONNECTIONS) as connections, ThreadPoolExecutor(1) as hashing:
-            hashing.submit(self._hash)
+            self._sha256 = hashing.submit(self._hash)
             for part in (last, *range(last)):
                 connections.submit(self._fetch, part)
             try:
@@ -75,22 +73,21 @@ class _Transfer:
         else:
             self.arriving.arrive(part)
 
-    def _hash(self) -> None:
-        total = hashlib.sha256()
+    def _hash(self) -> str:
         try:
+            total = hashlib.sha256()
             for start, end in map(self.arriving.place, range(self.arriving.parts)):
                 self.arriving.wait_for(start, end)
                 total.update(self.arriving.data[start:end])
         except BaseException as error:
             self.arriving.fail(error)
-        self._sha256 = total.hexdigest()
-        self._hashed.set()
+            raise
+        return total.hexdigest()
 
     def _verify(self) -> None:
-        self._hashed.wait()
-        item = self._item
-        if self._sha256 != item.sha256:
+        item, sha256 = self._item, self._sha256.result()
+        if sha256 != item.sha256:
             raise AttachError(
-                f"The artifact of {item.label} has SHA-256 {self._sha256} instead of {item.sha256}; nothing of it was "
+                f"The artifact of {item.label} has SHA-256 {sha256} instead of {item.sha256}; nothing of it was "
                 "used. Somebody changed the object in the bucket: build the package again, and find out who."
             )

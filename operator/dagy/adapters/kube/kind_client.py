@@ -52,10 +52,7 @@ class KindClient:
         metadata = applied["metadata"]
         return await self._api.patch(
             custom_path(self._plural, metadata["namespace"], metadata["name"], "status"),
-            [
-                {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
-                {"op": "add", "path": "/status", "value": wanted},
-            ],
+            [_as_read(metadata), {"op": "add", "path": "/status", "value": wanted}],
         )
 
     async def write_metadata(self, obj: Json, labels: Mapping[str, str]) -> Json:
@@ -74,12 +71,7 @@ class KindClient:
         try:
             await self._api.patch(
                 custom_path(self._plural, metadata["namespace"], metadata["name"]),
-                [
-                    # The API server compares it with the present one: a finalizer that came since is not lost, and a
-                    # namesake, which has another one, keeps its own.
-                    {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
-                    {"op": "replace", "path": "/metadata/finalizers", "value": others},
-                ],
+                [_as_read(metadata), {"op": "replace", "path": "/metadata/finalizers", "value": others}],
             )
         except KubeError as error:
             if error.status != 404:
@@ -94,3 +86,12 @@ class KindClient:
         path = custom_path(self._plural, known["namespace"], known["name"], subresource)
         kind = {"apiVersion": names.API_VERSION, "kind": self._kind}
         return await self._api.apply(path, {**kind, "metadata": {**known, **metadata}, **fields})
+
+
+def _as_read(metadata: Json) -> Json:
+    """The part of a JSON patch that lets it fail with 409 unless the object is the one that was read, unchanged.
+
+    The API server compares the version with the present one: what came since, a finalizer for example, is not lost, and
+    a namesake, which has another version, keeps its own.
+    """
+    return {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
