@@ -11,9 +11,10 @@ from dagy_builder.storage.store import ObjectStore
 from tests.fakes.kubelet import BUCKET
 
 
-def lock_of(request: BuildRequest) -> str:
-    """The lock for these requirements, the same for the same ones."""
-    return 'lock-version = "1.0"\n' + "".join(f"# {text}\n" for text in sorted(request.requirements))
+def lock_of(request: BuildRequest, asked: str) -> str:
+    """The lock for these requirements: the same for the same ones, but where something `moving` is asked for again."""
+    moved = [asked] if "moving" in " ".join(request.requirements) else []
+    return 'lock-version = "1.0"\n' + "".join(f"# {text}\n" for text in [*sorted(request.requirements), *moved])
 
 
 def upload(objects: ObjectStore, request: BuildRequest, lock: str) -> None:

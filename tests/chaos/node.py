@@ -166,7 +166,8 @@ class Node:
         """Do a step; the container's end, and whether it went well."""
         request = BuildRequest.from_json(json.loads(given["data"]["request.json"]))
         attempt, wanted = int(job["metadata"]["labels"][names.LABEL_ATTEMPT]), " ".join(request.requirements)
-        lock = unpack(base64.b64decode(given["binaryData"][LOCK_FILE])) if "binaryData" in given else lock_of(request)
+        labels, packed = job["metadata"]["labels"], given.get("binaryData", {}).get(LOCK_FILE)
+        lock = unpack(base64.b64decode(packed)) if packed else lock_of(request, labels[names.LABEL_INPUT_HASH])
         if (step is Step.RESOLVE and "crashes" in wanted and attempt == 1) or (
             step is Step.INSTALL and "heavy" in lock
         ):

@@ -70,6 +70,13 @@ async def refresh(run: Run) -> None:
     await run.ask("a", refresh="new")
 
 
+async def moved(run: Run) -> None:
+    """Resolved again on request, when the index has something newer."""
+    await run.create("a", dependencies=["moving"])
+    await run.until(_done(run, "a"), 1000.0)
+    await run.ask("a", refresh="new")
+
+
 async def cancel(run: Run) -> None:
     """Cancelled before anything has begun, and asked for again."""
     await run.create("a", buildPolicy="Manual")
@@ -203,6 +210,6 @@ SCENARIOS: dict[str, Callable[[Run], Awaitable[None]]] = {
     scenario.__name__.replace("_", " "): scenario
     for scenario in (
         create, invalid, update, delete, rebuild, refresh, cancel, copy, heavy, retried, manual, retain, deploy,
-        roll_back, stop, s3_down, quota, quota_of_pods, namespace,
+        roll_back, stop, s3_down, quota, quota_of_pods, namespace, moved,
     )
 }  # fmt: skip

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from mypy_boto3_s3.client import S3Client
 
+from tests.e2e import static_index
 from tests.e2e.artifacts import fetch
 from tests.e2e.kube import Kube, condition, package, slow_package
+from tests.fakes.index import Release
 
 pytestmark = pytest.mark.e2e
 
@@ -45,6 +47,22 @@ def test_a_rebuild_keeps_the_lock_and_the_bytes(kube: Kube) -> None:
     assert second["lockHash"] == first["lockHash"]
     assert second["artifact"]["sha256"] == first["artifact"]["sha256"]
     assert second["artifact"]["builtAt"] > first["artifact"]["builtAt"]
+
+
+def test_a_refresh_builds_what_the_index_has_now(kube: Kube) -> None:
+    index = static_index.start(kube, [Release("moving", "1.0")])
+    kube.apply(package("fresh", "moving", index={"url": index}))
+    first = kube.wait("fresh", "Ready")["status"]
+    kube("delete", "pod", static_index.NAME)
+    static_index.start(kube, [Release("moving", "2.0")])
+    kube("annotate", "dp", "fresh", "dagy.io/refresh=1")
+    second = kube.until(
+        "fresh",
+        lambda dp: dp["status"].get("lastHandledRefresh") == "1" and condition(dp, "Ready")["status"] == "True",
+    )["status"]
+    assert second["lockHash"] != first["lockHash"]
+    assert second["artifact"]["lockHash"] == second["lockHash"]
+    assert [old["lockHash"] for old in second["history"]] == [first["lockHash"]]
 
 
 def test_suspended_packages_rest(kube: Kube) -> None:

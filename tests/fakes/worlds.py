@@ -17,12 +17,12 @@ from dagy.core.common.timestamp import timestamp
 from dagy.core.outcomes.facts import STEPS, ContainerFact, JobFact, PodFact
 from dagy.core.package import decide, states
 from dagy.core.package.observed import Observed, Resolution
-from dagy.core.package.plan import BuildPlan, plan_of
+from dagy.core.package.plan import BuildPlan, answers, plan_of
 from dagy.core.package.records import Missing, Record
 from dagy.core.package.reuse import Source
 from dagy.core.package.states import State, state_of
 from dagy.core.package.status import StatusContext, status_of
-from dagy.core.package.status_cache import handled_tokens, rejection_in
+from dagy.core.package.status_cache import Look, handled_tokens, rejection_in, resolution_in
 from dagy.model.status import DepPackageStatus, JobKind
 from dagy_builder.contract import Fault, Step, StepOutcome
 from tests.fakes.built import artifact, identity
@@ -129,8 +129,11 @@ class World:
         return plan_of(self.package)
 
     def observed(self) -> Observed:
-        plan, found = self.plan, self.resolutions.get(self.plan.spec_hash)
-        record = None
+        """The facts with which a look begins."""
+        return self._observed(self._remembered())
+
+    def _observed(self, found: Resolution | None) -> Observed:
+        plan, record = self.plan, None
         if found:
             record = self.records.get(identity(plan, found))
             if record is None and plan.takes(None):
@@ -156,10 +159,11 @@ class World:
 
     def look(self) -> State:
         """One pass, as the controller makes it: act as far as it goes, then write once."""
+        self._resolution = self._remembered()
         self._logs: dict[JobKind, str] = {}
         self._seen_jobs: dict[str, JobFact] = {}
         for _ in range(12):
-            seen = self.observed()
+            seen = self._observed(self._resolution)
             self._seen_jobs.update(self.jobs)
             state = state_of(self.plan, seen, self.now)
             actions = decide.decide(self.plan, seen, state)
@@ -173,6 +177,13 @@ class World:
             raise AssertionError("a pass must come to an end")
         self._write(seen, state)
         return state
+
+    def _remembered(self) -> Resolution | None:
+        """The lock as a look begins with it: what status says of it, and what S3 says where status can't be believed."""
+        known = resolution_in(self.status, self.plan)
+        built = any(job.kind is JobKind.BUILD for job in self.jobs.values())
+        in_s3 = self.resolutions.get(self.plan.spec_hash)
+        return in_s3 if isinstance(known, Look) or (known is None and built) else known
 
     def _write(self, seen: Observed, state: State) -> None:
         self._seen_jobs.update(self.jobs)
@@ -189,18 +200,8 @@ class World:
 
     def _perform(self, seen: Observed, action: decide.Action) -> bool:
         match action:
-            case decide.StartJob(kind, _, input_hash, attempt, _, cancelled):
-                if not self.slots:
-                    return False
-                new = job(kind, input_hash, attempt=attempt, started=False, moment=self.now)
-                if cancelled:
-                    new = replace(new, cancelled=True, pod=None)
-                else:
-                    new = replace(new, after_cancel=self.plan.requested.cancel)
-                self.jobs[new.name] = new
-                self.started.append(new.name)
-                self.inputs.add(new.name)
-                return True
+            case decide.StartJob():
+                return self._start(seen, action)
             case decide.ProvideInput(waiting):
                 self.inputs.add(waiting.name)
                 return False
@@ -218,7 +219,9 @@ class World:
             case decide.StoreLock():
                 token = self.plan.requested.refresh
                 lock_hash = (self.plan.spec_hash[:8] + token.encode().hex())[:32].ljust(32, "0")
-                self.resolutions[self.plan.spec_hash] = Resolution(self.plan.spec_hash, lock_hash, token)
+                self._resolution = self.resolutions[self.plan.spec_hash] = Resolution(
+                    self.plan.spec_hash, lock_hash, token
+                )
                 return True
             case decide.ReadRecord(_, resolution):
                 self._built(resolution)
@@ -236,6 +239,21 @@ class World:
                     self.jobs.pop(gone.name, None)
                 return False
 
+    def _start(self, seen: Observed, start: decide.StartJob) -> bool:
+        lock, asked = self.resolutions.get(self.plan.spec_hash), self.plan.requested.refresh
+        if start.kind is JobKind.VALIDATE and lock and answers(lock.refresh_token, asked, seen.handled.refresh):
+            self._resolution = lock
+        elif not self.slots:
+            return False
+        else:
+            new = job(start.kind, start.input_hash, attempt=start.attempt, started=False, moment=self.now)
+            after = "" if start.cancelled else self.plan.requested.cancel
+            new = replace(new, cancelled=start.cancelled, pod=None if start.cancelled else new.pod, after_cancel=after)
+            self.jobs[new.name] = new
+            self.started.append(new.name)
+            self.inputs.add(new.name)
+        return True
+
     def _built(self, resolution: Resolution, source: Source | None = None) -> None:
         named = identity(self.plan, resolution)
         lock_hash, python, compression, bytecode = named
@@ -246,23 +264,16 @@ class World:
     def advance(self, failure: str | None = None) -> None:
         """Let the live Job take its next step, well or with that termination message."""
         for name, running in self.jobs.items():
-            if not running.live or running.pod is None:
-                continue
-            if not running.pod.containers and name not in self.inputs:
-                continue  # its volume waits for the ConfigMap
+            if not running.live or running.pod is None or not (running.pod.containers or name in self.inputs):
+                continue  # its volume may wait for the ConfigMap
             done = sum(1 for c in running.pod.containers if c.exit_code == 0)
             if failure is not None and any(c.exit_code for c in running.pod.containers):
                 continue
             if done < len(STEPS[running.kind]):
                 step = done if failure is not None else done + 1
                 new = job(
-                    running.kind,
-                    running.input_hash,
-                    attempt=running.attempt,
-                    done=step,
-                    failure=failure,
-                    moment=self.now,
-                )
+                    running.kind, running.input_hash, attempt=running.attempt, done=step, failure=failure, moment=self.now
+                )  # fmt: skip
                 self.jobs[name] = dataclasses.replace(new, created_at=running.created_at)
                 return
 

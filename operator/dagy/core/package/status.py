@@ -219,15 +219,17 @@ def _attempts(seen: Observed, before: BuildStatus) -> list[Attempt]:
 def _handled(plan: BuildPlan, seen: Observed, state: State, *, settled: bool) -> Tokens:
     """Requests count as handled when the work that they asked for has ended, a cancellation once it was acted upon.
 
-    Those of a suspended package wait until it is resumed.
+    A refresh has ended with the lock that it asked for: the next look takes the lock in status for the answer to the
+    last refresh that was handled. Those of a suspended package wait until it is resumed.
     """
     asked, given = plan.requested, seen.handled
     ended = settled and not isinstance(state, states.Suspended)
     validated = ended or seen.resolution is not None
+    refreshed = ended or (seen.resolution is not None and seen.resolution.refresh_token == asked.refresh)
     unheard = isinstance(state, states.Blocked) or makes_way(state)
     return Tokens(
         validate=asked.validate if validated and asked.validate else given.validate,
-        refresh=asked.refresh if ended and asked.refresh else given.refresh,
+        refresh=asked.refresh if refreshed and asked.refresh else given.refresh,
         build=asked.build if ended and asked.build else given.build,
         cancel=given.cancel if unheard else asked.cancel or given.cancel,
     )
