@@ -267,7 +267,8 @@ def _job(seen: Seen, job: Json, gone: bool, hands: set[str]) -> None:
         job["metadata"]["uid"],
         job["metadata"].get("labels", {}).get("dagy.io/package-uid", ""),
     )
-    seen.jobs[name].add(uid)
+    if job["spec"].get("parallelism") != 0:  # a tombstone never runs, and may come when the Job has ended and is gone
+        seen.jobs[name].add(uid)
     if len(seen.jobs[name]) > 1 and not hands & _HAND_JOBS:
         seen.broken.append(f"Job {name} was made {len(seen.jobs[name])} times")
     ended = any(c["type"] in ("Complete", "Failed") for c in (job.get("status") or {}).get("conditions") or [])

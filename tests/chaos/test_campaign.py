@@ -116,6 +116,8 @@ FOUND: list[tuple[str, Fault]] = [
     ("cancel", faults.Hand("status erased", 20)),
     # No fault: nobody looks whether the ZIP of an earlier build is there (5362).
     ("rebuild", faults.Hand("ZIPs deleted", 38)),
+    # What was built after a refresh was deleted and built again for ever, since only its end told of the new lock (6047).
+    ("moved", faults.Crash((30,), after=True)),
 ]
 
 
