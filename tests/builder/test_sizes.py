@@ -12,7 +12,7 @@ import pytest
 from dagy.core.package.summary import completed_message
 from dagy_builder.failure import StepError
 from dagy_builder.sizes import Limits, human_size
-from tests.fakes.worlds import artifact
+from tests.fakes.built import artifact
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for folder in ("operator/dagy", "builder-image") for path in (ROOT / folder).rglob("*.py")]

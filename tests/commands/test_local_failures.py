@@ -23,9 +23,9 @@ from dagy.core.package.summary import summarize
 from dagy_builder.contract import StepOutcome
 from dagy_builder.failure import StepError
 from dagy_builder.uv.runner import find_uv
+from tests.fakes.facts import plan
 from tests.fakes.index import Index
 from tests.fakes.local_commands import answer, manifest, run
-from tests.fakes.worlds import plan
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from dagy.commands.packages.text import page
 from dagy.core.rest.view import package_response
-from tests.fakes.worlds import artifact, package
+from tests.fakes.built import artifact
+from tests.fakes.facts import package
 
 TIME = "2026-11-21T12:00:00Z"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dagy.core.outcomes.facts import JobFact, jobs_of
 from dagy_builder.contract import Step, StepOutcome
-from tests.fakes.worlds import outcome
+from tests.fakes.facts import outcome
 
 
 def fact(

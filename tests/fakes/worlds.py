@@ -8,13 +8,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dagy.core.common.conditions import reason_in
 from dagy.core.common.failure import Failure
-from dagy.core.common.timestamp import timestamp
-from dagy.core.outcomes.facts import STEPS, ContainerFact, JobFact, PodFact
+from dagy.core.outcomes.facts import STEPS, JobFact
 from dagy.core.package import decide, states
 from dagy.core.package.observed import Observed, Resolution
 from dagy.core.package.plan import BuildPlan, answers, plan_of
@@ -22,76 +21,11 @@ from dagy.core.package.records import Missing, Record
 from dagy.core.package.reuse import Source
 from dagy.core.package.states import State, state_of
 from dagy.core.package.status import StatusContext, status_of
-from dagy.core.package.status_cache import Look, handled_tokens, rejection_in, resolution_in
+from dagy.core.package.status_cache import handled_tokens, rejection_in
 from dagy.model.status import DepPackageStatus, JobKind
-from dagy_builder.contract import Fault, Step, StepOutcome
 from tests.fakes.built import artifact, identity
-
-START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-SLUG = "A1B2C3D4"
-
-
-def package(**spec: Any) -> dict[str, Any]:
-    """A DepPackage as the API server would give it."""
-    metadata = {"name": "ml", "namespace": "team-a", "uid": "0a1b", "generation": spec.pop("generation", 1)}
-    annotations = spec.pop("annotations", {})
-    return {
-        "metadata": {**metadata, "annotations": annotations},
-        "spec": {"pythonVersion": "3.12", "dependencies": ["pandas>=2", "requests"], **spec},
-    }
-
-
-def plan(**spec: Any) -> BuildPlan:
-    """The plan of such a package."""
-    return plan_of(package(**spec))
-
-
-def outcome(step: Step, *, reason: str = "", fault: Fault = Fault.USER) -> str:
-    """A termination message."""
-    if not reason:
-        return StepOutcome(step, ok=True).to_text()
-    return StepOutcome(step, ok=False, reason=reason, message=f"{reason} happened.", fault=fault).to_text()
-
-
-def job(
-    kind: JobKind,
-    input_hash: str,
-    *,
-    attempt: int = 1,
-    done: int = 0,
-    failure: str | None = None,
-    started: bool = True,
-    moment: datetime = START,
-) -> JobFact:
-    """A Job of which `done` steps ended well, and the next one failed with that termination message, if any."""
-    containers = [ContainerFact(step, exit_code=0, message=outcome(step)) for step in STEPS[kind][:done]]
-    rest = STEPS[kind][done:]
-    if failure is not None:
-        containers.append(ContainerFact(rest[0], exit_code=75, message=failure))
-    elif rest and started:
-        containers.append(ContainerFact(rest[0], running=True))
-    ended = failure is not None or not rest
-    return JobFact(
-        name=f"{kind}-{input_hash}-{attempt}",
-        uid=f"uid-{kind}-{input_hash}-{attempt}",
-        kind=kind,
-        input_hash=input_hash,
-        attempt=attempt,
-        created_at=timestamp(moment, micro=False),
-        ended_at=timestamp(moment, micro=False) if ended else "",
-        pod=PodFact(
-            f"{kind}-{attempt}-pod", "Failed" if failure is not None else "Running", containers=tuple(containers)
-        ),
-    )
-
-
-PLAN = plan()
-LOCK = Resolution(PLAN.spec_hash, "1" * 64)
-OTHER = Source("other", "B1B2C3D4")
-"""A package that has an artifact of that lock."""
-INFRA = outcome(Step.RESOLVE, reason="IndexUnreachable", fault=Fault.INFRASTRUCTURE)
-USER = outcome(Step.RESOLVE, reason="PackageNotFound")
-"""Termination messages of validations: INFRA is tried again, USER is not."""
+from tests.fakes.facts import SLUG, START, job
+from tests.fakes.remembered import remembered_lock, remembered_record
 
 
 @dataclass
@@ -130,14 +64,22 @@ class World:
 
     def observed(self) -> Observed:
         """The facts with which a look begins."""
-        return self._observed(self._remembered())
+        return self._observed(*self._remembered())
 
-    def _observed(self, found: Resolution | None) -> Observed:
-        plan, record = self.plan, None
-        if found:
-            record = self.records.get(identity(plan, found))
-            if record is None and plan.takes(None):
-                record = self.records.get((*identity(plan, found)[:3], None))
+    def _remembered(self) -> tuple[Resolution | None, Record | None]:
+        """The lock and its build as a look begins with them: S3 is asked only where status can't tell."""
+        plan, jobs = self.plan, self.jobs.values()
+        found = remembered_lock(self.status, plan, jobs, self.resolutions.get(plan.spec_hash))
+        return found, remembered_record(self.status, plan, found, self._stored(found)) if found else None
+
+    def _stored(self, found: Resolution) -> Record | None:
+        record = self.records.get(identity(self.plan, found))
+        if record is None and self.plan.takes(None):
+            record = self.records.get((*identity(self.plan, found)[:3], None))
+        return record
+
+    def _observed(self, found: Resolution | None, record: Record | None) -> Observed:
+        plan = self.plan
         if self.storage:
             found = record = None
         missing = Missing(record) if record and record.artifact.uri in self.deleted else None
@@ -159,11 +101,11 @@ class World:
 
     def look(self) -> State:
         """One pass, as the controller makes it: act as far as it goes, then write once."""
-        self._resolution = self._remembered()
+        self._resolution, self._record = self._remembered()
         self._logs: dict[JobKind, str] = {}
         self._seen_jobs: dict[str, JobFact] = {}
         for _ in range(12):
-            seen = self._observed(self._resolution)
+            seen = self._observed(self._resolution, self._record)
             self._seen_jobs.update(self.jobs)
             state = state_of(self.plan, seen, self.now)
             actions = decide.decide(self.plan, seen, state)
@@ -177,13 +119,6 @@ class World:
             raise AssertionError("a pass must come to an end")
         self._write(seen, state)
         return state
-
-    def _remembered(self) -> Resolution | None:
-        """The lock as a look begins with it: what status says of it, and what S3 says where status can't be believed."""
-        known = resolution_in(self.status, self.plan)
-        built = any(job.kind is JobKind.BUILD for job in self.jobs.values())
-        in_s3 = self.resolutions.get(self.plan.spec_hash)
-        return in_s3 if isinstance(known, Look) or (known is None and built) else known
 
     def _write(self, seen: Observed, state: State) -> None:
         self._seen_jobs.update(self.jobs)
@@ -222,6 +157,7 @@ class World:
                 self._resolution = self.resolutions[self.plan.spec_hash] = Resolution(
                     self.plan.spec_hash, lock_hash, token
                 )
+                self._record = self._stored(self._resolution)
                 return True
             case decide.ReadRecord(_, resolution):
                 self._built(resolution)
@@ -242,7 +178,9 @@ class World:
     def _start(self, seen: Observed, start: decide.StartJob) -> bool:
         lock, asked = self.resolutions.get(self.plan.spec_hash), self.plan.requested.refresh
         if start.kind is JobKind.VALIDATE and lock and answers(lock.refresh_token, asked, seen.handled.refresh):
-            self._resolution = lock
+            self._resolution, self._record = lock, self._stored(lock)
+        elif start.resolution and (record := self._untold(start.resolution, seen)):
+            self._record = record
         elif not self.slots:
             return False
         else:
@@ -259,7 +197,12 @@ class World:
         lock_hash, python, compression, bytecode = named
         built = artifact(lock_hash, python, len(self.records), compression, bytecode)
         self.deleted.discard(built.uri)
-        self.records[named] = Record(built, self.plan.requested.build, source)
+        self.records[named] = self._record = Record(built, self.plan.requested.build, source)
+
+    def _untold(self, resolution: Resolution, seen: Observed) -> Record | None:
+        record, requested, given = self._stored(resolution), self.plan.requested.build, seen.handled.build
+        told = record and record.artifact.uri not in self.deleted and answers(record.build_token, requested, given)
+        return record if told else None
 
     def advance(self, failure: str | None = None) -> None:
         """Let the live Job take its next step, well or with that termination message."""

@@ -16,8 +16,8 @@ from dagy.core.jobs.manifests import index_secret, input_config_map, job_manifes
 from dagy.core.package.decide import StartJob
 from dagy.core.package.observed import IndexAccess
 from dagy.model.status import JobKind
+from tests.fakes.facts import SLUG, plan
 from tests.fakes.flows import SETTINGS, deployment, kept
-from tests.fakes.worlds import SLUG, plan
 from tests.manifests.conftest import Account, Json
 
 pytestmark = pytest.mark.apiserver

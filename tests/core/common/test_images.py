@@ -8,8 +8,8 @@ from dagy.core.common import images
 from dagy.core.common.conditions import conditions_of
 from dagy.core.common.keys import Location, PackageHome
 from dagy.model.status import ArtifactStatus, Condition, ImageFailure
+from tests.fakes.facts import START
 from tests.fakes.homes import home
-from tests.fakes.worlds import START
 
 BASE, DIGEST = "r.example/dagy", "sha256:" + "a" * 64
 PLACE = home()

@@ -13,7 +13,7 @@ from dagy.adapters.settings.operator import Settings
 from dagy.core.jobs.manifests import job_manifest
 from dagy.core.package.decide import StartJob
 from dagy.model.status import JobKind
-from tests.fakes.worlds import SLUG, plan
+from tests.fakes.facts import SLUG, plan
 
 REQUIRED = {"DAGY_S3_BUCKET": "artifacts", "DAGY_BUILDER_IMAGE": "builder:1"}
 TOLERATION = {"key": "builds", "operator": "Equal", "value": "yes", "effect": "NoExecute", "tolerationSeconds": 60}

@@ -13,7 +13,7 @@ from dagy.core.jobs.index_pod import secret_data
 from dagy.core.package.observed import IndexAccess
 from dagy.model import constants as names
 from dagy_builder.contract import Fault
-from tests.fakes.worlds import plan
+from tests.fakes.facts import plan
 
 URL = "https://pkg.example/team/simple/"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"

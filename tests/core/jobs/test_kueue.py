@@ -14,7 +14,7 @@ from dagy.core.jobs.manifests import job_manifest
 from dagy.core.package.decide import StartJob
 from dagy.model.status import JobKind
 from tests.core.jobs.test_manifests import SETTINGS
-from tests.fakes.worlds import SLUG, plan
+from tests.fakes.facts import SLUG, plan
 
 FULL = "couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor default"
 START = StartJob(JobKind.BUILD, SLUG, "0123456789abcdef", 1)

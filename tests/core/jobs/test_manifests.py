@@ -28,7 +28,7 @@ from dagy.core.package.decide import StartJob
 from dagy.core.package.observed import IndexAccess
 from dagy.model.status import JobKind
 from dagy_builder.packed_lock import LOCK_FILE, unpack
-from tests.fakes.worlds import SLUG, plan
+from tests.fakes.facts import SLUG, plan
 
 SETTINGS = Settings(s3_bucket="artifacts", builder_image="builder:1").job_settings()
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -19,7 +19,7 @@ from dagy.model.base import NamespacedName
 from dagy.model.status import Condition, DepPackageStatus, JobKind, Phase
 from dagy_builder.contract import Fault, Reason, Step, StepOutcome
 from tests.fakes.built import artifact
-from tests.fakes.worlds import START, job, outcome
+from tests.fakes.facts import START, job, outcome
 
 KEYS = [NamespacedName("team-a", f"p{number}") for number in range(5)]
 ARTIFACT = artifact("1" * 64)

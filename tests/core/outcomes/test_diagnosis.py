@@ -13,8 +13,8 @@ from dagy.core.outcomes.facts import JobFact, jobs_of
 from dagy.core.outcomes.slots import occupied_slots
 from dagy.model.status import JobKind
 from dagy_builder.contract import Fault, Step, StepOutcome
+from tests.fakes.facts import outcome
 from tests.fakes.reported import ended, fact, running, waiting
-from tests.fakes.worlds import outcome
 
 ALL = [running("install"), running("package"), running("upload")]
 

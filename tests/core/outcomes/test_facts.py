@@ -11,8 +11,8 @@ from dagy.core.outcomes.diagnosis import Progress, Success, standing_of
 from dagy.core.outcomes.facts import JobFact, last_step_running
 from dagy.core.outcomes.step_outcomes import Complete, parse_outcome
 from dagy_builder.contract import Fault, Step
+from tests.fakes.facts import outcome
 from tests.fakes.reported import ended, fact, running, waiting
-from tests.fakes.worlds import outcome
 
 Statuses = list[dict[str, object]]
 BUILDING = [running("install"), running("package"), running("upload")]

@@ -17,8 +17,8 @@ from dagy.core.package.decide import KeepLog, decide
 from dagy.core.package.plan import BuildPlan
 from dagy.core.package.states import Failed, Observed, Retrying, state_of, validation_hash
 from dagy_builder.contract import Fault, Step
+from tests.fakes.facts import SLUG, plan
 from tests.fakes.reported import running, waiting
-from tests.fakes.worlds import SLUG, plan
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 BIG = {"resources": {"requests": {"cpu": "900"}}}

@@ -19,8 +19,9 @@ from dagy.core.package.status import StatusContext, status_of
 from dagy.core.package.status_cache import AtRest, at_rest
 from dagy.model import constants as names
 from dagy.model.status import BuildStatus
+from tests.fakes.facts import INFRA, SLUG, START, USER, package
 from tests.fakes.homes import STEM, home
-from tests.fakes.worlds import INFRA, SLUG, START, USER, World, package
+from tests.fakes.worlds import World
 
 HOME = home(SLUG, uid="0a1b", bucket="bucket")
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from dagy.core.package import states
 from dagy_builder.contract import Fault, Step
-from tests.fakes.worlds import INFRA, USER, World, outcome, package
+from tests.fakes.facts import INFRA, USER, outcome, package
+from tests.fakes.worlds import World
 
 
 def test_infrastructure_is_retried_with_bounds_and_the_user_is_not() -> None:

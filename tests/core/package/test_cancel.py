@@ -6,7 +6,8 @@ import pytest
 
 from dagy.core.package import states
 from dagy.model.status import DepPackageStatus, JobKind
-from tests.fakes.worlds import LOCK, OTHER, PLAN, World, package
+from tests.fakes.facts import LOCK, OTHER, PLAN, package
+from tests.fakes.worlds import World
 
 
 @pytest.mark.parametrize("kind", [JobKind.VALIDATE, JobKind.BUILD])

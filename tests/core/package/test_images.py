@@ -14,8 +14,9 @@ from dagy.core.package.records import Record
 from dagy.core.package.states import build_hash, state_of
 from dagy.core.package.status import StatusContext, status_of
 from dagy.model.status import DepPackageStatus, JobKind
+from tests.fakes.built import artifact
+from tests.fakes.facts import LOCK, PLAN, SLUG, START, job
 from tests.fakes.homes import home
-from tests.fakes.worlds import LOCK, PLAN, SLUG, START, artifact, job
 
 BUILD = build_hash(PLAN, LOCK.lock_hash, states.Tokens())
 PENDING = artifact(LOCK.lock_hash)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.worlds import USER, World, package
+from tests.fakes.facts import USER, package
+from tests.fakes.worlds import World
 
 
 def kstatus(status: dict[str, Any], generation: int) -> str:

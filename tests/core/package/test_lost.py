@@ -15,8 +15,10 @@ from dagy.core.package.records import Missing, Record
 from dagy.core.package.states import state_of
 from dagy.core.package.status_cache import trusted_status
 from dagy.model.status import LostArtifact
+from tests.fakes.built import artifact
+from tests.fakes.facts import LOCK, OTHER, SLUG, START, package, plan
 from tests.fakes.homes import home
-from tests.fakes.worlds import LOCK, OTHER, SLUG, START, World, artifact, package, plan
+from tests.fakes.worlds import World
 
 MISSING = Missing(Record(artifact(LOCK.lock_hash)))
 FOUND = Observed(SLUG, resolution=LOCK, missing=MISSING)

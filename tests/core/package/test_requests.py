@@ -12,7 +12,8 @@ from dagy.core.common.reasons import StateReason
 from dagy.core.package import states
 from dagy.model.status import DepPackageStatus
 from dagy_builder.contract import Fault, Step
-from tests.fakes.worlds import INFRA, USER, World, outcome, package, settled
+from tests.fakes.facts import INFRA, USER, outcome, package
+from tests.fakes.worlds import World, settled
 
 BROKEN = outcome(Step.RESOLVE, reason="UvMissing", fault=Fault.ADMINISTRATOR)
 FULL = outcome(Step.INSTALL, reason="DiskFull")

@@ -8,7 +8,9 @@ import pytest
 
 from dagy.core.package import states
 from dagy.core.package.reuse import Source, sources_in
-from tests.fakes.worlds import OTHER, World, artifact, package, plan
+from tests.fakes.built import artifact
+from tests.fakes.facts import OTHER, package, plan
+from tests.fakes.worlds import World
 
 
 def test_an_artifact_of_the_same_lock_is_taken_over() -> None:

@@ -18,7 +18,8 @@ from dagy.core.package.status import StatusContext, status_of
 from dagy.core.package.status_cache import Look, resolution_in
 from dagy.model.status import DepPackageStatus, JobKind
 from dagy_builder.contract import Fault, Step
-from tests.fakes.worlds import INFRA, LOCK, OTHER, PLAN, SLUG, START, USER, artifact, job, outcome, plan
+from tests.fakes.built import artifact
+from tests.fakes.facts import INFRA, LOCK, OTHER, PLAN, SLUG, START, USER, job, outcome, plan
 
 VALIDATION = validation_hash(PLAN, states.Tokens())
 BUILD = build_hash(PLAN, LOCK.lock_hash, states.Tokens())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagy.core.package.records import artifact_in
 from dagy.core.package.summary import completed_message
-from tests.fakes.worlds import artifact
+from tests.fakes.built import artifact
 
 
 def test_completed() -> None:

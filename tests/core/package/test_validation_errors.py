@@ -11,7 +11,7 @@ from dagy.core.package.validation_errors import validation_errors
 from dagy.model.status import DepPackageStatus
 from dagy.model.validation import ValidationError
 from dagy_builder.contract import Fault, Fix, Problem
-from tests.fakes.worlds import plan
+from tests.fakes.facts import plan
 
 LISTED = ["Six", "not one!", "pandas==1.0.0", "numpy; python_version<'3'", "idna==1", "IDNA >= 3", "not one!"]
 

@@ -14,7 +14,8 @@ from dagy.core.common.failure import Failure
 from dagy.core.common.timestamp import timestamp
 from dagy.core.package import states
 from dagy_builder.contract import Fault, Step
-from tests.fakes.worlds import INFRA, OTHER, USER, World, outcome, package, settled
+from tests.fakes.facts import INFRA, OTHER, USER, outcome, package
+from tests.fakes.worlds import World, settled
 
 BROKEN = outcome(Step.RESOLVE, reason="UvMissing", fault=Fault.ADMINISTRATOR)
 STEPS_OF_A_BUILD = range(3)

@@ -19,7 +19,7 @@ from dagy.core.rest.edit import Cursor, Filter, deduplicated, merge_patch, name_
 from dagy.core.rest.view import is_behind
 from dagy.model.rest.packages import NAME_PATTERN
 from dagy.model.status import DepPackageStatus, JobKind
-from tests.fakes.worlds import artifact
+from tests.fakes.built import artifact
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),

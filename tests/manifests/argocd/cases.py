@@ -10,7 +10,8 @@ from dagy.core.attach.refusals import AttachReason
 from dagy.core.flows.status import flow_status_of
 from dagy.model.flowstatus import FlowDeploymentStatus
 from tests.fakes import flows
-from tests.fakes.worlds import USER, World, package
+from tests.fakes.facts import USER, package
+from tests.fakes.worlds import World
 
 Json = dict[str, Any]
 Case = tuple[str, str, Json]
