@@ -57,6 +57,7 @@ MUTANTS = (
     Mutant("what package code has built is copied", f"{_CORE}/package/reuse.py", "return not asked and plan.spec.source_distributions is SourceDistributions.FORBID", "return not asked", ("core/package",)),
     # Events, resyncs, the work queue
     Mutant("a resync looks at nothing", f"{_ENGINE}/controller.py", "if rest is None:\n            self._queue.add(key)\n", "if rest is None:\n", ("controller/engine",)),
+    Mutant("events that are lost are made up for after ten minutes", f"{_ENGINE}/controller.py", "return max(least, min(", "return max(LONGEST_RESYNC_SECONDS, min(", ("controller/engine",)),
     Mutant("what changes during a look is forgotten", f"{_ENGINE}/queue.py", "if key in self._wanted:\n                    self._queue.put_nowait(key)", "", ("controller/engine",)),
     Mutant("two workers look at one object", f"{_ENGINE}/queue.py", "if key not in self._active:\n            self._queue", "if True:\n            self._queue", ("controller/engine",)),
     Mutant("a back-off never ends", f"{_ENGINE}/queue.py", "self._failures.pop(key, None)", "pass", ("controller/engine",)),
@@ -86,6 +87,8 @@ MUTANTS = (
     Mutant("a user's fault is tried again", f"{_CORE}/package/states.py", "if not failure.retryable:", "if False:", _RULES),
     Mutant("a suspended package is built", f"{_CORE}/package/states.py", "    if plan.spec.suspend:\n        return Suspended()\n    if not (plan.auto or asked or lost):", "    if not (plan.auto or asked or lost):", _RULES),
     Mutant("what is lost is built again and again", f"{_CORE}/package/lost.py", "rebuild=last is None or now - last >= ONCE_IN", "rebuild=True", ("core/package",)),
+    # Requests
+    Mutant("a refresh is asked for again until its build has ended", f"{_CORE}/package/status.py", "refresh=asked.refresh if refreshed and", "refresh=asked.refresh if ended and", _RULES),
     # Fairness
     Mutant("one namespace may take every slot", _QUEUE, "level < self._limits.per_namespace and self.place(key)", "self.place(key)", _RULES),
     Mutant("who was served stays in front", _QUEUE, "self._served[key.namespace] = self._turn", "self._served[key.namespace] = 0", _RULES),
