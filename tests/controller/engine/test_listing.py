@@ -19,6 +19,12 @@ from dagy.core.metrics.catalogue import ControllerName
 from dagy.model.base import NamespacedName
 
 
+@pytest.fixture(autouse=True)
+def _looks_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses are as short as they are told to be, on a slow machine as well."""
+    monkeypatch.setattr("dagy.controller.engine.controller.process_time", lambda: 0.0)
+
+
 def manifest(name: str, version: int) -> Json:
     metadata = {"namespace": "team-a", "name": name, "uid": f"uid-{name}", "resourceVersion": str(version)}
     return {"metadata": metadata}

@@ -21,6 +21,12 @@ from tests.fakes.controller import Rig, run
 from tests.fakes.owners import EXPORTED
 
 
+@pytest.fixture(autouse=True)
+def _looks_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses are as short as they are told to be, on a slow machine as well."""
+    monkeypatch.setattr("dagy.controller.engine.controller.process_time", lambda: 0.0)
+
+
 class Visitors:
     """A reconciler that takes note of each look."""
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
+from time import process_time
 from typing import Any
 
 from dagy.adapters import logs
@@ -152,7 +153,7 @@ class Controller:
     async def _resync(self, least: float) -> None:
         """Look at every object at the start and at intervals, with events or without."""
         while True:
-            began = time.process_time()
+            began = process_time()
             try:
                 present = await self._listed()
             except Exception as error:
@@ -166,7 +167,7 @@ class Controller:
             if not self.synced.is_set():
                 self.synced.set()
                 log.info("Looked at %d %s", len(present), self.name)
-            await asyncio.sleep(resync_pause(time.process_time() - began, least))
+            await asyncio.sleep(resync_pause(process_time() - began, least))
 
     async def _follow_namespaces(self) -> None:
         """Queue all objects of each namespace that is served from now on.
