@@ -72,7 +72,7 @@ def test_what_each_package_leaves_is_found(play: Play) -> None:
 
 @pytest.mark.apiserver
 def test_one_entry_for_each_package_that_is_gone_is_found(play: Play) -> None:
-    grow = play(("invalid", "malformed"), an_entry)
+    grow = play(("changed", "invalid", "malformed"), an_entry)
     assert "entries of containers" in grow
     assert not {"asyncio tasks", "file descriptors", "objects in etcd"} & grow.keys()
 

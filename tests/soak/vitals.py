@@ -18,7 +18,7 @@ ALLOWED: Mapping[str, float] = {
     "memory (MiB)": 5.0,
     "blocks of memory": 1000.0,
     "Python objects": 20.0,
-    "entries of containers": 9.0,
+    "entries of containers": 6.0,
     "file descriptors": 2.0,
     "asyncio tasks": 0.5,
     "threads": 2.0,
