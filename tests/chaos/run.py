@@ -29,7 +29,7 @@ from tests.fakes.kubelet import BUCKET, BUILDS
 
 LONGEST_SECONDS = 1500.0
 """Two resyncs of ten minutes and more: what has not settled by then never will."""
-RESYNC_SECONDS = 30
+RESYNC_SECONDS: int = Settings.model_fields["resync_seconds"].default
 _RESTART_SECONDS = 1.0
 
 

@@ -13,6 +13,7 @@ from tests.chaos import faults
 from tests.chaos.campaign import Campaign, Outcome, campaign, observing
 from tests.chaos.faults import Fault, How
 from tests.chaos.kept import Kept, table
+from tests.chaos.run import RESYNC_SECONDS
 from tests.chaos.sampled import Size, sampled
 from tests.chaos.virtual_time import VirtualLoop, run
 from tests.fakes.kubelet import BUCKET
@@ -32,7 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def play(
-    kubeconfig: str, data: Path, name: str, plays: list[tuple[str, Fault | int]], resync_seconds: int = 30
+    kubeconfig: str, data: Path, name: str, plays: list[tuple[str, Fault | int]], resync_seconds: int = RESYNC_SECONDS
 ) -> list[Outcome]:
     """Play these scenarios with these faults, or with those of these seeds."""
     before = random.getstate()

@@ -21,11 +21,10 @@ from dagy.core.package.records import Missing, Record
 from dagy.core.package.reuse import Source
 from dagy.core.package.states import State, state_of
 from dagy.core.package.status import StatusContext, status_of
-from dagy.core.package.status_cache import handled_tokens, rejection_in
+from dagy.core.package.status_cache import Look, handled_tokens, record_in, rejection_in, resolution_in
 from dagy.model.status import DepPackageStatus, JobKind
 from tests.fakes.built import artifact, identity
 from tests.fakes.facts import SLUG, START, job
-from tests.fakes.remembered import remembered_lock, remembered_record
 
 
 @dataclass
@@ -68,9 +67,13 @@ class World:
 
     def _remembered(self) -> tuple[Resolution | None, Record | None]:
         """The lock and its build as a look begins with them: S3 is asked only where status can't tell."""
-        plan, jobs = self.plan, self.jobs.values()
-        found = remembered_lock(self.status, plan, jobs, self.resolutions.get(plan.spec_hash))
-        return found, remembered_record(self.status, plan, found, self._stored(found)) if found else None
+        plan = self.plan
+        lock = resolution_in(self.status, plan, self.jobs.values())
+        found = self.resolutions.get(plan.spec_hash) if isinstance(lock, Look) else lock
+        if found is None:
+            return None, None
+        record = record_in(self.status, plan, found)
+        return found, self._stored(found) if isinstance(record, Look) else record
 
     def _stored(self, found: Resolution) -> Record | None:
         record = self.records.get(identity(self.plan, found))

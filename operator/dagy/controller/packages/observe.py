@@ -13,6 +13,7 @@ from dagy.core.common.resources import not_allowed
 from dagy.core.jobs.index_access import references_of
 from dagy.core.jobs.index_hosts import refused_host
 from dagy.core.jobs.manifests import JobSettings
+from dagy.core.outcomes.facts import JobFact
 from dagy.core.outcomes.waiting_pods import lacks_pod, with_end
 from dagy.core.package import reuse, status_cache
 from dagy.core.package.observed import Observed, Resolution
@@ -43,9 +44,7 @@ class Observer:
         try:
             if status.spec_hash is None:
                 await self._store.take_over(home)
-            # A build is made of a lock: status was written before that was found.
-            built = any(job.kind is JobKind.BUILD for job in jobs)
-            resolution = await self._resolution(plan, home, status, doubted=built)
+            resolution = await self._resolution(plan, home, status, jobs)
             if resolution:
                 found = await self._record(plan, home, status, resolution, suspected=suspected)
         except StorageError as error:
@@ -140,13 +139,13 @@ class Observer:
         return replace(seen, jobs=tuple(with_end(job, plan.options, self._settings.start_seconds, now) for job in jobs))
 
     async def _resolution(
-        self, plan: BuildPlan, home: PackageHome, status: DepPackageStatus, *, doubted: bool
+        self, plan: BuildPlan, home: PackageHome, status: DepPackageStatus, jobs: tuple[JobFact, ...]
     ) -> Resolution | None:
-        """Return the lock of the present spec. `doubted`: that there is none is not believed."""
+        """Return the lock of the present spec."""
         if plan.normalized.errors:
             return None
-        known = status_cache.resolution_in(status, plan)
-        if not isinstance(known, Look) and not (known is None and doubted):
+        known = status_cache.resolution_in(status, plan, jobs)
+        if not isinstance(known, Look):
             return known
         lock = await self._store.lock(home, plan.spec_hash)
         return lock.resolution if lock else None

@@ -19,7 +19,6 @@ from dagy_builder.failure import exit_code_of
 
 Json = Mapping[str, Any]
 
-
 STEPS: Mapping[JobKind, tuple[Step, ...]] = {
     JobKind.VALIDATE: (Step.RESOLVE,),
     JobKind.BUILD: (Step.INSTALL, Step.PACKAGE, Step.UPLOAD),

@@ -8,7 +8,7 @@ it decides no more, and whatever a look might do or write is left to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -18,6 +18,7 @@ from dagy.core.common.conditions import reason_in
 from dagy.core.common.failure import Failure
 from dagy.core.common.images import with_own_image
 from dagy.core.common.keys import PackageHome
+from dagy.core.outcomes.facts import JobFact
 from dagy.core.package import states
 from dagy.core.package.decide import StartJob, decide
 from dagy.core.package.observed import Observed, Resolution
@@ -28,7 +29,7 @@ from dagy.core.package.reuse import Source
 from dagy.core.package.states import State, state_of
 from dagy.core.package.status import StatusContext, status_of
 from dagy.model import constants as names
-from dagy.model.status import ArtifactStatus, DepPackageStatus, Phase
+from dagy.model.status import ArtifactStatus, DepPackageStatus, JobKind, Phase
 from dagy_builder.contract import Fault, Problem
 
 _SETTLED = (states.Completed, states.Invalid, states.Valid, states.Saved, states.Suspended)
@@ -59,12 +60,13 @@ def handled_tokens(status: DepPackageStatus) -> Tokens:
     )
 
 
-def resolution_in(status: DepPackageStatus, plan: BuildPlan) -> Resolution | Look | None:
-    """Return the lock of the present spec; None when there is known to be none."""
+def resolution_in(status: DepPackageStatus, plan: BuildPlan, jobs: Iterable[JobFact] = ()) -> Resolution | Look | None:
+    """Return the lock of the present spec; None when there is known to be none. `jobs`: the package's."""
     if status.spec_hash != plan.spec_hash:
         return Look.UNKNOWN
     if not status.lock_hash:
-        return None
+        # A build is made of a lock: status was written before that was found.
+        return Look.UNKNOWN if any(job.kind is JobKind.BUILD for job in jobs) else None
     warnings = tuple(status.validation.warnings) if status.validation else ()
     return Resolution(plan.spec_hash, status.lock_hash, status.last_handled_refresh or "", warnings)
 
